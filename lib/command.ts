@@ -1,0 +1,208 @@
+// A command of BASS: how it describes itself, reads its arguments and ends. yargs is loaded only when an argument
+// begins with `-`, because it doubles the start of a small program; help, manual pages and completion all come from
+// the one description.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { EXIT, Fatal, lasting } from './exit.ts'
+import { say, speakAs } from './log.ts'
+
+export interface Option {
+  readonly type: 'boolean' | 'string'
+  readonly about: string
+  /** One letter. */
+  readonly alias?: string
+  /** What stands for the value of a string in the help: `DURATION`. */
+  readonly value?: string
+}
+
+export interface Description<O extends Readonly<Record<string, Option>> = Readonly<Record<string, Option>>> {
+  /** As it is typed: `task-maker`, `bass status`. */
+  readonly name: string
+  /** The arguments: `[--once]`. */
+  readonly usage: string
+  /** How many arguments there may be besides options, least and most. */
+  readonly operands: readonly [number, number]
+  /** What it does: the first line is a sentence of its own, the rest goes into details. At most 100 columns. */
+  readonly about: string
+  readonly options?: O
+  /** The settings it reads, each with what it is for. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Exit codes beyond those all commands share. */
+  readonly exits?: Readonly<Record<string, string>>
+}
+
+export type Options<O> = {
+  readonly [K in keyof O]: O[K] extends { type: 'boolean' } ? boolean : string | undefined
+}
+
+type Main<O> = (operands: string[], options: Options<O>) => Promise<number | undefined> | number | undefined
+
+export interface Command<O extends Readonly<Record<string, Option>> = Readonly<Record<string, Option>>> {
+  readonly description: Description<O>
+  /** Runs the command in this process: answers its exit code, prints on the standard streams, throws Fatal. */
+  readonly main: (argv: string[]) => Promise<number>
+}
+
+/** Makes a command of its description and what it does; `main` answers its exit code, nothing meaning 0. */
+export function command<const O extends Readonly<Record<string, Option>>>(
+  description: Description<O>,
+  main: Main<O>,
+): Command<O> {
+  return {
+    description,
+    main: async argv => {
+      const parsed = argv.some(arg => arg.startsWith('-'))
+        ? await parse(description, argv)
+        : plain(description, argv)
+      if (typeof parsed === 'string') {
+        process.stdout.write(parsed)
+        return EXIT.done
+      }
+      return (await main(parsed.operands, parsed.options)) ?? EXIT.done
+    },
+  }
+}
+
+/** Ends the process with what the command answers, as soon as nothing is left to do. For the last line of a command. */
+export function run(command: Pick<Command, 'main'> & { description: { name: string } }): void {
+  speakAs(command.description.name.replace(/ .*/, ''))
+  // A reader that has seen enough, as `head` does, is no error; what else befalls standard output is.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.temporary)
+  })
+  command.main(process.argv.slice(2)).then(
+    code => {
+      process.exitCode = code
+    },
+    (error: unknown) => {
+      process.exitCode = failed(error)
+    },
+  )
+}
+
+/** Says why a program ends and answers its exit code. An error that nobody foresaw is a bug and keeps its stack. */
+export function failed(error: unknown): number {
+  if (error instanceof Fatal) {
+    say('fatal', error.message)
+    return error.exitCode
+  }
+  say('fatal', `unable to go on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  return EXIT.temporary
+}
+
+export interface Parsed<O> {
+  operands: string[]
+  options: Options<O>
+}
+
+function plain<O extends Readonly<Record<string, Option>>>(
+  description: Description<O>,
+  argv: string[],
+): Parsed<O> {
+  const none = Object.entries(description.options ?? {}).map(([name, { type }]) => [
+    name,
+    type === 'boolean' ? false : undefined,
+  ])
+  return { operands: checked(description, argv), options: Object.fromEntries(none) as Options<O> }
+}
+
+function checked(description: Description, operands: string[]): string[] {
+  const [least, most] = description.operands
+  if (operands.length < least) throw usage(description, 'an argument is missing')
+  if (operands.length > most) throw usage(description, `'${operands[most]!}' is one argument too many`)
+  return operands
+}
+
+/** Wrong usage: one sentence, and where to read more. */
+export function usage(description: Pick<Description, 'name' | 'usage'>, why: string): Fatal {
+  return lasting(
+    'understand the arguments',
+    `${why}; usage: ${description.name} ${description.usage}`.trimEnd(),
+  )
+}
+
+async function parse<O extends Readonly<Record<string, Option>>>(
+  description: Description<O>,
+  argv: string[],
+): Promise<Parsed<O> | string> {
+  const { default: yargs } = await import('yargs')
+  let wrong: string | undefined
+  const parser = yargs()
+    .scriptName(description.name)
+    .help(false)
+    .version(false)
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    // Without these yargs makes 1000 of the name 1e3, and an option `x` of `no-x`.
+    .parserConfiguration({
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'boolean-negation': false,
+    })
+    .option('help', { type: 'boolean', alias: 'h' })
+    .option('version', { type: 'boolean' })
+    .strictOptions()
+    .fail((message, error) => {
+      wrong ??= message || error.message
+    })
+  for (const [name, { type, alias }] of Object.entries(description.options ?? {})) {
+    parser.option(name, { type, requiresArg: type === 'string', ...(alias ? { alias } : {}) })
+  }
+  const args: Record<string, unknown> & { _: (string | number)[] } = await parser.parseAsync(argv)
+  if (wrong !== undefined) throw usage(description, wrong.split('\n')[0]!.replace(/^U/, 'u'))
+  if (args['help'] === true) return help(description)
+  if (args['version'] === true) return `${description.name} ${version()}\n`
+  const options = Object.entries(description.options ?? {}).map(([name, { type }]) => {
+    const value = args[name]
+    if (Array.isArray(value)) throw usage(description, `--${name} is given twice`)
+    return [name, type === 'boolean' ? value === true : value]
+  })
+  return {
+    operands: checked(description, args._.map(String)),
+    options: Object.fromEntries(options) as Options<O>,
+  }
+}
+
+/** The version of this tree. */
+export function version(): string {
+  const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as {
+    version: string
+  }
+  return version
+}
+
+const SHARED_EXITS = {
+  '0': 'done',
+  '100': 'wrong usage or a lasting error: do not retry',
+  '111': 'the system failed: retry later',
+}
+
+/** One screen of help. */
+export function help(description: Description): string {
+  const { name, usage, about, environment = {}, exits = {} } = description
+  const all: Record<string, Option> = {
+    ...description.options,
+    help: { type: 'boolean', about: 'show this', alias: 'h' },
+    version: { type: 'boolean', about: 'show the version' },
+  }
+  const flags = Object.entries(all).map(([flag, o]): [string, string] => [
+    `${o.alias ? `-${o.alias}, ` : ''}--${flag}${o.type === 'string' ? ` ${o.value ?? 'VALUE'}` : ''}`,
+    o.about,
+  ])
+  const parts = [
+    `usage: ${name} ${usage}`.trimEnd(),
+    about.trim(),
+    table('options', flags),
+    table('environment', Object.entries(environment)),
+    table('exit codes', Object.entries({ ...SHARED_EXITS, ...exits })),
+  ]
+  return parts.filter(part => part !== '').join('\n\n') + '\n'
+}
+
+function table(title: string, rows: [string, string][]): string {
+  if (rows.length === 0) return ''
+  const width = Math.min(24, Math.max(...rows.map(([left]) => left.length)))
+  return [`${title}:`, ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)].join('\n')
+}

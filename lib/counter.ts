@@ -1,0 +1,48 @@
+// The counter: `tasks/ctr` holds a directory named by the last number given out. It grows by renaming that directory,
+// which only one can do; the largest number wins where there are several. A gap is fine, a repeat is not.
+
+import { mkdirSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { fsyncPath, list } from './durable.ts'
+import { isErrno } from './errno.ts'
+import { lasting, quote } from './exit.ts'
+
+/**
+ * The next `count` numbers, the first of them; they are ours alone and the counter is durable before this returns.
+ * A counter is never made here: a spool without one may have lost it, and numbers would repeat.
+ */
+export function takeNumbers(ctr: string, count: number): number {
+  for (;;) {
+    const last = lastNumber(ctr)
+    try {
+      renameSync(join(ctr, String(last)), join(ctr, String(last + count)))
+    } catch (error) {
+      // Somebody else was faster, or it was us and the answer was lost: then these numbers are a gap.
+      if (isErrno(error, 'ENOENT')) continue
+      throw error
+    }
+    fsyncPath(ctr)
+    return last + 1
+  }
+}
+
+/** The last number given out. */
+export function lastNumber(ctr: string): number {
+  // While it is being renamed, a listing may miss the one name there is: look again before saying so.
+  for (let tries = 0; tries < 10; tries++) {
+    const numbers = list(ctr).filter(name => /^(0|[1-9]\d{0,14})$/.test(name))
+    if (numbers.length > 0) return Math.max(...numbers.map(Number))
+  }
+  throw lasting(
+    `read the counter in ${quote(ctr)}`,
+    "it holds no number; if this spool is new, 'bass init' makes one, else make a directory there named by the largest number of any task",
+  )
+}
+
+/** Makes the counter of a new spool, where `ctr` holds nothing. */
+export function makeCounter(ctr: string): void {
+  if (list(ctr).length > 0) return
+  mkdirSync(join(ctr, '0'))
+  fsyncPath(ctr)
+}

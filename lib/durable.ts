@@ -1,0 +1,190 @@
+// Writing so that it stays written, once for all programs: prepare under a private name, fsync, one rename or link,
+// fsync the directory. Calls are synchronous: each is a step of an order that matters.
+//
+// What is reported is not always what happened: on NFS a call can be done and its reply lost. So an error of a rename
+// is decided by a listing of where the thing was, and an error of a link by the link count of our own open file.
+
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  futimesSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  utimesSync,
+  writeSync,
+} from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { basename, dirname, join } from 'node:path'
+
+import { ignoringENOENT, isErrno, tolerating } from './errno.ts'
+
+/** A name that nobody else has: 16 hex digits. */
+export const token = (): string => randomBytes(8).toString('hex')
+
+/** What is written in this file or directory, itself and not what is below it, is on the disk when this returns. */
+export function fsyncPath(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Makes a file that was not there, and fsyncs it, not its directory. After an error it is not there. */
+export function writeNew(path: string, content: string | Uint8Array, mode = 0o666): void {
+  const fd = openSync(path, 'wx', mode)
+  let written = false
+  try {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+    fsyncSync(fd)
+    written = true
+  } finally {
+    closeSync(fd)
+    if (!written) ignoringENOENT(() => unlinkSync(path))
+  }
+}
+
+/**
+ * Gives the file `from` the name `to` as well, which no one can do twice: true if this call did it, whatever was
+ * reported; false if the name is taken. `from` is ours, and its only name. Does not fsync.
+ */
+export function linkOnce(from: string, to: string): boolean {
+  const fd = openSync(from, 'r+')
+  try {
+    return linkOpened(fd, from, to)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** As `linkOnce`, of a file with one name that is open as `fd`, so that it may be moved away meanwhile. */
+export function linkOpened(fd: number, from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch (error) {
+    // Setting the times makes an NFS client ask the server, instead of answering from what it remembers.
+    const now = new Date()
+    futimesSync(fd, now, now)
+    if (fstatSync(fd).nlink > 1) return true
+    if (isErrno(error, 'EEXIST')) return false
+    throw error
+  }
+}
+
+/**
+ * Puts `content` under a name that is taken once and for ever: true if it was this call, false if the name was
+ * taken. The content is durable before the name is there; the name is when the caller has fsynced the directory.
+ */
+export function publishFile(path: string, content: string, mode = 0o666): boolean {
+  const private_ = join(dirname(path), `.${basename(path)}.${token()}`)
+  writeNew(private_, content, mode)
+  try {
+    return linkOnce(private_, path)
+  } finally {
+    ignoringENOENT(() => unlinkSync(private_))
+  }
+}
+
+/**
+ * Renames what is ours, or what anyone may rename because all mean the same target: after an error, what is no longer
+ * listed where it was has been moved, by us or by them. Does not fsync.
+ */
+export function move(from: string, to: string): void {
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    if (lists(dirname(from), basename(from))) throw error
+  }
+}
+
+/** True if a fresh listing of the directory has the name; a directory that is gone has none. */
+export function lists(directory: string, name: string): boolean {
+  return list(directory).includes(name)
+}
+
+/** A fresh listing of names that do not begin with a dot; a directory that is gone has none. */
+export function list(directory: string): string[] {
+  return listAll(directory).filter(name => !name.startsWith('.'))
+}
+
+/** A fresh listing with the names that begin with a dot. */
+export function listAll(directory: string): string[] {
+  return tolerating(['ENOENT', 'ESTALE'], () => readdirSync(directory)) ?? []
+}
+
+/** A listing that decides: the times of the directory are set first, so that no NFSv3 client answers from memory. */
+export function listNow(directory: string): string[] {
+  refresh(directory)
+  return list(directory)
+}
+
+/** The content of a small file, or undefined if it is not there. */
+export function readIfThere(path: string): string | undefined {
+  return tolerating(['ENOENT', 'ESTALE', 'ENOTDIR'], () => readFileSync(path, 'utf8'))
+}
+
+/**
+ * Sets the times of a directory, so that every client of the file system notices that it has changed. Only the owner
+ * may set times; a member of its group makes and removes a name instead.
+ */
+export function refresh(directory: string): void {
+  const now = new Date()
+  try {
+    utimesSync(directory, now, now)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESTALE')) return
+    if (!isErrno(error, 'EPERM', 'EACCES')) throw error
+    const name = join(directory, `.touch-${token()}`)
+    mkdirSync(name)
+    rmdirSync(name)
+  }
+}
+
+const soon = new Map<string, NodeJS.Timeout>()
+
+/**
+ * Says that a polled directory was changed: sets its times some 20 ms later, when the clock of the file server has
+ * moved on. On NFSv3 a listing between two changes within one tick would otherwise hide the second one for good.
+ */
+export function noteChange(directory: string): void {
+  if (soon.has(directory)) return
+  const timer = setTimeout(() => {
+    soon.delete(directory)
+    // It is a hint; the reaper does the same every 10 s.
+    tolerating(['ENOENT', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EROFS', 'ENOSPC', 'EDQUOT'], () =>
+      refresh(directory),
+    )
+  }, 20)
+  soon.set(directory, timer)
+}
+
+/** The prefix of what is rubbish: whoever sees such a name deletes it. */
+export const DEAD = '.dead-'
+
+/** Sweeps a directory or file: one rename to a name that says so, an fsync, then deletion, which anyone may finish. */
+export function sweep(path: string): void {
+  const dead = join(dirname(path), DEAD + token())
+  if (ignoringENOENT(() => (renameSync(path, dead), true)) === undefined) return
+  fsyncPath(dirname(path))
+  remove(dead)
+}
+
+/** Deletes a tree. What is in use on NFS stays as `.nfs...` for a while; whoever sees its dead name comes back. */
+export function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true })
+  } catch (error) {
+    if (!isErrno(error, 'ENOTEMPTY', 'EBUSY', 'EEXIST', 'ESTALE')) throw error
+  }
+}

@@ -1,0 +1,43 @@
+// Copies of a task directory, every file a hard link: the fan-out to architectures, and what is published again.
+
+import { copyFileSync, linkSync, mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { fsyncPath } from './durable.ts'
+import { isErrno } from './errno.ts'
+
+/** Fsyncs every file below a directory, then each directory, itself last. */
+export function fsyncTree(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) fsyncTree(path)
+    else if (entry.isFile()) fsyncPath(path)
+  }
+  fsyncPath(directory)
+}
+
+/**
+ * Makes the directory `to` with the files and directories of `from`, and fsyncs it: every file a hard link, or a copy
+ * where links run out. `from` is durable already. What begins with a dot stays behind, and what `without` names.
+ */
+export function cloneTree(from: string, to: string, without: readonly string[] = []): void {
+  mkdirSync(to)
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    if (entry.name.startsWith('.') || without.includes(entry.name)) continue
+    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+    if (entry.isDirectory()) cloneTree(source, target)
+    else if (entry.isFile()) linkOrCopy(source, target)
+  }
+  fsyncPath(to)
+}
+
+/** Gives a durable file one more name; a durable copy where it has as many as the file system allows. */
+export function linkOrCopy(source: string, target: string): void {
+  try {
+    linkSync(source, target)
+  } catch (error) {
+    if (!isErrno(error, 'EMLINK', 'EXDEV', 'EPERM', 'ENOTSUP')) throw error
+    copyFileSync(source, target)
+    fsyncPath(target)
+  }
+}

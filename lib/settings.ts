@@ -1,0 +1,70 @@
+// Settings, read from the environment that lib/rc has filled. There are no defaults here: rc has them all.
+// A setting that is unset or does not parse ends the program with 100 and one sentence.
+
+import { lasting } from './exit.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** The value of a setting that has to be there. */
+export function setting(name: string, env: Environment = process.env): string {
+  const value = env[name]
+  if (!value) throw lasting(`read the setting ${name}`, 'it is not set')
+  return value
+}
+
+/** The value of a setting, or undefined where it is unset or empty. */
+export function optional(name: string, env: Environment = process.env): string | undefined {
+  const value = env[name]
+  return value === '' ? undefined : value
+}
+
+/** A setting of several words, separated by white space; none where it is unset. */
+export function words(name: string, env: Environment = process.env): string[] {
+  return (env[name] ?? '').split(/\s+/).filter(word => word !== '')
+}
+
+const UNITS: Record<string, number> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** A span of time, `90`, `1.5h` or `30d`, in milliseconds; undefined if it is none of these. Pure. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)([smhd]?)$/.exec(text)
+  return match ? Number(match[1]) * UNITS[match[2]!]! * 1000 : undefined
+}
+
+/** A setting that is a span of time, in milliseconds. */
+export function duration(name: string, env: Environment = process.env): number {
+  const value = parseDuration(setting(name, env))
+  if (value === undefined) {
+    throw lasting(
+      `read the setting ${name}`,
+      `'${env[name] ?? ''}' is not a time such as 90, 30s, 10m, 24h or 7d`,
+    )
+  }
+  return value
+}
+
+/** A setting that is a span of time in milliseconds; unset, empty and 0 mean without end. */
+export function limit(name: string, env: Environment = process.env): number {
+  return (optional(name, env) === undefined ? 0 : duration(name, env)) || Infinity
+}
+
+/** A setting that is a whole number, 0 or more. */
+export function count(name: string, env: Environment = process.env): number {
+  const text = setting(name, env)
+  if (!/^\d{1,15}$/.test(text)) throw lasting(`read the setting ${name}`, `'${text}' is not a whole number`)
+  return Number(text)
+}
+
+/** A setting that is one of a few words. */
+export function choice<T extends string>(
+  name: string,
+  among: readonly T[],
+  env: Environment = process.env,
+): T {
+  const text = setting(name, env)
+  const found = among.find(word => word === text)
+  if (found === undefined) {
+    throw lasting(`read the setting ${name}`, `'${text}' is not one of ${among.join(', ')}`)
+  }
+  return found
+}

@@ -1,0 +1,38 @@
+// TAI64N labels: `@` and 24 hex digits, eight bytes of seconds and four of nanoseconds, as daemontools writes them
+// (https://cr.yp.to/libtai/tai64.html). Seconds are 2^62 plus TAI; like daemontools we take TAI as UTC plus 10 s,
+// without a table of leap seconds, so `tai64nlocal` shows our labels as local time. Pure but for `now`.
+
+const EPOCH = 2n ** 62n + 10n
+
+/** Bytes of a label, without the space behind it. */
+export const LABEL_LENGTH = 25
+
+/** The label of an instant, given in milliseconds since 1970 and, within it, in nanoseconds. */
+export function formatLabel(milliseconds: number, nanoseconds = 0): string {
+  const whole = Math.floor(milliseconds / 1000)
+  const rest = Math.floor((milliseconds - whole * 1000) * 1e6) + nanoseconds
+  return '@' + (EPOCH + BigInt(whole)).toString(16) + rest.toString(16).padStart(8, '0')
+}
+
+/** The instant that a label names, in milliseconds since 1970 with fractions; undefined if the text is no label. */
+export function parseLabel(text: string): number | undefined {
+  const match = /^@([0-9a-f]{16})([0-9a-f]{8})$/.exec(text)
+  if (!match) return undefined
+  const seconds = BigInt('0x' + match[1]!) - EPOCH
+  const nanoseconds = parseInt(match[2]!, 16)
+  if (nanoseconds >= 1e9) return undefined
+  return Number(seconds) * 1000 + nanoseconds / 1e6
+}
+
+// The wall clock, but never backwards within one process: two lines written one after the other stay in order.
+const origin = Date.now() - performance.now()
+let last = 0
+
+/** The label of this instant. */
+export function now(): string {
+  // performance.now() is monotonic; where the wall clock was set by more than 50 ms, follow it.
+  const wall = Date.now()
+  const steady = origin + performance.now()
+  last = Math.max(last, Math.abs(wall - steady) > 50 ? wall : steady)
+  return formatLabel(last)
+}

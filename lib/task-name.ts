@@ -1,0 +1,57 @@
+// Names of tasks, `NUM:PROJECT:VERSION:ARCH[:HOST]`. Pure.
+
+/** What a part of a name may be. */
+const PART = /^[A-Za-z0-9][A-Za-z0-9._+~@-]*$/
+
+/** Longest name: with a token behind it and dots around, it still fits into the 255 bytes of a directory entry. */
+export const NAME_MAX = 237
+
+export interface TaskName {
+  /** The whole name. */
+  readonly name: string
+  readonly num: number
+  readonly project: string
+  readonly version: string
+  readonly arch: string
+  /** The one host this task is for, if it is for one. */
+  readonly host?: string
+}
+
+/** True if the text can stand as PROJECT, VERSION, ARCH or HOST. */
+export const isPart = (text: string): boolean => PART.test(text)
+
+/** The parts of a task's name, or undefined if the text is not one. */
+export function parseTaskName(name: string): TaskName | undefined {
+  if (name.length > NAME_MAX) return undefined
+  const [num, project, version, arch, host, ...more] = name.split(':')
+  if (!num || !/^(0|[1-9]\d{0,14})$/.test(num)) return undefined
+  if (project === undefined || version === undefined || arch === undefined || more.length > 0)
+    return undefined
+  if (![project, version, arch].every(isPart) || (host !== undefined && !isPart(host))) return undefined
+  return { name, num: Number(num), project, version, arch, ...(host === undefined ? {} : { host }) }
+}
+
+/** Orders tasks as they are numbered. */
+export function compareByNumber(a: TaskName, b: TaskName): number {
+  return a.num - b.num
+}
+
+/** The part of a name behind its number, as `clone-with-ctr` takes it: `:PROJECT:VERSION:ARCH[:HOST]`. */
+export function suffixOf(task: TaskName): string {
+  return task.name.slice(task.name.indexOf(':'))
+}
+
+/** `ARCH` or `ARCH:HOST`, as an entry of $ARCHS. */
+export function isTarget(text: string): boolean {
+  const [arch, host, ...more] = text.split(':')
+  return more.length === 0 && isPart(arch!) && (host === undefined || isPart(host))
+}
+
+/** Makes a part of a name of any text: what may not stand in one becomes `-`; at most `max` bytes, its end kept. */
+export function toPart(text: string, max = 100): string {
+  const mapped = Buffer.from(text)
+    .toString('latin1')
+    .replace(/[^A-Za-z0-9._+~@-]/g, '-')
+  const tail = mapped.slice(-max)
+  return PART.test(tail) ? tail : ('0' + tail).slice(0, max)
+}

@@ -1,0 +1,81 @@
+// When to look at directories again. A wake-up decides nothing: it means "list again". On a local file system chokidar
+// wakes us at once and a slow poll is the safety net; on a network file system no event of another host ever arrives,
+// so a poll of listings is all there is.
+
+import { statfsSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+import { tolerating } from './errno.ts'
+import { choice, duration } from './settings.ts'
+
+/** File systems whose other writers we get no events of: nfs, smb, cifs, fuse, 9p, ceph, lustre, gfs2, ocfs2 (statfs(2)). */
+const NETWORK = new Set([
+  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x65735546, 0x01021997, 0x00c36400, 0x0bd00bd0, 0x01161970,
+  0x7461636f,
+])
+
+/** True if events of all writers arrive for this directory. */
+export function isLocal(directory: string): boolean {
+  const type = tolerating(['ENOENT'], () => statfsSync(directory).type)
+  return process.platform === 'linux' && type !== undefined && !NETWORK.has(type >>> 0)
+}
+
+export interface Watch {
+  /** Resolves when something may have changed, when the poll is due, or when `ring` was called; at most one at a time. */
+  next(): Promise<void>
+  /** Wakes whoever waits, or the next one who would. */
+  ring(): void
+  close(): Promise<void>
+}
+
+/** How often to look where file events arrive, in milliseconds: POLL_INTERVAL, but not more often than each 30 s. */
+const SAFETY_NET = 30_000
+
+/**
+ * Watches directories, and what is `depth` levels below. `WATCH` says how: `events`, `poll`, or `auto` by the file
+ * system. The poll is each POLL_INTERVAL, or each 30 s where events arrive.
+ */
+export async function watch(directories: readonly string[], depth = 0): Promise<Watch> {
+  const how = choice('WATCH', ['auto', 'events', 'poll'])
+  const events = how === 'events' || (how === 'auto' && directories.every(isLocal))
+  const interval = events ? Math.max(SAFETY_NET, duration('POLL_INTERVAL')) : duration('POLL_INTERVAL')
+
+  let rung = false
+  let wake: (() => void) | undefined
+  const ring = () => {
+    rung = true
+    wake?.()
+  }
+  const next = async () => {
+    if (!rung) {
+      await new Promise<void>(done => {
+        const timer = setTimeout(done, interval)
+        wake = () => {
+          clearTimeout(timer)
+          done()
+        }
+      })
+      wake = undefined
+    }
+    rung = false
+  }
+  if (!events) return { next, ring, close: () => Promise.resolve() }
+
+  const { watch: open } = await import('chokidar')
+  const watched = new Set(directories.map(directory => resolve(directory)))
+  const watcher = open([...watched], {
+    depth,
+    ignoreInitial: true,
+    atomic: false,
+    followSymlinks: false,
+    // Where only the listing counts, what is listed is not looked at: there may be 100,000 names.
+    ...(depth === 0 ? { ignored: path => !watched.has(resolve(path)) } : {}),
+  })
+  // `raw` is what the kernel says, at once; `all` what chokidar makes of it, directories it has come to know included.
+  watcher.on('raw', ring)
+  watcher.on('all', ring)
+  // Watches run out, or a directory is removed under us: the poll goes on.
+  watcher.on('error', ring)
+  await new Promise<void>(done => watcher.once('ready', done))
+  return { next, ring, close: () => watcher.close() }
+}
