@@ -37,7 +37,7 @@ export type Options<O> = {
   readonly [K in keyof O]: O[K] extends { type: 'boolean' } ? boolean : string | undefined
 }
 
-type Main<O> = (operands: string[], options: Options<O>) => Promise<number | undefined> | number | undefined
+type Main<O> = (operands: string[], options: Options<O>) => Promise<number | void> | number | void
 
 export interface Command<O extends Readonly<Record<string, Option>> = Readonly<Record<string, Option>>> {
   readonly description: Description<O>

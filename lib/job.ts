@@ -77,15 +77,19 @@ export function verdictOf(job: string): Verdict | undefined {
   return VERDICTS.find(verdict => verdict === word)
 }
 
+/** Says why a job ended as it did, in a sentence; the first one stands. */
+export function explain(job: string, why: string): void {
+  publishFile(join(job, 'error.txt'), why + '\n')
+}
+
 /**
- * T3 to T4, first half: gives a job its verdict, unless one stands already, and makes it durable. The first one stands:
- * answers the one that does. `why` is a sentence for `error.txt`.
+ * T3 to T4, first half: gives a job its verdict, unless one stands already: the first one stands, and what stands
+ * decides. Answers it, and whether it is this one. Durable as far as the job's own directory goes.
  */
-export function giveVerdict(job: string, verdict: Verdict, why?: string): Verdict {
-  if (why !== undefined) publishFile(join(job, 'error.txt'), why + '\n')
-  publishFile(join(job, 'result.txt'), verdict + '\n')
+export function giveVerdict(job: string, verdict: Verdict): { stands: Verdict; ours: boolean } {
+  const ours = publishFile(join(job, 'result.txt'), verdict + '\n')
   fsyncPath(job)
-  const stands = verdictOf(job)
+  const stands = ours ? verdict : verdictOf(job)
   if (!stands) throw new Error(`${job}/result.txt holds no verdict`)
-  return stands
+  return { stands, ours }
 }

@@ -1,0 +1,52 @@
+// reaper: whatever died half-way is brought to its end. See the tables in lib/INTERNALS.md: every row that names the
+// reaper as its mender is a function here or in lib.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { command, run } from '../lib/command.ts'
+import { warn } from '../lib/log.ts'
+import { duration } from '../lib/settings.ts'
+import { openSpool } from '../lib/spool.ts'
+import { Rounds } from './rounds.ts'
+
+export const reaper = command(
+  {
+    name: 'reaper',
+    usage: '[--once]',
+    operands: [0, 0],
+    about: `Ends lost jobs, publishes their tasks again, ends cancelled tasks, archives what is over, sweeps what is rubbish.
+
+One reaper for each spool is enough, on any host; several do no harm. It looks each POLL_INTERVAL. A job is lost when its
+slave gave no sign of life for LOST_AFTER; a name that is not understood is reported once and never touched.`,
+    options: { once: { type: 'boolean', about: 'look once, do what can be done at once, and exit' } },
+    environment: {
+      'SPOOL, TASKS, JOBS': 'where the spool is',
+      POLL_INTERVAL: 'how often to look',
+      LOST_AFTER: 'how long a slave may show no sign of life',
+      LOST_TRIES: 'how often in a row the same work may be lost before it is left to a person',
+      SETTLE: 'how long a job that is over stays in jobs/cur',
+      SWEEP_AFTER: 'how long something half-made must not have changed to be swept',
+    },
+  },
+  async (_, { once }) => {
+    const rounds = new Rounds(openSpool())
+    if (once) {
+      rounds.look()
+      return
+    }
+    const interval = duration('POLL_INTERVAL')
+    const stop = new AbortController()
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+    while (!stop.signal.aborted) {
+      try {
+        rounds.look()
+      } catch (error) {
+        // The spool is away, full or broken: say so and look again, since nobody else would.
+        warn('look through', rounds.spool.root, error)
+      }
+      await sleep(interval, undefined, { signal: stop.signal }).catch(() => undefined)
+    }
+  },
+)
+
+if (require.main === module) run(reaper)

@@ -1,0 +1,161 @@
+// The reaper's rounds: what is seen in the spool and what its states still need. Every arrow taken here is one that
+// anyone may take, so it does not matter who else takes it at the same time, nor where one of us stops.
+
+import { join } from 'node:path'
+
+import { archiveJob, settleJob } from '../lib/archive.ts'
+import { claimOf, parsePrivateName, showJob } from '../lib/claim.ts'
+import { list, listAll, lists, refresh, sweep, token } from '../lib/durable.ts'
+import { tolerating } from '../lib/errno.ts'
+import { newOwner, readOwner, verdictOf } from '../lib/job.ts'
+import type { Verdict } from '../lib/job.ts'
+import { warn, warnOnce } from '../lib/log.ts'
+import { endGone, endWaiting, finish } from '../lib/lose.ts'
+import { publishRetry, readRetryOf, recordRetry, retriedAs } from '../lib/retry.ts'
+import { duration, setting } from '../lib/settings.ts'
+import { findJob, parseTasks } from '../lib/spool.ts'
+import type { Spool } from '../lib/spool.ts'
+import { parseTaskName } from '../lib/task-name.ts'
+import { Heartbeats, readBeat } from './gone.ts'
+import { sweepAll } from './sweep.ts'
+
+/** How often the times of every polled directory are set for NFSv3 clients, in milliseconds. */
+const REFRESH = 10_000
+
+/** How many waiting tasks are looked into for `cancel` in one round: all of them in turn. */
+const WINDOW = 1000
+
+export class Rounds {
+  readonly spool: Spool
+  readonly #settle = duration('SETTLE')
+  /** How long what its own maker is about to do is left to it: only to save the work of doing it twice. */
+  readonly #courtesy = 2 * duration('POLL_INTERVAL')
+  readonly #heartbeats = new Heartbeats(duration('LOST_AFTER'), duration('POLL_INTERVAL'))
+  /** Since when something has been seen to be so; by a key of what and which. */
+  readonly #since = new Map<string, number>()
+  readonly #verdicts = new Map<string, Verdict>()
+  #window = 0
+  #refreshed = -Infinity
+  readonly #sweep: (spool: Spool) => void
+
+  constructor(spool: Spool) {
+    this.spool = spool
+    this.#sweep = sweepAll()
+  }
+
+  /** One look at everything. What fails for one name is reported and tried again the next time. */
+  look(): void {
+    const { spool } = this
+    const now = performance.now()
+    this.#heartbeats.goOn(now)
+    if (now - this.#refreshed >= REFRESH) this.#refreshAll(now)
+
+    // Jobs before tasks: a job whose task is not in a later listing of tasks/cur is one whose task has left it.
+    const claims = list(spool.jobs.tmp)
+    const jobs = new Set(list(spool.jobs.cur))
+    const tasks = new Set(parseTasks(list(spool.tasks.cur), spool.tasks.cur).map(task => task.name))
+    const clones = list(spool.tasks.tmp)
+    this.#forget(jobs, new Set(claims), new Set(clones))
+
+    for (const entry of claims) this.#each(entry, () => this.#lookAtClaim(entry, tasks, now))
+    for (const name of jobs) this.#each(name, () => this.#lookAtJob(name, tasks.has(name), now))
+    for (const name of this.#nextWindow([...tasks].filter(name => !jobs.has(name)))) {
+      this.#each(name, () => this.#lookAtWaiting(name))
+    }
+    for (const name of clones) this.#each(name, () => this.#lookAtClone(name, now))
+    this.#sweep(spool)
+  }
+
+  #each(name: string, action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      warnOnce('mend', name, error)
+    }
+  }
+
+  /** True once `key` has been so for `span` of milliseconds, over rounds. */
+  #for(key: string, span: number, now: number): boolean {
+    const since = this.#since.get(key) ?? now
+    this.#since.set(key, since)
+    return now - since >= span
+  }
+
+  #forget(jobs: ReadonlySet<string>, ...others: ReadonlySet<string>[]): void {
+    this.#heartbeats.keep(jobs)
+    for (const name of this.#verdicts.keys()) if (!jobs.has(name)) this.#verdicts.delete(name)
+    for (const key of this.#since.keys()) {
+      const name = key.slice(key.indexOf(' ') + 1)
+      if (!jobs.has(name) && !others.some(names => names.has(name))) this.#since.delete(key)
+    }
+  }
+
+  /** T2: a claim whose job is still under its private name. Or rubbish: the task went to another claim. */
+  #lookAtClaim(entry: string, tasks: ReadonlySet<string>, now: number): void {
+    const mine = parsePrivateName(entry)
+    if (!mine || !parseTaskName(mine.name)) return warnOnce('understand', entry, 'not a name of a job to be')
+    if (!this.#for(`claim ${entry}`, this.#courtesy, now)) return
+    const { name } = mine
+    const standing = tasks.has(name) ? claimOf(this.spool, name) : undefined
+    if (standing === mine.token) showJob(this.spool, name, mine.token)
+    else if (standing !== undefined || (!tasks.has(name) && lists(this.spool.tasks.old, name))) {
+      sweep(join(this.spool.jobs.tmp, entry))
+    }
+  }
+
+  /** T3, T4 and T5, L0 to L3. */
+  #lookAtJob(name: string, hasTask: boolean, now: number): void {
+    const job = join(this.spool.jobs.cur, name)
+    if (!parseTaskName(name))
+      return warnOnce('understand', job, 'not a name of a job; it is left where it is')
+    const verdict = this.#verdicts.get(name) ?? verdictOf(job)
+    if (verdict === undefined) return this.#lookAtRunning(name, job)
+    this.#verdicts.set(name, verdict)
+    if (hasTask) {
+      if (this.#for(`over ${name}`, this.#courtesy, now)) finish(this.spool, name, verdict)
+    } else if (this.#for(`settle ${name}`, this.#settle, now)) archiveJob(this.spool, name)
+  }
+
+  #lookAtRunning(name: string, job: string): void {
+    if (!this.#heartbeats.isGone(name, readBeat(join(job, 'alive')), performance.now())) return
+    const host = readOwner(job)?.host ?? 'an unknown host'
+    warn('hear', name, `no sign of life from ${host} for ${setting('LOST_AFTER')} s; the job is lost`)
+    endGone(this.spool, name, `The slave on ${host} gave no sign of life for ${setting('LOST_AFTER')} s.`)
+  }
+
+  #nextWindow(waiting: string[]): string[] {
+    const from = this.#window < waiting.length ? this.#window : 0
+    this.#window = from + WINDOW
+    return waiting.slice(from, from + WINDOW)
+  }
+
+  /** T1: a waiting task that somebody cancelled. */
+  #lookAtWaiting(name: string): void {
+    const files = listAll(join(this.spool.tasks.cur, name))
+    if (!files.includes('cancel') || files.includes('claim')) return
+    endWaiting(this.spool, name, newOwner(setting('HOST'), 'reaper', token()))
+  }
+
+  /** L1 and L2: a finished clone says whose retry it is; that job says what is to be published. */
+  #lookAtClone(name: string, now: number): void {
+    const clone = join(this.spool.tasks.tmp, name)
+    if (!parseTaskName(name) || !list(clone).includes('retry-of.txt')) return
+    if (!this.#for(`clone ${name}`, this.#courtesy, now)) return
+    const parent = readRetryOf(clone)?.parent
+    const job = parent === undefined ? undefined : findJob(this.spool, parent)
+    if (job === undefined) return warnOnce('publish', clone, 'the job that it would retry is not there')
+    settleJob(this.spool, job)
+    const standing = retriedAs(job) ?? recordRetry(this.spool, job, name)
+    if (standing === name) publishRetry(this.spool, job, name)
+    else sweep(clone)
+  }
+
+  #refreshAll(now: number): void {
+    const { revs, takers, pause, tasks, jobs } = this.spool
+    this.#refreshed = now
+    for (const directory of [tasks.cur, tasks.tmp, jobs.cur, jobs.tmp, revs, takers, pause]) {
+      // A directory that is not there, or not ours to touch, is somebody else's to refresh.
+      tolerating(['EACCES', 'EPERM', 'ENOENT', 'EROFS'], () => refresh(directory))
+    }
+  }
+}
