@@ -1,0 +1,59 @@
+// bass: the command for people. It only finds the verb; each is a command of its own.
+
+import { run, version } from '../lib/command.ts'
+import { EXIT, lasting, quote } from '../lib/exit.ts'
+import { nearest } from '../lib/nearest.ts'
+import { GROUPS, VERBS } from './verbs.ts'
+import type { Verb } from './verbs.ts'
+
+export const bass = { description: { name: 'bass' }, main }
+
+async function main(argv: string[]): Promise<number> {
+  const [word, ...rest] = argv
+  switch (word) {
+    case undefined:
+      return VERBS.has('status') ? start('status', []) : print(overview())
+    case '-h':
+    case '--help':
+      return print(overview())
+    case 'help':
+      return rest[0] === undefined ? print(overview()) : start(rest[0], ['--help'])
+    case '--version':
+      return print(`bass ${version()}\n`)
+    default:
+      return start(word, rest)
+  }
+}
+
+async function start(word: string, argv: string[]): Promise<number> {
+  const { verb } = await find(word).load()
+  return verb.main(argv)
+}
+
+function find(word: string): Verb {
+  const verb = VERBS.get(word)
+  if (verb) return verb
+  const meant = nearest(word, [...VERBS.keys()])
+  const hint = meant === undefined ? "'bass help' lists them" : `did you mean '${meant}'?`
+  throw lasting(`run the verb ${quote(word)}`, `no such verb; ${hint}`)
+}
+
+function print(text: string): number {
+  process.stdout.write(text)
+  return EXIT.done
+}
+
+/** One screen: the verbs, by what one is about to do. */
+function overview(): string {
+  const width = Math.max(0, ...[...VERBS.keys()].map(name => name.length))
+  const groups = Object.entries(GROUPS).map(([title, verbs]) =>
+    [
+      `${title}:`,
+      ...Object.entries(verbs).map(([name, { about }]) => `  ${name.padEnd(width)}  ${about}`),
+    ].join('\n'),
+  )
+  const how = "'bass help VERB' or 'bass VERB --help' says all about a verb; 'bass' alone is 'bass status'."
+  return ['usage: bass VERB [ARGUMENT...]', ...groups, how].join('\n\n') + '\n'
+}
+
+if (require.main === module) run(bass)

@@ -1,0 +1,89 @@
+// The launchers: one text for all, and what each program says of itself.
+
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'tap'
+
+import { ROOT, Sandbox } from '../fixtures/sandbox.ts'
+
+/** `bin/bass` and its like. */
+const LAUNCHERS = ['bin', 'master/bin', 'slave/bin'].flatMap(directory =>
+  readdirSync(join(ROOT, directory))
+    .filter(name => !name.includes('.'))
+    .map(name => `${directory}/${name}`),
+)
+
+test('all launchers have one text up to their target', async t => {
+  for (const launcher of LAUNCHERS) {
+    const target = launcher.replace('/bin/', '/')
+    const up = launcher.replace(/[^/]+/g, '*')
+    t.equal(
+      readFileSync(join(ROOT, launcher), 'utf8'),
+      `#!/bin/sh
+# Reads the settings and becomes the compiled ${target}.ts.
+[ -n "$BASS_ROOT" ] || { BASS_ROOT=$(readlink -f -- "$0") && BASS_ROOT=\${BASS_ROOT%/${up}}; } || exit 111
+export BASS_ROOT
+set -- "$BASS_ROOT/dist/${target}.js" "$@"
+[ -f "$1" ] || {
+    echo "\${0##*/}: fatal: unable to run '$1': no such file; type 'npm ci' in '$BASS_ROOT' first" >&2
+    exit 100
+}
+. "$BASS_ROOT/lib/rc" || exit
+exec node "$@"
+`,
+      launcher,
+    )
+    t.ok(statSync(join(ROOT, launcher)).mode & 0o111, `${launcher} is executable`)
+  }
+})
+
+test('every program shows its help on one screen, and its version', async t => {
+  const sandbox = new Sandbox(t)
+  for (const launcher of LAUNCHERS) {
+    const name = launcher.split('/').at(-1)!
+    const help = sandbox.run(launcher, ['--help'])
+    t.equal(help.code, 0, `${name} --help`)
+    t.equal(help.stderr, '')
+    t.match(help.stdout, new RegExp(`^usage: ${name}\\b`))
+    const lines = help.stdout.split('\n')
+    t.ok(lines.length <= 50, `${name}: ${lines.length} lines`)
+    const longest = Math.max(...lines.map(line => line.length))
+    t.ok(longest <= 110, `${name}: ${longest} columns`)
+    if (launcher !== 'bin/bass') {
+      for (const part of ['exit codes:', 'environment:']) t.match(help.stdout, part, `${name}: ${part}`)
+    }
+
+    const version = sandbox.run(launcher, ['--version'])
+    t.same([version.code, version.stderr], [0, ''], `${name} --version`)
+    t.match(version.stdout, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\\n$`))
+  }
+})
+
+test('a program finds its tree through symlinks, and by BASS_ROOT where that is set', async t => {
+  const sandbox = new Sandbox(t)
+  symlinkSync(join(ROOT, 'bin/bass'), sandbox.path('one'))
+  symlinkSync('one', sandbox.path('bass'))
+  const expected = sandbox.ok('bin/bass', ['--version'])
+  t.equal(sandbox.ok(sandbox.path('bass'), ['--version']), expected)
+  t.equal(sandbox.ok('sh', ['-c', 'PATH=$PWD:$PATH; cd /; bass --version']), expected)
+  t.match(
+    sandbox.run('bin/bass', ['--version'], { env: { BASS_ROOT: '/elsewhere' } }).stderr,
+    "unable to run '/elsewhere/dist/bin/bass.js'",
+  )
+})
+
+test('a tree that is not built says so in one sentence and ends with 100', async t => {
+  const sandbox = new Sandbox(t)
+  for (const launcher of ['bin/bass', 'slave/bin/task-taker']) {
+    mkdirSync(sandbox.path(dirname(launcher)), { recursive: true })
+    copyFileSync(join(ROOT, launcher), sandbox.path(launcher))
+    const { code, stdout, stderr } = sandbox.run(sandbox.path(launcher), [])
+    const [name, target] = [launcher.split('/').at(-1)!, launcher.replace('/bin/', '/')]
+    t.equal(code, 100)
+    t.equal(stdout, '')
+    t.equal(
+      stderr,
+      `${name}: fatal: unable to run '${sandbox.dir}/dist/${target}.js': no such file; type 'npm ci' in '${sandbox.dir}' first\n`,
+    )
+  }
+})
