@@ -12,18 +12,19 @@ import { duration } from '../lib/settings.ts'
 import type { Spool } from '../lib/spool.ts'
 import { parseTaskName } from '../lib/task-name.ts'
 
-/** How often to look, and how often where 100,000 names may be listed, in milliseconds: sweeping is never urgent. */
-const EACH = 10_000
+/** How often to look where 100,000 names may be listed, in milliseconds. */
 const EACH_OLD = 3_600_000
 
 /** A sweeper with its memory: to be called in every round. */
 export function sweepAll(): (spool: Spool) => void {
   const after = duration('SWEEP_AFTER')
+  // Sweeping is never urgent.
+  const each = 10 * duration('POLL_INTERVAL')
   const prints = new Map<string, { print: string; since: number }>()
   let [looked, lookedAtOld] = [-Infinity, -Infinity]
   return spool => {
     const now = performance.now()
-    if (now - looked < EACH) return
+    if (now - looked < each) return
     looked = now
     sweepDead([spool.tasks.tmp, spool.tasks.cur, spool.jobs.tmp, spool.jobs.cur])
     if (now - lookedAtOld >= EACH_OLD) {

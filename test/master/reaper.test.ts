@@ -1,0 +1,174 @@
+import { mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+
+import { claim } from '../../lib/claim.ts'
+import { token } from '../../lib/durable.ts'
+import { giveVerdict, makeJob, newOwner, verdictOf } from '../../lib/job.ts'
+import { retriedAs } from '../../lib/retry.ts'
+import { eventually, Sandbox } from '../fixtures/sandbox.ts'
+
+const X = '1:hello:v1:testarch'
+const AGAIN = '2:hello:v1:testarch'
+const QUICK = { LOST_AFTER: '1', POLL_INTERVAL: '0.05', SETTLE: '0' }
+
+/** A spool with one waiting task, and verbs for what may become of it. */
+class Scene extends Sandbox {
+  readonly task: string
+
+  constructor(t: ConstructorParameters<typeof Sandbox>[0]) {
+    super(t)
+    this.makeSpool()
+    renameSync(join(this.spool.ctr, '0'), join(this.spool.ctr, '1'))
+    this.task = join(this.spool.tasks.cur, X)
+    mkdirSync(this.task)
+    writeFileSync(join(this.task, 'code.tar'), 'code')
+  }
+
+  claim(): string {
+    return claim(this.spool, X, newOwner('elsewhere', '/slot', token()))!
+  }
+
+  reap(env: Record<string, string> = {}) {
+    return this.start('master/bin/reaper', [], { env: { ...QUICK, ...env } })
+  }
+}
+
+test('a job whose slave shows no sign of life is lost, and its task published again', async t => {
+  const scene = new Scene(t)
+  const job = scene.claim()
+  const reaper = scene.reap({ SETTLE: '600' })
+  await eventually('the retry', () => scene.ls('spool/tasks/cur').includes(AGAIN))
+  await eventually('the archive', () => scene.ls('spool/tasks/old').includes(X))
+  t.equal(verdictOf(job), 'lost')
+  t.equal(retriedAs(job), AGAIN)
+  t.match(scene.ok('cat', [join(job, 'error.txt')]), 'The slave on elsewhere gave no sign of life')
+  t.same((await reaper.kill('SIGTERM')).code, 0)
+  t.equal(reaper.stdout(), '')
+})
+
+test('a job whose slave is alive is left alone, for as long as it takes', async t => {
+  const scene = new Scene(t)
+  const job = scene.claim()
+  const beat = setInterval(() => utimesSync(join(job, 'alive'), new Date(), new Date()), 100)
+  t.teardown(() => clearInterval(beat))
+  scene.reap()
+  await new Promise(done => setTimeout(done, 3000))
+  t.equal(verdictOf(job), undefined)
+  t.same(scene.ls('spool/tasks/cur'), [X])
+})
+
+test('a waiting task that somebody cancelled ends as cancelled, without running', async t => {
+  const scene = new Scene(t)
+  writeFileSync(join(scene.task, 'cancel'), '')
+  scene.reap({ SETTLE: '600' })
+  await eventually('the archive', () => scene.ls('spool/tasks/old').includes(X))
+  t.equal(verdictOf(join(scene.spool.jobs.cur, X)), 'cancelled')
+  t.same(scene.ls('spool/tasks/cur'), [])
+})
+
+test('what is over is archived: its task at once, its job after SETTLE', async t => {
+  const scene = new Scene(t)
+  giveVerdict(scene.claim(), 'failure')
+  scene.reap({ SETTLE: '1' })
+  await eventually('the task', () => scene.ls('spool/tasks/old').includes(X))
+  t.same(scene.ls('spool/jobs/cur'), [X])
+  await eventually('the job', () => scene.ls('spool/jobs/old').includes(X))
+  t.same(scene.ls('spool/jobs/cur'), [])
+  t.same(scene.ls('spool/tasks/cur'), [])
+})
+
+test('a claim whose taker died before it showed the job is shown', async t => {
+  const scene = new Scene(t)
+  const owner = newOwner('elsewhere', '/slot', token())
+  makeJob(join(scene.spool.jobs.tmp, `${X}.${owner.token}`), owner)
+  scene.ok('ln', [join(scene.spool.jobs.tmp, `${X}.${owner.token}`, 'owner.txt'), join(scene.task, 'claim')])
+  scene.reap({ LOST_AFTER: '600' })
+  await eventually('the job', () => scene.ls('spool/jobs/cur').includes(X))
+  t.same(scene.ls('spool/jobs/tmp'), [])
+})
+
+test('the job of a claim that came second is swept, that of a task still waiting is not', async t => {
+  const scene = new Scene(t)
+  mkdirSync(join(scene.spool.tasks.cur, AGAIN))
+  const [second, early] = [newOwner('elsewhere', '/slot', token()), newOwner('elsewhere', '/slot', token())]
+  scene.claim()
+  makeJob(join(scene.spool.jobs.tmp, `${X}.${second.token}`), second)
+  makeJob(join(scene.spool.jobs.tmp, `${AGAIN}.${early.token}`), early)
+  scene.reap({ LOST_AFTER: '600' })
+  await eventually('the sweep', () => !scene.ls('spool/jobs/tmp').includes(`${X}.${second.token}`))
+  t.same(scene.ls('spool/jobs/tmp'), [`${AGAIN}.${early.token}`])
+})
+
+test('a finished clone is published as the job that it retries says', async t => {
+  const scene = new Scene(t)
+  const job = scene.claim()
+  giveVerdict(job, 'lost')
+  renameSync(join(scene.spool.ctr, '1'), join(scene.spool.ctr, '3'))
+  for (const clone of [AGAIN, '3:hello:v1:testarch']) {
+    mkdirSync(join(scene.spool.tasks.tmp, clone))
+    writeFileSync(join(scene.spool.tasks.tmp, clone, 'retry-of.txt'), `${X} lost 1\n`)
+  }
+  scene.reap({ SETTLE: '600' })
+  await eventually('both to be decided', () => scene.ls('spool/tasks/tmp').length === 0)
+  await eventually('the archive', () => scene.ls('spool/tasks/old').includes(X))
+  t.same(scene.ls('spool/tasks/cur'), [retriedAs(job)])
+})
+
+test('what is not understood is reported once and left where it is', async t => {
+  const scene = new Scene(t)
+  const odd = ['x', '01:hello:v1:testarch', '1:he llo:v1:testarch', '7:a:b']
+  for (const name of odd) {
+    mkdirSync(join(scene.spool.tasks.cur, name))
+    mkdirSync(join(scene.spool.jobs.cur, name))
+    mkdirSync(join(scene.spool.jobs.tmp, name))
+  }
+  giveVerdict(scene.claim(), 'success')
+  const reaper = scene.reap()
+  await eventually('the others to go on', () => scene.ls('spool/jobs/old').includes(X))
+  await reaper.kill('SIGTERM')
+  t.same(scene.ls('spool/tasks/cur'), odd.sort())
+  t.same(scene.ls('spool/jobs/cur'), odd)
+  for (const name of odd) {
+    const said = reaper
+      .stderr()
+      .split('\n')
+      .filter(line => line.includes(`${join(scene.spool.tasks.cur, name)}'`))
+    t.equal(said.length, 1, name)
+  }
+})
+
+test('what a shell task-maker left half-made is swept when nothing in it changes for SWEEP_AFTER', async t => {
+  const scene = new Scene(t)
+  const { tmp } = scene.spool.tasks
+  for (const name of [':hello:v1:', '4:hello:v1:testarch', '.5:hello:v1:testarch.0123456789abcdef']) {
+    mkdirSync(join(tmp, name))
+    writeFileSync(join(tmp, name, 'code.tar'), '')
+  }
+  for (const name of ['.bundles', 'mine', '.hello.00.11']) mkdirSync(join(tmp, name))
+  const growing = setInterval(
+    () => writeFileSync(join(tmp, ':hello:v1:', 'code.tar'), 'x', { flag: 'a' }),
+    50,
+  )
+  t.teardown(() => clearInterval(growing))
+  scene.reap({ SWEEP_AFTER: '1' })
+  await eventually('the sweep', () => scene.ls('spool/tasks/tmp').length === 4, 40)
+  t.same(scene.ls('spool/tasks/tmp').sort(), ['.bundles', '.hello.00.11', ':hello:v1:', 'mine'])
+})
+
+test('a name that was swept and not deleted to the end is deleted again', async t => {
+  const scene = new Scene(t)
+  mkdirSync(join(scene.spool.jobs.old, '.dead-0123456789abcdef/deep'), { recursive: true })
+  t.equal(scene.run('master/bin/reaper', ['--once'], { env: QUICK }).code, 0)
+  t.same(scene.ls('spool/jobs/old'), [])
+})
+
+test('a spool that is none is refused in one sentence', async t => {
+  const sandbox = new Sandbox(t)
+  const ended = sandbox.run('master/bin/reaper')
+  t.equal(ended.code, 111)
+  t.match(
+    ended.stderr,
+    /^reaper: fatal: unable to use the spool's '.*\/tasks\/tmp': no such directory; .*\n$/,
+  )
+})
