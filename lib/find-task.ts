@@ -1,0 +1,72 @@
+// What a person means by TASK: a number, a name, the prefix of a revision, or `last`.
+
+import { join } from 'node:path'
+
+import { list, readIfThere } from './durable.ts'
+import { lasting, quote } from './exit.ts'
+import type { Spool } from './spool.ts'
+import { compareByNumber, parseTaskName } from './task-name.ts'
+import type { TaskName } from './task-name.ts'
+import { whereIs } from './whereabouts.ts'
+import type { Whereabouts } from './whereabouts.ts'
+
+/** How many candidates an error lists. */
+const SHOWN = 8
+
+/** Every task there is a directory of, by number: those of `tasks` first, what was half pruned as well. */
+export function allTasks(spool: Spool): TaskName[] {
+  const names = new Set([spool.tasks.cur, spool.jobs.cur, spool.tasks.old, spool.jobs.old].flatMap(list))
+  return [...names]
+    .map(parseTaskName)
+    .filter(task => task !== undefined)
+    .sort(compareByNumber)
+}
+
+/** The one task that `text` means, and where it is. What means none, or more than one, is an error that says so. */
+export function findOne(spool: Spool, text: string): Whereabouts {
+  const [first, ...more] = candidates(spool, text)
+  if (!first) throw lasting(`find the task ${quote(text)}`, 'there is none of that number, name or revision')
+  if (more.length > 0) throw ambiguous(text, [first, ...more])
+  const found = whereIs(spool, first.name)
+  if (!found) throw lasting(`find the task ${quote(text)}`, 'it has just been pruned')
+  return found
+}
+
+/** Every task that `text` means: one, or all of a revision. None is an error. */
+export function findAll(spool: Spool, text: string): TaskName[] {
+  const found = candidates(spool, text)
+  if (found.length === 0)
+    throw lasting(`find the task ${quote(text)}`, 'there is none of that number, name or revision')
+  return found
+}
+
+function ambiguous(text: string, tasks: readonly TaskName[]): Error {
+  const shown = tasks.slice(-SHOWN).map(task => task.name)
+  const rest = tasks.length > SHOWN ? ` and ${tasks.length - SHOWN} more` : ''
+  return lasting(`find the task ${quote(text)}`, `it may be any of ${shown.join(', ')}${rest}`)
+}
+
+function candidates(spool: Spool, text: string): TaskName[] {
+  // A whole name needs no look at all the others.
+  const named = parseTaskName(text)
+  if (named) return whereIs(spool, text) ? [named] : []
+  const tasks = allTasks(spool)
+  if (text === 'last') return tasks.slice(-1)
+  if (/^(0|[1-9]\d{0,14})$/.test(text)) {
+    const numbered = tasks.filter(task => task.num === Number(text))
+    if (numbered.length > 0) return numbered
+  }
+  return /^[0-9a-f]{4,64}$/.test(text) ? ofRevision(spool, tasks, text) : []
+}
+
+/** The tasks of the revision that begins with `prefix`; what was retried is left to its retry. */
+function ofRevision(spool: Spool, tasks: readonly TaskName[], prefix: string): TaskName[] {
+  const found = tasks.filter(task => revisionOf(spool, task.name)?.startsWith(prefix))
+  const retried = new Set(found.map(task => retryParent(spool, task.name)))
+  return found.filter(task => !retried.has(task.name))
+}
+
+const readOf = (spool: Spool, name: string, file: string) =>
+  readIfThere(join(spool.tasks.cur, name, file)) ?? readIfThere(join(spool.tasks.old, name, file))
+const revisionOf = (spool: Spool, name: string) => readOf(spool, name, 'code-revision.txt')?.trim()
+const retryParent = (spool: Spool, name: string) => readOf(spool, name, 'retry-of.txt')?.split(' ', 1)[0]

@@ -1,0 +1,79 @@
+// Why a waiting task waits, in a word for programs and a sentence for people. Pure.
+
+import type { TakerView } from './takers.ts'
+import { ago, plural } from './text.ts'
+import type { TaskView } from './view.ts'
+
+export interface WaitView {
+  /** `free`: a taker for it is idle, so it is about to be taken. */
+  readonly reason: 'cancelling' | 'paused' | 'unseen' | 'gone' | 'busy' | 'free'
+  /** The same as a sentence without its full stop. */
+  readonly text: string
+  /** Its place among those that wait for the same takers, from 1. */
+  readonly place: number
+}
+
+type Task = Pick<TaskView, 'name' | 'num' | 'project' | 'arch' | 'host' | 'state' | 'priority' | 'cancelling'>
+
+/**
+ * Why `task` waits. `tasks` are all that wait or run, `takers` all that were seen, `paused` the names in `pause/`,
+ * `now` the time in milliseconds.
+ */
+export function whyWaiting(
+  task: Task,
+  tasks: readonly Task[],
+  takers: readonly TakerView[],
+  paused: ReadonlySet<string>,
+  now = Date.now(),
+): WaitView {
+  const place = placeOf(task, tasks)
+  const because = (reason: WaitView['reason'], text: string): WaitView => ({ reason, text, place })
+  const able = takers.filter(taker => serves(taker, task))
+  const open = able.filter(taker => !paused.has(`host:${taker.host}`))
+  const alive = open.filter(taker => taker.state === 'idle' || taker.state === 'busy')
+  const what = task.host === null ? task.arch : `${task.arch} on ${task.host}`
+
+  if (task.cancelling) return because('cancelling', 'it is being cancelled')
+  if (paused.has('all')) return because('paused', 'everything is paused')
+  if (paused.has(`project:${task.project}`)) return because('paused', `${task.project} is paused`)
+  if (able.length === 0) return because('unseen', `no taker for ${what} has been seen`)
+  if (open.length === 0)
+    return because('paused', `${hosts(able)} ${plural(hosts(able).split(' ').length, 'is', 'are')} paused`)
+  if (alive.length === 0) return because('gone', goneText(open, what, now))
+  if (alive.some(taker => taker.state === 'idle')) {
+    return because(
+      'free',
+      place === 1 ? 'a taker is free: it is about to start' : `${place - 1} before it, a taker is free`,
+    )
+  }
+  const before = place === 1 ? 'it is next' : `${place - 1} before it`
+  return because(
+    'busy',
+    `${alive.length === 1 ? 'the one taker' : `all ${alive.length} takers`} for ${what} ${alive.length === 1 ? 'is' : 'are'} busy, ${before}`,
+  )
+}
+
+const serves = (taker: TakerView, task: Task) =>
+  taker.arch === task.arch && (task.host === null || taker.host === task.host)
+
+const hosts = (takers: readonly TakerView[]) => [...new Set(takers.map(taker => taker.host))].join(' ')
+
+function goneText(takers: readonly TakerView[], what: string, now: number): string {
+  const beats = takers.map(taker => taker.beat).filter(beat => beat !== null)
+  if (beats.length === 0) return `no taker for ${what} is running`
+  return `no taker for ${what} is alive, the last beat was ${ago(now - Math.max(...beats))}`
+}
+
+/** Takers go round by number, so this is where it stands when nothing else comes. */
+function placeOf(task: Task, tasks: readonly Task[]): number {
+  const urgency = (other: Task) => other.priority ?? 0
+  const before = (other: Task) =>
+    urgency(other) === urgency(task) ? other.num < task.num : urgency(other) > urgency(task)
+  const rivals = tasks.filter(
+    other =>
+      other.state === 'waiting' &&
+      other.arch === task.arch &&
+      (other.host === null || task.host === null || other.host === task.host),
+  )
+  return rivals.filter(before).length + 1
+}
