@@ -48,6 +48,26 @@ export function limit(name: string, env: Environment = process.env): number {
   return (optional(name, env) === undefined ? 0 : duration(name, env)) || Infinity
 }
 
+const SIZE_UNITS: Record<string, number> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }
+
+/** A number of bytes, `4096`, `64K` or `1.5G`; undefined if it is none of these. Pure. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d{1,12}(?:\.\d+)?)([KMG]?)$/.exec(text)
+  return match ? Math.floor(Number(match[1]) * SIZE_UNITS[match[2]!]!) : undefined
+}
+
+/** A setting that is a size, in bytes; 0 means without end. */
+export function size(name: string, env: Environment = process.env): number {
+  const value = parseSize(setting(name, env))
+  if (value === undefined) {
+    throw lasting(
+      `read the setting ${name}`,
+      `'${env[name] ?? ''}' is not a size such as 4096, 64K, 100M or 10G`,
+    )
+  }
+  return value || Infinity
+}
+
 /** A setting that is a whole number, 0 or more. */
 export function count(name: string, env: Environment = process.env): number {
   const text = setting(name, env)
