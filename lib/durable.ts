@@ -98,13 +98,15 @@ export function publishFile(path: string, content: string, mode = 0o666): boolea
 
 /**
  * Renames what is ours, or what anyone may rename because all mean the same target: after an error, what is no longer
- * listed where it was has been moved, by us or by them. Does not fsync.
+ * listed where it was has been moved, by us or by them: then the answer is false. Does not fsync.
  */
-export function move(from: string, to: string): void {
+export function move(from: string, to: string): boolean {
   try {
     renameSync(from, to)
+    return true
   } catch (error) {
-    if (lists(dirname(from), basename(from))) throw error
+    if (listAll(dirname(from)).includes(basename(from))) throw error
+    return false
   }
 }
 

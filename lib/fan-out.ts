@@ -3,7 +3,8 @@
 import { copyFileSync, linkSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath } from './durable.ts'
+import { takeNumbers } from './counter.ts'
+import { fsyncPath, move, remove, sweep, token } from './durable.ts'
 import { isErrno } from './errno.ts'
 
 /** Fsyncs every file below a directory, then each directory, itself last. */
@@ -40,4 +41,30 @@ export function linkOrCopy(source: string, target: string): void {
     copyFileSync(source, target)
     fsyncPath(target)
   }
+}
+
+/**
+ * Makes copies of `from` in a directory, named by the next numbers of the counter and each by its suffix, and fsyncs
+ * all of it. Each appears under its name when it is complete; after an error there is none. Answers the names.
+ */
+export function cloneWithNumbers(ctr: string, from: string, directory: string, suffixes: string[]): string[] {
+  fsyncTree(from)
+  const first = takeNumbers(ctr, suffixes.length)
+  const names = suffixes.map((suffix, i) => `${first + i}${suffix}`)
+  const hidden = names.map(name => join(directory, `.${name}.${token()}`))
+  const shown: string[] = []
+  try {
+    for (const clone of hidden) cloneTree(from, clone)
+    for (const [i, clone] of hidden.entries()) {
+      const path = join(directory, names[i]!)
+      move(clone, path)
+      shown.push(path)
+    }
+    fsyncPath(directory)
+  } catch (error) {
+    shown.forEach(sweep)
+    hidden.forEach(remove)
+    throw error
+  }
+  return names
 }

@@ -37,15 +37,21 @@ export function spoolAt(root: string, tasks = join(root, 'tasks'), jobs = join(r
 
 /** The spool of $SPOOL, $TASKS and $JOBS; the directories that programs may make are there afterwards. */
 export function openSpool(): Spool {
-  const tasks = setting('TASKS')
-  const spool = spoolAt(optional('SPOOL') ?? dirname(tasks), tasks, setting('JOBS'))
-  for (const directory of [spool.tasks.tmp, spool.tasks.cur, spool.tasks.old]) mustList(directory)
+  const spool = openTasks(setting('JOBS'))
   for (const directory of [spool.jobs.tmp, spool.jobs.cur, spool.jobs.old]) makeDirectory(directory)
   return spool
 }
 
+/** The spool of $SPOOL and $TASKS, for those that have nothing to do with jobs. */
+export function openTasks(jobs?: string): Spool {
+  const tasks = setting('TASKS')
+  const spool = spoolAt(optional('SPOOL') ?? dirname(tasks), tasks, jobs)
+  for (const directory of [spool.tasks.tmp, spool.tasks.cur, spool.tasks.old]) mustList(directory)
+  return spool
+}
+
 /** A directory that a person or `bass init` makes: without it this is no spool. */
-function mustList(directory: string): void {
+export function mustList(directory: string): void {
   if (!listAll(dirname(directory)).includes(basename(directory))) {
     throw temporary(`use the spool's ${quote(directory)}`, "no such directory; 'bass init' makes a spool")
   }

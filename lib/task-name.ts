@@ -6,6 +6,9 @@ const PART = /^[A-Za-z0-9][A-Za-z0-9._+~@-]*$/
 /** Longest name: with a token behind it and dots around, it still fits into the 255 bytes of a directory entry. */
 export const NAME_MAX = 237
 
+/** Digits of the largest number. */
+const NUM_DIGITS = 15
+
 export interface TaskName {
   /** The whole name. */
   readonly name: string
@@ -36,6 +39,11 @@ export function compareByNumber(a: TaskName, b: TaskName): number {
   return a.num - b.num
 }
 
+/** How long VERSION may be, so that a task of the project for this `ARCH[:HOST]` has a name that fits. Pure. */
+export function roomForVersion(project: string, target: string): number {
+  return Math.min(100, NAME_MAX - NUM_DIGITS - `:${project}::${target}`.length)
+}
+
 /** The part of a name behind its number, as `clone-with-ctr` takes it: `:PROJECT:VERSION:ARCH[:HOST]`. */
 export function suffixOf(task: TaskName): string {
   return task.name.slice(task.name.indexOf(':'))
@@ -47,9 +55,9 @@ export function isTarget(text: string): boolean {
   return more.length === 0 && isPart(arch!) && (host === undefined || isPart(host))
 }
 
-/** Makes a part of a name of any text: what may not stand in one becomes `-`; at most `max` bytes, its end kept. */
-export function toPart(text: string, max = 100): string {
-  const mapped = Buffer.from(text)
+/** Makes a part of a name of any text: each byte that may not stand in one becomes `-`; of more than `max`, the end is kept. */
+export function toPart(text: string | Buffer, max = 100): string {
+  const mapped = Buffer.from(text as string)
     .toString('latin1')
     .replace(/[^A-Za-z0-9._+~@-]/g, '-')
   const tail = mapped.slice(-max)

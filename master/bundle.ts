@@ -1,0 +1,142 @@
+// What a task is made of: the code and the steps as compressed archives, and what they are, in words.
+
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+import { writeNew } from '../lib/durable.ts'
+import { temporary, quote } from '../lib/exit.ts'
+import { linkOrCopy } from '../lib/fan-out.ts'
+import { ended, GitError, sentence } from '../lib/git.ts'
+import type { Repository } from '../lib/git.ts'
+import { archived } from './archive-cache.ts'
+import { versionOf } from './version-for-git.ts'
+
+export interface Sources {
+  readonly code: Repository
+  /** The repository of the steps; without one they are in the code, in STEPS_DIRECTORY. */
+  readonly steps: Repository | undefined
+  /** The command that compresses, and its arguments. */
+  readonly compressor: readonly string[]
+  /** Where finished archives are kept. */
+  readonly archives: string
+  /** How long a version may be. */
+  readonly versionMax: number
+  /** The version of the steps at each of their commits, as far as it was asked. */
+  readonly stepsVersions: Map<string, Promise<string>>
+}
+
+export interface Bundle {
+  readonly version: string
+  /** The path of each archive, by its name in the task. */
+  readonly archives: ReadonlyMap<string, string>
+  /** The content of each other file. */
+  readonly texts: ReadonlyMap<string, string>
+}
+
+/** Where in the code the steps are that have no repository of their own. */
+const STEPS_DIRECTORY = '.bass'
+
+/** An archive with nothing in it is two blocks of zeros, filled up to a record. */
+const EMPTY_TAR = Buffer.alloc(10_240)
+
+/** Makes, or finds, all that the tasks of a revision are made of. Throws GitError if the code is not to be had. */
+export async function makeBundle(
+  sources: Sources,
+  { ref, revision, params }: { ref: string; revision: string; params: string },
+): Promise<Bundle> {
+  const { code, versionMax } = sources
+  const commit = await code.commit(revision)
+  if (!commit) throw new GitError('no such commit')
+  const [version, codeTar, steps] = await Promise.all([
+    versionOf(code, commit.id, versionMax),
+    archiveOf(sources, code, commit.id),
+    sources.steps ? stepsOf(sources, sources.steps) : stepsInCode(sources, commit.id),
+  ])
+  return {
+    version,
+    archives: new Map([
+      ['code.tar', codeTar],
+      ['steps.tar', steps.tar],
+    ]),
+    texts: new Map(
+      [
+        ['code-revision.txt', commit.id + '\n'],
+        ['code-version.txt', version + '\n'],
+        ['steps-revision.txt', (steps.revision ?? commit.id) + '\n'],
+        ['steps-version.txt', (steps.version ?? version) + '\n'],
+        ['ref.txt', ref && ref + '\n'],
+        ['params.txt', params],
+      ].filter((entry): entry is [string, string] => entry[1] !== ''),
+    ),
+  }
+}
+
+/** Puts a bundle into the directory of a task, and fsyncs the files. */
+export function fillTask(task: string, bundle: Bundle): void {
+  for (const [name, archive] of bundle.archives) linkOrCopy(archive, join(task, name))
+  for (const [name, text] of bundle.texts) writeNew(join(task, name), text)
+}
+
+interface Steps {
+  readonly tar: string
+  /** Those of the code where they are not given. */
+  readonly revision?: string
+  readonly version?: string
+}
+
+/** The steps of a repository of their own. That they are not to be had is no fault of the event. */
+async function stepsOf(sources: Sources, repository: Repository): Promise<Steps> {
+  try {
+    const commit = await repository.commit('HEAD')
+    if (!commit) throw new GitError('it has no commit yet')
+    const asked = sources.stepsVersions.get(commit.id) ?? versionOf(repository, commit.id)
+    sources.stepsVersions.set(commit.id, asked)
+    const [tar, version] = await Promise.all([archiveOf(sources, repository, commit.id), asked])
+    return { tar, revision: commit.id, version }
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error
+    throw temporary(`use the steps repository ${quote(repository.path ?? '.')}`, error)
+  }
+}
+
+/** The steps that a commit brings along; where it has none, its jobs will say so. */
+async function stepsInCode(sources: Sources, commit: string): Promise<Steps> {
+  const tree = await sources.code.tree(commit, STEPS_DIRECTORY)
+  return { tar: await archiveOf(sources, sources.code, tree) }
+}
+
+/** The archive of a commit or tree, or of nothing. */
+function archiveOf({ archives, compressor }: Sources, repository: Repository, id?: string): Promise<string> {
+  const path = repository.path ?? ''
+  return archived(archives, [id === undefined ? '' : path, id ?? '', ...compressor], fd =>
+    pack(repository, id, compressor, fd),
+  )
+}
+
+/** Writes the compressed archive of a commit or tree, or of nothing, to an open file. */
+async function pack(
+  repository: Repository,
+  id: string | undefined,
+  [program, ...args]: readonly string[],
+  fd: number,
+): Promise<void> {
+  const compressor = spawn(program!, args, { stdio: ['pipe', fd, 'pipe'] })
+  const compressed = ended(compressor, program!)
+  if (compressor.pid === undefined) await compressed
+  compressor.stdin!.on('error', () => undefined)
+  let archive
+  if (id === undefined) {
+    compressor.stdin!.end(EMPTY_TAR)
+  } else {
+    archive = ended(repository.archive(id, compressor.stdin!), 'git')
+    // Git holds the pipe now; it must be the last that does, or the compressor never sees an end.
+    compressor.stdin!.destroy()
+  }
+  const [made, packed] = await Promise.allSettled([archive, compressed])
+  if (packed.status === 'rejected') throw packed.reason
+  if (packed.value.code !== 0) {
+    throw temporary(`compress with ${quote([program, ...args].join(' '))}`, sentence(packed.value.stderr))
+  }
+  if (made.status === 'rejected') throw made.reason
+  if (made.value && made.value.code !== 0) throw new GitError(sentence(made.value.stderr))
+}

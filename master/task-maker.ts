@@ -1,0 +1,118 @@
+// Makes tasks of events. Everything it does is in maker.ts; here is when.
+
+import { command, run } from '../lib/command.ts'
+import { EXIT, Fatal, lasting, quote } from '../lib/exit.ts'
+import { say } from '../lib/log.ts'
+import { count, optional, setting, words } from '../lib/settings.ts'
+import { mustList, openTasks } from '../lib/spool.ts'
+import { isPart, isTarget } from '../lib/task-name.ts'
+import { watch } from '../lib/watch.ts'
+import { Maker, SYSTEM_PAUSE } from './maker.ts'
+import type { Settings } from './maker.ts'
+import { projectOf } from './record.ts'
+
+/** How deep refs may be below $REVS for an event to wake us; deeper ones are found by the poll. */
+const DEPTH = 16
+
+export const taskMaker = command(
+  {
+    name: 'task-maker',
+    usage: '[--once]',
+    operands: [0, 0],
+    about: `Makes tasks of the events of a project: waits for files in $REVS and handles the oldest first.
+
+An event is a file $REVS/REF/REVISION, empty or with lines KEY=VALUE. It becomes one task for each entry of
+$ARCHS, and is gone when they are published; their names are printed, one a line. An event that cannot be
+made into tasks is tried again with growing pauses, at least $EVENT_TRIES times and for two minutes, then
+moved to .failed/PROJECT beside $REVS; it does not hold up others. What is being worked on is in
+.making/PROJECT. Any number of makers may run, and be killed: each event still becomes tasks exactly once.
+TERM and INT end it at once.`,
+    options: {
+      once: { type: 'boolean', about: 'handle one event if there is one, and exit' },
+    },
+    environment: {
+      REVS: 'where events are; its last component is the project',
+      TASKS: 'the tasks of the spool',
+      PROJ: 'path of the code repository',
+      STEPS: 'path of the steps repository; without it steps are in .bass/ of the code',
+      ARCHS: 'for which a task is made: ARCH or ARCH:HOST, separated by white space',
+      COMPRESSOR: 'the command that compresses archives',
+      EVENT_TRIES: 'how often an event is tried',
+      POLL_INTERVAL: 'how often to look where no file events arrive',
+      WATCH: 'events, poll, or auto: as the file system suggests',
+    },
+    exits: { '100': 'wrong usage, a lasting error, or an event was given up (--once)' },
+  },
+  async (_operands, { once }) => {
+    const settings = readSettings()
+    return once ? await makeOne(settings) : await makeAll(settings)
+  },
+)
+
+function readSettings(): Settings {
+  const project = projectOf(setting('REVS'))
+  if (!isPart(project.name))
+    throw lasting(`use ${quote(project.revs)}`, 'its last component is no name of a project')
+  setting('ARCHS')
+  const targets = words('ARCHS')
+  for (const target of targets) {
+    if (!isTarget(target))
+      throw lasting('read the setting ARCHS', `${quote(target)} is not ARCH or ARCH:HOST`)
+  }
+  setting('COMPRESSOR')
+  const settings = {
+    code: setting('PROJ'),
+    steps: optional('STEPS'),
+    eventTries: count('EVENT_TRIES'),
+    compressor: words('COMPRESSOR'),
+    spool: openTasks(),
+    project,
+    targets,
+  }
+  mustList(project.revs)
+  return settings
+}
+
+const print = (names: readonly string[]) => process.stdout.write(names.join('\n') + '\n')
+
+async function makeOne(settings: Settings): Promise<number> {
+  await new Maker(settings, print).once()
+  return EXIT.done
+}
+
+async function makeAll(settings: Settings): Promise<number> {
+  const stop = new AbortController()
+  const stopped = () => stop.signal.aborted
+  const maker = new Maker(settings, print, stop.signal)
+  const watched = await watch([settings.project.revs], DEPTH)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      stop.abort()
+      watched.ring()
+    })
+  }
+  // Needed at the first event, and slow to load.
+  void import('proper-lockfile')
+  let held: string | undefined
+  for (let first = true; ; first = false) {
+    let pause
+    try {
+      pause = await maker.burst()
+      held = undefined
+    } catch (error) {
+      if (stopped()) break
+      if (first || !(error instanceof Fatal) || error.exitCode === EXIT.lasting) throw error
+      if (error.message !== held) say('warning', error.message)
+      held = error.message
+      pause = SYSTEM_PAUSE
+    }
+    if (stopped()) break
+    const timer = pause === Infinity ? undefined : setTimeout(() => watched.ring(), pause)
+    await watched.next()
+    clearTimeout(timer)
+  }
+  await watched.close()
+  return EXIT.done
+}
+
+if (require.main === module) run(taskMaker)
