@@ -110,9 +110,9 @@ export function move(from: string, to: string): boolean {
   }
 }
 
-/** True if a fresh listing of the directory has the name; a directory that is gone has none. */
+/** True if a fresh listing of the directory has the name, hidden or not; a directory that is gone has none. */
 export function lists(directory: string, name: string): boolean {
-  return list(directory).includes(name)
+  return listAll(directory).includes(name)
 }
 
 /** A fresh listing of names that do not begin with a dot; a directory that is gone has none. */
