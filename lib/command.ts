@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { EXIT, Fatal, lasting } from './exit.ts'
+import { EXIT, Fatal, lasting, quote, temporary } from './exit.ts'
 import { say, speakAs } from './log.ts'
 
 export interface Option {
@@ -82,14 +82,24 @@ export function run(command: Pick<Command, 'main'> & { description: { name: stri
   )
 }
 
-/** Says why a program ends and answers its exit code. An error that nobody foresaw is a bug and keeps its stack. */
+/**
+ * Says why a program ends and answers its exit code. An error of the system names its call and is reason enough; any
+ * other that nobody foresaw is a bug and keeps its stack.
+ */
 export function failed(error: unknown): number {
-  if (error instanceof Fatal) {
-    say('fatal', error.message)
-    return error.exitCode
+  const fatal = error instanceof Fatal ? error : systemError(error)
+  if (fatal) {
+    say('fatal', fatal.message)
+    return fatal.exitCode
   }
   say('fatal', `unable to go on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   return EXIT.temporary
+}
+
+function systemError(error: unknown): Fatal | undefined {
+  const { syscall, path } = error as NodeJS.ErrnoException
+  if (!(error instanceof Error) || syscall === undefined) return undefined
+  return temporary(`${syscall} ${path === undefined ? 'a file' : quote(path)}`, error)
 }
 
 export interface Parsed<O> {
