@@ -62,5 +62,5 @@ test('however the stream is cut, it shows the same, and no byte of a secret', as
     }),
     { numRuns: 2000 },
   )
-  t.notOk(holds.failed, fc.defaultReportMessage(holds))
+  t.notOk(holds.failed, fc.defaultReportMessage(holds) ?? '')
 })
