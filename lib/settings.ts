@@ -75,6 +75,24 @@ export function count(name: string, env: Environment = process.env): number {
   return Number(text)
 }
 
+/** A size in bytes, `1000`, `64K`, `1.5M` or `2G`, a K being 1024; undefined if it is none of these. Pure. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)([KMG]?)$/.exec(text)
+  return match ? Math.round(Number(match[1]) * 1024 ** ['', 'K', 'M', 'G'].indexOf(match[2]!)) : undefined
+}
+
+/** A setting that is a size, in bytes. */
+export function size(name: string, env: Environment = process.env): number {
+  const value = parseSize(setting(name, env))
+  if (value === undefined) {
+    throw lasting(
+      `read the setting ${name}`,
+      `'${env[name] ?? ''}' is not a size such as 4096, 64K, 10M or 1G`,
+    )
+  }
+  return value
+}
+
 /** A setting that is one of a few words. */
 export function choice<T extends string>(
   name: string,

@@ -1,0 +1,51 @@
+// Writing into a job directory while steps run: asynchronous, patient, and fsynced once at the end.
+
+import { constants } from 'node:fs'
+import { mkdir, open, readdir, rename, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+
+import { patiently } from './patience.ts'
+
+/** Writes a small file whose content nobody reads before it is complete: it appears under its name at once. */
+export async function writeWhole(path: string, content: string, stop?: AbortSignal): Promise<void> {
+  const hidden = join(dirname(path), `.${basename(path)}`)
+  await patiently('write', path, () => writeFile(hidden, content), stop)
+  await patiently('write', path, () => rename(hidden, path), stop)
+}
+
+/** Writes a small file that need not appear at once. */
+export async function writePlain(path: string, content: string, stop?: AbortSignal): Promise<void> {
+  await patiently('write', path, () => writeFile(path, content), stop)
+}
+
+/** Makes a directory, its parents too. */
+export async function makeDirectories(path: string, stop?: AbortSignal): Promise<void> {
+  await patiently('make', path, () => mkdir(path, { recursive: true }), stop)
+}
+
+/** Fsyncs a file, or a directory: itself and not what is below it. */
+export async function persist(path: string, stop?: AbortSignal): Promise<void> {
+  // NOFOLLOW: what is not ours to fsync is not followed out of the job.
+  const sync = async () => {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  }
+  await patiently('fsync', path, sync, stop)
+}
+
+/** Fsyncs every file and directory below a directory, then that directory. */
+export async function persistTree(directory: string, stop?: AbortSignal): Promise<void> {
+  const entries = await readdir(directory, { withFileTypes: true })
+  await Promise.all(
+    entries.map(async entry => {
+      const path = join(directory, entry.name)
+      if (entry.isDirectory()) await persistTree(path, stop)
+      else if (entry.isFile()) await persist(path, stop)
+    }),
+  )
+  await persist(directory, stop)
+}

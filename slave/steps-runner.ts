@@ -1,0 +1,79 @@
+// steps-runner: runs steps without a spool around them.
+
+import { mkdirSync } from 'node:fs'
+import { constants } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+
+import { command, run } from '../lib/command.ts'
+import { list, readIfThere } from '../lib/durable.ts'
+import { EXIT, lasting, quote } from '../lib/exit.ts'
+import { say } from '../lib/log.ts'
+import { setting } from '../lib/settings.ts'
+import { parseTaskName } from '../lib/task-name.ts'
+import { parseExit } from '../lib/view.ts'
+import { buildEnvironment } from './environment.ts'
+import { readFacts } from './facts.ts'
+import { ISOLATION_HELP } from './isolate.ts'
+import { LIMITS_HELP, readLimits } from './limits.ts'
+import type { Outcome } from './plan.ts'
+import { runSteps } from './run-steps.ts'
+
+export const stepsRunner = command(
+  {
+    name: 'steps-runner',
+    usage: 'JOB [TASK]',
+    operands: [1, 2],
+    about: `Runs the steps of the current directory into a job directory.
+
+The current directory holds 'code' and 'steps'. Each executable file in 'steps' runs in 'code', in the order
+of their names, until one fails; one named NAME.always runs in any case. Exit code 77 means skipped. Each
+leaves 'started', 'stdout.txt', 'stderr.txt', 'ended' and 'exitcode.txt' in JOB/steps/NAME. TASK is a task's
+directory, whose files tell the revision; without it the name of JOB must be that of a task. TERM cancels:
+the step has a second, and steps that always run have two in all.
+
+${ISOLATION_HELP}`,
+    environment: LIMITS_HELP,
+    exits: {
+      '99': 'timed out',
+      '128+n': 'ended by a signal, itself or the failing step',
+      other: 'the code of the step that failed',
+    },
+  },
+  async ([to, from]) => {
+    const job = resolve(to!)
+    const source = from === undefined ? job : resolve(from)
+    const task = parseTaskName(basename(source))
+    if (!task) throw lasting(`run the steps of ${quote(source)}`, 'its name is not that of a task')
+    if (list(job).includes('steps')) throw lasting(`run steps into ${quote(job)}`, 'it holds steps already')
+    mkdirSync(job, { recursive: true })
+    const work = process.cwd()
+    const cache = join(work, 'cache')
+    mkdirSync(cache, { recursive: true })
+    const facts = { task, host: setting('HOST'), work, cache, ...readFacts(source) }
+    const plan = { task, job, work, environment: buildEnvironment(facts), limits: readLimits() }
+
+    const stop = new AbortController()
+    const cancel = () => stop.abort('cancelled')
+    const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+    for (const name of signals) process.on(name, cancel)
+    try {
+      const outcome = await runSteps(plan, stop.signal)
+      if (outcome.why !== undefined) say('info', outcome.why)
+      return exitCodeOf(job, outcome)
+    } finally {
+      for (const name of signals) process.off(name, cancel)
+    }
+  },
+)
+
+function exitCodeOf(job: string, { verdict, step }: Outcome): number {
+  if (verdict === 'success') return EXIT.done
+  if (verdict === 'timeout') return EXIT.timeout
+  if (verdict === 'cancelled') return 128 + constants.signals.SIGTERM
+  if (verdict !== 'failure' || step === undefined) return verdict === 'error' ? EXIT.lasting : EXIT.temporary
+  const end = parseExit(readIfThere(join(job, 'steps', step, 'exitcode.txt')) ?? '')
+  if (end?.signal !== undefined) return 128 + constants.signals[`SIG${end.signal}` as NodeJS.Signals]
+  return end?.exit ?? EXIT.temporary
+}
+
+if (require.main === module) run(stepsRunner)
