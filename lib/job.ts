@@ -77,9 +77,12 @@ export function verdictOf(job: string): Verdict | undefined {
   return VERDICTS.find(verdict => verdict === word)
 }
 
-/** Says why a job ended as it did, in a sentence; the first one stands. */
+/** Says why a job ended as it did, and makes a sentence of it; the first one stands. */
 export function explain(job: string, why: string): void {
-  publishFile(join(job, 'error.txt'), why + '\n')
+  publishFile(
+    join(job, 'error.txt'),
+    `${why[0]?.toUpperCase() ?? ''}${why.slice(1)}${why.endsWith('.') ? '' : '.'}\n`,
+  )
 }
 
 /**

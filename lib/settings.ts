@@ -56,7 +56,7 @@ export function parseSize(text: string): number | undefined {
   return match ? Math.floor(Number(match[1]) * SIZE_UNITS[match[2]!]!) : undefined
 }
 
-/** A setting that is a size, in bytes; 0 means without end. */
+/** A setting that is a size, in bytes. */
 export function size(name: string, env: Environment = process.env): number {
   const value = parseSize(setting(name, env))
   if (value === undefined) {
@@ -65,32 +65,17 @@ export function size(name: string, env: Environment = process.env): number {
       `'${env[name] ?? ''}' is not a size such as 4096, 64K, 100M or 10G`,
     )
   }
-  return value || Infinity
+  return value
 }
+
+/** A setting that is a size, in bytes; 0 means without end. */
+export const sizeLimit = (name: string, env: Environment = process.env): number => size(name, env) || Infinity
 
 /** A setting that is a whole number, 0 or more. */
 export function count(name: string, env: Environment = process.env): number {
   const text = setting(name, env)
   if (!/^\d{1,15}$/.test(text)) throw lasting(`read the setting ${name}`, `'${text}' is not a whole number`)
   return Number(text)
-}
-
-/** A size in bytes, `1000`, `64K`, `1.5M` or `2G`, a K being 1024; undefined if it is none of these. Pure. */
-export function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)([KMG]?)$/.exec(text)
-  return match ? Math.round(Number(match[1]) * 1024 ** ['', 'K', 'M', 'G'].indexOf(match[2]!)) : undefined
-}
-
-/** A setting that is a size, in bytes. */
-export function size(name: string, env: Environment = process.env): number {
-  const value = parseSize(setting(name, env))
-  if (value === undefined) {
-    throw lasting(
-      `read the setting ${name}`,
-      `'${env[name] ?? ''}' is not a size such as 4096, 64K, 10M or 1G`,
-    )
-  }
-  return value
 }
 
 /** A setting that is one of a few words. */

@@ -1,6 +1,6 @@
 // What a job may take, as the settings say.
 
-import { choice, count, duration, limit, optional, size } from '../lib/settings.ts'
+import { choice, count, duration, limit, optional, sizeLimit } from '../lib/settings.ts'
 import { ISOLATE } from './isolate.ts'
 import type { Isolate } from './isolate.ts'
 
@@ -46,7 +46,7 @@ export function readLimits(env: Settings = process.env): Limits {
     line: limit('LINE_TIMEOUT', env),
     step: limit('STEP_TIMEOUT', env),
     job: limit('JOB_TIMEOUT', env),
-    log: size('LOG_MAX', env),
+    log: sizeLimit('LOG_MAX', env),
     isolate: choice('ISOLATE', ISOLATE, env),
     ...(user === undefined ? {} : { user }),
     ...(optional('STEP_PROCS', env) === undefined ? {} : { procs: count('STEP_PROCS', env) }),

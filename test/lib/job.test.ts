@@ -34,7 +34,7 @@ test('the first verdict stands', async t => {
   t.same(giveVerdict(job, 'success'), { stands: 'lost', ours: false })
   explain(job, 'one')
   explain(job, 'two')
-  t.equal(sandbox.ok('cat', [`${job}/error.txt`, `${job}/result.txt`]), 'one\nlost')
+  t.equal(sandbox.ok('cat', [`${job}/error.txt`, `${job}/result.txt`]), 'One.\nlost')
   t.same(sandbox.ls('job'), ['alive', 'error.txt', 'owner.txt', 'result.txt'], 'nothing else is left')
 })
 

@@ -1,0 +1,39 @@
+// job-starter: claims and runs one task, in this process.
+
+import { basename } from 'node:path'
+
+import { command, run } from '../lib/command.ts'
+import { lasting, quote } from '../lib/exit.ts'
+import { openSpool } from '../lib/spool.ts'
+import { parseTaskName } from '../lib/task-name.ts'
+import { readLimits } from './limits.ts'
+import { takeTask } from './run-job.ts'
+import { checkLimits } from './run-steps.ts'
+import { isFor } from './scan.ts'
+import { RUN_SETTINGS } from './settings-help.ts'
+import { Slot } from './slot.ts'
+import { onTerm } from './term.ts'
+
+export const jobStarter = command(
+  {
+    name: 'job-starter',
+    usage: 'TASK',
+    operands: [1, 1],
+    about: `Claims the task named TASK and runs its steps into a job, in the current directory as its slot.
+
+Exits 0 when the job is over, whatever its verdict, and at once if the task is for another architecture or host, or taken.
+TERM ends the job as task-taker does.`,
+    environment: RUN_SETTINGS,
+  },
+  async ([argument]) => {
+    const name = basename(argument!)
+    const task = parseTaskName(name)
+    if (!task) throw lasting(`run ${quote(name)}`, 'not a name of a task')
+    const slot = new Slot(openSpool())
+    if (!isFor(task, slot.arch, slot.host)) return
+    await checkLimits(readLimits())
+    await takeTask(slot, task, onTerm(() => slot.killRemains()).drain)
+  },
+)
+
+if (require.main === module) run(jobStarter)

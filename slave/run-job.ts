@@ -1,0 +1,98 @@
+// One job from its claim to its archive: the states T2 to T5 of the design, as its slave takes them.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { unpack } from '../lib/bundle.ts'
+import { claim } from '../lib/claim.ts'
+import { listNow, lists } from '../lib/durable.ts'
+import { reasonOf } from '../lib/errno.ts'
+import { quote } from '../lib/exit.ts'
+import { explain, giveVerdict } from '../lib/job.ts'
+import type { Owner, Verdict } from '../lib/job.ts'
+import { warn } from '../lib/log.ts'
+import { finish } from '../lib/lose.ts'
+import { duration, sizeLimit } from '../lib/settings.ts'
+import type { TaskName } from '../lib/task-name.ts'
+import { buildEnvironment } from './environment.ts'
+import { readFacts } from './facts.ts'
+import { startHeartbeat } from './heartbeat.ts'
+import { readLimits } from './limits.ts'
+import type { Outcome } from './plan.ts'
+import { runSteps } from './run-steps.ts'
+import type { Slot } from './slot.ts'
+import { makeWork } from './work.ts'
+
+/**
+ * Claims a task and runs its job to the end. Answers the verdict that stands, or undefined if somebody else has the
+ * task. `drain` tells that the taker is to stop: then the job is lost and its task published again at once.
+ */
+export async function takeTask(slot: Slot, task: TaskName, drain: AbortSignal): Promise<Verdict | undefined> {
+  const owner = slot.newOwner()
+  const job = claim(slot.spool, task.name, owner)
+  if (job === undefined) return undefined
+  slot.lastNumber = task.num
+
+  const stop = new AbortController()
+  const onDrain = () => stop.abort('drain')
+  if (drain.aborted) onDrain()
+  drain.addEventListener('abort', onDrain)
+  const directory = join(slot.spool.tasks.cur, task.name)
+  const heart = startHeartbeat(job, directory, duration('LOST_AFTER'), word => stop.abort(word))
+  try {
+    const outcome = await setUpAndRun(slot, task, job, owner, stop)
+    const verdict = await conclude(slot, task.name, job, outcome)
+    if (verdict === 'success' || verdict === 'lost') await slot.discard(task.name)
+    return verdict
+  } finally {
+    heart.stop()
+    drain.removeEventListener('abort', onDrain)
+  }
+}
+
+async function setUpAndRun(
+  slot: Slot,
+  task: TaskName,
+  job: string,
+  owner: Owner,
+  stop: AbortController,
+): Promise<Outcome> {
+  const directory = join(slot.spool.tasks.cur, task.name)
+  if (listNow(directory).includes('cancel')) return { verdict: 'cancelled' }
+  try {
+    const work = makeWork(owner.token)
+    slot.remember(task.name, work)
+    writeFileSync(join(job, 'host.txt'), slot.host + '\n')
+    writeFileSync(join(job, 'tmp-path.txt'), work + '\n')
+    const limits = { maxBytes: sizeLimit('BUNDLE_MAX'), signal: stop.signal }
+    await unpack(join(directory, 'code.tar'), join(work, 'code'), limits)
+    await unpack(join(directory, 'steps.tar'), join(work, 'steps'), limits)
+    const facts = { task, host: slot.host, ...readFacts(directory), work, cache: slot.cache(task.project) }
+    const plan = { task, job, work, environment: buildEnvironment(facts), limits: readLimits() }
+    return await runSteps(plan, stop.signal)
+  } catch (error) {
+    if (stop.signal.aborted) return { verdict: stop.signal.reason === 'cancelled' ? 'cancelled' : 'lost' }
+    return { verdict: 'error', why: `the job could not be set up: ${reasonOf(error)}` }
+  }
+}
+
+/**
+ * Gives the job its verdict and brings it as far as its slave does. A file system that is full or away does not turn a
+ * success into a loss: the heartbeat goes on, and this tries until it is done or others have ended the job.
+ */
+async function conclude(slot: Slot, name: string, job: string, outcome: Outcome): Promise<Verdict> {
+  for (let wait = 500; ; wait = Math.min(2 * wait, 10_000)) {
+    try {
+      if (outcome.why !== undefined) explain(job, outcome.why)
+      const { stands } = giveVerdict(job, outcome.verdict)
+      // A verdict that is not ours is another's to finish.
+      if (stands === outcome.verdict) finish(slot.spool, name, stands, 'drain')
+      return stands
+    } catch (error) {
+      if (!lists(slot.spool.jobs.cur, name)) return 'lost'
+      warn('end', quote(name), error)
+      await sleep(wait)
+    }
+  }
+}

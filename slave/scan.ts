@@ -1,0 +1,29 @@
+// Which of the waiting tasks to try, and in which order. Pure.
+
+import type { TaskName } from '../lib/task-name.ts'
+
+/**
+ * The tasks of a listing that are for this architecture and host, beginning behind the number that was taken last and
+ * coming around, so that waiting tasks are taken in turn; `tasks` are in the order of their numbers.
+ */
+export function candidates(
+  tasks: readonly TaskName[],
+  arch: string,
+  host: string,
+  lastNumber: number,
+  taken: ReadonlySet<string>,
+): TaskName[] {
+  const ours = tasks.filter(t => isFor(t, arch, host) && !taken.has(t.name))
+  const from = ours.findIndex(task => task.num > lastNumber)
+  return from <= 0 ? ours : [...ours.slice(from), ...ours.slice(0, from)]
+}
+
+/** True if the task is for this architecture, and for this host or any. */
+export function isFor(task: TaskName, arch: string, host: string): boolean {
+  return task.arch === arch && (task.host === undefined || task.host === host)
+}
+
+/** True if something of this kind is not to be taken: `all`, `project:P` or `host:H`. */
+export function isPaused(task: TaskName, host: string, pauses: ReadonlySet<string>): boolean {
+  return pauses.has('all') || pauses.has(`project:${task.project}`) || pauses.has(`host:${host}`)
+}

@@ -1,0 +1,14 @@
+// The settings that decide how a slave runs jobs, for the help of the commands that run one.
+
+import { LIMITS_HELP } from './limits.ts'
+
+export const RUN_SETTINGS = {
+  'SPOOL, TASKS, JOBS': 'where the spool is',
+  'ARCH, HOST': 'what this slave is; only tasks for both are taken',
+  JOBTMP: "where jobs have their temporary directories, on the slave's own disk",
+  FAILED_JOB_WAITTIME: 'how long the temporary directory of a failed job is kept',
+  BUNDLE_MAX: 'how many bytes a bundle may have, unpacked',
+  DISK_MIN: 'how much room must be left on disk to take another task',
+  DRAIN: 'how long a job may go on after TERM; then it is given back',
+  ...LIMITS_HELP,
+} as const

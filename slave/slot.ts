@@ -1,0 +1,188 @@
+// A slot: one taker's working directory. It carries the taker's identity from run to run, which is how a taker that
+// starts again finds what it left behind. Beside the spool's takers/SLOT it holds, on the slave's own disk:
+//   lastnum      where the next scan starts
+//   work/NAME    a symlink to the temporary directory of each job whose directory is still kept
+//   cache/       what $BASS_CACHE names
+
+import {
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { claimOf, parsePrivateName, showJob } from '../lib/claim.ts'
+import { list, readIfThere, token, writeNew } from '../lib/durable.ts'
+import { ignoringENOENT, tolerating } from '../lib/errno.ts'
+import { lasting, quote, temporary } from '../lib/exit.ts'
+import { isDeadSelf, newOwner, parseOwner, readOwner, verdictOf } from '../lib/job.ts'
+import type { Owner } from '../lib/job.ts'
+import { say, warn } from '../lib/log.ts'
+import { endGone } from '../lib/lose.ts'
+import { isGone, self } from '../lib/process.ts'
+import { setting } from '../lib/settings.ts'
+import { makeDirectory } from '../lib/spool.ts'
+import type { Spool } from '../lib/spool.ts'
+import { isPart, toPart } from '../lib/task-name.ts'
+import { killRemains } from './processes.ts'
+import { removeWork } from './work.ts'
+
+export class Slot {
+  readonly spool: Spool
+  readonly directory: string
+  readonly host: string
+  readonly arch: string
+  /** The taker's own directory in the spool. */
+  readonly #card: string
+
+  constructor(spool: Spool) {
+    this.spool = spool
+    this.directory = workingDirectory()
+    this.host = setting('HOST')
+    this.arch = setting('ARCH')
+    for (const [name, value] of [
+      ['HOST', this.host],
+      ['ARCH', this.arch],
+    ] as const) {
+      if (!isPart(value))
+        throw lasting(`read the setting ${name}`, `${quote(value)} cannot stand in the name of a task`)
+    }
+    this.#card = join(spool.takers, `${this.host}:${toPart(this.directory.slice(1), 120)}`)
+  }
+
+  /** True once somebody has removed the working directory under us: a new one is a new slot. */
+  isGone(): boolean {
+    return (ignoringENOENT(() => statSync(this.directory).nlink) ?? 0) === 0
+  }
+
+  newOwner(): Owner {
+    return newOwner(this.host, this.directory, token())
+  }
+
+  /** Says in the spool who works here. Two takers in one slot would share a cache and a place in the queue: refused. */
+  signIn(version: string): void {
+    makeDirectory(this.#card)
+    const about = join(this.#card, 'about.txt')
+    const other = parseOwner((readIfThere(about) ?? '') + 'token=none\n')
+    if (other?.host === this.host && other.pid !== process.pid && this.#isAlive(other)) {
+      throw temporary(`work in ${quote(this.directory)}`, `the task-taker with pid ${other.pid} works there`)
+    }
+    const me = { arch: this.arch, host: this.host, slot: this.directory, ...self(), version }
+    const next = join(this.#card, `.about.${token()}`)
+    writeNew(
+      next,
+      Object.entries(me)
+        .map(([key, value]) => `${key}=${value}\n`)
+        .join(''),
+    )
+    renameSync(next, about)
+    writeFileSync(join(this.#card, 'alive'), '')
+  }
+
+  #isAlive(other: Owner): boolean {
+    const me = self()
+    return other.boot === me.boot && other.namespace === me.namespace && other.boot !== '' && !isGone(other)
+  }
+
+  /** A sign of life. */
+  async beat(): Promise<void> {
+    const now = new Date()
+    await utimes(join(this.#card, 'alive'), now, now)
+  }
+
+  signOut(): void {
+    ignoringENOENT(() => unlinkSync(join(this.#card, 'alive')))
+  }
+
+  get lastNumber(): number {
+    return Number(readIfThere(join(this.directory, 'lastnum')) ?? 0) || 0
+  }
+
+  set lastNumber(number: number) {
+    writeFileSync(join(this.directory, 'lastnum'), `${number}\n`)
+  }
+
+  /** The cache of a project's jobs in this slot, on this slave's own disk. */
+  cache(project: string): string {
+    const path = join(this.directory, 'cache', `${project}:${this.arch}`)
+    mkdirSync(path, { recursive: true })
+    return path
+  }
+
+  /** The temporary directory of the job in hand. */
+  #inHand: string | undefined
+
+  /** Kills what is left of the steps of the job in hand, for a taker that ends without ending its job. */
+  async killRemains(): Promise<void> {
+    if (this.#inHand !== undefined) await killRemains(this.#inHand)
+  }
+
+  /** Remembers the temporary directory of a job, so that whoever works in this slot later can remove it. */
+  remember(name: string, work: string): void {
+    mkdirSync(join(this.directory, 'work'), { recursive: true })
+    this.#forget(name)
+    symlinkSync(work, join(this.directory, 'work', name))
+    this.#inHand = work
+  }
+
+  #forget(name: string): void {
+    ignoringENOENT(() => unlinkSync(join(this.directory, 'work', name)))
+  }
+
+  /** Removes the temporary directory of a job. */
+  async discard(name: string): Promise<void> {
+    const work = tolerating(['ENOENT', 'EINVAL'], () => readlinkSync(join(this.directory, 'work', name)))
+    if (work !== undefined) await removeWork(work)
+    this.#forget(name)
+  }
+
+  /** Removes the temporary directories that were kept for `keep` milliseconds. For between jobs. */
+  async discardOld(keep: number): Promise<void> {
+    for (const name of list(join(this.directory, 'work'))) {
+      const made = ignoringENOENT(() => lstatSync(join(this.directory, 'work', name)).mtimeMs)
+      if (made !== undefined && Date.now() - made >= keep) await this.discard(name)
+    }
+  }
+
+  /**
+   * Ends at once what died in this slot with an earlier taker: what is left of its steps is killed, then the job is
+   * `lost` and its task published again. A job that is over may miss its last arrows; the reaper takes them.
+   */
+  async endDead(): Promise<void> {
+    const { tasks, jobs } = this.spool
+    for (const entry of list(jobs.tmp)) {
+      const mine = parsePrivateName(entry)
+      const owner = mine && readOwner(join(jobs.tmp, entry))
+      if (!owner || !isDeadSelf(owner, this.host, this.directory)) continue
+      if (claimOf(this.spool, mine.name) === owner.token) showJob(this.spool, mine.name, owner.token)
+    }
+    const running = new Set(list(jobs.cur))
+    for (const name of list(tasks.cur).filter(name => running.has(name))) {
+      const job = join(jobs.cur, name)
+      const owner = readOwner(job)
+      if (!owner || !isDeadSelf(owner, this.host, this.directory) || verdictOf(job)) continue
+      try {
+        say('info', `ending ${name}: its task-taker died`)
+        const work = readIfThere(join(job, 'tmp-path.txt'))?.trim()
+        if (work) await killRemains(work)
+        endGone(this.spool, name, `The task-taker on ${this.host} died while it ran this job.`)
+      } catch (error) {
+        warn('end', name, error)
+      }
+    }
+  }
+}
+
+function workingDirectory(): string {
+  try {
+    return process.cwd()
+  } catch (error) {
+    throw temporary('use the working directory', error)
+  }
+}

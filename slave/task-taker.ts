@@ -1,0 +1,124 @@
+// task-taker: claims tasks for this architecture and host and runs them, one at a time.
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { command, run, version } from '../lib/command.ts'
+import { listAll } from '../lib/durable.ts'
+import { temporary, quote } from '../lib/exit.ts'
+import { warnOnce } from '../lib/log.ts'
+import { endWaiting } from '../lib/lose.ts'
+import { duration, setting } from '../lib/settings.ts'
+import { listTasks, openSpool, paused } from '../lib/spool.ts'
+import type { TaskName } from '../lib/task-name.ts'
+import { watch } from '../lib/watch.ts'
+import { roomIn } from './disk-room.ts'
+import { readLimits } from './limits.ts'
+import { takeTask } from './run-job.ts'
+import { checkLimits } from './run-steps.ts'
+import { candidates, isPaused } from './scan.ts'
+import { RUN_SETTINGS } from './settings-help.ts'
+import { Slot } from './slot.ts'
+import { onTerm } from './term.ts'
+
+/** How often a taker says in the spool that it is there, in milliseconds. */
+const BEAT = 1000
+
+/** How long a listing of waiting tasks is worked off before there is a new one, in milliseconds. */
+const FRESH = 1000
+
+export const taskTaker = command(
+  {
+    name: 'task-taker',
+    usage: '',
+    operands: [0, 0],
+    about: `Claims tasks for this architecture and host and runs them, one at a time, in the current directory as its slot.
+
+Run one for each slot, each in a directory of its own that it finds again when it is restarted: what died there is ended
+at once, its task published again. TERM: takes nothing more; the job in hand may go on for DRAIN, then its task is
+published again for others. A second TERM is final.`,
+    environment: { ...RUN_SETTINGS, POLL_INTERVAL: 'how often to look', WATCH: 'auto, events or poll' },
+  },
+  async () => {
+    const spool = openSpool()
+    mkdirSync(setting('JOBTMP'), { recursive: true })
+    mkdirSync(spool.pause, { recursive: true })
+    const slot = new Slot(spool)
+    await checkLimits(readLimits())
+    slot.signIn(version())
+    await slot.endDead()
+    const keep = duration('FAILED_JOB_WAITTIME')
+    const { stop, drain } = onTerm(() => slot.killRemains())
+    const bell = await watch([spool.tasks.cur, spool.pause])
+    stop.addEventListener('abort', () => bell.ring())
+    const beat = setInterval(
+      () => void slot.beat().catch((error: unknown) => warnOnce('beat in', spool.takers, error)),
+      BEAT,
+    )
+    const taker = new Taker(slot, stop, drain)
+    try {
+      while (!stop.aborted) {
+        if (slot.isGone())
+          throw temporary(`use the working directory ${quote(slot.directory)}`, 'it was removed')
+        if (!(await taker.round())) await bell.next()
+        await slot.discardOld(keep)
+      }
+    } finally {
+      clearInterval(beat)
+      await bell.close()
+      slot.signOut()
+    }
+  },
+)
+
+class Taker {
+  readonly #slot: Slot
+  readonly #stop: AbortSignal
+  readonly #drain: AbortSignal
+  readonly #hasRoom: () => boolean
+  /** Names that have been seen claimed: never looked at again. */
+  #taken = new Set<string>()
+
+  constructor(slot: Slot, stop: AbortSignal, drain: AbortSignal) {
+    this.#slot = slot
+    this.#stop = stop
+    this.#drain = drain
+    this.#hasRoom = roomIn([slot.spool.jobs.tmp, setting('JOBTMP')])
+  }
+
+  /** Works off one listing, as long as it is fresh. True if there may be more to do at once. */
+  async round(): Promise<boolean> {
+    const { spool, arch, host, lastNumber } = this.#slot
+    const end = performance.now() + FRESH
+    const tasks = listTasks(spool.tasks.cur)
+    const listed = new Set(tasks.map(task => task.name))
+    this.#taken = new Set([...this.#taken].filter(name => listed.has(name)))
+    for (const task of candidates(tasks, arch, host, lastNumber, this.#taken)) {
+      if (this.#stop.aborted) return false
+      if (performance.now() > end) return true
+      if (isPaused(task, host, paused(spool))) continue
+      if (!this.#hasRoom()) return false
+      try {
+        await this.#take(task)
+      } catch (error) {
+        // The spool is full or away, or this one task is odd and the others are well: go on, but not at full speed.
+        warnOnce('take', task.name, error)
+        await sleep(duration('POLL_INTERVAL'))
+      }
+    }
+    return false
+  }
+
+  async #take(task: TaskName): Promise<void> {
+    const { spool } = this.#slot
+    const files = listAll(join(spool.tasks.cur, task.name))
+    if (!files.includes('claim')) {
+      if (files.includes('cancel')) endWaiting(spool, task.name, this.#slot.newOwner())
+      else await takeTask(this.#slot, task, this.#drain)
+    }
+    this.#taken.add(task.name)
+  }
+}
+
+if (require.main === module) run(taskTaker)

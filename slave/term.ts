@@ -1,0 +1,28 @@
+// TERM, and INT from a terminal: the first asks the program to stop, the second is final.
+
+import { duration } from '../lib/settings.ts'
+
+export interface Term {
+  /** Aborted by the first signal: take nothing more. */
+  readonly stop: AbortSignal
+  /** Aborted DRAIN later: the job in hand is given back. */
+  readonly drain: AbortSignal
+}
+
+/** Listens from now on. `onFinal` has the chance to do what cannot wait for the next start. */
+export function onTerm(onFinal: () => Promise<void>): Term {
+  const [stop, drain] = [new AbortController(), new AbortController()]
+  const heard = () => {
+    if (stop.signal.aborted) {
+      // Not process.exit(): with a hung file server it would wait for calls that never return.
+      const end = () => process.kill(process.pid, 'SIGKILL')
+      onFinal().then(end, end)
+      return
+    }
+    stop.abort()
+    setTimeout(() => drain.abort('drain'), duration('DRAIN')).unref()
+  }
+  process.on('SIGTERM', heard)
+  process.on('SIGINT', heard)
+  return { stop: stop.signal, drain: drain.signal }
+}

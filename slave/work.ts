@@ -1,0 +1,28 @@
+// The temporary directory of a job, on the slave's own disk: it holds `code/` and `steps/`, and all that steps write.
+
+import { execFile } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+import { setting } from '../lib/settings.ts'
+
+/** Makes the private directory of a claim. Its name tells the claim, so that its processes can be told by it too. */
+export function makeWork(token: string): string {
+  const work = join(setting('JOBTMP'), `bass-${token}`)
+  mkdirSync(setting('JOBTMP'), { recursive: true })
+  mkdirSync(work, { mode: 0o700 })
+  return work
+}
+
+/** Removes it, whatever steps have done to the modes in it. */
+export async function removeWork(work: string): Promise<void> {
+  try {
+    await rm(work, { recursive: true, force: true })
+  } catch {
+    // A directory without write permission: only its owner, which we are, can change that.
+    await promisify(execFile)('chmod', ['-R', 'u+rwX', '--', work]).catch(() => undefined)
+    await rm(work, { recursive: true, force: true })
+  }
+}

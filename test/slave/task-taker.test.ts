@@ -1,0 +1,177 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+
+import { verdictOf } from '../../lib/job.ts'
+import { retriedAs } from '../../lib/retry.ts'
+import { eventually } from '../fixtures/sandbox.ts'
+import { Site } from '../fixtures/site.ts'
+
+test('a task that appears is run at once, step by step, and archived', async t => {
+  const site = new Site(t)
+  const taker = site.taker()
+  await eventually('the taker', () => site.ls('spool/takers').length > 0)
+  const name = site.publish({ '1-hello': 'cat hello.txt', '2-version': 'echo "$BASS_VERSION on $BASS_ARCH"' })
+  t.equal(await site.verdict(name), 'success')
+  await eventually('the archive', () => site.ls('spool/tasks/old').includes(name))
+  t.equal(site.log(name, '1-hello'), 'hello\n')
+  t.equal(site.log(name, '2-version'), 'v1 on testarch\n')
+  t.match(site.ls('spool/jobs/cur', name), [
+    'alive',
+    'env.txt',
+    'host.txt',
+    'owner.txt',
+    'pkg.txt',
+    'result.txt',
+    'steps',
+    'tmp-path.txt',
+  ])
+  await eventually('the temporary directory to go', () => site.ls('jobtmp').length === 0)
+  t.equal((await taker.kill('SIGTERM')).code, 0)
+  t.equal(taker.stdout() + taker.stderr(), '')
+})
+
+test('tasks of another architecture and host wait', async t => {
+  const site = new Site(t)
+  const other = site.publish({ a: 'true' }, 'otherarch')
+  const pinned = site.publish({ a: 'true' }, 'testarch:elsewhere')
+  const mine = site.publish({ a: 'true' }, 'testarch:testhost')
+  site.taker()
+  await site.verdict(mine)
+  await eventually('the archive', () => site.ls('spool/tasks/old').includes(mine))
+  t.same(site.ls('spool/tasks/cur'), [other, pinned])
+  t.same(site.ls('spool/tasks/cur', other).includes('claim'), false)
+})
+
+test('four takers run forty tasks, each exactly once', async t => {
+  const site = new Site(t)
+  const names = Array.from({ length: 40 }, () => site.publish({ a: `echo ran >>'${site.path('ran')}'` }))
+  for (let slot = 1; slot <= 4; slot++) site.taker(`slot-${slot}`)
+  await eventually('all to be over', () => site.ls('spool/tasks/old').length === names.length, 60)
+  t.same(
+    names.map(name => verdictOf(site.job(name))),
+    names.map(() => 'success'),
+  )
+  t.equal(readFileSync(site.path('ran'), 'utf8').split('\n').length - 1, names.length)
+})
+
+test('a touched cancel ends a running job and its whole process tree', async t => {
+  const site = new Site(t)
+  const name = site.publish({
+    a: 'setsid sleep 300 & echo $!; trap "" TERM; sleep 300',
+    'b.always': 'echo cleaned',
+  })
+  site.taker()
+  await eventually('the step to run', () => site.ls('spool/jobs/cur', name, 'steps/a').includes('stdout.txt'))
+  await eventually('its output', () => site.log(name, 'a') !== '')
+  writeFileSync(join(site.spool.tasks.cur, name, 'cancel'), '')
+  t.equal(await site.verdict(name), 'cancelled')
+  t.equal(site.log(name, 'b.always'), 'cleaned\n')
+  t.equal(site.run('pgrep', ['-f', '^sleep 300$']).stdout, '', 'nothing is left of it')
+})
+
+test('a taker that is told to stop gives its job back at once', async t => {
+  const site = new Site(t)
+  const name = site.publish({ a: 'sleep 300' })
+  const taker = site.taker()
+  await eventually('the step to run', () => site.ls('spool/jobs/cur', name, 'steps/a').includes('started'))
+  t.equal((await taker.kill('SIGTERM')).code, 0)
+  t.equal(verdictOf(site.job(name)), 'lost')
+  const again = retriedAs(site.job(name))
+  t.equal(again, '2:hello:v1:testarch')
+  t.same(site.ls('spool/tasks/cur'), [again])
+  t.equal(readFileSync(join(site.spool.tasks.cur, again!, 'retry-of.txt'), 'utf8'), `${name} drain 0\n`)
+})
+
+test('a taker that is told to stop lets its job finish within DRAIN', async t => {
+  const site = new Site(t)
+  const name = site.publish({ a: 'sleep 1; echo done' })
+  site.publish({ a: 'true' })
+  const taker = site.taker('slot', { DRAIN: '60' })
+  await eventually('the step to run', () => site.ls('spool/jobs/cur', name, 'steps/a').includes('started'))
+  t.equal((await taker.kill('SIGTERM')).code, 0)
+  t.equal(verdictOf(site.job(name)), 'success')
+  t.equal(site.ls('spool/tasks/cur').length, 1, 'and takes nothing more')
+})
+
+test('a taker that was killed ends its job when it starts again, and runs the task anew', async t => {
+  const site = new Site(t)
+  const flag = site.path('flag')
+  const name = site.publish({ a: `[ -e '${flag}' ] || { touch '${flag}'; sleep 300; }` })
+  const taker = site.taker()
+  await eventually('the step to run', () => site.ls('.').includes('flag'))
+  await taker.kill('SIGKILL')
+  site.taker()
+  t.equal(await site.verdict(name), 'lost')
+  t.equal(await site.verdict('2:hello:v1:testarch'), 'success')
+  t.equal(site.run('pgrep', ['-f', '^sleep 300$']).stdout, '', 'nothing is left of the first run')
+})
+
+test('a task that cannot be unpacked ends as an error that says why, and the next one runs', async t => {
+  const site = new Site(t)
+  const truncated = site.publish({ a: 'true' })
+  writeFileSync(join(site.spool.tasks.cur, truncated, 'code.tar'), 'not a tar')
+  const missing = site.publish({ a: 'true' })
+  rmSync(join(site.spool.tasks.cur, missing, 'steps.tar'))
+  const none = site.publish({})
+  const good = site.publish({ a: 'true' })
+  site.taker()
+  t.equal(await site.verdict(good), 'success')
+  for (const name of [truncated, missing, none]) {
+    t.equal(verdictOf(site.job(name)), 'error')
+    t.match(readFileSync(join(site.job(name), 'error.txt'), 'utf8'), /^[A-Z].*\.\n$/)
+  }
+})
+
+test('a paused project waits until the pause is removed', async t => {
+  const site = new Site(t)
+  mkdirSync(site.spool.pause)
+  writeFileSync(join(site.spool.pause, 'project:hello'), '')
+  const name = site.publish({ a: 'true' })
+  site.taker()
+  await new Promise(done => setTimeout(done, 1000))
+  t.same(site.ls('spool/jobs/cur'), [])
+  rmSync(join(site.spool.pause, 'project:hello'))
+  t.equal(await site.verdict(name), 'success')
+})
+
+test('two takers do not work in one slot', async t => {
+  const site = new Site(t)
+  const first = site.taker()
+  await eventually('the first', () =>
+    site.ls('spool/takers', site.ls('spool/takers')[0] ?? 'x').includes('alive'),
+  )
+  const second = site.run('slave/bin/task-taker', [], { cwd: site.path('slot') })
+  t.equal(second.code, 111)
+  t.match(
+    second.stderr,
+    /^task-taker: fatal: unable to work in '.*slot': the task-taker with pid \d+ works there\n$/,
+  )
+  t.equal((await first.kill('SIGTERM')).code, 0)
+})
+
+test('a taker whose working directory was removed says so', async t => {
+  const site = new Site(t)
+  const taker = site.taker('slot', { WATCH: 'poll' })
+  await eventually('the taker', () => site.ls('spool/takers').length > 0)
+  rmSync(site.path('slot'), { recursive: true })
+  const ended = await taker.ended
+  t.equal(ended.code, 111)
+  t.match(ended.stderr, /^task-taker: fatal: unable to use the working directory .*\n$/)
+})
+
+test('job-starter runs one task, and exits 0 at once if it is taken or for others', async t => {
+  const site = new Site(t)
+  mkdirSync(site.path('slot'))
+  const name = site.publish({ a: 'exit 3' })
+  const other = site.publish({ a: 'true' }, 'otherarch')
+  const start = (task: string) => site.run('slave/bin/job-starter', [task], { cwd: site.path('slot') })
+  t.match(start(name), { code: 0, stdout: '', stderr: '' })
+  t.equal(verdictOf(site.job(name)), 'failure')
+  t.match(start(name), { code: 0, stdout: '', stderr: '' })
+  t.match(start(other), { code: 0, stdout: '', stderr: '' })
+  t.match(start('nonsense'), {
+    code: 100,
+    stderr: "job-starter: fatal: unable to run 'nonsense': not a name of a task\n",
+  })
+})
