@@ -1,0 +1,394 @@
+import { copyFileSync, mkdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+
+import { GitServer } from '../fixtures/git-server.ts'
+import { eventually, Sandbox, ROOT } from '../fixtures/sandbox.ts'
+
+const under = (ref: string, revisions: string[]) => revisions.map(revision => `${ref}/${revision}`)
+const sorted = (...events: string[][]) => events.flat().sort()
+
+// What stands for a spool that hangs: the hook makes the directory of a ref with mkdir. Ours goes on at a word.
+const HANGING_MKDIR =
+  'case $2 in /*) while [ ! -e "$0.go" ]; do /bin/sleep 0.05; done ;; esac\nPATH=${PATH#*:} exec mkdir "$@"'
+
+test('a first push gives every commit from the root on, and says how many', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const commits = server.commit(3)
+  const { code, stdout, stderr } = server.push(['main'])
+  t.equal(code, 0)
+  t.equal(stdout, '')
+  t.match(stderr, /^remote: bass: 3 revisions of refs\/heads\/main queued *\n$/)
+  t.same(server.events(), sorted(under('refs/heads/main', commits)))
+  await server.settled()
+})
+
+test('events come in the order of git rev-list --reverse', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const [first] = server.commit(2)
+  server.git('checkout', '-q', '-b', 'side')
+  server.commit(2)
+  server.git('checkout', '-q', 'main')
+  server.commit(1)
+  server.git('merge', '-q', '--no-edit', 'side')
+  // A directory in the place of the first event: all of them are left, and say so in the order of making.
+  mkdirSync(join(server.revs, 'refs/heads/main', first!), { recursive: true })
+  const { stderr } = server.push(['main'])
+  t.match(
+    stderr,
+    /^remote: post-receive: warning: unable to make events in '.*refs\/heads\/main': .*; the next push tries again *\n$/,
+  )
+  const lines = await eventually('one file is left', () => {
+    const [file, ...more] = server.pending().values()
+    return more.length === 0 && file?.split('\n').filter(line => line !== '' && !line.startsWith('@'))
+  })
+  const order = server.git('rev-list', '--reverse', 'main').split('\n')
+  t.same(
+    lines,
+    order.map(revision => `${revision} refs/heads/main`),
+  )
+  rmSync(join(server.revs, 'refs/heads/main', first!), { recursive: true })
+  server.push(['main:other'])
+  t.same(server.events(), sorted(under('refs/heads/main', order), under('refs/heads/other', order.slice(-1))))
+  await server.settled()
+})
+
+test('each ref of a push is compared with what was there before that push', async t => {
+  const server = new GitServer(new Sandbox(t))
+  server.commit(2)
+  server.push(['main'])
+  const before = server.events()
+  const onMain = server.commit(2)
+  server.git('checkout', '-q', '-b', 'feature/x')
+  const onFeature = server.commit(2)
+  server.git('branch', 'twin')
+  const { stderr } = server.push(['main', 'feature/x', 'twin'])
+  t.match(stderr, /bass: 10 revisions of 3 refs queued/)
+  const both = [...onMain, ...onFeature]
+  t.same(
+    server.events(),
+    sorted(
+      before,
+      under('refs/heads/main', onMain),
+      under('refs/heads/feature/x', both),
+      under('refs/heads/twin', both),
+    ),
+  )
+})
+
+test('a new branch gives what no other ref had, and always its tip', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const [, tip] = server.commit(2)
+  server.push(['main'])
+  const before = server.events()
+  server.push(['main:same'])
+  t.same(server.events(), sorted(before, under('refs/heads/same', [tip!])))
+  server.git('checkout', '-q', '-b', 'next')
+  const next = server.commit(1)
+  server.push(['next'])
+  t.same(server.events(), sorted(before, under('refs/heads/same', [tip!]), under('refs/heads/next', next)))
+})
+
+test('a deletion gives nothing, and a renamed branch its tip', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const commits = server.commit(3)
+  server.push(['main:old', 'main:gone'])
+  const before = server.events()
+  t.equal(server.push([':gone']).stderr, '')
+  t.same(server.events(), before)
+  server.push([':old', 'main:new'])
+  t.same(server.events(), sorted(before, under('refs/heads/new', commits.slice(-1))))
+  await server.settled()
+})
+
+test('a tag gives the commit that it points to, a tag of anything else nothing', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const [first, second] = server.commit(2)
+  server.git('tag', 'light')
+  server.git('tag', '-am', 'annotated', 'v1', first!)
+  server.git('tag', '-am', 'a tag of a tag', 'v1-signed', 'v1')
+  server.git('tag', '-am', 'a tree', 'tree', 'main^{tree}')
+  server.git('tag', 'blob', server.sandbox.ok('git', ['hash-object', '-w', '--stdin'], { cwd: server.work }))
+  const { stderr } = server.push(['light', 'v1', 'v1-signed', 'tree', 'blob'])
+  t.match(stderr, /^remote: bass: 3 revisions of 3 refs queued *\n$/)
+  t.same(
+    server.events(),
+    sorted(
+      under('refs/tags/light', [second!]),
+      under('refs/tags/v1', [first!]),
+      under('refs/tags/v1-signed', [first!]),
+    ),
+  )
+  await server.settled()
+})
+
+test('a forced update gives what is new to the ref, and going back gives nothing', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const commits = server.commit(3)
+  server.push(['main'])
+  const before = server.events()
+  server.git('reset', '-q', '--hard', commits[0]!)
+  const other = server.commit(2)
+  server.push(['+main'])
+  t.same(server.events(), sorted(before, under('refs/heads/main', other)))
+  t.equal(server.push([`+${commits[0]!}:refs/heads/main`]).stderr, '')
+  t.same(server.events(), sorted(before, under('refs/heads/main', other)))
+})
+
+test('a repository with SHA-256 works alike', async t => {
+  const server = new GitServer(new Sandbox(t), 'sha256')
+  const commits = server.commit(2)
+  server.git('tag', '-am', 'annotated', 'v1')
+  server.push(['main', 'v1'])
+  server.push([':main', 'main:next'])
+  t.equal(commits[0]!.length, 64)
+  t.same(
+    server.events(),
+    sorted(
+      under('refs/heads/main', commits),
+      under('refs/heads/next', commits.slice(1)),
+      under('refs/tags/v1', commits.slice(1)),
+    ),
+  )
+})
+
+test('a ref may have any name that git allows', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const [commit] = server.commit(1)
+  const names = [
+    'feature/x',
+    'a+b@c',
+    '-n',
+    '$(touch${IFS}owned)',
+    "it's",
+    '`id`',
+    'a;b|c&d',
+    '100%s',
+    '{a,b}',
+    'é',
+    '"',
+    '!#',
+  ]
+  const refs = names.map(name => `refs/heads/${name}`)
+  server.push(refs.map(ref => `main:${ref}`))
+  t.same(server.events(), sorted(refs.map(ref => `${ref}/${commit!}`)))
+  t.same(server.sandbox.ls('server.git').includes('owned'), false)
+})
+
+test('bass.refs chooses refs by patterns for the whole name or for the branch', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const [commit] = server.commit(1)
+  server.config('--add', 'bass.refs', 'main')
+  server.config('--add', 'bass.refs', 'release/*')
+  server.config('--add', 'bass.refs', 'refs/tags/v[0-9]*')
+  const chosen = ['refs/heads/main', 'refs/heads/release/1/x', 'refs/tags/v1']
+  server.push([...chosen, 'refs/heads/maintain', 'refs/tags/x1', 'refs/notes/n'].map(ref => `main:${ref}`))
+  t.same(server.events(), sorted(chosen.map(ref => `${ref}/${commit!}`)))
+  await server.settled()
+})
+
+test('bass.revisions tip gives the tip of each ref alone', async t => {
+  const server = new GitServer(new Sandbox(t))
+  server.config('bass.revisions', 'tip')
+  const commits = server.commit(3)
+  server.push(['main'])
+  const more = server.commit(3)
+  server.push(['main'])
+  t.same(server.events(), sorted(under('refs/heads/main', [commits[2]!, more[2]!])))
+})
+
+test('bass.maxRevisions keeps the newest and says so', async t => {
+  const server = new GitServer(new Sandbox(t))
+  server.config('bass.maxRevisions', '2')
+  const commits = server.commit(4)
+  const { stderr } = server.push(['main'])
+  t.match(stderr, /bass: only the newest 2 revisions of refs\/heads\/main are queued \(bass.maxRevisions\)/)
+  t.same(server.events(), sorted(under('refs/heads/main', commits.slice(2))))
+  const two = server.commit(2)
+  t.notMatch(server.push(['main']).stderr, /only the newest/)
+  t.same(server.events(), sorted(under('refs/heads/main', [...commits.slice(2), ...two])))
+})
+
+test('600 commits at once are 100 events, or 600 without a limit', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const commit = (n: number) => `commit refs/heads/main\ncommitter A <a@b> ${1e9 + n} +0000\ndata 0\n\n`
+  const history = Array.from({ length: 600 }, (_, n) => commit(n)).join('')
+  server.sandbox.ok('git', ['fast-import', '--quiet'], { cwd: server.work, input: history })
+  server.push(['main'])
+  t.equal(server.events().length, 100)
+  server.config('bass.maxRevisions', '0')
+  server.push([':main'])
+  server.push(['main:all'])
+  t.same(
+    server.events().filter(event => event.includes('/all/')),
+    sorted(under('refs/heads/all', server.git('rev-list', 'main').split('\n'))),
+  )
+})
+
+test('what is configured in the repository goes before $REVS of the environment', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const elsewhere = server.sandbox.path('elsewhere')
+  mkdirSync(elsewhere)
+  server.commit(1)
+  server.push(['main'], { REVS: elsewhere })
+  t.equal(server.events().length, 1)
+  t.same(server.sandbox.ls('elsewhere'), [])
+  server.config('--unset', 'bass.revs')
+  server.push(['main:other'], { REVS: elsewhere })
+  t.equal(server.events().length, 1)
+  t.same(server.sandbox.ls('elsewhere/refs/heads'), ['other'])
+})
+
+test('an event that is there keeps its lines', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const [commit] = server.commit(1)
+  mkdirSync(join(server.revs, 'refs/heads/main'), { recursive: true })
+  const event = join(server.revs, 'refs/heads/main', commit!)
+  writeFileSync(event, 'KEY=VALUE\n')
+  server.push(['main'])
+  t.equal(readFileSync(event, 'utf8'), 'KEY=VALUE\n')
+})
+
+test('an event that was taken does not come back with the next push', async t => {
+  const server = new GitServer(new Sandbox(t))
+  server.commit(2)
+  server.push(['main'])
+  await server.settled()
+  for (const event of server.events()) unlinkSync(join(server.revs, event))
+  const next = server.commit(1)
+  server.push(['main'])
+  t.same(server.events(), under('refs/heads/main', next))
+})
+
+test('settings that make no sense are told in one line, and the push is worked off once they do', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const commits: string[] = []
+  for (const [key, value, why] of [
+    ['bass.revs', '', /unable to read 'bass.revs': neither it nor REVS is set/],
+    ['bass.maxRevisions', '1e3', /unable to read 'bass.maxRevisions': '1e3' is not a number/],
+    ['bass.maxRevisions', '010', /unable to read 'bass.maxRevisions': '010' is not a number/],
+    ['bass.revisions', 'some', /unable to read 'bass.revisions': 'some' is neither 'tip' nor 'all'/],
+  ] as const) {
+    commits.push(...server.commit(1))
+    server.config(key, value)
+    const { stderr } = server.push(['main'])
+    t.match(stderr, why)
+    t.match(stderr, /^remote: post-receive: fatal: [^\n]*\n$/)
+    server.config('--unset', key)
+    server.config('bass.revs', server.revs)
+  }
+  t.same(server.events(), [])
+  // Without a push: the hook with empty input.
+  t.equal(server.sandbox.run('hooks/post-receive', [], { cwd: server.repository }).code, 0)
+  t.same(server.events(), sorted(under('refs/heads/main', commits)))
+  await server.settled()
+})
+
+test('a spool that is away is told, not made, and gets its events with the next push', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const commits = server.commit(2)
+  rmSync(server.revs, { recursive: true })
+  t.match(
+    server.push(['main']).stderr,
+    /unable to make events in '.*': no such directory; the next push tries again/,
+  )
+  t.same(server.sandbox.ls('spool/revs'), [])
+  mkdirSync(server.revs)
+  commits.push(...server.commit(1))
+  server.push(['main'])
+  t.same(server.events(), sorted(under('refs/heads/main', commits)))
+  await server.settled()
+})
+
+test('a spool that hangs holds the pusher for 10 s, and the work goes on behind', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const commits = server.commit(2)
+  // Ten seconds pass quicker here.
+  server.shim('sleep', 'echo "$1" >>"$0.asked"\nexec /bin/sleep 0.3')
+  const { code, stderr } = server.push(['main'], { PATH: server.shim('mkdir', HANGING_MKDIR) })
+  t.equal(code, 0)
+  t.match(stderr, /^remote: post-receive: warning: unable to fill '.*hello' within 10 s: [^\n]*\n$/)
+  t.match(readFileSync(server.sandbox.path('shims/sleep.asked'), 'utf8'), /^10\n/)
+  t.same(server.events(), [])
+  // Another push leaves alone what is somebody's, and does not rely on it.
+  t.match(server.push(['main:other']).stderr, /bass: 2 revisions of refs\/heads\/other queued/)
+  t.same(server.events(), sorted(under('refs/heads/other', commits)))
+  writeFileSync(server.sandbox.path('shims/mkdir.go'), '')
+  await server.settled()
+  t.same(server.events(), sorted(under('refs/heads/main', commits), under('refs/heads/other', commits)))
+})
+
+test('what a killed hook had to do is done by the next one, as it was then', async t => {
+  const server = new GitServer(new Sandbox(t))
+  server.commit(1)
+  server.push(['main'])
+  const before = server.events()
+  server.git('checkout', '-q', '-b', 'feature')
+  const commits = server.commit(3)
+  const push = server.startPush(['feature'], { PATH: server.shim('mkdir', HANGING_MKDIR) })
+  const pids = await eventually('the hook is at work', () => {
+    const [name, text] = [...server.pending()][0] ?? ['', '']
+    const worker = /^@ (\d+)/m.exec(text)?.[1]
+    return worker === undefined ? undefined : [Number(name.split('.')[0]), Number(worker)]
+  })
+  for (const pid of pids) process.kill(pid, 'SIGKILL')
+  await push.ended
+  t.same(server.events(), before)
+  // Now main has these commits as well, but it had not when feature was made.
+  server.push(['feature:main'])
+  t.same(
+    server.events(),
+    sorted(before, under('refs/heads/feature', commits), under('refs/heads/main', commits)),
+  )
+  writeFileSync(server.sandbox.path('shims/mkdir.go'), '')
+  await server.settled()
+})
+
+test('pushes at the same time each give their events', async t => {
+  const server = new GitServer(new Sandbox(t))
+  server.commit(1)
+  server.push(['main'])
+  const expected = server.events()
+  const refs = Array.from({ length: 8 }, (_, n) => `refs/heads/b${n}`)
+  for (const ref of refs) {
+    server.git('checkout', '-q', '--detach', 'main')
+    expected.push(...under(ref, server.commit(2)))
+    server.git('update-ref', ref, 'HEAD')
+  }
+  const ended = await Promise.all(refs.map(ref => server.startPush([ref]).ended))
+  t.same(
+    ended.map(({ code }) => code),
+    refs.map(() => 0),
+  )
+  t.same(server.events(), expected.sort())
+  await server.settled()
+})
+
+test('the hook is whole in itself: a copy without BASS around it works', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const hook = join(server.repository, 'hooks/post-receive')
+  unlinkSync(hook)
+  copyFileSync(join(ROOT, 'hooks/post-receive'), hook)
+  server.commit(1)
+  const PATH = server.sandbox.path('path')
+  mkdirSync(PATH)
+  for (const program of [
+    'git',
+    'sh',
+    'awk',
+    'cat',
+    'grep',
+    'mkdir',
+    'mv',
+    'rm',
+    'sleep',
+    'sync',
+    'touch',
+    'xargs',
+  ]) {
+    server.sandbox.ok('ln', ['-s', server.sandbox.ok('sh', ['-c', `command -v ${program}`]), PATH])
+  }
+  t.match(server.push(['main'], { PATH }).stderr, /bass: 1 revision of refs\/heads\/main queued/)
+  t.equal(server.events().length, 1)
+  await server.settled()
+})
