@@ -8,9 +8,15 @@ import { eventually, Sandbox, ROOT } from '../fixtures/sandbox.ts'
 const under = (ref: string, revisions: string[]) => revisions.map(revision => `${ref}/${revision}`)
 const sorted = (...events: string[][]) => events.flat().sort()
 
-// What stands for a spool that hangs: the hook makes the directory of a ref with mkdir. Ours goes on at a word.
-const HANGING_MKDIR =
-  'case $2 in /*) while [ ! -e "$0.go" ]; do /bin/sleep 0.05; done ;; esac\nPATH=${PATH#*:} exec mkdir "$@"'
+// What stands for a spool that hangs: the hook makes the directory of a ref with mkdir, and calls sync when its events
+// are made. Ours wait for a word where they are asked for an absolute path.
+const waiting = (program: string, operand: number) =>
+  [
+    `case $${operand} in /*) while [ ! -e "$0.go" ]; do /bin/sleep 0.05; done ;; esac`,
+    `PATH=\${PATH#*:} exec ${program} "$@"`,
+  ].join('\n')
+const HANGING_MKDIR = waiting('mkdir', 2)
+const HANGING_SYNC = waiting('sync', 1)
 
 test('a first push gives every commit from the root on, and says how many', async t => {
   const server = new GitServer(new Sandbox(t))
@@ -341,6 +347,21 @@ test('what a killed hook had to do is done by the next one, as it was then', asy
     sorted(before, under('refs/heads/feature', commits), under('refs/heads/main', commits)),
   )
   writeFileSync(server.sandbox.path('shims/mkdir.go'), '')
+  await server.settled()
+})
+
+test('what is made counts as made while it is still brought to the disk', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const commits = server.commit(2)
+  server.push(['main'], { PATH: server.shim('sync', HANGING_SYNC) })
+  t.same(server.events(), sorted(under('refs/heads/main', commits)))
+  t.equal(server.pending().size, 1)
+  server.push(['main:other'])
+  t.same(
+    server.events(),
+    sorted(under('refs/heads/main', commits), under('refs/heads/other', commits.slice(1))),
+  )
+  writeFileSync(server.sandbox.path('shims/sync.go'), '')
   await server.settled()
 })
 
