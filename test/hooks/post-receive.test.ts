@@ -12,7 +12,7 @@ const sorted = (...events: string[][]) => events.flat().sort()
 // are made. Ours wait for a word where they are asked for an absolute path.
 const waiting = (program: string, operand: number) =>
   [
-    `case $${operand} in /*) while [ ! -e "$0.go" ]; do /bin/sleep 0.05; done ;; esac`,
+    `case $${operand} in /*) while [ -e "$0" ] && [ ! -e "$0.go" ]; do /bin/sleep 0.05; done ;; esac`,
     `PATH=\${PATH#*:} exec ${program} "$@"`,
   ].join('\n')
 const HANGING_MKDIR = waiting('mkdir', 2)
