@@ -19,7 +19,7 @@ import { test } from 'tap'
 
 import { BundleError, unpack } from '../../lib/bundle.ts'
 import { token } from '../../lib/durable.ts'
-import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
+import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 import { END, pax, tarOf } from '../fixtures/tar.ts'
 import type { Member } from '../fixtures/tar.ts'
 
@@ -203,7 +203,7 @@ for (const [program, args] of COMPRESSORS) {
   const members: Member[] = Array.from({ length: 40 }, (_, n) => ({
     name: `${n}`,
     // Something that does not compress to nothing.
-    content: createHash('sha512').update(String(n)).digest('hex').repeat(9),
+    content: createHash('shake256', { outputLength: 550 }).update(String(n)).digest('hex'),
   }))
   const whole = tarOf(...members)
   const compress = () => output(program, args, { input: whole })
@@ -228,16 +228,21 @@ for (const [program, args] of COMPRESSORS) {
       t.match(await refusal(box, bytes), /^code\.tar: truncated: it ends at byte \d+, in or after '39'$/)
   })
 
-  test(`what ${program} made is refused, or unpacked within, whatever byte is wrong`, { skip }, async t => {
+  test(`what ${program} made is refused, or comes out right, whatever byte is wrong`, { skip }, async t => {
     const box = new Sandbox(t)
     const bytes = compress()
+    const right = await unpacked(box, bytes)
     const any = fc.tuple(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }))
     const property = fc.asyncProperty(any, async ([at, change]) => {
       const wrong = Buffer.from(bytes)
       wrong[at]! ^= change
-      const sentence = await refusal(box, wrong)
-      // A plain tar says nothing of its content, only of its headers.
-      return program === 'cat' || sentence !== 'it was unpacked' || at < 10
+      try {
+        const tree = await unpacked(box, wrong)
+        // A plain tar says nothing of its content, only of its headers.
+        if (program !== 'cat') assert.deepEqual(tree, right)
+      } catch (error) {
+        assert(error instanceof BundleError, String(error))
+      }
     })
     await fc.assert(property, { numRuns: 25 })
     t.strictSame(
@@ -364,7 +369,7 @@ const outside: [string, (Member | Buffer)[], RegExp][] = [
   ],
   [
     'a path that is too long',
-    [pax({ path: 'y/'.repeat(9000) + 'x' }), { name: 'x' }],
+    [pax({ path: ('y'.repeat(250) + '/').repeat(20) + 'x' }), { name: 'x' }],
     /cannot be made: name too long/,
   ],
   ['a file twice', [{ name: 'x' }, { name: './x' }], /the entry 'x' is there twice/],
@@ -422,20 +427,26 @@ test('no bytes at all make it throw anything but its own error', async t => {
   const member = fc.record(
     {
       name: fc.string({ unit: 'binary-ascii', maxLength: 100 }),
-      type: fc.constantFrom(...'\x00012567xgLKV'),
+      type: fc.constantFrom(...'\x00012567xgLKV'.split('')),
       target: fc.constantFrom('', '.', '..', 'a', 'a/..', 'a/b'),
-      content: fc.uint8Array({ maxLength: 600 }).map(Buffer.from),
+      content: fc.uint8Array({ maxLength: 600 }).map(bytes => Buffer.from(bytes)),
       size: fc.nat(2000),
       mode: fc.nat(0o7777),
     },
     { requiredKeys: ['name', 'type', 'content'] },
   )
-  const bytes = fc.array(fc.oneof(member, fc.uint8Array({ maxLength: 1200 }).map(Buffer.from)), {
-    maxLength: 8,
-  })
+  const bytes = fc.array(
+    fc.oneof(
+      member,
+      fc.uint8Array({ maxLength: 1200 }).map(bytes => Buffer.from(bytes)),
+    ),
+    {
+      maxLength: 8,
+    },
+  )
   await fc.assert(
     fc.asyncProperty(bytes, async members => typeof (await refusal(box, tarOf(...members))) === 'string'),
-    { numRuns: 300 },
+    { numRuns: 100 },
   )
   t.strictSame(box.ls(), ['code.tar', 'jobtmp'])
 })
@@ -454,18 +465,16 @@ for (const program of ['zstd', 'xz']) {
   })
 }
 
-test('more than a million entries are refused, and take no memory', async t => {
+test('more than a million entries are refused', async t => {
   const box = new Sandbox(t)
-  // Directories that are there already: what is counted is what is said, not what is made.
-  const some = gzipSync(
-    Buffer.concat(Array<Buffer>(10_000).fill(tarOf({ name: '.', type: '5' }).subarray(0, 512))),
-  )
-  const before = process.resourceUsage().maxRSS
-  t.equal(
-    await refusal(box, Buffer.concat(Array<Buffer>(101).fill(some))),
-    'code.tar: more than 1000000 entries',
-  )
-  t.ok(process.resourceUsage().maxRSS - before < 150_000, 'kB')
+  // The directory itself, again and again: what is counted is what is said, not what is made.
+  const one = tarOf({ name: '.', type: '5' }).subarray(0, 512)
+  const some = gzipSync(Buffer.concat(Array<Buffer>(10_000).fill(one)))
+  writeFileSync(box.path('code.tar'), Buffer.concat(Array<Buffer>(101).fill(some)))
+  // In a process of its own, where nothing looks at each of some million promises.
+  const code = `require(process.argv[1]).unpack('code.tar', 'code', { maxBytes: 1e9 }).catch(e => console.log(e.message))`
+  const said = box.ok(process.execPath, ['-e', code, join(ROOT, 'dist/lib/bundle.js')])
+  t.equal(said, 'code.tar: more than 1000000 entries')
 })
 
 test('timers run while it unpacks', async t => {
@@ -473,14 +482,14 @@ test('timers run while it unpacks', async t => {
   let beats = 0
   const heart = setInterval(() => beats++, 1)
   t.teardown(() => clearInterval(heart))
-  await unpacked(box, tarOf(...Array.from({ length: 5000 }, (_, n) => ({ name: `${n}` }))))
+  await unpacked(box, tarOf(...Array.from({ length: 20_000 }, () => ({ name: '.', type: '5' }))))
   t.ok(beats > 1)
 })
 
 for (const [program, args] of COMPRESSORS) {
   test(`it stops when told to, and so does ${program}`, { skip: lacks(program) }, async t => {
     const box = new Sandbox(t)
-    const members = Array.from({ length: 3000 }, (_, n) => ({
+    const members = Array.from({ length: 1500 }, (_, n) => ({
       name: `${n}`,
       content: Buffer.alloc(20_000, n),
     }))
@@ -597,7 +606,7 @@ test('whatever git archives comes out as git lists it', async t => {
   box.git(box.dir, 'init', '-q', 'repo')
   const repo = { cwd: box.path('repo') }
   const modes = { '040000': 'directory 755', '100644': '644', '100755': '755' } as Record<string, string>
-  const property = fc.asyncProperty(fc.array(entry, { maxLength: 12 }), async entries => {
+  const property = fc.asyncProperty(fc.array(entry, { maxLength: 20 }), async entries => {
     const branch = `b${token()}`
     // By fast-import, which takes any name, quoted as in C.
     const octal = (text: string) =>
@@ -622,7 +631,7 @@ test('whatever git archives comes out as git lists it', async t => {
     const found = Object.entries(tree).map(([name, what]) => [name, withHash(what)] as const)
     assert.deepEqual(Object.fromEntries(found), Object.fromEntries(expected))
   })
-  await fc.assert(property, { numRuns: 40 })
+  await fc.assert(property, { numRuns: 20 })
 })
 
 /** `MODE CONTENT` with the content as the id that git gives it. */
