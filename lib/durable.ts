@@ -21,6 +21,7 @@ import {
   utimesSync,
   writeSync,
 } from 'node:fs'
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 
@@ -187,6 +188,8 @@ export function remove(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true })
   } catch (error) {
-    if (!isErrno(error, 'ENOTEMPTY', 'EBUSY', 'EEXIST', 'ESTALE')) throw error
+    // Node recurses, and a step can make directories deeper than a stack; rm does not.
+    if (error instanceof RangeError) spawnSync('rm', ['-rf', '--', path])
+    else if (!isErrno(error, 'ENOTEMPTY', 'EBUSY', 'EEXIST', 'ESTALE')) throw error
   }
 }

@@ -17,11 +17,15 @@ export interface Identity {
 
 const GONE = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'] as const
 
-/** The start time of a process, in clock ticks since boot (field 22 of proc(5) stat); empty if there is none. */
+/**
+ * The start time of a process, in clock ticks since boot (field 22 of proc(5) stat); empty if there is none. One that
+ * is over and only waits for its parent to hear of it is none.
+ */
 export function startOf(pid: number | 'self'): string {
   const stat = tolerating(GONE, () => readFileSync(`/proc/${pid}/stat`, 'latin1'))
   // The command in brackets may hold anything: fields are counted from behind it.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
+  return fields[0] === 'Z' || fields[0] === 'X' ? '' : (fields[19] ?? '')
 }
 
 const bootId = () =>

@@ -66,8 +66,9 @@ async function setUpAndRun(
     writeFileSync(join(job, 'host.txt'), slot.host + '\n')
     writeFileSync(join(job, 'tmp-path.txt'), work + '\n')
     const limits = { maxBytes: sizeLimit('BUNDLE_MAX'), signal: stop.signal }
-    await unpack(join(directory, 'code.tar'), join(work, 'code'), limits)
-    await unpack(join(directory, 'steps.tar'), join(work, 'steps'), limits)
+    await Promise.all(
+      ['code', 'steps'].map(part => unpack(join(directory, `${part}.tar`), join(work, part), limits)),
+    )
     const facts = { task, host: slot.host, ...readFacts(directory), work, cache: slot.cache(task.project) }
     const plan = { task, job, work, environment: buildEnvironment(facts), limits: readLimits() }
     return await runSteps(plan, stop.signal)

@@ -66,7 +66,7 @@ test(
     const { revs } = site.makeSpool()
     site.git('.', 'init', '-q', '--bare', 'hello.git')
     mkdirSync(site.path('hello.git/hooks'), { recursive: true })
-  site.ok('cp', [join(ROOT, 'hooks/post-receive'), site.path('hello.git/hooks/post-receive')])
+    site.ok('cp', [join(ROOT, 'hooks/post-receive'), site.path('hello.git/hooks/post-receive')])
     site.git('hello.git', 'config', 'bass.revs', join(revs, 'hello'))
     site.git('hello.git', 'config', 'bass.maxRevisions', '0')
     site.git('.', 'init', '-q', 'work')
