@@ -97,9 +97,10 @@ test('commits are put in the order of rev-list, those of one second too', async 
 })
 
 test('the sentence of git is the one that says why', async t => {
-  t.equal(sentence('warning: a\nfatal: b: c\nhint\n'), 'b: c')
-  t.equal(sentence('zstd: no space left\n'), 'zstd: no space left')
-  t.equal(sentence(''), 'it was killed')
+  t.equal(sentence({ code: 128, stderr: 'warning: a\nfatal: b: c\nhint\n' }), 'b: c')
+  t.equal(sentence({ code: 1, stderr: 'zstd: no space left\n' }), 'zstd: no space left')
+  t.equal(sentence({ code: 1, stderr: '' }), 'it ended with exit code 1')
+  t.equal(sentence({ code: null, stderr: '' }), 'it was killed')
 })
 
 test('a commit without a tag is not described, and one that is missing is an error', async t => {
