@@ -12,11 +12,7 @@ import {
   toPart,
 } from '../../lib/task-name.ts'
 
-const FIRST = [...'ABCXYZabcxyz0123456789']
-const REST = [...FIRST, ...'._+~@-']
-const part = fc
-  .tuple(fc.constantFrom(...FIRST), fc.array(fc.constantFrom(...REST), { maxLength: 30 }))
-  .map(([first, rest]) => first + rest.join(''))
+const part = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._+~@-]{0,30}$/)
 
 test('whatever has valid parts is a name, and its parts are read back', async t => {
   const parts = fc.record({
@@ -39,7 +35,7 @@ test('whatever has valid parts is a name, and its parts are read back', async t 
 })
 
 test('reading a name never throws, and what it accepts has valid parts', async t => {
-  const text = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'1a:.-\n/') }))
+  const text = fc.oneof(fc.string(), fc.stringMatching(/^[1a:.\n/-]*$/))
   fc.assert(
     fc.property(text, name => {
       const task = parseTaskName(name)
