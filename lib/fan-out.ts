@@ -8,7 +8,7 @@ import { fsyncPath, move, remove, sweep, token } from './durable.ts'
 import { isErrno } from './errno.ts'
 
 /** Fsyncs every file below a directory, then each directory, itself last. */
-export function fsyncTree(directory: string): void {
+function fsyncTree(directory: string): void {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name)
     if (entry.isDirectory()) fsyncTree(path)

@@ -47,6 +47,7 @@ export class Repository {
   readonly #environment: NodeJS.ProcessEnv
   readonly #signal: AbortSignal | undefined
   #objects: Objects | undefined
+  #closed = false
 
   /** The repository at a path, in it and not around it; without one, that of the current directory, as git finds it. */
   constructor(path?: string, signal?: AbortSignal) {
@@ -94,17 +95,12 @@ export class Repository {
 
   /** The nearest tag of a commit, as `TAG` or `TAG-N-gID`, in the bytes it has; undefined if there is none. */
   async describe(revision: string): Promise<Buffer | undefined> {
-    const { code, stdout, stderr } = await this.#run([
-      'describe',
-      '--tags',
-      '--long',
-      '--end-of-options',
-      `${revision}^{commit}`,
-    ])
-    if (code === 0) return Buffer.from(stdout.toString('latin1').replace(/(-0-g[0-9a-f]+)?\n$/, ''), 'latin1')
-    if (/^fatal: No (names|tags) /m.test(stderr)) return undefined
-    if (/^fatal: Not a valid object name /m.test(stderr)) throw new GitError('no such commit')
-    throw new GitError(sentence(stderr))
+    const end = await this.#run(['describe', '--tags', '--long', '--end-of-options', `${revision}^{commit}`])
+    if (end.code === 0)
+      return Buffer.from(end.stdout.toString('latin1').replace(/(-0-g[0-9a-f]+)?\n$/, ''), 'latin1')
+    if (/^fatal: No (names|tags) /m.test(end.stderr)) return undefined
+    if (/^fatal: Not a valid object name /m.test(end.stderr)) throw new GitError('no such commit')
+    throw new GitError(sentence(end))
   }
 
   /** Commits, each with its time, in the order of `git rev-list --reverse`. */
@@ -112,12 +108,12 @@ export class Repository {
     const wanted = new Set(commits.map(commit => commit.id))
     // The walk need not go beyond the oldest of them.
     const oldest = Math.min(...commits.map(commit => commit.time))
-    const { code, stdout, stderr } = await this.#run(
+    const end = await this.#run(
       ['rev-list', '--reverse', '--date-order', `--max-age=${oldest}`, '--stdin'],
       [...wanted].join('\n') + '\n',
     )
-    if (code !== 0) throw new GitError(sentence(stderr))
-    return stdout
+    if (end.code !== 0) throw new GitError(sentence(end))
+    return end.stdout
       .toString()
       .split('\n')
       .filter(id => wanted.has(id))
@@ -128,8 +124,13 @@ export class Repository {
     return this.#start(['-c', 'tar.umask=0022', 'archive', '--format=tar', id], ['ignore', stdout, 'pipe'])
   }
 
-  /** Ends the process that looks objects up; the next look-up starts another. */
+  /** Ends the process that looks objects up. What is asked later, by those who have not heard of it, fails. */
   close(): void {
+    this.#closed = true
+    this.#forget()
+  }
+
+  #forget(): void {
     this.#objects?.close()
     this.#objects = undefined
   }
@@ -153,6 +154,7 @@ export class Repository {
   }
 
   #look(name: string): Promise<GitObject | undefined> {
+    if (this.#closed) return Promise.reject(new Error('the repository is not in use any more'))
     this.#objects ??= new Objects(() => this.#start(['cat-file', '--batch'], ['pipe', 'pipe', 'pipe']))
     return this.#objects.look(name)
   }
@@ -162,7 +164,7 @@ export class Repository {
     const asked = this.#objects?.answered ? this.#objects : undefined
     const found = await this.#look(name)
     if (found || !asked) return found
-    if (this.#objects === asked) this.close()
+    if (this.#objects === asked) this.#forget()
     return this.#look(name)
   }
 }
@@ -207,7 +209,7 @@ class Objects {
       while (this.#waiting.length > 0 && this.#answer());
     })
     ended(child, 'git').then(
-      ({ stderr }) => this.#died(new GitError(sentence(stderr))),
+      end => this.#died(new GitError(sentence(end))),
       (error: unknown) => this.#died(error),
     )
     return child
@@ -267,9 +269,10 @@ export function ended(child: ChildProcess, program: string): Promise<Ended> {
   })
 }
 
-/** The sentence of what git wrote that says why: the first that is fatal or an error, else the last. Pure. */
-export function sentence(stderr: string): string {
+/** Why a program failed, in its own words: the first line that is fatal or an error, else the last one. Pure. */
+export function sentence({ code, stderr }: Ended): string {
   const lines = stderr.split('\n').filter(line => line.trim() !== '')
-  const line = lines.find(line => /^(fatal|error): /.test(line)) ?? lines.at(-1) ?? 'it was killed'
-  return line.replace(/^(fatal|error): /, '').trim()
+  const line = lines.find(line => /^(fatal|error): /.test(line)) ?? lines.at(-1)
+  if (line !== undefined) return line.replace(/^(fatal|error): /, '').trim()
+  return code === null ? 'it was killed' : `it ended with exit code ${code}`
 }

@@ -68,8 +68,9 @@ export async function watch(directories: readonly string[], depth = 0): Promise<
     ignoreInitial: true,
     atomic: false,
     followSymlinks: false,
-    // Where only the listing counts, what is listed is not looked at: there may be 100,000 names.
-    ...(depth === 0 ? { ignored: path => !watched.has(resolve(path)) } : {}),
+    // The kernel tells of a directory what happens to the files in it, of which there may be 100,000: only directories
+    // are watched, and where only the listing counts, what is listed is not looked at.
+    ignored: (path, stats) => (depth === 0 ? !watched.has(resolve(path)) : stats?.isDirectory() === false),
   })
   // `raw` is what the kernel says, at once; `all` what chokidar makes of it, directories it has come to know included.
   watcher.on('raw', ring)

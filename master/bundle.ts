@@ -135,8 +135,8 @@ async function pack(
   const [made, packed] = await Promise.allSettled([archive, compressed])
   if (packed.status === 'rejected') throw packed.reason
   if (packed.value.code !== 0) {
-    throw temporary(`compress with ${quote([program, ...args].join(' '))}`, sentence(packed.value.stderr))
+    throw temporary(`compress with ${quote([program, ...args].join(' '))}`, sentence(packed.value))
   }
   if (made.status === 'rejected') throw made.reason
-  if (made.value && made.value.code !== 0) throw new GitError(sentence(made.value.stderr))
+  if (made.value && made.value.code !== 0) throw new GitError(sentence(made.value))
 }
