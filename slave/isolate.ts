@@ -43,7 +43,7 @@ const spare: Room[] = []
 export async function takeCage(how: Isolate, work: string): Promise<Cage> {
   if (how === 'no' || (how === 'auto' && impossible)) return openSession(work)
   try {
-    return cageOf(spare.pop() ?? (await Room.open()))
+    return cageOf(await takeRoom())
   } catch (error) {
     if (how === 'pid') throw lasting('make a pid namespace, as ISOLATE=pid demands', error)
     impossible = true
@@ -51,6 +51,14 @@ export async function takeCage(how: Isolate, work: string): Promise<Cage> {
     say('info', `steps run without a pid namespace of their own: ${why}`)
     return openSession(work)
   }
+}
+
+async function takeRoom(): Promise<Room> {
+  for (let room = spare.pop(); room; room = spare.pop()) {
+    if (room.isClean()) return room
+    await room.close()
+  }
+  return Room.open()
 }
 
 function cageOf(room: Room): Cage {
@@ -80,8 +88,9 @@ const GUARDIAN = `
 trap '' HUP INT TERM
 while read -r group; do last=$group; done
 for round in 1 2 3 4 5 6 7 8 9; do
-    [ -z "$last" ] || kill -KILL -- "-$last" 2>/dev/null
-    found=$(grep -lsxzF -- "$1" /proc/[0-9]*/environ) || exit 0
+    [ -z "$last" ] || kill -KILL "-$last" 2>/dev/null
+    found=$(grep -lsxzF -- "$1" /proc/[0-9]*/environ)
+    [ -n "$found" ] || exit 0
     for file in $found; do pid=\${file#/proc/}; kill -KILL "\${pid%/*}" 2>/dev/null; done
 done`
 

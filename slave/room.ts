@@ -94,9 +94,12 @@ export class Room {
 
   /** Ends everyone in the room; resolves when the last process is gone. */
   async close(): Promise<void> {
-    if (!this.#open) return
-    this.#unshare.ref()
-    tolerating(['ESRCH'], () => process.kill(this.#init, 'SIGKILL'))
+    if (this.#open) {
+      // While it is dying it would look clean.
+      this.#open = false
+      this.#unshare.ref()
+      tolerating(['ESRCH'], () => process.kill(this.#init, 'SIGKILL'))
+    }
     await this.#closed
   }
 

@@ -71,8 +71,9 @@ export class StepProcess {
     const pid = this.#child?.pid
     if (pid !== undefined && grace > 0) {
       this.#cage.signal(pid, 'SIGTERM')
-      // One that is stopped could not hear it.
+      // One that is stopped could not hear it; what entered the cage for it stops when it does.
       this.#cage.signal(pid, 'SIGCONT')
+      signal(pid, 'SIGCONT')
     }
     clearTimeout(this.#killer)
     this.#killer = setTimeout(() => void this.#kill(), grace)
@@ -80,9 +81,9 @@ export class StepProcess {
 
   async #kill(): Promise<void> {
     const pid = this.#child?.pid ?? 0
-    await this.#cage.clear(pid)
-    // What entered the cage for it stands outside.
+    // What entered the cage for it stands outside, and no namespace ends before such a parent of its processes has.
     if (pid > 0 && !this.#over) signal(pid, 'SIGKILL')
+    await this.#cage.clear(pid)
   }
 
   /** When it has ended: ends what it left behind, and gives up the cage. */
