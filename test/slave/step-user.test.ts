@@ -1,0 +1,56 @@
+import { chmodSync } from 'node:fs'
+import { test } from 'tap'
+
+import { Sandbox } from '../fixtures/sandbox.ts'
+import { StepsFixture } from '../fixtures/steps.ts'
+
+const skip = process.getuid?.() !== 0 && 'needs root'
+
+/** A sandbox that another user can pass through. */
+function openSandbox(t: ConstructorParameters<typeof Sandbox>[0]): Sandbox {
+  const sandbox = new Sandbox(t)
+  chmodSync(sandbox.dir, 0o755)
+  return sandbox
+}
+
+for (const ISOLATE of ['pid', 'no']) {
+  test(
+    `ISOLATE=${ISOLATE}: a step of STEP_USER works in its directories and can neither forge nor signal`,
+    { skip },
+    async t => {
+      const f = new StepsFixture(
+        openSandbox(t),
+        {
+          a: 'id -un; touch here "$HOME/x" "$TMPDIR/x" "$BASS_CACHE/x" "$BASS_ARTIFACTS/x"',
+          b: `! touch "$HOME/../x" && ! touch "$HOME/../../1:hello:v1:testarch/result.txt" && ! kill -0 ${process.pid}`,
+          c: 'echo named >/dev/stdout; sleep 1000 & exit 0',
+        },
+        { ISOLATE, STEP_USER: 'nobody' },
+      )
+      t.match(await f.run(), { verdict: 'success' })
+      t.equal(f.said('a'), 'nobody\n')
+      t.equal(f.said('c'), 'named\n')
+      t.equal(f.read('artifacts', 'x'), '')
+    },
+  )
+}
+
+test('STEP_PROCS bounds a fork bomb, and all of it is gone afterwards', { skip }, async t => {
+  const f = new StepsFixture(
+    openSandbox(t),
+    { a: 'i=0; while [ $i -lt 60 ]; do sleep 1000 & i=$((i+1)); done; echo all of them' },
+    { STEP_USER: 'nobody', STEP_PROCS: '30' },
+  )
+  t.match(await f.run(), { verdict: 'failure' })
+  t.match(f.said('a', 'stderr'), /fork/i)
+})
+
+test('a STEP_USER that does not exist, or is root, is refused', { skip }, async t => {
+  const sandbox = openSandbox(t)
+  for (const STEP_USER of ['no-such-user', 'root']) {
+    await t.rejects(new StepsFixture(sandbox, { a: 'true' }, { STEP_USER }).run(), {
+      exitCode: 100,
+      message: `unable to run steps as '${STEP_USER}'`,
+    })
+  }
+})
