@@ -151,3 +151,13 @@ test('a step that closes its output goes on', async t => {
   const f = new StepsFixture(new Sandbox(t), { a: 'exec >&- 2>&-; sleep 0.3; exit 6' })
   t.match(await f.run(), { verdict: 'failure', why: "step 'a' exited with 6" })
 })
+
+test('a hundred megabytes without a newline take no memory to speak of', async t => {
+  const f = new StepsFixture(new Sandbox(t), { a: 'head -c 100000000 /dev/zero' })
+  const before = process.memoryUsage().rss
+  let most = 0
+  const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 20)
+  t.match(await f.run(), { verdict: 'success' })
+  clearInterval(watch)
+  t.ok(most - before < 50_000_000, `${most - before} bytes more`)
+})
