@@ -1,6 +1,6 @@
 // How steps end, and that nothing of them is left: with a namespace and without one.
 
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { test } from 'tap'
 
 import { eventually, Sandbox } from '../fixtures/sandbox.ts'
@@ -197,4 +197,23 @@ test('what is left of a dead job is found by its temporary directory', async t =
   await eventually('both run', () => running(nap).length === 2)
   await killRemains(sandbox.path('work'))
   t.equal(running(nap).length, 1)
+})
+
+test('where no namespace can be made, ISOLATE=auto says so and goes on, and ISOLATE=pid ends with 100', async t => {
+  const sandbox = new Sandbox(t)
+  mkdirSync(sandbox.path('bin'))
+  for (const tool of ['cat', 'grep', 'mkfifo', 'node', 'readlink', 'sh', 'uname']) {
+    symlinkSync(sandbox.ok('sh', ['-c', `command -v ${tool}`]), sandbox.path('bin', tool))
+  }
+  const run = (ISOLATE: string) => {
+    const f = new StepsFixture(sandbox, { a: 'echo up' })
+    const env = { ...f.settings, ISOLATE, PATH: sandbox.path('bin') }
+    return sandbox.run('slave/bin/steps-runner', [f.job], { cwd: f.work, env })
+  }
+  const why = 'steps run without a pid namespace of their own: spawn unshare ENOENT'
+  t.same(run('auto'), { code: 0, signal: null, stdout: '', stderr: `steps-runner: info: ${why}\n` })
+  t.match(run('pid'), {
+    code: 100,
+    stderr: /^steps-runner: fatal: unable to make a pid namespace, as ISOLATE=pid demands: .*\n$/,
+  })
 })
