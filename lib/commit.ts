@@ -3,6 +3,8 @@
 
 import { spawn } from 'node:child_process'
 
+import { gitEnvironment } from './ask-git.ts'
+
 export interface CommitView {
   readonly revision: string
   readonly author: string
@@ -24,7 +26,10 @@ export async function readCommits(
 
 function catFile(repository: string, input: string): Promise<Buffer> {
   return new Promise(done => {
-    const git = spawn('git', ['-C', repository, 'cat-file', '--batch'], { stdio: ['pipe', 'pipe', 'ignore'] })
+    const git = spawn('git', ['-C', repository, 'cat-file', '--batch'], {
+      env: gitEnvironment(),
+      stdio: ['pipe', 'pipe', 'ignore'],
+    })
     const chunks: Buffer[] = []
     git.on('error', () => done(Buffer.alloc(0)))
     git.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
