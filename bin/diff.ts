@@ -38,7 +38,7 @@ name of the task that succeeded.`,
     },
     environment: {
       SPOOL: 'the spool',
-      PROJ: "the code repository, if this environment is the project's; else SPOOL/conf/PROJECT/rc has it",
+      PROJ: 'the code repository; without it, that of SPOOL/conf/PROJECT/rc',
       NO_COLOR: 'print no colours',
     },
     exits: { '1': 'nothing like it succeeded before' },

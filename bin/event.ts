@@ -24,7 +24,7 @@ KEY=VALUE becomes BASS_PARAM_KEY in the steps. While an event waits for the task
 makes no second run; once it was taken, it does.`,
   environment: {
     SPOOL: 'the spool',
-    PROJ: "the code repository, if this environment is the project's; else SPOOL/conf/PROJECT/rc has it",
+    PROJ: 'the code repository; without it, that of SPOOL/conf/PROJECT/rc',
     REVS: 'the events of the project, if this environment is its own',
   },
 } as const

@@ -4,7 +4,7 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, list, sweep } from './durable.ts'
+import { DEAD, fsyncPath, list, listAll, remove, sweep } from './durable.ts'
 import { ignoringENOENT } from './errno.ts'
 import { parsePrivateName } from './claim.ts'
 import type { Spool } from './spool.ts'
@@ -56,6 +56,10 @@ export function prune(spool: Spool, tasks: readonly TaskName[]): void {
   for (const name of names) {
     sweep(join(spool.tasks.old, name))
     sweep(join(spool.jobs.old, name))
+  }
+  // What an earlier prune that was stopped did not come to delete.
+  for (const directory of [spool.tasks.old, spool.jobs.old, spool.jobs.tmp]) {
+    for (const name of listAll(directory)) if (name.startsWith(DEAD)) remove(join(directory, name))
   }
 }
 
