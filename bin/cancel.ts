@@ -17,12 +17,11 @@ export const verb = command(
     name: 'bass cancel',
     usage: 'TASK...',
     operands: [1, 1000],
-    about: `
-Asks that tasks be cancelled, whether they wait or run.
+    about: `Asks that tasks be cancelled, whether they wait or run.
 
-TASK is a number, a name, the beginning of a revision, or 'last'. A running job ends within some 3 s, all its
-processes with it; a waiting task is ended by the reaper. 'bass wait TASK' tells when. What is over already
-cannot be cancelled: the others are, and the exit code is 100.`,
+TASK is a number, a name, the beginning of a revision, or 'last'. A running job ends within some 3
+s, all its processes with it; a waiting task is ended by the reaper. 'bass wait TASK' tells when.
+What is over already cannot be cancelled: the others are, and the exit code is 100.`,
     environment: { SPOOL: 'the spool' },
   },
   texts => {

@@ -24,14 +24,13 @@ export const verb = command(
     name: 'bass diff',
     usage: '[--patch] [--json] TASK',
     operands: [1, 1],
-    about: `
-Lists the commits of a task's revision since the last success of the same ref and architecture.
+    about: `Lists the commits of a task's revision since the last success of the same ref and architecture.
 
-TASK is a number, a name, the beginning of a revision, or 'last'. With --patch it prints the changes instead,
-as git diff does. Exits 1 if there was no such success.
+TASK is a number, a name, the beginning of a revision, or 'last'. With --patch it prints the
+changes instead, as git diff does. Exits 1 if there was no such success.
 
---json prints { since, commits: [{ revision, author, email, subject, time }] }, the newest first; since is the
-name of the task that succeeded.`,
+--json prints { since, commits: [{ revision, author, email, subject, time }] }, the newest first;
+since is the name of the task that succeeded.`,
     options: {
       patch: { type: 'boolean', about: 'print the changes', alias: 'p' },
       json: { type: 'boolean', about: 'print it for programs' },

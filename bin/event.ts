@@ -16,12 +16,11 @@ const description = {
   name: 'bass event',
   usage: 'PROJECT [REF|REV] [KEY=VALUE...]',
   operands: [1, 100],
-  about: `
-Makes tasks for a revision, as a push of it would: touches its event, and prints the path of that.
+  about: `Makes tasks for a revision, as a push of it would: touches its event, and prints the path of that.
 
-Without REF or REV it is the tip of the default branch. A REV by itself counts for a ref that contains it. Each
-KEY=VALUE becomes BASS_PARAM_KEY in the steps. While an event waits for the task-maker, the same event again
-makes no second run; once it was taken, it does.`,
+Without REF or REV it is the tip of the default branch. A REV by itself counts for a ref that
+contains it. Each KEY=VALUE becomes BASS_PARAM_KEY in the steps. While an event waits for the
+task-maker, the same event again makes no second run; once it was taken, it does.`,
   environment: {
     SPOOL: 'the spool',
     PROJ: 'the code repository; without it, that of SPOOL/conf/PROJECT/rc',

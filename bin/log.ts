@@ -29,16 +29,16 @@ export const verb = command(
     name: 'bass log',
     usage: '[-f] [--time HOW] [--json] TASK [STEP]',
     operands: [1, 2],
-    about: `
-Prints what the steps of a job wrote, both streams in the order of time.
+    about: `Prints what the steps of a job wrote, both streams in the order of time.
 
-TASK is a number, a name, the beginning of a revision, or 'last'; STEP the name of a step or a part of it.
-Each line stands behind its time, in seconds since the job began, and '|', or '!' where it was an error
-stream. Of escape sequences only colours reach a terminal, and nothing reaches a pipe. Without STEP,
-headings tell where a step begins and how it ended.
+TASK is a number, a name, the beginning of a revision, or 'last'; STEP the name of a step or a
+part of it. Each line stands behind its time, in seconds since the job began, and '|', or '!'
+where it was an error stream. Of escape sequences only colours reach a terminal, and nothing
+reaches a pipe. Without STEP, headings tell where a step begins and how it ended.
 
-With -f it waits for the job to start, follows it, goes on with the retry if it was lost, and exits as the
-job did. --json prints a line { step, stream, time, text } for each; time in milliseconds since 1970.`,
+With -f it waits for the job to start, follows it, goes on with the retry if it was lost, and
+exits as the job did. --json prints a line { step, stream, time, text } for each; time in
+milliseconds since 1970.`,
     options: {
       follow: { type: 'boolean', about: 'go on until there is a verdict', alias: 'f' },
       time: { type: 'string', about: `how to tell the time: ${TIMES.join(', ')}`, value: 'HOW' },

@@ -12,10 +12,10 @@ export const verb = command(
     name: 'bass pause',
     usage: 'all | PROJECT | host:HOST ...',
     operands: [1, 1000],
-    about: `
-Lets takers take no more tasks of a project, on a host, or at all. What runs, runs on.
+    about: `Lets takers take no more tasks of a project, on a host, or at all. What runs, runs on.
 
-'bass resume' takes it back; 'bass status' shows what is paused. To pause what is paused is no error.`,
+'bass resume' takes it back; 'bass status' shows what is paused. To pause what is paused is no
+error.`,
     environment: { SPOOL: 'the spool' },
   },
   words => {

@@ -16,14 +16,15 @@ const description = {
   name: 'bass prune',
   usage: '[--older-than TIME] [--keep-last N] [--commit] [--json]',
   operands: [0, 0],
-  about: `
-Deletes tasks and jobs that are over, or, without --commit, only says which and how much that would free.
+  about: `Deletes tasks and jobs that are over, or, without --commit, only says which and how much that
+would free.
 
-It takes those that ended longer ago than TIME, but for the last N of each project and architecture. Without
---older-than the time is RETENTION; where that is not set either, --keep-last alone decides. Jobs that
-ended less than SETTLE ago are not looked at.
+It takes those that ended longer ago than TIME, but for the last N of each project and
+architecture. Without --older-than the time is RETENTION; where that is not set either,
+--keep-last alone decides. Jobs that ended less than SETTLE ago are not looked at.
 
---json prints { committed, bytes, tasks: [{ name, verdict, ended }] }; times in milliseconds since 1970.`,
+--json prints { committed, bytes, tasks: [{ name, verdict, ended }] }; times in milliseconds since
+1970.`,
   options: {
     'older-than': {
       type: 'string',

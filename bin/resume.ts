@@ -15,8 +15,7 @@ export const verb = command(
     name: 'bass resume',
     usage: 'all | PROJECT | host:HOST ...',
     operands: [1, 1000],
-    about: `
-Lets takers take tasks again that 'bass pause' kept from them.
+    about: `Lets takers take tasks again that 'bass pause' kept from them.
 
 'all' takes back 'bass pause all' and nothing else: a project that was paused by itself stays so.`,
     environment: { SPOOL: 'the spool' },

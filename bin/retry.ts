@@ -16,11 +16,12 @@ export const verb = command(
     name: 'bass retry',
     usage: 'TASK',
     operands: [1, 1],
-    about: `
-Runs a task that is over once more, with the same code, steps and parameters, and prints the new task's name.
+    about: `Runs a task that is over once more, with the same code, steps and parameters, and prints the new
+task's name.
 
-TASK is a number, a name, the beginning of a revision, or 'last'. If it was retried already, the last of its
-retries is the one that is run once more. One that waits or runs is not: cancel it first.`,
+TASK is a number, a name, the beginning of a revision, or 'last'. If it was retried already, the
+last of its retries is the one that is run once more. One that waits or runs is not: cancel it
+first.`,
     environment: { SPOOL: 'the spool' },
   },
   ([text]) => {

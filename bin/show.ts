@@ -51,17 +51,16 @@ export const verb = command(
     name: 'bass show',
     usage: '[--json] TASK',
     operands: [1, 1],
-    about: `
-Shows one task: what it is of, where it ran, its steps, and the end of the one that failed.
+    about: `Shows one task: what it is of, where it ran, its steps, and the end of the one that failed.
 
-TASK is a number, a name, the beginning of a revision, or 'last'. Author and subject are shown where the
-code repository is on this host.
+TASK is a number, a name, the beginning of a revision, or 'last'. Author and subject are shown
+where the code repository is on this host.
 
---json prints one object: name num project version arch host state (waiting, running, over) revision ref
-params retryOf priority made cancelling job wait commit taskDirectory jobDirectory artifactFiles lastLines;
-job has verdict host slot claimed started ended seconds beat steps error retriedAs artifacts; a step has
-name state exit signal started ended seconds. Every key is always there, null where there is nothing to
-say; times are milliseconds since 1970.`,
+--json prints one object: name num project version arch host state (waiting, running, over)
+revision ref params retryOf priority made cancelling job wait commit taskDirectory jobDirectory
+artifactFiles lastLines; job has verdict host slot claimed started ended seconds beat steps error
+retriedAs artifacts; a step has name state exit signal started ended seconds. Every key is always
+there, null where there is nothing to say; times are milliseconds since 1970.`,
     options: { json: { type: 'boolean', about: 'print it for programs' } },
     environment: {
       SPOOL: 'the spool',

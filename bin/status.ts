@@ -33,14 +33,14 @@ export const verb = command(
     name: 'bass status',
     usage: '[PROJECT] [--watch] [--json]',
     operands: [0, 1],
-    about: `
-Shows what waits and why, what runs, and what ended last.
+    about: `Shows what waits and why, what runs, and what ended last.
 
-'bass' alone does the same. With PROJECT, only its tasks. The time of a running job is followed by what
-such a job took lately, if that is known.
+'bass' alone does the same. With PROJECT, only its tasks. The time of a running job is followed by
+what such a job took lately, if that is known.
 
---json prints { now, waiting, running, recent, takers, paused }: lists of tasks as 'bass show --json' has
-them, waiting ones with { wait: { reason, text, place } }, running ones with { expected } in seconds.`,
+--json prints { now, waiting, running, recent, takers, paused }: lists of tasks as 'bass show
+--json' has them, waiting ones with { wait: { reason, text, place } }, running ones with {
+expected } in seconds.`,
     options: {
       watch: { type: 'boolean', about: 'show it again each second, in place, until Ctrl-C', alias: 'w' },
       json: { type: 'boolean', about: 'print it for programs' },

@@ -26,6 +26,12 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Verb>>>> = 
     resume: { about: 'take back a pause', load: () => import('./resume.ts') },
     prune: { about: 'delete what is over and old', load: () => import('./prune.ts') },
   },
+  'for the shell': {
+    completion: {
+      about: 'what bash or zsh needs to complete arguments',
+      load: async () => (await import('./completion.ts')).completionOf(() => VERBS),
+    },
+  },
 }
 
 /** All of them. */

@@ -21,12 +21,12 @@ const description = {
   name: 'bass wait',
   usage: '[--timeout TIME] [--json] TASK|REV...',
   operands: [1, 1000],
-  about: `
-Returns when all of the tasks have verdicts, and prints each as it comes: name and verdict.
+  about: `Returns when all of the tasks have verdicts, and prints each as it comes: name and verdict.
 
-TASK is a number, a name, or 'last'; REV the beginning of a revision, which means all its tasks, those that
-are still to be made of its events included. A job that was lost counts by its retry. Exits as the first
-job did that was no success. --json prints the tasks as a list, as 'bass show --json' has them, at the end.`,
+TASK is a number, a name, or 'last'; REV the beginning of a revision, which means all its tasks,
+those that are still to be made of its events included. A job that was lost counts by its retry.
+Exits as the first job did that was no success. --json prints the tasks as a list, as 'bass show
+--json' has them, at the end.`,
   options: {
     timeout: { type: 'string', about: 'give up after so long, as 90, 10m or 2h', value: 'TIME' },
     json: { type: 'boolean', about: 'print a list for programs' },

@@ -24,7 +24,7 @@ export function askGit(repository: string, ...args: string[]): string | undefine
 }
 
 /** The commit that a revision names. */
-export function commitId(repository: string, revision: string): string | undefined {
+function commitId(repository: string, revision: string): string | undefined {
   return askGit(repository, 'rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`)
 }
 

@@ -41,7 +41,7 @@ function catFile(repository: string, input: string): Promise<Buffer> {
 }
 
 /** Reads what `git cat-file --batch` prints: `ID commit SIZE`, the object, a line feed; or `ID missing`. Pure. */
-export function parseCommits(output: Buffer): Map<string, CommitView> {
+function parseCommits(output: Buffer): Map<string, CommitView> {
   const commits = new Map<string, CommitView>()
   for (let at = 0; at < output.length;) {
     const end = output.indexOf('\n', at)

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { tolerating } from './errno.ts'
 import { LABEL_LENGTH, parseLabel } from './tai64n.ts'
 
-export const STREAMS = ['stdout', 'stderr'] as const
-export type StreamName = (typeof STREAMS)[number]
+const STREAMS = ['stdout', 'stderr'] as const
+type StreamName = (typeof STREAMS)[number]
 
 export interface LogLine {
   readonly stream: StreamName

@@ -32,7 +32,7 @@ test('log merges both streams of all steps by time, and tells how they ended', a
     1.020 | three
 == 10-build: success, 1.0s
 == 20-test
-    2.000 | red?[2J
+    2.000 | red
 == 20-test: failure (exit 3), 12s
 == 7:hello:v1:linux-x86_64: failure
 `,
