@@ -5,6 +5,7 @@ import type { Command, Description } from '../lib/command.ts'
 import { list } from '../lib/durable.ts'
 import { quote } from '../lib/exit.ts'
 import { projectsOf } from '../lib/repository.ts'
+import { shellQuote } from '../lib/shell-quote.ts'
 import { openSpool } from '../lib/spool.ts'
 import type { Spool } from '../lib/spool.ts'
 import { parseTaskName } from '../lib/task-name.ts'
@@ -122,7 +123,7 @@ function zsh(verbs: readonly Words[]): string {
     files: '_files',
   }
   const described = (pairs: readonly (readonly [string, string])[]) =>
-    pairs.map(([word, about]) => word_(`${word}:${about}`)).join(' ')
+    pairs.map(([word, about]) => shellQuote(`${word}:${about}`)).join(' ')
   return `#compdef bass
 _bass() {
     local -a found
@@ -143,6 +144,3 @@ ${cases(verbs, verb => operands[verb.operands])}
 compdef _bass bass
 `
 }
-
-/** A word of the shell. */
-const word_ = (text: string) => `'${text.replaceAll("'", "'\\''")}'`

@@ -26,7 +26,12 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Verb>>>> = 
     resume: { about: 'take back a pause', load: () => import('./resume.ts') },
     prune: { about: 'delete what is over and old', load: () => import('./prune.ts') },
   },
-  'for the shell': {
+  'to reproduce what failed': {
+    shell: { about: 'a shell where the failing step started', load: () => import('./shell.ts') },
+    run: { about: 'run the steps of a task, or of the working tree, here', load: () => import('./run.ts') },
+    attach: { about: 'go to where a job runs or is kept', load: () => import('./attach.ts') },
+  },
+  'for your shell': {
     completion: {
       about: 'what bash or zsh needs to complete arguments',
       load: async () => (await import('./completion.ts')).completionOf(() => VERBS),

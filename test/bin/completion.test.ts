@@ -15,17 +15,23 @@ function make(t: ConstructorParameters<typeof Sandbox>[0]) {
 
 test('bash completes verbs, options, tasks and projects', { skip: lacks('bash') }, async t => {
   const { sandbox, env } = make(t)
-  const complete = (...words: string[]) => {
-    const line = words.map(word => `'${word}'`).join(' ')
-    const script = `eval "$(bass completion bash)"
-      COMP_WORDS=(bass ${line}) COMP_CWORD=${words.length}
-      _bass; echo "\${COMPREPLY[@]}"`
-    return sandbox.ok('bash', ['-c', script], { env })
-  }
-  t.equal(complete('sta'), 'status')
-  t.equal(complete('log', '--fo'), '--follow')
-  t.equal(complete('log', ''), 'last 12 9')
-  t.equal(complete('pause', 'he'), 'hello')
+  const cases: [string, string][] = [
+    ['sta', 'status'],
+    ['log --fo', '--follow'],
+    ["log ''", 'last 12 9'],
+    ['pause he', 'hello'],
+  ]
+  const script = cases.map(
+    ([line]) =>
+      `COMP_WORDS=(bass ${line}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _bass; echo "\${COMPREPLY[@]}"`,
+  )
+  const answers = sandbox.ok('bash', ['-c', ['eval "$(bass completion bash)"', ...script].join('\n')], {
+    env,
+  })
+  t.same(
+    answers.split('\n'),
+    cases.map(([, answer]) => answer),
+  )
 })
 
 test('zsh reads what is printed for it', { skip: lacks('zsh') }, async t => {
