@@ -1,13 +1,12 @@
 // A job's temporary directory of our own: a task, or the working tree, unpacked and run here as a slave would, without
 // touching the spool. What the steps write goes into `job` in it.
 
-import { chmodSync, mkdirSync, mkdtempSync, renameSync } from 'node:fs'
+import { mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { remove } from '../lib/durable.ts'
+import { remove, token } from '../lib/durable.ts'
 import { harmless, harmlessLine } from '../lib/text.ts'
-import { setting, size } from '../lib/settings.ts'
-import { unpack } from '../lib/bundle.ts'
+import { setting } from '../lib/settings.ts'
 import type { TaskName } from '../lib/task-name.ts'
 import { terminalOf } from '../lib/terminal.ts'
 import { COLOURS } from '../lib/verdict-style.ts'
@@ -18,6 +17,7 @@ import { readLimits } from '../slave/limits.ts'
 import type { Outcome, StopReason } from '../slave/plan.ts'
 import { runStepsHere } from '../slave/run-steps.ts'
 import { findSteps } from '../slave/steps.ts'
+import { makeWork, removeWork, unpackTask } from '../slave/work.ts'
 
 export interface Bench {
   readonly task: TaskName
@@ -27,25 +27,14 @@ export interface Bench {
   readonly environment: Environment
 }
 
-/** Makes a private directory below $JOBTMP. */
-export function makeWork(): string {
-  mkdirSync(setting('JOBTMP'), { recursive: true })
-  const work = mkdtempSync(join(setting('JOBTMP'), 'bass-'))
-  chmodSync(work, 0o700)
-  return work
-}
-
-/** Unpacks a task that lies at `from`; `more` is added to the environment where that has not got it. */
-export async function unpackTask(
+/** The bench of a task that lies at `from`; `more` is added to the environment where that has not got it. */
+export async function layTask(
   task: TaskName,
   from: string,
   work: string,
   more: Readonly<Record<string, string>> = {},
 ): Promise<Bench> {
-  const { code, steps } = workPaths(work)
-  const maxBytes = size('BUNDLE_MAX')
-  await unpack(join(from, 'code.tar'), code, { maxBytes })
-  await unpack(join(from, 'steps.tar'), steps, { maxBytes })
+  await unpackTask(from, work)
   return benchOf(task, work, readFacts(from), more)
 }
 
@@ -126,13 +115,13 @@ export async function runBefore(bench: Bench, step: string): Promise<Outcome | u
 export async function atBench<T extends { readonly keep: boolean }>(
   use: (work: string) => Promise<T>,
 ): Promise<T> {
-  const work = makeWork()
+  const work = makeWork(token())
   let keep = false
   try {
     const answer = await use(work)
     keep = answer.keep
     return answer
   } finally {
-    if (!keep) remove(work)
+    if (!keep) await removeWork(work)
   }
 }

@@ -6,7 +6,7 @@ import { findOne } from '../lib/find-task.ts'
 import { openSpool } from '../lib/spool.ts'
 import { EXIT_OF, VERDICT_EXITS } from '../lib/verdict-style.ts'
 import { LIMITS_HELP } from '../slave/limits.ts'
-import { atBench, runBench, tellOutcome, unpackTask } from './bench.ts'
+import { atBench, runBench, tellOutcome, layTask } from './bench.ts'
 import type { Bench } from './bench.ts'
 import { copyWorkingTree } from './working-tree.ts'
 
@@ -48,5 +48,5 @@ anything else they stay, and it says where.`,
 async function unpacked(text: string, work: string): Promise<Bench> {
   const { task, taskAt } = findOne(openSpool(), text)
   if (taskAt === undefined) throw lasting(`unpack ${quote(task.name)}`, 'its task was pruned')
-  return unpackTask(task, taskAt, work)
+  return layTask(task, taskAt, work)
 }

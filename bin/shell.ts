@@ -16,7 +16,7 @@ import { readView } from '../lib/view.ts'
 import type { TaskView } from '../lib/view.ts'
 import { workPaths } from '../slave/environment.ts'
 import { findSteps } from '../slave/steps.ts'
-import { atBench, runBefore, tellOutcome, unpackTask } from './bench.ts'
+import { atBench, runBefore, tellOutcome, layTask } from './bench.ts'
 import type { Bench } from './bench.ts'
 
 export const verb = command(
@@ -52,7 +52,7 @@ Everything is deleted when the shell ends. Exits as the shell does.`,
     // What the slave passed on of its own environment and this machine has not got.
     const more = parseEnvironment((where.jobAt && readIfThere(join(where.jobAt, 'env.txt'))) ?? '')
     const { code } = await atBench(async work => {
-      const bench = await unpackTask(where.task, taskAt, work, more)
+      const bench = await layTask(where.task, taskAt, work, more)
       const step = firstFailure(view) ?? findSteps(workPaths(work).steps)[0]?.name
       const stopped = step === undefined || fresh ? undefined : await comeTo(bench, step)
       const code = await openShell(bench, stopped ?? step)

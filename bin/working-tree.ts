@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path'
 import { askGit } from '../lib/ask-git.ts'
 import { ignoringENOENT } from '../lib/errno.ts'
 import { lasting, quote, temporary } from '../lib/exit.ts'
-import { optional, setting, size } from '../lib/settings.ts'
+import { optional, setting, sizeLimit } from '../lib/settings.ts'
 import { unpack } from '../lib/bundle.ts'
 import { parseTaskName, toPart } from '../lib/task-name.ts'
 import { workPaths } from '../slave/environment.ts'
@@ -54,5 +54,5 @@ async function checkOut(repository: string, to: string, work: string): Promise<v
   const args = ['-C', repository, '-c', 'tar.umask=0022', 'archive', '--format=tar', '-o', tar, 'HEAD']
   const { status, stderr } = spawnSync('git', args, { encoding: 'utf8' })
   if (status !== 0) throw lasting(`read the steps of ${quote(repository)}`, stderr.trim().split('\n').at(-1))
-  await unpack(tar, to, { maxBytes: size('BUNDLE_MAX') })
+  await unpack(tar, to, { maxBytes: sizeLimit('BUNDLE_MAX') })
 }
