@@ -12,7 +12,7 @@ import type { Spool } from '../lib/spool.ts'
 import { takersLine } from '../lib/takers-line.ts'
 import { table, terminalOf } from '../lib/terminal.ts'
 import type { Cell, Terminal } from '../lib/terminal.ts'
-import { ago, counted, formatSeconds, harmless } from '../lib/text.ts'
+import { ago, clip, counted, formatSeconds, harmless } from '../lib/text.ts'
 import { COLOURS } from '../lib/verdict-style.ts'
 import type { TaskView } from '../lib/view.ts'
 
@@ -98,7 +98,7 @@ export function statusLines(status: Status, terminal: Terminal, silentAfter: num
     parts.push([head('over'), ...table(rows, terminal)])
   }
   if (parts.length === 0) parts.push(["nothing yet: a push, or 'bass event PROJECT', makes a task"])
-  parts.push([takersLine(status.takers, now), ...pausedLine(status.paused, terminal)])
+  parts.push([clip(takersLine(status.takers, now), terminal.columns), ...pausedLine(status.paused, terminal)])
   return parts.flatMap((part, i) => (i === 0 ? part : ['', ...part]))
 }
 
@@ -108,7 +108,11 @@ function waitingLines(waiting: readonly BoardTask[], now: number, terminal: Term
     const those = waiting.filter(task => task.wait!.text === reason)
     const rows = those.slice(0, TOLD).map(task => [...columns(task), { text: since(task.made, now) }])
     const rest = those.length > TOLD ? [`    and ${counted(those.length - TOLD, 'more', 'more')}`] : []
-    return [`  ${terminal.paint('blue', harmless(reason))}`, ...table(rows, terminal, '    '), ...rest]
+    return [
+      `  ${terminal.paint('blue', clip(harmless(reason), terminal.columns - 2))}`,
+      ...table(rows, terminal, '    '),
+      ...rest,
+    ]
   })
 }
 
@@ -130,7 +134,7 @@ function runningCells(task: Status['running'][number], now: number, silentAfter:
     { text: step ? harmless(step.name) : 'setting up', colour: COLOURS.running },
     { text: expected === null ? elapsed : `${elapsed} of ${formatSeconds(expected)}`, right: true },
     silent
-      ? { text: `silent, last beat ${ago(now - job.beat)}`, colour: 'red' }
+      ? { text: `silent for ${formatSeconds((now - job.beat) / 1000)}`, colour: 'red' }
       : cancelling
         ? { text: 'being cancelled', colour: 'yellow' }
         : { text: harmless(job?.host ?? '') },

@@ -1,8 +1,9 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'tap'
 
 import { verb } from '../../bin/status.ts'
 import { call } from '../fixtures/in-process.ts'
-import { Sandbox } from '../fixtures/sandbox.ts'
+import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 import { SpoolMaker } from '../fixtures/spool-maker.ts'
 
 const SECOND = 1000
@@ -98,7 +99,7 @@ test('a job that stopped beating is called silent', async t => {
   const { maker, status, sandbox } = make(t)
   maker.runningJob('1:p:v:a')
   sandbox.ok('touch', ['-d', '1 hour ago', sandbox.path('spool/jobs/cur/1:p:v:a/alive')])
-  t.match((await status()).stdout, /setting up .*silent, last beat 1 h ago/)
+  t.match((await status()).stdout, /setting up .*silent for 1h 00m/)
 })
 
 test('names that a job chose cannot drive the terminal', async t => {
@@ -113,3 +114,24 @@ test('status watched needs a terminal', async t => {
   const { status } = make(t)
   t.match(await status('--watch'), { code: 100, stderr: /standard output is no terminal/ })
 })
+
+test(
+  'status watched draws in place until Ctrl-C, and leaves the terminal as it was',
+  { skip: lacks('script') },
+  async t => {
+    const { maker, sandbox } = make(t)
+    busySpool(maker)
+    const seen = sandbox.path('seen')
+    const watching = sandbox.start('script', ['-qfec', `exec ${ROOT}/bin/bass status --watch`, seen])
+    const drawn = () => readFileSync(seen, 'latin1').split('\x1b[H').length > 2
+    await eventually('it has drawn twice', () => existsSync(seen) && drawn())
+    for (const pid of childrenOf(watching.pid)) process.kill(pid, 'SIGINT')
+    t.equal((await watching.ended).code, 0)
+    const text = readFileSync(seen, 'latin1')
+    t.match(text, /running.*\x1b\[K\r\n/) // eslint-disable-line no-control-regex -- it is how a line is drawn anew
+    t.match(text, '\x1b[?25h\x1b[?1049l')
+  },
+)
+
+const childrenOf = (pid: number) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
