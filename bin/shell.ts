@@ -9,7 +9,6 @@ import { readIfThere } from '../lib/durable.ts'
 import { parseEnvironment } from '../lib/env-file.ts'
 import { EXIT, lasting, quote, temporary } from '../lib/exit.ts'
 import { findOne } from '../lib/find-task.ts'
-import { optional } from '../lib/settings.ts'
 import { openSpool } from '../lib/spool.ts'
 import { harmless } from '../lib/text.ts'
 import { readView } from '../lib/view.ts'
@@ -75,7 +74,8 @@ async function comeTo(bench: Bench, step: string): Promise<string | undefined> {
 }
 
 function openShell({ work, environment }: Bench, step: string | undefined): Promise<number> {
-  const shell = optional('SHELL') ?? 'sh'
+  // It is no setting of ours: whoever logs in has it.
+  const shell = process.env['SHELL'] || 'sh'
   if (step !== undefined) process.stderr.write(`here starts ${harmless(step)}: "$BASS_STEP" runs it\n`)
   const { code, steps } = workPaths(work)
   const terminal = Object.entries(process.env).filter(([name]) =>

@@ -18,14 +18,15 @@ export function makeWork(token: string): string {
   return work
 }
 
-/** Unpacks the code and the steps of the task in a directory; see `unpack` for what it throws. */
+/** Unpacks the code and the steps of the task in a directory; see `unpack` for what it throws. Nothing goes on after it. */
 export async function unpackTask(task: string, work: string, signal?: AbortSignal): Promise<void> {
   const limits = { maxBytes: sizeLimit('BUNDLE_MAX'), signal }
   const { code, steps } = workPaths(work)
-  await Promise.all([
+  const both = await Promise.allSettled([
     unpack(join(task, 'code.tar'), code, limits),
     unpack(join(task, 'steps.tar'), steps, limits),
   ])
+  for (const end of both) if (end.status === 'rejected') throw end.reason
 }
 
 /** Removes it, whatever steps have done to the modes in it. */
