@@ -17,6 +17,7 @@ async function main(argv: string[]): Promise<number> {
     case '--help':
       return print(overview())
     case 'help':
+      if (rest[0] === '--man') return print(await manual(rest[1]))
       return rest[0] === undefined ? print(overview()) : start(rest[0], ['--help'])
     case '--version':
       return print(`bass ${version()}\n`)
@@ -28,6 +29,22 @@ async function main(argv: string[]): Promise<number> {
 async function start(word: string, argv: string[]): Promise<number> {
   const { verb } = await find(word).load()
   return verb.main(argv)
+}
+
+/** The manual page of a verb, or of bass itself, for `man -l` and packagers. */
+async function manual(word: string | undefined): Promise<string> {
+  const { manualPage } = await import('../lib/man.ts')
+  const verb = word === undefined ? undefined : await find(word).load()
+  return manualPage(verb?.verb.description ?? ITSELF, version())
+}
+
+const ITSELF = {
+  name: 'bass',
+  usage: 'VERB [ARGUMENT...]',
+  operands: [0, 0] as const,
+  about: `Continuous integration whose only queue is a directory.\n\n${[...VERBS]
+    .map(([name, { about }]) => `bass ${name}: ${about}.`)
+    .join('\n\n')}`,
 }
 
 function find(word: string): Verb {

@@ -10,7 +10,34 @@ export interface Verb {
 }
 
 /** By what people are about to do, in the order of `bass help`. */
-export const GROUPS: Readonly<Record<string, Readonly<Record<string, Verb>>>> = {}
+export const GROUPS: Readonly<Record<string, Readonly<Record<string, Verb>>>> = {
+  'to see what goes on': {
+    status: { about: 'what waits and why, what runs, what ended last', load: () => import('./status.ts') },
+    show: { about: 'all about one task', load: () => import('./show.ts') },
+    log: { about: 'what the steps of a job wrote, and go on to write', load: () => import('./log.ts') },
+    diff: { about: 'what changed since it last worked', load: () => import('./diff.ts') },
+    wait: { about: 'return when tasks have their verdicts', load: () => import('./wait.ts') },
+  },
+  'to have a say in it': {
+    event: { about: 'make tasks for a revision, as a push does', load: () => import('./event.ts') },
+    cancel: { about: 'end tasks that wait or run', load: () => import('./cancel.ts') },
+    retry: { about: 'run a task that is over once more', load: () => import('./retry.ts') },
+    pause: { about: 'take nothing of a project, of a host, or at all', load: () => import('./pause.ts') },
+    resume: { about: 'take back a pause', load: () => import('./resume.ts') },
+    prune: { about: 'delete what is over and old', load: () => import('./prune.ts') },
+  },
+  'to reproduce what failed': {
+    shell: { about: 'a shell where the failing step started', load: () => import('./shell.ts') },
+    run: { about: 'run the steps of a task, or of the working tree, here', load: () => import('./run.ts') },
+    attach: { about: 'go to where a job runs or is kept', load: () => import('./attach.ts') },
+  },
+  'for your shell': {
+    completion: {
+      about: 'what bash or zsh needs to complete arguments',
+      load: async () => (await import('./completion.ts')).completionOf(() => VERBS),
+    },
+  },
+}
 
 /** All of them. */
 export const VERBS: ReadonlyMap<string, Verb> = new Map(Object.values(GROUPS).flatMap(Object.entries))

@@ -183,7 +183,8 @@ export function version(): string {
   return version
 }
 
-const SHARED_EXITS = {
+/** The exit codes of all commands. */
+export const SHARED_EXITS = {
   '0': 'done',
   '100': 'wrong usage or a lasting error: do not retry',
   '111': 'the system failed: retry later',

@@ -3,6 +3,8 @@
 
 import { spawn } from 'node:child_process'
 
+import { gitEnvironment } from './ask-git.ts'
+
 export interface CommitView {
   readonly revision: string
   readonly author: string
@@ -24,7 +26,10 @@ export async function readCommits(
 
 function catFile(repository: string, input: string): Promise<Buffer> {
   return new Promise(done => {
-    const git = spawn('git', ['-C', repository, 'cat-file', '--batch'], { stdio: ['pipe', 'pipe', 'ignore'] })
+    const git = spawn('git', ['-C', repository, 'cat-file', '--batch'], {
+      env: gitEnvironment(),
+      stdio: ['pipe', 'pipe', 'ignore'],
+    })
     const chunks: Buffer[] = []
     git.on('error', () => done(Buffer.alloc(0)))
     git.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -36,7 +41,7 @@ function catFile(repository: string, input: string): Promise<Buffer> {
 }
 
 /** Reads what `git cat-file --batch` prints: `ID commit SIZE`, the object, a line feed; or `ID missing`. Pure. */
-export function parseCommits(output: Buffer): Map<string, CommitView> {
+function parseCommits(output: Buffer): Map<string, CommitView> {
   const commits = new Map<string, CommitView>()
   for (let at = 0; at < output.length;) {
     const end = output.indexOf('\n', at)

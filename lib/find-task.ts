@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { list, readIfThere } from './durable.ts'
 import { lasting, quote } from './exit.ts'
+import { readRetryOf } from './retry.ts'
 import type { Spool } from './spool.ts'
 import { compareByNumber, parseTaskName } from './task-name.ts'
 import type { TaskName } from './task-name.ts'
@@ -13,8 +14,8 @@ import type { Whereabouts } from './whereabouts.ts'
 /** How many candidates an error lists. */
 const SHOWN = 8
 
-/** Every task there is a directory of, by number: those of `tasks` first, what was half pruned as well. */
-export function allTasks(spool: Spool): TaskName[] {
+/** Every task there is a directory of, by number; what was half pruned as well. */
+function allTasks(spool: Spool): TaskName[] {
   const names = new Set([spool.tasks.cur, spool.jobs.cur, spool.tasks.old, spool.jobs.old].flatMap(list))
   return [...names]
     .map(parseTaskName)
@@ -56,17 +57,22 @@ function candidates(spool: Spool, text: string): TaskName[] {
     const numbered = tasks.filter(task => task.num === Number(text))
     if (numbered.length > 0) return numbered
   }
-  return /^[0-9a-f]{4,64}$/.test(text) ? ofRevision(spool, tasks, text) : []
+  return /^[0-9a-f]{4,64}$/.test(text) ? ofRevision(spool, text) : []
 }
 
 /** The tasks of the revision that begins with `prefix`; what was retried is left to its retry. */
-function ofRevision(spool: Spool, tasks: readonly TaskName[], prefix: string): TaskName[] {
-  const found = tasks.filter(task => revisionOf(spool, task.name)?.startsWith(prefix))
-  const retried = new Set(found.map(task => retryParent(spool, task.name)))
-  return found.filter(task => !retried.has(task.name))
+function ofRevision(spool: Spool, prefix: string): TaskName[] {
+  const found = new Map<string, TaskName>()
+  const retried = new Set<string>()
+  for (const directory of [spool.tasks.cur, spool.tasks.old]) {
+    for (const name of list(directory)) {
+      const revision = readIfThere(join(directory, name, 'code-revision.txt'))
+      const task = revision?.startsWith(prefix) ? parseTaskName(name) : undefined
+      if (!task) continue
+      found.set(name, task)
+      const parent = readRetryOf(join(directory, name))?.parent
+      if (parent !== undefined) retried.add(parent)
+    }
+  }
+  return [...found.values()].filter(task => !retried.has(task.name)).sort(compareByNumber)
 }
-
-const readOf = (spool: Spool, name: string, file: string) =>
-  readIfThere(join(spool.tasks.cur, name, file)) ?? readIfThere(join(spool.tasks.old, name, file))
-const revisionOf = (spool: Spool, name: string) => readOf(spool, name, 'code-revision.txt')?.trim()
-const retryParent = (spool: Spool, name: string) => readOf(spool, name, 'retry-of.txt')?.split(' ', 1)[0]

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 import { fsyncPath, list, listAll, lists } from './durable.ts'
-import { temporary, quote } from './exit.ts'
+import { lasting, temporary, quote } from './exit.ts'
 import { warnOnce } from './log.ts'
 import { optional, setting } from './settings.ts'
 import { compareByNumber, parseTaskName } from './task-name.ts'
@@ -37,6 +37,9 @@ export function spoolAt(root: string, tasks = join(root, 'tasks'), jobs = join(r
 
 /** The spool of $SPOOL, $TASKS and $JOBS; the directories that programs may make are there afterwards. */
 export function openSpool(): Spool {
+  if (optional('SPOOL') === undefined && optional('TASKS') === undefined) {
+    throw lasting('find the spool', "SPOOL is not set; 'bass init DIR' makes one")
+  }
   const spool = openTasks(setting('JOBS'))
   for (const directory of [spool.jobs.tmp, spool.jobs.cur, spool.jobs.old]) makeDirectory(directory)
   return spool

@@ -50,13 +50,23 @@ export function harmless(text: string): string {
   return text.replace(/[\t\n\r]+/g, ' ').replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '?')
 }
 
-/** The same for a line of a log: tabs stay, and so do the escape sequences that only set colours (SGR). */
+// Escape sequences as terminals read them: those that set colours are kept apart from all others, CSI and OSC.
+/* eslint-disable no-control-regex -- control characters are what is looked for */
+const COLOUR = /(\x1b\[[\d;:]*m)/
+const SEQUENCE = /\x1b\[[\d;:<=>?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)/g
+/* eslint-enable no-control-regex */
+
+/**
+ * A line of a log as it may stand on a terminal: of escape sequences only those that set colours stay, if `colours`.
+ * Tabs stay; a carriage return, with which a program overwrites its line, becomes a blank.
+ */
 export function harmlessLine(line: string, colours: boolean): string {
-  const parts = line.replace(/\r+$/, '').split(/(\x1b\[[\d;:]*m)/) // eslint-disable-line no-control-regex -- it is what is looked for
-  return parts
-    .map((part, i) =>
-      i % 2 === 1 ? (colours ? part : '') : part.replace(/[^\P{Cc}\t]|[\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '?'),
-    )
+  const plain = (text: string) =>
+    text.replace(/\r/g, ' ').replace(/[^\P{Cc}\t]|[\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '?')
+  return line
+    .replace(/\r+$/, '')
+    .split(COLOUR)
+    .map((part, i) => (i % 2 === 0 ? plain(part.replace(SEQUENCE, '')) : colours ? part : ''))
     .join('')
 }
 

@@ -55,7 +55,9 @@ export function whereIs(spool: Spool, name: string): Whereabouts | undefined {
   const task = parseTaskName(name)
   if (!task) return undefined
   const taskAt = findTask(spool, name)
-  const jobAt = findJob(spool, name) ?? hiddenJob(spool, name)
+  // A task without a claim has no job: nobody need look for it among 100,000 old ones.
+  const waits = taskAt === join(spool.tasks.cur, name) && !list(taskAt).includes('claim')
+  const jobAt = waits ? undefined : (findJob(spool, name) ?? hiddenJob(spool, name))
   if (taskAt === undefined && jobAt === undefined) return undefined
   return { task, ...(taskAt === undefined ? {} : { taskAt }), ...(jobAt === undefined ? {} : { jobAt }) }
 }

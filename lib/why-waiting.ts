@@ -7,7 +7,7 @@ import type { TaskView } from './view.ts'
 export interface WaitView {
   /** `free`: a taker for it is idle, so it is about to be taken. */
   readonly reason: 'cancelling' | 'paused' | 'unseen' | 'gone' | 'busy' | 'free'
-  /** The same as a sentence without its full stop. */
+  /** The same as a sentence without its full stop; it is the same for all that wait for this reason. */
   readonly text: string
   /** Its place among those that wait for the same takers, from 1. */
   readonly place: number
@@ -40,16 +40,12 @@ export function whyWaiting(
   if (open.length === 0)
     return because('paused', `${hosts(able)} ${plural(hosts(able).split(' ').length, 'is', 'are')} paused`)
   if (alive.length === 0) return because('gone', goneText(open, what, now))
-  if (alive.some(taker => taker.state === 'idle')) {
-    return because(
-      'free',
-      place === 1 ? 'a taker is free: it is about to start' : `${place - 1} before it, a taker is free`,
-    )
-  }
-  const before = place === 1 ? 'it is next' : `${place - 1} before it`
+  if (alive.some(taker => taker.state === 'idle')) return because('free', `a taker for ${what} is free`)
   return because(
     'busy',
-    `${alive.length === 1 ? 'the one taker' : `all ${alive.length} takers`} for ${what} ${alive.length === 1 ? 'is' : 'are'} busy, ${before}`,
+    alive.length === 1
+      ? `the one taker for ${what} is busy`
+      : `all ${alive.length} takers for ${what} are busy`,
   )
 }
 
@@ -62,6 +58,11 @@ function goneText(takers: readonly TakerView[], what: string, now: number): stri
   const beats = takers.map(taker => taker.beat).filter(beat => beat !== null)
   if (beats.length === 0) return `no taker for ${what} is running`
   return `no taker for ${what} is alive, the last beat was ${ago(now - Math.max(...beats))}`
+}
+
+/** The reason with its place: what a person asks of one task. */
+export function tellWait({ reason, text, place }: WaitView): string {
+  return place === 1 || reason === 'cancelling' ? text : `${text}; ${place - 1} wait before it`
 }
 
 /** Takers go round by number, so this is where it stands when nothing else comes. */

@@ -4,7 +4,6 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { unpack } from '../lib/bundle.ts'
 import { claim } from '../lib/claim.ts'
 import { listNow, lists } from '../lib/durable.ts'
 import { reasonOf } from '../lib/errno.ts'
@@ -13,7 +12,7 @@ import { explain, giveVerdict } from '../lib/job.ts'
 import type { Owner, Verdict } from '../lib/job.ts'
 import { warn } from '../lib/log.ts'
 import { finish } from '../lib/lose.ts'
-import { duration, sizeLimit } from '../lib/settings.ts'
+import { duration } from '../lib/settings.ts'
 import type { TaskName } from '../lib/task-name.ts'
 import { buildEnvironment } from './environment.ts'
 import { readFacts } from './facts.ts'
@@ -22,7 +21,7 @@ import { readLimits } from './limits.ts'
 import type { Outcome } from './plan.ts'
 import { runSteps } from './run-steps.ts'
 import type { Slot } from './slot.ts'
-import { makeWork } from './work.ts'
+import { makeWork, unpackTask } from './work.ts'
 
 /**
  * Claims a task and runs its job to the end. Answers the verdict that stands, or undefined if somebody else has the
@@ -65,10 +64,7 @@ async function setUpAndRun(
     slot.remember(task.name, work)
     writeFileSync(join(job, 'host.txt'), slot.host + '\n')
     writeFileSync(join(job, 'tmp-path.txt'), work + '\n')
-    const limits = { maxBytes: sizeLimit('BUNDLE_MAX'), signal: stop.signal }
-    await Promise.all(
-      ['code', 'steps'].map(part => unpack(join(directory, `${part}.tar`), join(work, part), limits)),
-    )
+    await unpackTask(directory, work, stop.signal)
     const facts = { task, host: slot.host, ...readFacts(directory), work, cache: slot.cache(task.project) }
     const plan = { task, job, work, environment: buildEnvironment(facts), limits: readLimits() }
     return await runSteps(plan, stop.signal)

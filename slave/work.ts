@@ -6,7 +6,9 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-import { setting } from '../lib/settings.ts'
+import { unpack } from '../lib/bundle.ts'
+import { setting, sizeLimit } from '../lib/settings.ts'
+import { workPaths } from './environment.ts'
 
 /** Makes the private directory of a claim. Its name tells the claim, so that its processes can be told by it too. */
 export function makeWork(token: string): string {
@@ -14,6 +16,17 @@ export function makeWork(token: string): string {
   mkdirSync(setting('JOBTMP'), { recursive: true })
   mkdirSync(work, { mode: 0o700 })
   return work
+}
+
+/** Unpacks the code and the steps of the task in a directory; see `unpack` for what it throws. Nothing goes on after it. */
+export async function unpackTask(task: string, work: string, signal?: AbortSignal): Promise<void> {
+  const limits = { maxBytes: sizeLimit('BUNDLE_MAX'), signal }
+  const { code, steps } = workPaths(work)
+  const both = await Promise.allSettled([
+    unpack(join(task, 'code.tar'), code, limits),
+    unpack(join(task, 'steps.tar'), steps, limits),
+  ])
+  for (const end of both) if (end.status === 'rejected') throw end.reason
 }
 
 /** Removes it, whatever steps have done to the modes in it. */

@@ -1,6 +1,7 @@
 import { test } from 'tap'
 
 import { readBoard } from '../../lib/board.ts'
+import { tellWait } from '../../lib/why-waiting.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'
 import { SpoolMaker } from '../fixtures/spool-maker.ts'
 
@@ -49,14 +50,15 @@ test('a task waits while all takers for it are busy, in its place', async t => {
   const [, second, , fourth] = board().tasks
   t.same(second!.wait, {
     reason: 'busy',
-    text: 'the one taker for linux-x86_64 is busy, it is next',
+    text: 'the one taker for linux-x86_64 is busy',
     place: 1,
   })
   t.same(fourth!.wait, {
     reason: 'busy',
-    text: 'the one taker for linux-x86_64 is busy, 1 before it',
+    text: 'the one taker for linux-x86_64 is busy',
     place: 2,
   })
+  t.equal(tellWait(fourth!.wait!), 'the one taker for linux-x86_64 is busy; 1 wait before it')
   t.match(board().takers, [{ state: 'busy', task: '1:p:v:linux-x86_64' }])
 })
 

@@ -1,0 +1,53 @@
+// bass attach: where a job runs, or what is kept of it, on the host that has it.
+
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+
+import { command } from '../lib/command.ts'
+import { readIfThere } from '../lib/durable.ts'
+import { EXIT, lasting, quote, temporary } from '../lib/exit.ts'
+import { findOne } from '../lib/find-task.ts'
+import { setting } from '../lib/settings.ts'
+import { shellQuote } from '../lib/shell-quote.ts'
+import { openSpool } from '../lib/spool.ts'
+import { isPart } from '../lib/task-name.ts'
+import { readView } from '../lib/view.ts'
+
+/** Goes to the directory $1: into its tmux if that lives, else a shell in the code. */
+const ENTER = `cd -- "$1" 2>/dev/null || {
+  echo "bass: fatal: unable to enter '$1': it is gone; a failed job is kept for FAILED_JOB_WAITTIME" >&2
+  exit 100
+}
+[ ! -x tmux ] || ! ./tmux 2>/dev/null || exit 0
+[ ! -d code ] || cd code
+exec "\${SHELL:-sh}"`
+
+export const verb = command(
+  {
+    name: 'bass attach',
+    usage: 'TASK',
+    operands: [1, 1],
+    about: `Goes to where a job runs: its tmux, or a shell in its directory, also in the kept one of a failed job.
+
+TASK is a number, a name, the beginning of a revision, or 'last'. If the job is of another host, it goes
+there with ssh. There is a tmux where the taker has JOB_TMUX=yes; the directory of a failed job is kept
+for FAILED_JOB_WAITTIME. 'bass shell TASK' needs neither. Exits as tmux, the shell or ssh does.`,
+    environment: { SPOOL: 'the spool', HOST: 'the name of this host', SHELL: 'the shell to start' },
+  },
+  ([text]) => {
+    const where = findOne(openSpool(), text!)
+    const view = readView(where)
+    const fail = (why: string) => lasting(`attach to ${quote(where.task.name)}`, why)
+    const path = where.jobAt && readIfThere(join(where.jobAt, 'tmp-path.txt'))?.replace(/\n$/, '')
+    if (!path) throw fail(view?.state === 'waiting' ? 'it has not started' : 'its job names no directory')
+    const host = view?.job?.host ?? ''
+    if (!isPart(host)) throw fail('its job names no host')
+    const [program, args] =
+      host === setting('HOST')
+        ? (['sh', ['-c', ENTER, 'sh', path]] as const)
+        : (['ssh', ['-t', host, `sh -c ${shellQuote(ENTER)} sh ${shellQuote(path)}`]] as const)
+    const { status, error } = spawnSync(program, args, { stdio: 'inherit' })
+    if (error) throw temporary(`run ${quote(program)}`, error)
+    return status ?? EXIT.temporary
+  },
+)

@@ -1,0 +1,72 @@
+// bass event: makes an event, as a push does.
+
+import { basename, join } from 'node:path'
+
+import { command, usage } from '../lib/command.ts'
+import { fsyncPath, lists, noteChange, publishFile } from '../lib/durable.ts'
+import { isErrno } from '../lib/errno.ts'
+import { lasting, quote } from '../lib/exit.ts'
+import { refAndCommit } from '../lib/ask-git.ts'
+import { projectsOf, repositoryOf } from '../lib/repository.ts'
+import { optional } from '../lib/settings.ts'
+import { makeDirectory, openSpool } from '../lib/spool.ts'
+import type { Spool } from '../lib/spool.ts'
+
+const description = {
+  name: 'bass event',
+  usage: 'PROJECT [REF|REV] [KEY=VALUE...]',
+  operands: [1, 100],
+  about: `Makes tasks for a revision, as a push of it would: touches its event, and prints the path of that.
+
+Without REF or REV it is the tip of the default branch. A REV by itself counts for a ref that
+contains it. Each KEY=VALUE becomes BASS_PARAM_KEY in the steps. While an event waits for the
+task-maker, the same event again makes no second run; once it was taken, it does.`,
+  environment: {
+    SPOOL: 'the spool',
+    PROJ: 'the code repository; without it, that of SPOOL/conf/PROJECT/rc',
+    REVS: 'the events of the project, if this environment is its own',
+  },
+} as const
+
+export const verb = command(description, ([project, ...rest]) => {
+  const what = rest[0]?.includes('=') ? undefined : rest.shift()
+  const odd = rest.find(word => !/^[A-Za-z_][A-Za-z0-9_]*=[^\n]*$/.test(word))
+  if (odd !== undefined) throw usage(description, `${quote(odd)} is no KEY=VALUE`)
+  const spool = openSpool()
+  const revs = eventsOf(spool, project!)
+  const repository = repositoryOf(spool, project!)
+  if (repository === undefined) {
+    throw lasting(
+      `find the code of ${quote(project!)}`,
+      'neither PROJ nor a settings file of the project says where it is',
+    )
+  }
+  const { ref, commit } = refAndCommit(repository, what)
+  process.stdout.write(touch(join(revs, ref), commit, rest.map(line => `${line}\n`).join('')) + '\n')
+})
+
+function eventsOf(spool: Spool, project: string): string {
+  const ours = optional('REVS')
+  if (ours !== undefined && basename(ours) === project) return ours
+  if (lists(spool.revs, project)) return join(spool.revs, project)
+  const there = projectsOf(spool).map(quote).join(', ') || 'none'
+  throw lasting(`find the project ${quote(project)}`, `the projects of this spool are ${there}`)
+}
+
+/** E0, as the hook begins it. */
+function touch(directory: string, commit: string, content: string, tries = 5): string {
+  const path = join(directory, commit)
+  try {
+    makeDirectory(directory)
+    const ours = publishFile(path, content)
+    fsyncPath(directory)
+    noteChange(directory)
+    if (!ours && content !== '')
+      throw lasting(`make the event ${quote(path)}`, 'there is one already, with lines of its own')
+    return path
+  } catch (error) {
+    // A task-maker removes directories that have become empty.
+    if (tries > 1 && isErrno(error, 'ENOENT')) return touch(directory, commit, content, tries - 1)
+    throw error
+  }
+}

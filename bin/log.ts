@@ -1,0 +1,157 @@
+// bass log: what a job wrote, and what it goes on to write.
+
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { readBoard } from '../lib/board.ts'
+import { command } from '../lib/command.ts'
+import { lasting, quote, temporary } from '../lib/exit.ts'
+import { findOne } from '../lib/find-task.ts'
+import { StepLog } from '../lib/job-log.ts'
+import { jsonPrinter, textPrinter, TIMES } from '../lib/log-printer.ts'
+import type { Printer } from '../lib/log-printer.ts'
+import { duration } from '../lib/settings.ts'
+import { isSettled, lastRetry, look } from '../lib/settled.ts'
+import type { Found } from '../lib/settled.ts'
+import { openSpool } from '../lib/spool.ts'
+import type { Spool } from '../lib/spool.ts'
+import { harmless } from '../lib/text.ts'
+import { EXIT_OF, VERDICT_EXITS } from '../lib/verdict-style.ts'
+import type { StepView, TaskView } from '../lib/view.ts'
+import { tellWait } from '../lib/why-waiting.ts'
+
+/** How often a running job is looked at, and how often a waiting one is told about, in milliseconds. */
+const EACH = 150
+const TELL_EACH = 2000
+
+export const verb = command(
+  {
+    name: 'bass log',
+    usage: '[-f] [--time HOW] [--json] TASK [STEP]',
+    operands: [1, 2],
+    about: `Prints what the steps of a job wrote, both streams in the order of time.
+
+TASK is a number, a name, the beginning of a revision, or 'last'; STEP the name of a step or a
+part of it. Each line stands behind its time, in seconds since the job began, and '|', or '!'
+where it was an error stream. Of escape sequences only colours reach a terminal, and nothing
+reaches a pipe. Without STEP, headings tell where a step begins and how it ended.
+
+With -f it waits for the job to start, follows it, goes on with the retry if it was lost, and
+exits as the job did. --json prints a line { step, stream, time, text } for each; time in
+milliseconds since 1970.`,
+    options: {
+      follow: { type: 'boolean', about: 'go on until there is a verdict', alias: 'f' },
+      time: { type: 'string', about: `how to tell the time: ${TIMES.join(', ')}`, value: 'HOW' },
+      json: { type: 'boolean', about: 'print lines for programs' },
+    },
+    environment: { SPOOL: 'the spool', NO_COLOR: 'print no colours', TZ: 'the time zone of --time local' },
+    exits: VERDICT_EXITS,
+  },
+  async ([text, step], { follow, time, json }) => {
+    const spool = openSpool()
+    const how = TIMES.find(word => word === (time ?? 'relative'))
+    if (!how) throw lasting('understand --time', `${quote(time!)} is not one of ${TIMES.join(', ')}`)
+    const { task } = findOne(spool, text!)
+    const print = json ? jsonPrinter() : textPrinter(how, step === undefined)
+    const log = new JobLog(step, print)
+    if (follow) return followJob(spool, task.name, log)
+    const found = look(spool, task.name)
+    if (!found?.view.job) throw temporary(`print the log of ${quote(task.name)}`, whyNoLog(spool, task.name))
+    log.read(found)
+    log.mustHaveStep(found.view)
+    return 0
+  },
+)
+
+async function followJob(spool: Spool, name: string, log: JobLog): Promise<number> {
+  const tell = process.stderr.isTTY ? waitTeller(spool) : () => undefined
+  for (;;) {
+    const found = look(spool, name)
+    if (!found) throw lasting(`follow ${quote(name)}`, 'it was pruned')
+    if (found.view.state === 'waiting') tell(name)
+    else log.read(found)
+    if (isSettled(spool, found)) {
+      log.mustHaveStep(found.view)
+      const retry = lastRetry(spool, name, 'lost')
+      if (!retry || retry.view.name === name) return EXIT_OF[found.view.job!.verdict!]
+      name = retry.view.name
+      log.restart()
+    } else {
+      await sleep(EACH)
+    }
+  }
+}
+
+/** Says on standard error why a task waits, when that changes. */
+function waitTeller(spool: Spool): (name: string) => void {
+  let [told, next] = ['', 0]
+  return name => {
+    if (Date.now() < next) return
+    next = Date.now() + TELL_EACH
+    const why = whyNoLog(spool, name)
+    if (why !== told) process.stderr.write(`${harmless(name)}: ${why}\n`)
+    told = why
+  }
+}
+
+function whyNoLog(spool: Spool, name: string): string {
+  const wait = readBoard(spool, duration('LOST_AFTER')).tasks.find(task => task.name === name)?.wait
+  return wait ? `it waits: ${harmless(tellWait(wait))}` : 'it has not started'
+}
+
+/** Hands the steps of a job to a printer, as far as they have come; can be asked again for what came since. */
+class JobLog {
+  readonly #wanted: string | undefined
+  readonly #print: Printer
+  #open: { name: string; log: StepLog } | undefined
+  readonly #done = new Set<string>()
+
+  constructor(wanted: string | undefined, print: Printer) {
+    this.#wanted = wanted
+    this.#print = print
+  }
+
+  /** The view was taken before the logs are read: what it says is over, is written. */
+  read({ where, view }: Found): void {
+    const job = view.job
+    if (!job || where.jobAt === undefined || this.#done.has('')) return
+    for (const step of job.steps) {
+      if (this.#done.has(step.name) || !this.#wants(step, job.steps)) continue
+      if (this.#open?.name !== step.name) {
+        this.#open = { name: step.name, log: new StepLog(join(where.jobAt, 'steps', step.name)) }
+        this.#print.stepBegins(step)
+      }
+      const over = step.state !== 'running'
+      const begin = job.claimed ?? job.started ?? 0
+      for (const line of this.#open.log.read(over)) this.#print.line(step, line, begin)
+      if (!over) break
+      this.#print.stepEnded(step)
+      this.#done.add(step.name)
+    }
+    if (job.verdict) {
+      this.#print.jobEnded(view)
+      this.#done.add('')
+    }
+    this.#print.flush()
+  }
+
+  /** The work goes on as another job. */
+  restart(): void {
+    this.#open = undefined
+    this.#done.clear()
+  }
+
+  /** A step that was asked for and is not there when the job is over, or looked at once, is an error. */
+  mustHaveStep({ name, job }: TaskView): void {
+    const steps = job?.steps ?? []
+    if (this.#wanted === undefined || steps.some(step => this.#wants(step, steps))) return
+    const names = steps.map(step => quote(step.name)).join(', ')
+    const there = names === '' ? 'it has started no step' : `it has started ${names}`
+    throw lasting(`find the step ${quote(this.#wanted)} of ${quote(name)}`, there)
+  }
+
+  #wants(step: StepView, all: readonly StepView[]): boolean {
+    if (this.#wanted === undefined || step.name === this.#wanted) return true
+    return !all.some(other => other.name === this.#wanted) && step.name.includes(this.#wanted)
+  }
+}

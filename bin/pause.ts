@@ -1,0 +1,29 @@
+// bass pause: takers take nothing of a project, of a host, or nothing at all. A file in `pause/` says so.
+
+import { join } from 'node:path'
+
+import { command } from '../lib/command.ts'
+import { fsyncPath, noteChange, publishFile } from '../lib/durable.ts'
+import { pauseName } from '../lib/pause-name.ts'
+import { makeDirectory, openSpool } from '../lib/spool.ts'
+
+export const verb = command(
+  {
+    name: 'bass pause',
+    usage: 'all | PROJECT | host:HOST ...',
+    operands: [1, 1000],
+    about: `Lets takers take no more tasks of a project, on a host, or at all. What runs, runs on.
+
+'bass resume' takes it back; 'bass status' shows what is paused. To pause what is paused is no
+error.`,
+    environment: { SPOOL: 'the spool' },
+  },
+  words => {
+    const spool = openSpool()
+    const names = words.map(pauseName)
+    makeDirectory(spool.pause)
+    for (const name of names) publishFile(join(spool.pause, name), '')
+    fsyncPath(spool.pause)
+    noteChange(spool.pause)
+  },
+)

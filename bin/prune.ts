@@ -1,0 +1,85 @@
+// bass prune: deletes what is over and old.
+
+import { join } from 'node:path'
+
+import { command, usage } from '../lib/command.ts'
+import { quote } from '../lib/exit.ts'
+import { Freed, prunable, prune } from '../lib/prune.ts'
+import { optional, parseDuration } from '../lib/settings.ts'
+import { openSpool } from '../lib/spool.ts'
+import { table, terminalOf } from '../lib/terminal.ts'
+import { ago, counted, formatBytes } from '../lib/text.ts'
+import { COLOURS } from '../lib/verdict-style.ts'
+import { readJob } from '../lib/view.ts'
+
+const description = {
+  name: 'bass prune',
+  usage: '[--older-than TIME] [--keep-last N] [--commit] [--json]',
+  operands: [0, 0],
+  about: `Deletes tasks and jobs that are over, or, without --commit, only says which and how much that
+would free.
+
+It takes those that ended longer ago than TIME, but for the last N of each project and
+architecture. Without --older-than the time is RETENTION; where that is not set either,
+--keep-last alone decides. Jobs that ended less than SETTLE ago are not looked at.
+
+--json prints { committed, bytes, tasks: [{ name, verdict, ended }] }; times in milliseconds since
+1970.`,
+  options: {
+    'older-than': {
+      type: 'string',
+      about: 'how long ago they must have ended, as 30d or 12h',
+      value: 'TIME',
+    },
+    'keep-last': { type: 'string', about: 'how many of each project and architecture stay', value: 'N' },
+    commit: { type: 'boolean', about: 'delete them' },
+    json: { type: 'boolean', about: 'print it for programs' },
+  },
+  environment: { SPOOL: 'the spool', RETENTION: 'how long what is over stays, if --older-than does not say' },
+} as const
+
+export const verb = command(description, (_, options) => {
+  const { 'older-than': age = optional('RETENTION'), 'keep-last': keep, commit, json } = options
+  if (age === undefined && keep === undefined) {
+    throw usage(description, 'one of --older-than and --keep-last must say what may go')
+  }
+  const span = age === undefined ? undefined : parseDuration(age)
+  if (age !== undefined && span === undefined)
+    throw usage(description, `${quote(age)} is not a time such as 30d or 12h`)
+  if (keep !== undefined && !/^\d{1,9}$/.test(keep))
+    throw usage(description, `${quote(keep)} is not a whole number`)
+
+  const spool = openSpool()
+  const now = Date.now()
+  const tasks = prunable(spool, {
+    ...(span === undefined ? {} : { before: now - span }),
+    ...(keep === undefined ? {} : { keep: Number(keep) }),
+  })
+  const freed = new Freed()
+  const rows = tasks.map(({ name }) => {
+    for (const directory of [spool.tasks.old, spool.jobs.old]) freed.add(join(directory, name))
+    const job = readJob(join(spool.jobs.old, name))
+    return { name, verdict: job?.verdict ?? null, ended: job?.ended ?? null }
+  })
+  if (commit) prune(spool, tasks)
+  if (json) {
+    process.stdout.write(
+      JSON.stringify({ committed: commit, bytes: freed.bytes, tasks: rows }, null, 2) + '\n',
+    )
+    return
+  }
+  const terminal = terminalOf()
+  const lines = table(
+    rows.map(({ name, verdict, ended }) => [
+      { text: name },
+      verdict ? { text: verdict, colour: COLOURS[verdict] } : { text: '' },
+      { text: ended === null ? '' : ago(now - ended) },
+    ]),
+    terminal,
+  )
+  const sum = `${counted(rows.length, 'task')}, ${formatBytes(freed.bytes)}`
+  const end = commit
+    ? `${sum}: deleted`
+    : `${sum}: nothing was deleted${rows.length > 0 ? ', --commit does it' : ''}`
+  process.stdout.write([...lines, end].join('\n') + '\n')
+})

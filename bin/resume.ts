@@ -1,0 +1,33 @@
+// bass resume: takes back what `bass pause` said.
+
+import { unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { command } from '../lib/command.ts'
+import { fsyncPath, noteChange } from '../lib/durable.ts'
+import { ignoringENOENT } from '../lib/errno.ts'
+import { lasting, quote } from '../lib/exit.ts'
+import { pauseName } from '../lib/pause-name.ts'
+import { openSpool, paused } from '../lib/spool.ts'
+
+export const verb = command(
+  {
+    name: 'bass resume',
+    usage: 'all | PROJECT | host:HOST ...',
+    operands: [1, 1000],
+    about: `Lets takers take tasks again that 'bass pause' kept from them.
+
+'all' takes back 'bass pause all' and nothing else: a project that was paused by itself stays so.`,
+    environment: { SPOOL: 'the spool' },
+  },
+  words => {
+    const spool = openSpool()
+    const names = words.map(pauseName)
+    const there = paused(spool)
+    const missing = words.find((_, i) => !there.has(names[i]!))
+    if (missing !== undefined) throw lasting(`resume ${quote(missing)}`, 'it is not paused')
+    for (const name of names) ignoringENOENT(() => unlinkSync(join(spool.pause, name)))
+    fsyncPath(spool.pause)
+    noteChange(spool.pause)
+  },
+)

@@ -1,0 +1,207 @@
+// bass show: all there is to know about one task.
+
+import { readdirSync, statSync } from 'node:fs'
+import { join, relative } from 'node:path'
+
+import { readBoard } from '../lib/board.ts'
+import { command } from '../lib/command.ts'
+import { readCommits } from '../lib/commit.ts'
+import type { CommitView } from '../lib/commit.ts'
+import { ignoringENOENT } from '../lib/errno.ts'
+import { lasting, quote } from '../lib/exit.ts'
+import { findOne } from '../lib/find-task.ts'
+import { lastLines, timeOfLine } from '../lib/job-log.ts'
+import { repositoryOf } from '../lib/repository.ts'
+import { duration } from '../lib/settings.ts'
+import { openSpool } from '../lib/spool.ts'
+import type { Spool } from '../lib/spool.ts'
+import { table, terminalOf } from '../lib/terminal.ts'
+import type { Cell, Terminal } from '../lib/terminal.ts'
+import { ago, formatBytes, formatSeconds, harmless, harmlessLine } from '../lib/text.ts'
+import { COLOURS } from '../lib/verdict-style.ts'
+import { readView } from '../lib/view.ts'
+import type { StepView, TaskView } from '../lib/view.ts'
+import type { Whereabouts } from '../lib/whereabouts.ts'
+import { tellWait } from '../lib/why-waiting.ts'
+import type { WaitView } from '../lib/why-waiting.ts'
+
+/** How many lines of the failing step and how many artifacts are shown. */
+const LINES = 10
+const ARTIFACTS = 20
+
+/** What `--json` prints. */
+interface Shown extends TaskView {
+  readonly wait: WaitView | null
+  /** Null where the repository of the project is not on this host. */
+  readonly commit: CommitView | null
+  readonly taskDirectory: string | null
+  readonly jobDirectory: string | null
+  readonly artifactFiles: readonly { readonly path: string; readonly bytes: number }[]
+  /** The end of the step that ended the job, or that it is at. */
+  readonly lastLines: readonly {
+    readonly step: string
+    readonly stream: string
+    readonly time: number | null
+    readonly text: string
+  }[]
+}
+
+export const verb = command(
+  {
+    name: 'bass show',
+    usage: '[--json] TASK',
+    operands: [1, 1],
+    about: `Shows one task: what it is of, where it ran, its steps, and the end of the one that failed.
+
+TASK is a number, a name, the beginning of a revision, or 'last'. Author and subject are shown
+where the code repository is on this host.
+
+--json prints one object: name num project version arch host state (waiting, running, over)
+revision ref params retryOf priority made cancelling job wait commit taskDirectory jobDirectory
+artifactFiles lastLines; job has verdict host slot claimed started ended seconds beat steps error
+retriedAs artifacts; a step has name state exit signal started ended seconds. Every key is always
+there, null where there is nothing to say; times are milliseconds since 1970.`,
+    options: { json: { type: 'boolean', about: 'print it for programs' } },
+    environment: {
+      SPOOL: 'the spool',
+      PROJ: 'the code repository of the project',
+      NO_COLOR: 'print no colours',
+    },
+  },
+  async ([text], { json }) => {
+    const spool = openSpool()
+    const where = findOne(spool, text!)
+    const shown = await read(spool, where)
+    const terminal = terminalOf()
+    process.stdout.write((json ? JSON.stringify(shown, null, 2) : lines(shown, terminal).join('\n')) + '\n')
+    return 0
+  },
+)
+
+async function read(spool: Spool, where: Whereabouts): Promise<Shown> {
+  const view = readView(where)
+  if (!view) throw lasting(`show ${quote(where.task.name)}`, 'it has just been pruned')
+  const wait =
+    view.state === 'waiting'
+      ? readBoard(spool, duration('LOST_AFTER')).tasks.find(task => task.name === view.name)?.wait
+      : null
+  const repository = repositoryOf(spool, view.project)
+  const commits = repository && view.revision ? await readCommits(repository, [view.revision]) : undefined
+  const step = decisiveStep(view)
+  const last = step && where.jobAt ? lastLines(join(where.jobAt, 'steps', step.name), LINES) : []
+  return {
+    ...view,
+    wait: wait ?? null,
+    commit: commits?.get(view.revision ?? '') ?? null,
+    taskDirectory: where.taskAt ?? null,
+    jobDirectory: where.jobAt ?? null,
+    artifactFiles: view.job?.artifacts && where.jobAt ? filesBelow(join(where.jobAt, 'artifacts')) : [],
+    lastLines: last.map(line => ({
+      step: step!.name,
+      stream: line.stream,
+      time: timeOfLine(line),
+      text: line.text,
+    })),
+  }
+}
+
+function decisiveStep({ job }: TaskView): StepView | undefined {
+  if (!job || job.verdict === 'success') return undefined
+  return job.steps.find(({ state }) => state !== 'success' && state !== 'skipped')
+}
+
+function filesBelow(directory: string): { path: string; bytes: number }[] {
+  const entries = ignoringENOENT(() => readdirSync(directory, { recursive: true, withFileTypes: true })) ?? []
+  return entries
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name))
+    .sort()
+    .map(path => ({ path: relative(directory, path), bytes: ignoringENOENT(() => statSync(path).size) ?? 0 }))
+}
+
+/** What is shown, as lines for a terminal. */
+function lines(shown: Shown, terminal: Terminal, now = Date.now()): string[] {
+  const parts = [
+    [terminal.paint('bold', shown.name), ...table(facts(shown, now), terminal)],
+    section('steps', table((shown.job?.steps ?? []).map(stepCells), terminal), terminal),
+    lastPart(shown, terminal),
+    section('artifacts', artifactLines(shown, terminal), terminal),
+  ]
+  return parts.filter(part => part.length > 0).flatMap((part, i) => (i === 0 ? part : ['', ...part]))
+}
+
+const section = (title: string, body: string[], terminal: Terminal) =>
+  body.length === 0 ? [] : [terminal.paint('bold', title), ...body]
+
+function facts(shown: Shown, now: number): Cell[][] {
+  const { job, commit, wait, retryOf, made } = shown
+  const rows: [string, string | null | undefined, Cell['colour']?][] = [
+    ['state', stateOf(shown, now), COLOURS[job?.verdict ?? (shown.state as 'waiting')]],
+    ['why', job?.error ?? (wait && tellWait(wait))],
+    ['ref', shown.ref],
+    ['revision', shown.revision],
+    ['author', commit && `${commit.author} <${commit.email}>`],
+    ['subject', commit?.subject],
+    ...Object.entries(shown.params).map(([key, value]): [string, string] => ['param', `${key}=${value}`]),
+    ['made', made === null ? null : ago(now - made)],
+    ['taker', job?.host == null ? null : `${job.host} ${job.slot ?? ''}`],
+    [
+      'retry of',
+      retryOf &&
+        `${retryOf.parent}, ${{ lost: 'which was lost', drain: 'whose taker was stopped', user: 'as asked' }[retryOf.cause]}`,
+    ],
+    ['retried as', job?.retriedAs],
+    ['task', shown.taskDirectory],
+    ['job', shown.jobDirectory],
+  ]
+  return rows.flatMap(([key, value, colour]) =>
+    value
+      ? [
+          [
+            { text: key, colour: 'dim' as const },
+            { text: harmless(value), ...(colour ? { colour } : {}) },
+          ],
+        ]
+      : [],
+  )
+}
+
+function stateOf({ state, job, cancelling, made }: Shown, now: number): string {
+  const asked = cancelling && state !== 'over' ? ', to be cancelled' : ''
+  if (state === 'waiting')
+    return `waiting${made === null ? '' : ` for ${formatSeconds((now - made) / 1000)}`}${asked}`
+  if (job?.verdict) {
+    return `${job.verdict}${job.seconds === null ? '' : ` in ${formatSeconds(job.seconds)}`}${job.ended === null ? '' : `, ${ago(now - job.ended)}`}`
+  }
+  return `running${job?.claimed == null ? '' : ` for ${formatSeconds((now - job.claimed) / 1000)}`}${asked}`
+}
+
+function stepCells(step: StepView): Cell[] {
+  const { name, state, exit, signal, seconds } = step
+  const how =
+    signal !== null ? `signal ${signal}` : state === 'failure' && exit !== null ? `exit ${exit}` : ''
+  return [
+    { text: harmless(name) },
+    { text: seconds === null ? '' : formatSeconds(seconds), right: true },
+    { text: state, colour: COLOURS[state] },
+    { text: how },
+  ]
+}
+
+function lastPart({ lastLines, job }: Shown, terminal: Terminal): string[] {
+  const [first] = lastLines
+  if (!first) return []
+  const body = lastLines.map(({ stream, text }) => {
+    const sign = stream === 'stderr' ? terminal.paint('red', '!') : terminal.paint('dim', '|')
+    return `  ${sign} ${harmlessLine(text, terminal.colours)}${terminal.colours ? '\x1b[0m' : ''}`
+  })
+  return section(`${job?.verdict ? 'the end of' : 'now in'} ${harmless(first.step)}`, body, terminal)
+}
+
+function artifactLines({ artifactFiles }: Shown, terminal: Terminal): string[] {
+  const rows = artifactFiles
+    .slice(0, ARTIFACTS)
+    .map(({ path, bytes }): Cell[] => [{ text: formatBytes(bytes), right: true }, { text: harmless(path) }])
+  const more = artifactFiles.length - rows.length
+  return [...table(rows, terminal), ...(more > 0 ? [`  and ${more} more`] : [])]
+}

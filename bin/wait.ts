@@ -1,0 +1,81 @@
+// bass wait: returns when tasks have their verdicts.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { command, usage } from '../lib/command.ts'
+import { EXIT, lasting, quote } from '../lib/exit.ts'
+import { hasEvent } from '../lib/pending-events.ts'
+import { findAll } from '../lib/find-task.ts'
+import { isSettled, lastRetry } from '../lib/settled.ts'
+import { parseDuration } from '../lib/settings.ts'
+import { openSpool } from '../lib/spool.ts'
+import type { Spool } from '../lib/spool.ts'
+import { terminalOf } from '../lib/terminal.ts'
+import { COLOURS, EXIT_OF, VERDICT_EXITS } from '../lib/verdict-style.ts'
+import type { TaskView } from '../lib/view.ts'
+
+/** How often it looks, in milliseconds. */
+const EACH = 200
+
+const description = {
+  name: 'bass wait',
+  usage: '[--timeout TIME] [--json] TASK|REV...',
+  operands: [1, 1000],
+  about: `Returns when all of the tasks have verdicts, and prints each as it comes: name and verdict.
+
+TASK is a number, a name, or 'last'; REV the beginning of a revision, which means all its tasks,
+those that are still to be made of its events included. A job that was lost counts by its retry.
+Exits as the first job did that was no success. --json prints the tasks as a list, as 'bass show
+--json' has them, at the end.`,
+  options: {
+    timeout: { type: 'string', about: 'give up after so long, as 90, 10m or 2h', value: 'TIME' },
+    json: { type: 'boolean', about: 'print a list for programs' },
+  },
+  environment: { SPOOL: 'the spool', NO_COLOR: 'print no colours' },
+  exits: { ...VERDICT_EXITS, '99': 'timeout, of a job or of --timeout' },
+} as const
+
+export const verb = command(description, async (texts, { timeout, json }) => {
+  const limit = timeout === undefined ? Infinity : parseDuration(timeout)
+  if (limit === undefined) throw usage(description, `${quote(timeout!)} is not a time such as 90, 10m or 2h`)
+  const spool = openSpool()
+  const end = performance.now() + limit
+  const terminal = terminalOf()
+  const told = new Map<string, TaskView>()
+  for (;;) {
+    const { over, rest } = texts.reduce(
+      (sum, text) => {
+        const { over, rest } = settled(spool, text)
+        return { over: [...sum.over, ...over], rest: sum.rest || rest }
+      },
+      { over: [] as TaskView[], rest: false },
+    )
+    for (const view of over) {
+      const verdict = view.job!.verdict!
+      if (!json && !told.has(view.name)) {
+        process.stdout.write(`${view.name} ${terminal.paint(COLOURS[verdict], verdict)}\n`)
+      }
+      told.set(view.name, view)
+    }
+    if (!rest) break
+    if (performance.now() > end) return EXIT.timeout
+    await sleep(EACH)
+  }
+  const views = [...told.values()]
+  if (json) process.stdout.write(JSON.stringify(views, null, 2) + '\n')
+  return views.map(view => EXIT_OF[view.job!.verdict!]).find(code => code !== EXIT.done)
+})
+
+/** Those tasks of `text` that have verdicts, and whether others have not. */
+function settled(spool: Spool, text: string): { over: TaskView[]; rest: boolean } {
+  if (hasEvent(spool, text)) return { over: [], rest: true }
+  const over: TaskView[] = []
+  let rest = false
+  for (const { name } of findAll(spool, text)) {
+    const found = lastRetry(spool, name, 'lost')
+    if (!found) throw lasting(`wait for ${quote(name)}`, 'it was pruned')
+    if (isSettled(spool, found)) over.push(found.view)
+    else rest = true
+  }
+  return { over, rest }
+}

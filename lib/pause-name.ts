@@ -1,0 +1,14 @@
+// What people say to pause, and the name of the file that says it. Pure.
+
+import { lasting, quote } from './exit.ts'
+import { isPart } from './task-name.ts'
+
+/** `all`, `PROJECT` or `project:PROJECT`, `host:HOST` as the name of a file in `pause/`. */
+export function pauseName(word: string): string {
+  if (word === 'all') return word
+  const [kind, name, ...more] = word.includes(':') ? word.split(':') : ['project', word]
+  if ((kind === 'project' || kind === 'host') && name && more.length === 0 && isPart(name)) {
+    return `${kind}:${name}`
+  }
+  throw lasting(`pause ${quote(word)}`, "it is none of 'all', PROJECT and host:HOST")
+}

@@ -1,0 +1,30 @@
+import { test } from 'tap'
+
+import { verb as pause } from '../../bin/pause.ts'
+import { verb as resume } from '../../bin/resume.ts'
+import { call } from '../fixtures/in-process.ts'
+import { Sandbox } from '../fixtures/sandbox.ts'
+
+test('a pause is a file, and resume removes it', async t => {
+  const sandbox = new Sandbox(t)
+  sandbox.makeSpool()
+  for (let again = 0; again < 2; again++) {
+    t.same(await call(pause, ['all', 'hello', 'host:h1'], sandbox.env), { code: 0, stdout: '', stderr: '' })
+  }
+  t.same(sandbox.ls('spool/pause'), ['all', 'host:h1', 'project:hello'])
+  t.equal((await call(resume, ['project:hello', 'all'], sandbox.env)).code, 0)
+  t.same(sandbox.ls('spool/pause'), ['host:h1'])
+  t.match(await call(resume, ['host:h1', 'hello'], sandbox.env), {
+    code: 100,
+    stderr: /'hello': it is not paused/,
+  })
+  t.same(sandbox.ls('spool/pause'), ['host:h1'])
+})
+
+test('what cannot be the name of a project or a host is refused', async t => {
+  const sandbox = new Sandbox(t)
+  sandbox.makeSpool()
+  for (const word of ['', '../x', 'host:', 'host:a:b', 'arch:x', '.x']) {
+    t.match(await call(pause, [word], sandbox.env), { code: 100 }, word)
+  }
+})

@@ -1,0 +1,63 @@
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+
+import { layBundles } from '../fixtures/bundle.ts'
+import { Sandbox } from '../fixtures/sandbox.ts'
+import { SpoolMaker } from '../fixtures/spool-maker.ts'
+
+test('run repeats a task here and does not touch the spool', async t => {
+  const sandbox = new Sandbox(t)
+  const maker = new SpoolMaker(sandbox.makeSpool())
+  const task = maker.waitingTask('7:hello:v1:a', { params: { WORD: 'x' } })
+  const steps = {
+    '10-say': '#!/bin/sh\ncat a; printf "%s" "$BASS_PARAM_WORD"; printf "\\033[2J\\n" >&2\n',
+    '20-fail': '#!/bin/sh\nexit 3\n',
+    '90-end.always': '#!/bin/sh\necho end\n',
+  }
+  layBundles(sandbox, task, { a: 'hello\n' }, steps)
+  const before = sandbox.ok('find', [sandbox.spool.root])
+  const { code, stdout, stderr } = sandbox.run('bin/bass', ['run', '7'])
+  t.equal(code, 1)
+  t.match(stdout, /^== 10-say\nhello\nx?\n*/)
+  t.match(stdout, /== 20-fail\n== 90-end.always\nend\n== failure: step '20-fail' exited with 3\n$/)
+  t.notMatch(stdout, /\x1b/) // eslint-disable-line no-control-regex -- it is what must not be there
+  t.equal(sandbox.ok('find', [sandbox.spool.root]), before)
+  const [kept] = sandbox.ls('jobtmp')
+  t.match(stderr, `the files are in ${sandbox.path('jobtmp', kept!)}`)
+})
+
+test('run without a task runs the working tree, with what is not committed and without what is ignored', async t => {
+  const sandbox = new Sandbox(t)
+  const tree = sandbox.path('tree')
+  sandbox.git(sandbox.dir, 'init', '-q', tree)
+  mkdirSync(join(tree, '.bass'))
+  mkdirSync(join(tree, 'sub'))
+  writeFileSync(join(tree, '.bass/10-list'), '#!/bin/sh\nls -p; cat committed; readlink link; touch made\n')
+  chmodSync(join(tree, '.bass/10-list'), 0o755)
+  writeFileSync(join(tree, '.gitignore'), 'ignored\n')
+  for (const name of ['committed', 'deleted', 'ignored']) writeFileSync(join(tree, name), 'old\n')
+  sandbox.git(tree, 'add', '.')
+  sandbox.git(tree, 'commit', '-q', '-m', 'one')
+  writeFileSync(join(tree, 'committed'), 'new\n')
+  writeFileSync(join(tree, 'added'), '')
+  symlinkSync('committed', join(tree, 'link'))
+  sandbox.ok('rm', [join(tree, 'deleted')])
+
+  const { code, stdout } = sandbox.run('bin/bass', ['run'], { cwd: join(tree, 'sub') })
+  t.equal(code, 0)
+  t.equal(stdout, '== 10-list\nadded\ncommitted\nlink\nnew\ncommitted\n== success\n')
+  t.notOk(sandbox.ls('tree').includes('made'))
+  t.same(sandbox.ls('jobtmp'), [], 'nothing is left')
+})
+
+test('run without a task, steps or working tree says what is missing', async t => {
+  const sandbox = new Sandbox(t)
+  t.match(sandbox.run('bin/bass', ['run']), { code: 100, stderr: /it is in no git working tree/ })
+  sandbox.git(sandbox.dir, 'init', '-q')
+  t.match(sandbox.run('bin/bass', ['run']), {
+    code: 100,
+    stderr: /STEPS is not set, and there is no \.bass\//,
+  })
+  t.same(sandbox.ls('jobtmp'), [])
+})

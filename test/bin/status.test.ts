@@ -1,0 +1,137 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { test } from 'tap'
+
+import { verb } from '../../bin/status.ts'
+import { call } from '../fixtures/in-process.ts'
+import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
+import { SpoolMaker } from '../fixtures/spool-maker.ts'
+
+const SECOND = 1000
+const HOUR = 3600 * SECOND
+
+function make(t: ConstructorParameters<typeof Sandbox>[0]) {
+  const sandbox = new Sandbox(t)
+  const maker = new SpoolMaker(sandbox.makeSpool())
+  return { maker, sandbox, status: (...argv: string[]) => call(verb, argv, sandbox.env) }
+}
+
+function busySpool(maker: SpoolMaker): void {
+  const now = Date.now()
+  maker.taker({ host: 'h1', slot: '/slots/0' })
+  maker.taker({ host: 'h1', slot: '/slots/1', beat: null })
+  maker.taker({ host: 'h2', slot: '/slots/0', beat: now - 2 * HOUR })
+  maker.finishedJob('8:hello:1.0:linux-x86_64', {
+    claimed: now - 3 * HOUR,
+    ended: now - 3 * HOUR + 40 * SECOND,
+  })
+  maker.finishedJob('9:other:2.0:linux-x86_64', {
+    place: 'cur',
+    verdict: 'failure',
+    claimed: now - HOUR - 9500,
+    ended: now - HOUR,
+  })
+  maker.runningJob('10:hello:1.1:linux-x86_64', {
+    claimed: now - 12 * SECOND,
+    steps: [{ name: '10-build', exit: '0' }, { name: '20-test' }],
+  })
+  maker.waitingTask('11:hello:1.1:linux-arm64', { made: now - 12 * SECOND })
+  maker.waitingTask('12:hello:1.2:linux-x86_64', { made: now - 3 * SECOND })
+}
+
+test('status shows what runs, what waits and why, and what is over', async t => {
+  const { maker, status } = make(t)
+  busySpool(maker)
+  maker.pause('project:other')
+  const { code, stdout } = await status()
+  t.equal(code, 0)
+  t.equal(
+    stdout,
+    `running
+  10  hello  1.1  linux-x86_64  20-test  12s of 40s  h1
+
+waiting
+  no taker for linux-arm64 has been seen
+    11  hello  1.1  linux-arm64  12 s ago
+  the one taker for linux-x86_64 is busy
+    12  hello  1.2  linux-x86_64  3 s ago
+
+over
+  9  other  2.0  linux-x86_64  failure 10-test  9.5s  1 h ago
+  8  hello  1.0  linux-x86_64  success           40s  2 h ago
+
+3 takers: 1 busy, 1 stopped, 1 silent (h2 /slots/0, 2 h ago)
+paused: project other
+`,
+  )
+})
+
+test('status of a project leaves the others out', async t => {
+  const { maker, status } = make(t)
+  busySpool(maker)
+  const { stdout } = await status('other')
+  t.match(stdout, /^over\n {2}9 .*\n\n3 takers/)
+})
+
+test('status of a new spool says what to do', async t => {
+  const { status } = make(t)
+  t.equal(
+    (await status()).stdout,
+    "nothing yet: a push, or 'bass event PROJECT', makes a task\n\nno taker has been seen\n",
+  )
+})
+
+test('status for programs is one JSON object', async t => {
+  const { maker, status } = make(t)
+  busySpool(maker)
+  const json = JSON.parse((await status('--json')).stdout) as Record<string, unknown>
+  t.same(Object.keys(json), ['now', 'takers', 'paused', 'waiting', 'running', 'recent'])
+  t.match(json, {
+    waiting: [
+      { num: 11, wait: { reason: 'unseen', place: 1 } },
+      { num: 12, wait: { reason: 'busy' } },
+    ],
+    running: [{ num: 10, expected: 40, job: { steps: [{ state: 'success' }, { state: 'running' }] } }],
+    recent: [{ num: 9, job: { verdict: 'failure' } }, { num: 8 }],
+  })
+})
+
+test('a job that stopped beating is called silent', async t => {
+  const { maker, status, sandbox } = make(t)
+  maker.runningJob('1:p:v:a')
+  sandbox.ok('touch', ['-d', '1 hour ago', sandbox.path('spool/jobs/cur/1:p:v:a/alive')])
+  t.match((await status()).stdout, /setting up .*silent for 1h 00m/)
+})
+
+test('names that a job chose cannot drive the terminal', async t => {
+  const { maker, status } = make(t)
+  maker.runningJob('1:p:v:a', { steps: [{ name: '10-\x1b[2Jx' }] })
+  const { stdout } = await status()
+  t.match(stdout, '10-?[2Jx')
+  t.notMatch(stdout, /\x1b/) // eslint-disable-line no-control-regex -- it is what must not be there
+})
+
+test('status watched needs a terminal', async t => {
+  const { status } = make(t)
+  t.match(await status('--watch'), { code: 100, stderr: /standard output is no terminal/ })
+})
+
+test(
+  'status watched draws in place until Ctrl-C, and leaves the terminal as it was',
+  { skip: lacks('script') },
+  async t => {
+    const { maker, sandbox } = make(t)
+    busySpool(maker)
+    const seen = sandbox.path('seen')
+    const watching = sandbox.start('script', ['-qfec', `exec ${ROOT}/bin/bass status --watch`, seen])
+    const drawn = () => readFileSync(seen, 'latin1').split('\x1b[H').length > 2
+    await eventually('it has drawn twice', () => existsSync(seen) && drawn())
+    for (const pid of childrenOf(watching.pid)) process.kill(pid, 'SIGINT')
+    t.equal((await watching.ended).code, 0)
+    const text = readFileSync(seen, 'latin1')
+    t.match(text, /running.*\x1b\[K\r\n/) // eslint-disable-line no-control-regex -- it is how a line is drawn anew
+    t.match(text, '\x1b[?25h\x1b[?1049l')
+  },
+)
+
+const childrenOf = (pid: number) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
