@@ -2,10 +2,10 @@
 // wakes us at once and a slow poll is the safety net; on a network file system no event of another host ever arrives,
 // so a poll of listings is all there is.
 
-import { statfsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { statfsSync, watch as watchPlainly } from 'node:fs'
 
 import { tolerating } from './errno.ts'
+import { warnOnce } from './log.ts'
 import { choice, duration } from './settings.ts'
 
 /** File systems whose other writers we get no events of: nfs, smb, cifs, fuse, 9p, ceph, lustre, gfs2, ocfs2 (statfs(2)). */
@@ -60,23 +60,47 @@ export async function watch(directories: readonly string[], depth = 0): Promise<
     rung = false
   }
   if (!events) return { next, ring, close: () => Promise.resolve() }
+  const stop = depth === 0 ? watchFlat(directories, ring) : await watchDeep(directories, depth, ring)
+  return { next, ring, close: stop }
+}
 
+/**
+ * Where only the listing counts, the kernel's word is enough: chokidar would look at each of 100,000 names at every
+ * change. What goes wrong (watches run out, a directory is removed under us) is left to the poll.
+ */
+function watchFlat(directories: readonly string[], ring: () => void): () => Promise<void> {
+  const watchers = directories.flatMap(directory => {
+    try {
+      return [watchPlainly(directory, ring).on('error', ring)]
+    } catch (error) {
+      warnOnce('watch', directory, error)
+      return []
+    }
+  })
+  return () => {
+    for (const watcher of watchers) watcher.close()
+    return Promise.resolve()
+  }
+}
+
+async function watchDeep(
+  directories: readonly string[],
+  depth: number,
+  ring: () => void,
+): Promise<() => Promise<void>> {
   const { watch: open } = await import('chokidar')
-  const watched = new Set(directories.map(directory => resolve(directory)))
-  const watcher = open([...watched], {
+  const watcher = open([...directories], {
     depth,
     ignoreInitial: true,
     atomic: false,
     followSymlinks: false,
-    // The kernel tells of a directory what happens to the files in it, of which there may be 100,000: only directories
-    // are watched, and where only the listing counts, what is listed is not looked at.
-    ignored: (path, stats) => (depth === 0 ? !watched.has(resolve(path)) : stats?.isDirectory() === false),
+    // The kernel tells of a directory what happens to the files in it: only directories are watched.
+    ignored: (_, stats) => stats?.isDirectory() === false,
   })
   // `raw` is what the kernel says, at once; `all` what chokidar makes of it, directories it has come to know included.
   watcher.on('raw', ring)
   watcher.on('all', ring)
-  // Watches run out, or a directory is removed under us: the poll goes on.
   watcher.on('error', ring)
   await new Promise<void>(done => watcher.once('ready', done))
-  return { next, ring, close: () => watcher.close() }
+  return () => watcher.close()
 }
