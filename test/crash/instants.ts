@@ -52,6 +52,6 @@ export function doubleCrashes(operations: readonly Operation[], most: number): I
 
 /** About `most` of them, evenly spread. */
 export function sample<T>(all: readonly T[], most: number): T[] {
-  const step = Math.max(1, all.length / most)
-  return Array.from({ length: Math.min(most, all.length) }, (_, i) => all[Math.floor(i * step)]!)
+  if (most >= all.length) return [...all]
+  return Array.from({ length: most }, (_, i) => all[Math.floor((i * all.length) / most)]!)
 }

@@ -20,6 +20,8 @@ export interface Expected {
 }
 
 const FILES = ['code.tar', 'code-revision.txt', 'code-version.txt', 'steps.tar', 'steps-revision.txt', 'steps-version.txt']
+/** In `tasks/tmp`, archives to be used again, and whatever its keeper lets grow old in it. */
+const CACHE = '.bundles'
 const VERDICTS = ['success', 'failure', 'timeout', 'cancelled', 'lost', 'error']
 
 const names = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory).sort() : [])
@@ -132,7 +134,7 @@ function inspectVerdict(
 function inspectRest(spool: string, { left }: Findings): void {
   const project = (making: string) => names(join(spool, 'revs', making)).map(name => join('revs', making, name))
   for (const place of ['tasks/tmp', 'jobs/tmp', ...project('.making')]) {
-    for (const name of names(join(spool, place))) left.push(`${place}/${name}`)
+    for (const name of names(join(spool, place)).filter(name => name !== CACHE)) left.push(`${place}/${name}`)
   }
   for (const place of ['tasks/ctr', 'tasks/cur', 'tasks/old', 'jobs/cur', 'jobs/old']) {
     for (const name of names(join(spool, place)).filter(name => name.startsWith('.'))) left.push(`${place}/${name}`)

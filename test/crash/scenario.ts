@@ -15,5 +15,6 @@ export interface Scenario {
   /** Starts everything again until it is at rest. */
   recover(world: World): Promise<void>
   expected(world: World): Expected
-  /** The directories, below the world's, in which operations count; all of it if there are none. */
+  /** What `run` prints are names of tasks, and a promise that they are there. */
+  readonly acknowledges?: true
 }

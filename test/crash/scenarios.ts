@@ -1,5 +1,6 @@
+import { makerScenarios } from './maker-scenarios.ts'
 import { reaperScenarios } from './reaper-scenarios.ts'
 import type { Scenario } from './scenario.ts'
 
 /** All that is crashed. */
-export const scenarios: readonly Scenario[] = reaperScenarios.slice(2)
+export const scenarios: readonly Scenario[] = [...makerScenarios, ...reaperScenarios]

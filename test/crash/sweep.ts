@@ -40,7 +40,7 @@ export async function operationsOf(scenario: Scenario, fixtures: Fixtures): Prom
     const ended = await scenario.run(world)
     world.disarm()
     await scenario.recover(world)
-    const wrong = Object.values(judge(scenario, world)).flat()
+    const wrong = Object.values(judge(scenario, world, ended)).flat()
     if (ended.code !== 0 || wrong.length > 0) {
       throw new Error(`'${scenario.name}' fails without a fault: exit ${String(ended.code)}: ${ended.stderr}${wrong.join('\n')}`)
     }
@@ -91,14 +91,19 @@ async function tryInstant(scenario: Scenario, fixtures: Fixtures, { fault, again
     }
     world.disarm()
     await scenario.recover(world)
-    return { tried, ...judge(scenario, world), badly: fault.includes('kill') ? [] : manners(ended) }
+    return { tried, ...judge(scenario, world, ended), badly: fault.includes('kill') ? [] : manners(ended) }
   } finally {
     await world.dispose()
   }
 }
 
-function judge(scenario: Scenario, world: World): Findings {
+function judge(scenario: Scenario, world: World, { stdout }: Ended): Findings {
   const findings = inspect(world.spool, scenario.expected(world))
+  if (scenario.acknowledges) {
+    const tasks = [...world.sandbox.ls('spool/tasks/cur'), ...world.sandbox.ls('spool/tasks/old')]
+    const promised = stdout.split('\n').filter(name => name !== '' && !tasks.includes(name))
+    findings.lost.push(...promised.map(name => `${name} was printed and is not there`))
+  }
   for (const pid of world.processes()) findings.left.push(`process ${pid}`)
   for (const name of world.sandbox.ls('jobtmp')) findings.left.push(`jobtmp/${name}`)
   return findings

@@ -135,9 +135,10 @@ export class World {
     }
   }
 
-  /** Starts makers until every event has been handled. */
+  /** Starts makers until every event has been handled, and one that finds nothing to do, and so sweeps. */
   async makeAll(): Promise<void> {
     for (let i = 0; i < 10 && this.hasEvents(); i++) await this.run('master/bin/task-maker', ['--once'])
+    await this.run('master/bin/task-maker', ['--once'])
   }
 
   hasEvents(): boolean {
