@@ -1,12 +1,13 @@
 /* Preloaded into a program, makes its k-th file operation the one at which it crashes, stops, or meets an error.
  *
  * The environment says what is to be done:
- *   FAULT_STATE    a directory for what this keeps: `count`, how many operations there were; `log`, one line for each,
- *                  `K OPERATION PATH`; `fired`, there once the fault has happened. Without it nothing is done.
+ *   FAULT_STATE    a directory for what this keeps: `count`, how many operations there were; `log`, for each a line
+ *                  `K OPERATION PATH`, and `K failed` if it did; `fired`, there once the fault has happened. Without it
+ *                  nothing is done.
  *   FAULT_DIR      only operations on paths below this directory count.
  *   FAULT_PROGRAM  only the process that has this word among its arguments counts, not its children, whom a crash leaves
  *                  alone. Unset: all processes count together, and a crash takes the whole process group.
- *   FAULT          `K:ACTION`; without it the operations are only counted and logged. The actions:
+ *   FAULT          `K:ACTION`. The actions:
  *                    kill, kill-after   SIGKILL before the operation, or when it is done
  *                    stop, stop-after   SIGSTOP likewise
  *                    ERRNO              it is not done, and fails: `ENOSPC`
@@ -48,6 +49,7 @@ static struct {
 typedef struct {
     enum { GO, FAIL, LIE, KILL_AFTER, STOP_AFTER } what;
     int error;
+    long k; /* 0: it does not count. */
 } plan;
 
 static int error_named(const char *name) {
@@ -91,9 +93,9 @@ static int mended(void) {
     return fd >= 0;
 }
 
-static void record(long k, const char *operation, const char *path, const char *other) {
+static void record(long k, const char *what, const char *path, const char *other) {
     char line[2 * PATH_MAX + 64];
-    int length = snprintf(line, sizeof line, "%ld %s %s%s%s\n", k, operation, path, other ? " " : "", other ? other : "");
+    int length = snprintf(line, sizeof line, "%ld %s%s%s%s%s\n", k, what, *path ? " " : "", path, *other ? "\t" : "", other);
     int fd = in_state("log", O_CREAT | O_APPEND | O_WRONLY);
     if (fd < 0) return;
     if (NEXT(syscall)(SYS_write, fd, line, length) != length) abort();
@@ -101,26 +103,23 @@ static void record(long k, const char *operation, const char *path, const char *
 }
 
 static plan consider(const char *operation, const char *path, const char *other) {
-    const plan go = {GO, 0};
     size_t length = strlen(fault.directory);
-    if (strncmp(path, fault.directory, length) != 0 && !(other && strncmp(other, fault.directory, length) == 0)) return go;
+    if (strncmp(path, fault.directory, length) != 0 && strncmp(other, fault.directory, length) != 0) return (plan){0};
     long k = atomic_fetch_add(fault.count, 1) + 1;
-    if (fault.at == 0) {
-        record(k, operation, path, other);
-        return go;
-    }
+    const plan go = {GO, 0, k};
+    if (k == fault.at && strcmp(fault.action, "kill") == 0 && fire()) strike(SIGKILL);
+    record(k, operation, path, other);
     if (fault.from_then_on) {
         if (k < fault.at || mended()) return go;
         fire();
-        return (plan){FAIL, error_named(fault.action)};
+        return (plan){FAIL, error_named(fault.action), k};
     }
     if (k != fault.at || !fire()) return go;
-    if (strcmp(fault.action, "kill") == 0) strike(SIGKILL);
-    else if (strcmp(fault.action, "kill-after") == 0) return (plan){KILL_AFTER, 0};
-    else if (strcmp(fault.action, "stop") == 0) strike(SIGSTOP);
-    else if (strcmp(fault.action, "stop-after") == 0) return (plan){STOP_AFTER, 0};
-    else if (strncmp(fault.action, "done-", 5) == 0) return (plan){LIE, error_named(fault.action + 5)};
-    else return (plan){FAIL, error_named(fault.action)};
+    if (strcmp(fault.action, "kill-after") == 0) return (plan){KILL_AFTER, 0, k};
+    if (strcmp(fault.action, "stop-after") == 0) return (plan){STOP_AFTER, 0, k};
+    if (strncmp(fault.action, "done-", 5) == 0) return (plan){LIE, error_named(fault.action + 5), k};
+    if (strcmp(fault.action, "stop") != 0) return (plan){FAIL, error_named(fault.action), k};
+    strike(SIGSTOP);
     return go;
 }
 
@@ -130,6 +129,9 @@ static long failed(int error) {
 }
 
 static long after(plan plan, long result) {
+    int saved = errno;
+    if (plan.k && result < 0) record(plan.k, "failed", "", "");
+    errno = saved;
     if (plan.what == KILL_AFTER) strike(SIGKILL);
     if (plan.what == STOP_AFTER) strike(SIGSTOP);
     return plan.what == LIE && result >= 0 ? failed(plan.error) : result;
@@ -201,30 +203,29 @@ static const char *absolute(int at, const char *path, char *buffer) {
 
 static plan on_paths(const char *operation, int from_at, const char *from, int to_at, const char *to) {
     char buffers[2][PATH_MAX];
-    if (!counts()) return (plan){GO, 0};
+    if (!counts()) return (plan){0};
     return consider(operation, absolute(from_at, from, buffers[0]), absolute(to_at, to, buffers[1]));
 }
 
 static plan on_file(const char *operation, int fd) {
     char path[PATH_MAX];
-    if (!counts()) return (plan){GO, 0};
-    return consider(operation, path_of(fd, path), NULL);
+    if (!counts()) return (plan){0};
+    return consider(operation, path_of(fd, path), "");
 }
 
 /* Without a path the operation is on the open file, as some say to utimensat. */
 static plan on_path(const char *operation, int at, const char *path) {
     char buffer[PATH_MAX];
     if (!path) return on_file(operation, at);
-    if (!counts()) return (plan){GO, 0};
-    return consider(operation, absolute(at, path, buffer), NULL);
+    if (!counts()) return (plan){0};
+    return consider(operation, absolute(at, path, buffer), "");
 }
 
 /* ---- The operations ---- */
 
-#define ON(considered, call)                          \
-    plan plan = considered;                           \
-    if (plan.what == FAIL) return failed(plan.error); \
-    return after(plan, call)
+#define ON(considered, call) \
+    plan plan = considered;  \
+    return after(plan, plan.what == FAIL ? failed(plan.error) : call)
 
 int rename(const char *from, const char *to) {
     ON(on_paths("rename", AT_FDCWD, from, AT_FDCWD, to), NEXT(rename)(from, to));
@@ -314,7 +315,7 @@ int openat64(int at, const char *path, int flags, ...) {
 static plan on_close(int fd) {
     int saved = errno, flags = counts() ? fcntl(fd, F_GETFL) : -1;
     errno = saved;
-    return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY ? on_file("close", fd) : (plan){GO, 0};
+    return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY ? on_file("close", fd) : (plan){0};
 }
 
 int close(int fd) {
@@ -330,7 +331,7 @@ long syscall(long number, ...) {
     long a = va_arg(list, long), b = va_arg(list, long), c = va_arg(list, long);
     long d = va_arg(list, long), e = va_arg(list, long), f = va_arg(list, long);
     va_end(list);
-    plan plan = {GO, 0};
+    plan plan = {0};
     if (number == SYS_close) plan = on_close((int)a);
     if (plan.what == FAIL) plan.what = LIE;
     return after(plan, NEXT(syscall)(number, a, b, c, d, e, f));

@@ -7,6 +7,8 @@ export interface Instant {
   readonly fault: string
   /** A second one, for what runs in the recovery that follows. */
   readonly again?: string
+  /** It is the whole machine that stops, and the disk keeps only what was fsynced. */
+  readonly powerCut?: true
   /** What the K-th operation is. */
   readonly operation: Operation
 }
@@ -38,6 +40,13 @@ export function errors(operations: readonly Operation[]): Instant[] {
 
 function at(operation: Operation, actions: readonly string[]): Instant[] {
   return actions.map(action => ({ fault: `${operation.k}:${action}`, operation }))
+}
+
+/** A power cut before each operation of whatever process. */
+export function powerCuts(operations: readonly Operation[]): Instant[] {
+  return operations
+    .flatMap(operation => at(operation, ['kill']))
+    .map(instant => ({ ...instant, powerCut: true }))
 }
 
 /** Pairs, `most` at most: a crash, and a second one in the recovery that follows. */

@@ -3,7 +3,7 @@
 // be what it is judged by.
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 /** What is wrong, in sentences. */
 export interface Findings {
@@ -19,7 +19,14 @@ export interface Expected {
   readonly verdict: string
 }
 
-const FILES = ['code.tar', 'code-revision.txt', 'code-version.txt', 'steps.tar', 'steps-revision.txt', 'steps-version.txt']
+const FILES = [
+  'code.tar',
+  'code-revision.txt',
+  'code-version.txt',
+  'steps.tar',
+  'steps-revision.txt',
+  'steps-version.txt',
+]
 /** In `tasks/tmp`, archives to be used again, and whatever its keeper lets grow old in it. */
 const CACHE = '.bundles'
 const VERDICTS = ['success', 'failure', 'timeout', 'cancelled', 'lost', 'error']
@@ -34,6 +41,19 @@ interface Task {
   readonly path: string
   readonly work: string
   readonly parent: string | undefined
+}
+
+/** The verdicts of the jobs whose tasks are over. */
+export function verdicts(spool: string): Map<string, string> {
+  const jobs = ['cur', 'old'].flatMap(state =>
+    visible(join(spool, 'jobs', state)).map(name => join(spool, 'jobs', state, name)),
+  )
+  const over = new Set(visible(join(spool, 'tasks/old')))
+  return new Map(
+    jobs
+      .map(job => [basename(job), read(join(job, 'result.txt'))] as const)
+      .filter((entry): entry is [string, string] => over.has(entry[0]) && entry[1] !== undefined),
+  )
 }
 
 /** Judges a spool. */
@@ -66,7 +86,8 @@ function inspectNumbers(spool: string, tasks: readonly Task[], { doubled }: Find
   for (const { name } of tasks) {
     const number = parseInt(name)
     if (seen.has(number)) doubled.push(`the number of ${name} was given out twice`)
-    if (!(number <= last)) doubled.push(`the counter at ${counters.join()} will give out the number of ${name} again`)
+    if (!(number <= last))
+      doubled.push(`the counter at ${counters.join()} will give out the number of ${name} again`)
     seen.add(number)
   }
 }
@@ -74,7 +95,8 @@ function inspectNumbers(spool: string, tasks: readonly Task[], { doubled }: Find
 function inspectWork(tasks: readonly Task[], expected: Expected, { lost, doubled }: Findings): void {
   for (const { name, path } of tasks) {
     for (const file of FILES) {
-      if (!existsSync(join(path, file)) || statSync(join(path, file)).size === 0) lost.push(`${file} of ${name} is not there`)
+      if (!existsSync(join(path, file)) || statSync(join(path, file)).size === 0)
+        lost.push(`${file} of ${name} is not there`)
     }
   }
   const originals = tasks.filter(task => task.parent === undefined).map(task => task.work)
@@ -97,7 +119,8 @@ function inspectJobs(spool: string, tasks: readonly Task[], standing: string, fi
     if (!tasks.some(task => task.name === name)) left.push(`the job ${name} has no task`)
   }
   for (const { name, path, parent } of tasks) {
-    if (parent !== undefined && !tasks.some(task => task.name === parent)) doubled.push(`${name} is a retry of nothing`)
+    if (parent !== undefined && !tasks.some(task => task.name === parent))
+      doubled.push(`${name} is a retry of nothing`)
     const own = jobs.filter(job => job.name === name)
     if (standing === 'waits' && own.length === 0 && path.includes('/tasks/cur/')) continue
     if (path.includes('/tasks/cur/')) left.push(`the task ${name} is not over`)
@@ -123,23 +146,28 @@ function inspectVerdict(
   if (verdict === 'lost') {
     if (retries.length === 0) lost.push(`${job.name} was lost and not published again`)
     if (retries.length > 1) doubled.push(`${job.name} was published again as ${retries.join(', ')}`)
-    if (retries.length === 1 && retries[0] !== recorded) doubled.push(`${job.name} was retried as ${String(recorded)}`)
+    if (retries.length === 1 && retries[0] !== recorded)
+      doubled.push(`${job.name} was retried as ${String(recorded)}`)
   } else {
     if (retries.length > 0) doubled.push(`${job.name} ended as ${verdict} and was published again`)
-    if (verdict !== standing) lost.push(`${job.name} ended as ${verdict}: ${read(join(job.path, 'error.txt')) ?? ''}`)
+    if (verdict !== standing)
+      lost.push(`${job.name} ended as ${verdict}: ${read(join(job.path, 'error.txt')) ?? ''}`)
   }
 }
 
 /** Where nothing may be left: hidden names and half-made ones. */
 function inspectRest(spool: string, { left }: Findings): void {
-  const project = (making: string) => names(join(spool, 'revs', making)).map(name => join('revs', making, name))
+  const project = (making: string) =>
+    names(join(spool, 'revs', making)).map(name => join('revs', making, name))
   for (const place of ['tasks/tmp', 'jobs/tmp', ...project('.making')]) {
     for (const name of names(join(spool, place)).filter(name => name !== CACHE)) left.push(`${place}/${name}`)
   }
   for (const place of ['tasks/ctr', 'tasks/cur', 'tasks/old', 'jobs/cur', 'jobs/old']) {
-    for (const name of names(join(spool, place)).filter(name => name.startsWith('.'))) left.push(`${place}/${name}`)
+    for (const name of names(join(spool, place)).filter(name => name.startsWith('.')))
+      left.push(`${place}/${name}`)
   }
-  if (names(join(spool, 'tasks/ctr')).length > 1) left.push(`several counters: ${names(join(spool, 'tasks/ctr')).join()}`)
+  if (names(join(spool, 'tasks/ctr')).length > 1)
+    left.push(`several counters: ${names(join(spool, 'tasks/ctr')).join()}`)
   for (const place of names(join(spool, 'revs')).filter(name => !name.startsWith('.'))) {
     for (const file of filesBelow(join(spool, 'revs', place))) left.push(`the event ${file}`)
   }

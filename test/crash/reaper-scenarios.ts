@@ -32,8 +32,21 @@ function makeJob(world: World, directory: string): string {
   const job = join(directory)
   mkdirSync(job)
   writeFileSync(join(job, 'alive'), '')
-  const owner = { host: 'elsewhere', boot: 'b', slot: '/slot', pid: 1, start: '1', namespace: 'n', token: 'a'.repeat(16) }
-  writeFileSync(join(job, 'owner.txt'), Object.entries(owner).map(([key, value]) => `${key}=${value}\n`).join(''))
+  const owner = {
+    host: 'elsewhere',
+    boot: 'b',
+    slot: '/slot',
+    pid: 1,
+    start: '1',
+    namespace: 'n',
+    token: 'a'.repeat(16),
+  }
+  writeFileSync(
+    join(job, 'owner.txt'),
+    Object.entries(owner)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  )
   linkSync(join(job, 'owner.txt'), join(world.sandbox.spool.tasks.cur, NAME, 'claim'))
   return job
 }

@@ -4,7 +4,7 @@
 import { tmpdir } from 'node:os'
 
 import { ROOT } from '../fixtures/sandbox.ts'
-import { crashes, doubleCrashes, errors, sample } from './instants.ts'
+import { crashes, doubleCrashes, errors, powerCuts, sample } from './instants.ts'
 import { scenarios } from './scenarios.ts'
 import { nothingYet, operationsOf, summary, sweep } from './sweep.ts'
 import { Fixtures } from './world.ts'
@@ -20,8 +20,16 @@ async function main(most = Infinity, word = ''): Promise<void> {
   try {
     for (const scenario of scenarios.filter(({ name }) => name.includes(word))) {
       const operations = await operationsOf(scenario, fixtures)
-      const all = [...crashes(operations), ...errors(operations), ...doubleCrashes(operations, PAIRS)]
-      const instants = sample(all, most)
+      const ofAll = await operationsOf(scenario, fixtures, undefined)
+      const instants = sample(
+        [
+          ...crashes(operations),
+          ...errors(operations),
+          ...doubleCrashes(operations, PAIRS),
+          ...powerCuts(ofAll),
+        ],
+        most,
+      )
       say(`${scenario.name}: ${operations.length} operations, ${instants.length} instants`)
       await sweep(scenario, fixtures, instants, totals, say)
     }

@@ -3,7 +3,8 @@
 import type { Operation } from '../fixtures/fault.ts'
 import type { Ended } from '../fixtures/sandbox.ts'
 import type { Instant } from './instants.ts'
-import { inspect } from './invariants.ts'
+import { Disk } from './disk.ts'
+import { inspect, verdicts } from './invariants.ts'
 import type { Findings } from './invariants.ts'
 import type { Scenario } from './scenario.ts'
 import { World } from './world.ts'
@@ -31,21 +32,30 @@ export const nothingYet = (): Totals => ({ tried: 0, unreached: 0, lost: 0, doub
 export const summary = ({ tried, lost, doubled, left, badly }: Totals): string =>
   `instants tried ${tried}, lost ${lost}, doubled ${doubled}, left over ${left}, ended badly ${badly}`
 
-/** The operations of a run that meets no fault. Throws if that run by itself is not as it should be. */
-export async function operationsOf(scenario: Scenario, fixtures: Fixtures): Promise<Operation[]> {
+/**
+ * The operations of a run that meets no fault, of the program that is meant, or of all processes. Throws if that run by
+ * itself is not as it should be.
+ */
+export async function operationsOf(
+  scenario: Scenario,
+  fixtures: Fixtures,
+  program: string | undefined = scenario.program,
+): Promise<Operation[]> {
   const world = new World(fixtures)
   try {
     await scenario.setUp(world)
-    const state = world.arm(scenario.program)
+    const state = world.arm(program)
     const ended = await scenario.run(world)
     world.disarm()
     await scenario.recover(world)
     const wrong = Object.values(judge(scenario, world, ended)).flat()
     if (ended.code !== 0 || wrong.length > 0) {
-      throw new Error(`'${scenario.name}' fails without a fault: exit ${String(ended.code)}: ${ended.stderr}${wrong.join('\n')}`)
+      throw new Error(
+        `'${scenario.name}' fails without a fault: exit ${String(ended.code)}: ${ended.stderr}${wrong.join('\n')}`,
+      )
     }
     const inWorld = (path: string) => path.replaceAll(`${world.sandbox.dir}/`, '')
-    return state.operations().map(operation => ({ ...operation, path: inWorld(operation.path) }))
+    return state.operations().map(one => ({ ...one, path: inWorld(one.path), to: inWorld(one.to) }))
   } finally {
     await world.dispose()
   }
@@ -60,6 +70,7 @@ export async function sweep(
   say: (line: string) => void,
 ): Promise<void> {
   const queue = [...instants]
+  // While one waits for a process, the other judges.
   const lane = async () => {
     for (let instant = queue.shift(); instant; instant = queue.shift()) {
       const outcome = await tryInstant(scenario, fixtures, instant)
@@ -74,13 +85,15 @@ export async function sweep(
   await Promise.all([lane(), lane()])
 }
 
-const describe = ({ fault, again, operation }: Instant): string =>
-  `${fault}${again === undefined ? '' : ` then ${again}`} (${operation.kind} ${operation.path})`
+const describe = ({ fault, again, powerCut, operation }: Instant): string =>
+  `${powerCut ? `power cut at ${operation.k}` : fault}${again === undefined ? '' : ` then ${again}`} (${operation.kind} ${operation.path})`
 
-async function tryInstant(scenario: Scenario, fixtures: Fixtures, { fault, again }: Instant): Promise<Outcome> {
+async function tryInstant(scenario: Scenario, fixtures: Fixtures, instant: Instant): Promise<Outcome> {
   const world = new World(fixtures)
+  const { fault, again } = instant
   try {
     await scenario.setUp(world)
+    if (instant.powerCut) return await tryPowerCut(scenario, world, fault)
     const first = world.arm(scenario.program, fault)
     const ended = await scenario.run(world)
     let tried = first.fired
@@ -95,6 +108,26 @@ async function tryInstant(scenario: Scenario, fixtures: Fixtures, { fault, again
   } finally {
     await world.dispose()
   }
+}
+
+/** As if the whole machine had lost its power: nothing goes on, and the disk holds what it must. */
+async function tryPowerCut(scenario: Scenario, world: World, fault: string): Promise<Outcome> {
+  const disk = new Disk(world.spool)
+  const state = world.arm(undefined, fault)
+  const ended = await scenario.run(world)
+  world.disarm()
+  world.killAll()
+  const shown = verdicts(world.spool)
+  disk.follow(state.operations())
+  disk.cutPower()
+  await scenario.recover(world)
+  const findings = judge(scenario, world, ended)
+  const kept = verdicts(world.spool)
+  for (const [job, verdict] of shown) {
+    if (kept.get(job) !== verdict)
+      findings.lost.push(`${job} was shown as ${verdict}, and is ${String(kept.get(job))}`)
+  }
+  return { tried: state.fired, ...findings, badly: [] }
 }
 
 function judge(scenario: Scenario, world: World, { stdout }: Ended): Findings {
@@ -114,6 +147,7 @@ function manners({ code, signal, stderr }: Ended): string[] {
   const lines = stderr.split('\n').filter(line => line !== '')
   if (signal !== null) return [`ended by ${signal}: ${stderr}`]
   if (code !== 0 && code !== 111) return [`exit ${String(code)}: ${stderr}`]
-  if (code === 111 && lines.filter(line => line.includes(': fatal: ')).length !== 1) return [`no reason: ${stderr}`]
+  if (code === 111 && lines.filter(line => line.includes(': fatal: ')).length !== 1)
+    return [`no reason: ${stderr}`]
   return lines.some(line => /^\s+at /.test(line)) ? [`a stack: ${stderr}`] : []
 }

@@ -3,7 +3,18 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import type { SpawnOptions } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, openSync, closeSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  closeSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -112,7 +123,11 @@ export class World {
   }
 
   /** Runs a program as the leader of a process group of its own; what outlives it is not waited for. */
-  async run(program: string, args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): Promise<Ended> {
+  async run(
+    program: string,
+    args: string[],
+    options: { cwd?: string; env?: Record<string, string> } = {},
+  ): Promise<Ended> {
     const [stdout, stderr] = ['stdout', 'stderr'].map(name => join(this.#state, name)) as [string, string]
     const files = [openSync(stdout, 'w'), openSync(stderr, 'w')] as const
     const spawnOptions: SpawnOptions = {
@@ -124,10 +139,12 @@ export class World {
     try {
       const child = spawn(join(this.fixtures.root, program), args, spawnOptions)
       const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), 30_000)
-      const ended = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((done, failed) => {
-        child.on('error', failed)
-        child.on('exit', (code, signal) => done({ code, signal }))
-      })
+      const ended = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>(
+        (done, failed) => {
+          child.on('error', failed)
+          child.on('exit', (code, signal) => done({ code, signal }))
+        },
+      )
       clearTimeout(timer)
       return { ...ended, stdout: readFileSync(stdout, 'utf8'), stderr: readFileSync(stderr, 'utf8') }
     } finally {
@@ -142,7 +159,10 @@ export class World {
   }
 
   hasEvents(): boolean {
-    return filesBelow(join(this.spool, 'revs')).length > 0 || this.sandbox.ls('spool/revs/.making/hello').length > 0
+    return (
+      filesBelow(join(this.spool, 'revs')).length > 0 ||
+      this.sandbox.ls('spool/revs/.making/hello').length > 0
+    )
   }
 
   /** Lets the reaper see a minute go by, in a fraction of a second. */
@@ -173,13 +193,18 @@ export class World {
       .map(Number)
   }
 
+  /** Nothing of this world goes on. */
+  killAll(): void {
+    for (const pid of this.processes()) process.kill(pid, 'SIGKILL')
+  }
+
   /** What this world is, for another one to be made of. */
   copyTo(directory: string): void {
     cpSync(this.spool, directory, { recursive: true, preserveTimestamps: true })
   }
 
   async dispose(): Promise<void> {
-    for (const pid of this.processes()) process.kill(pid, 'SIGKILL')
+    this.killAll()
     await this.#cleanUp()
     rmSync(this.#state, { recursive: true, force: true })
   }
