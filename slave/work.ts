@@ -3,17 +3,18 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { setting } from '../lib/settings.ts'
 
-/** Makes the private directory of a claim. Its name tells the claim, so that its processes can be told by it too. */
-export function makeWork(token: string): string {
-  const work = join(setting('JOBTMP'), `bass-${token}`)
-  mkdirSync(setting('JOBTMP'), { recursive: true })
+/** Where the private directory of a claim is. Its name tells the claim, so that its processes can be told by it too. */
+export const workOf = (token: string): string => join(setting('JOBTMP'), `bass-${token}`)
+
+/** Makes it. */
+export function makeWork(work: string): void {
+  mkdirSync(dirname(work), { recursive: true })
   mkdirSync(work, { mode: 0o700 })
-  return work
 }
 
 /** Removes it, whatever steps have done to the modes in it. */
