@@ -14,7 +14,7 @@
  *                    done-ERRNO         it is done, and reported as failed, as when a network loses the answer
  *                  `K+:ERRNO` fails the K-th and all later ones, until there is a file `mended` in FAULT_STATE.
  *
- * An operation is a rename, link, unlink, mkdir, rmdir, an open for creation, a write, an fsync, a close of a file that
+ * An operation, on a file or directory, is a rename, link, unlink, mkdir, rmdir, an open for creation, a write, an fsync, a close of a file that
  * was open for writing, or a setting of times. A close that fails has closed all the same. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -182,6 +182,12 @@ static int counts(void) {
     return fault.count && (fault.pid == 0 || fault.pid == getpid());
 }
 
+/* What a disk has no part in, as a pipe, gives none of its errors. */
+static int on_disk(int fd) {
+    struct stat status;
+    return fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
+}
+
 static const char *path_of(int fd, char *path) {
     char link[40];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -209,7 +215,7 @@ static plan on_paths(const char *operation, int from_at, const char *from, int t
 
 static plan on_file(const char *operation, int fd) {
     char path[PATH_MAX];
-    if (!counts()) return (plan){0};
+    if (!counts() || !on_disk(fd)) return (plan){0};
     return consider(operation, path_of(fd, path), "");
 }
 

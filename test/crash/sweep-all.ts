@@ -20,7 +20,7 @@ async function main(most = Infinity, word = ''): Promise<void> {
   try {
     for (const scenario of scenarios.filter(({ name }) => name.includes(word))) {
       const operations = await operationsOf(scenario, fixtures)
-      const ofAll = await operationsOf(scenario, fixtures, undefined)
+      const ofAll = await operationsOf(scenario, fixtures, 'all')
       const instants = sample(
         [
           ...crashes(operations),

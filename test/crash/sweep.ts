@@ -1,5 +1,7 @@
 // Tries instants of scenarios: each one in a world of its own, which is restarted and judged.
 
+import { readFileSync } from 'node:fs'
+
 import type { Operation } from '../fixtures/fault.ts'
 import type { Ended } from '../fixtures/sandbox.ts'
 import type { Instant } from './instants.ts'
@@ -39,12 +41,12 @@ export const summary = ({ tried, lost, doubled, left, badly }: Totals): string =
 export async function operationsOf(
   scenario: Scenario,
   fixtures: Fixtures,
-  program: string | undefined = scenario.program,
+  whose: 'its' | 'all' = 'its',
 ): Promise<Operation[]> {
   const world = new World(fixtures)
   try {
     await scenario.setUp(world)
-    const state = world.arm(program)
+    const state = world.arm(whose === 'its' ? scenario.program : undefined)
     const ended = await scenario.run(world)
     world.disarm()
     await scenario.recover(world)
@@ -136,6 +138,20 @@ function judge(scenario: Scenario, world: World, { stdout }: Ended): Findings {
     const tasks = [...world.sandbox.ls('spool/tasks/cur'), ...world.sandbox.ls('spool/tasks/old')]
     const promised = stdout.split('\n').filter(name => name !== '' && !tasks.includes(name))
     findings.lost.push(...promised.map(name => `${name} was printed and is not there`))
+  }
+  // What a task's steps wrote into the ledger tells how often they ran.
+  for (const name of world.sandbox.ls('ledger')) {
+    const runs = readFileSync(world.sandbox.path('ledger', name), 'utf8').split('\n').length - 1
+    if (runs > 1) findings.doubled.push(`${name} ran ${runs} times`)
+  }
+  for (const [name, verdict] of verdicts(world.spool)) {
+    if (
+      verdict === 'success' &&
+      scenario.program?.startsWith('slave/') &&
+      !world.sandbox.ls('ledger').includes(name)
+    ) {
+      findings.lost.push(`${name} is a success that never ran`)
+    }
   }
   for (const pid of world.processes()) findings.left.push(`process ${pid}`)
   for (const name of world.sandbox.ls('jobtmp')) findings.left.push(`jobtmp/${name}`)

@@ -4,14 +4,15 @@
 import { execFileSync, spawn } from 'node:child_process'
 import type { SpawnOptions } from 'node:child_process'
 import {
-  cpSync,
+  closeSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   openSync,
-  closeSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -29,10 +30,22 @@ export class Fixtures {
   /** The tree whose programs are run: this one, or a copy of it that was broken on purpose. */
   readonly root: string
   readonly revisions: string[]
+  /** The files of a task of the first revision. */
+  readonly task: ReadonlyMap<string, Buffer>
 
   constructor(root: string) {
     this.root = root
     this.revisions = makeRepository(this.repository)
+    const revision = this.revisions[0]!
+    const archive = (tree: string) => execFileSync('git', ['archive', tree], { cwd: this.repository })
+    this.task = new Map([
+      ['code.tar', archive(revision)],
+      ['steps.tar', archive(`${revision}:.bass`)],
+      ...['code', 'steps'].flatMap((part): [string, Buffer][] => [
+        [`${part}-revision.txt`, Buffer.from(revision + '\n')],
+        [`${part}-version.txt`, Buffer.from('v1\n')],
+      ]),
+    ])
   }
 
   get repository(): string {
@@ -44,8 +57,8 @@ export class Fixtures {
   }
 }
 
-/** Its step says in a directory beside the spool that this claim ran. */
-const STEP = '#!/bin/sh\necho done\n'
+/** The step says in a directory beside the spool that a task of this name ran. */
+const STEP = '#!/bin/sh\necho ran >>"$LEDGER/$BASS_TASK"\n'
 
 function makeRepository(directory: string): string[] {
   mkdirSync(join(directory, '.bass'), { recursive: true })
@@ -64,6 +77,13 @@ function makeRepository(directory: string): string[] {
     git('commit', '-q', '-m', word)
     return git('rev-parse', 'HEAD')
   })
+}
+
+interface RunOptions {
+  cwd?: string
+  env?: Record<string, string>
+  /** Asked now and then; once it is true, the program is sent SIGTERM. */
+  until?: () => boolean
 }
 
 export class World {
@@ -92,7 +112,18 @@ export class World {
       ISOLATE: 'no',
       SETTLE: '0',
       FAILED_JOB_WAITTIME: '0',
+      STEP_ENV: 'LEDGER',
+      LEDGER: this.sandbox.path('ledger'),
     })
+    mkdirSync(this.slot)
+    mkdirSync(this.sandbox.path('ledger'))
+  }
+
+  readonly task = '1:hello:v1:testarch'
+
+  /** The working directory of the one taker there is. */
+  get slot(): string {
+    return this.sandbox.path('slot')
   }
 
   get spool(): string {
@@ -109,6 +140,34 @@ export class World {
     for (const revision of revisions) writeFileSync(join(this.revs, 'heads/main', revision), '')
   }
 
+  /** A task as a maker leaves it in `tasks/cur`: answers its path. The counter says that its number is given out. */
+  makeTask(): string {
+    const { tasks, ctr } = this.sandbox.spool
+    const path = join(tasks.cur, this.task)
+    mkdirSync(path)
+    for (const [name, content] of this.fixtures.task) writeFileSync(join(path, name), content)
+    renameSync(join(ctr, '0'), join(ctr, '1'))
+    return path
+  }
+
+  /** The job of a claim of that task, of whose owner nothing will be heard any more: answers its path. */
+  makeJob(
+    path: string,
+    owner: { host: string; slot: string } = { host: 'elsewhere', slot: '/slot' },
+  ): string {
+    mkdirSync(path)
+    writeFileSync(join(path, 'alive'), '')
+    const whole = { ...owner, boot: 'b', pid: 1, start: '1', namespace: 'n', token: 'a'.repeat(16) }
+    writeFileSync(
+      join(path, 'owner.txt'),
+      Object.entries(whole)
+        .map(([key, value]) => `${key}=${value}\n`)
+        .join(''),
+    )
+    linkSync(join(path, 'owner.txt'), join(this.sandbox.spool.tasks.cur, this.task, 'claim'))
+    return path
+  }
+
   /** From now on a command, or all that runs if it is undefined, meets a fault; without one it is only counted. */
   arm(command: string | undefined, fault?: string): FaultState {
     const state = new FaultState(this.fixtures.fault, join(this.#state, String(this.#states++)))
@@ -123,11 +182,7 @@ export class World {
   }
 
   /** Runs a program as the leader of a process group of its own; what outlives it is not waited for. */
-  async run(
-    program: string,
-    args: string[],
-    options: { cwd?: string; env?: Record<string, string> } = {},
-  ): Promise<Ended> {
+  async run(program: string, args: string[], options: RunOptions = {}): Promise<Ended> {
     const [stdout, stderr] = ['stdout', 'stderr'].map(name => join(this.#state, name)) as [string, string]
     const files = [openSync(stdout, 'w'), openSync(stderr, 'w')] as const
     const spawnOptions: SpawnOptions = {
@@ -139,6 +194,13 @@ export class World {
     try {
       const child = spawn(join(this.fixtures.root, program), args, spawnOptions)
       const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), 30_000)
+      const asking =
+        options.until &&
+        setInterval(() => {
+          if (!options.until!()) return
+          clearInterval(asking)
+          child.kill('SIGTERM')
+        }, 10)
       const ended = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>(
         (done, failed) => {
           child.on('error', failed)
@@ -146,6 +208,7 @@ export class World {
         },
       )
       clearTimeout(timer)
+      clearInterval(asking)
       return { ...ended, stdout: readFileSync(stdout, 'utf8'), stderr: readFileSync(stderr, 'utf8') }
     } finally {
       for (const fd of files) closeSync(fd)
@@ -163,6 +226,18 @@ export class World {
       filesBelow(join(this.spool, 'revs')).length > 0 ||
       this.sandbox.ls('spool/revs/.making/hello').length > 0
     )
+  }
+
+  /** Runs a taker until no task and no temporary directory is left, or for a few seconds. */
+  async takeAll(): Promise<Ended> {
+    const end = Date.now() + 5000
+    const isEmpty = (...path: string[]) => this.sandbox.ls(...path).length === 0
+    const signedIn = () => this.sandbox.ls('spool/takers').some(card => !isEmpty('spool/takers', card))
+    const idle = () => signedIn() && isEmpty('spool/tasks/cur') && isEmpty('jobtmp')
+    return await this.run('slave/bin/task-taker', [], {
+      cwd: this.slot,
+      until: () => idle() || Date.now() > end,
+    })
   }
 
   /** Lets the reaper see a minute go by, in a fraction of a second. */
@@ -196,11 +271,6 @@ export class World {
   /** Nothing of this world goes on. */
   killAll(): void {
     for (const pid of this.processes()) process.kill(pid, 'SIGKILL')
-  }
-
-  /** What this world is, for another one to be made of. */
-  copyTo(directory: string): void {
-    cpSync(this.spool, directory, { recursive: true, preserveTimestamps: true })
   }
 
   async dispose(): Promise<void> {
