@@ -25,16 +25,17 @@ export function parsePrivateName(entry: string): { name: string; token: string }
  */
 export function claim(spool: Spool, name: string, owner: Owner, verdict?: Verdict): string | undefined {
   const mine = join(spool.jobs.tmp, privateName(name, owner.token))
-  let claimed = false
+  let rubbish = true
   try {
     makeJob(mine, owner, verdict)
     fsyncPath(spool.jobs.tmp)
-    claimed = linkClaim(mine, join(spool.tasks.cur, name))
+    // After an error from here on the claim may stand: then the job is shown by whoever finds it.
+    rubbish = false
+    rubbish = !linkClaim(mine, join(spool.tasks.cur, name))
   } finally {
-    if (!claimed) remove(mine)
+    if (rubbish) remove(mine)
   }
-  if (!claimed) return undefined
-  return showJob(spool, name, owner.token)
+  return rubbish ? undefined : showJob(spool, name, owner.token)
 }
 
 function linkClaim(job: string, task: string): boolean {

@@ -4,14 +4,16 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { BundleError } from '../lib/bundle.ts'
 import { claim } from '../lib/claim.ts'
 import { listNow, lists } from '../lib/durable.ts'
 import { reasonOf } from '../lib/errno.ts'
-import { quote } from '../lib/exit.ts'
+import { EXIT, Fatal, quote } from '../lib/exit.ts'
 import { explain, giveVerdict } from '../lib/job.ts'
 import type { Owner, Verdict } from '../lib/job.ts'
 import { warn } from '../lib/log.ts'
 import { finish } from '../lib/lose.ts'
+import type { Cause } from '../lib/retry.ts'
 import { duration } from '../lib/settings.ts'
 import type { TaskName } from '../lib/task-name.ts'
 import { buildEnvironment } from './environment.ts'
@@ -21,7 +23,7 @@ import { readLimits } from './limits.ts'
 import type { Outcome } from './plan.ts'
 import { runSteps } from './run-steps.ts'
 import type { Slot } from './slot.ts'
-import { makeWork, unpackTask } from './work.ts'
+import { makeWork, unpackTask, workOf } from './work.ts'
 
 /**
  * Claims a task and runs its job to the end. Answers the verdict that stands, or undefined if somebody else has the
@@ -41,7 +43,13 @@ export async function takeTask(slot: Slot, task: TaskName, drain: AbortSignal): 
   const heart = startHeartbeat(job, directory, duration('LOST_AFTER'), word => stop.abort(word))
   try {
     const outcome = await setUpAndRun(slot, task, job, owner, stop)
-    const verdict = await conclude(slot, task.name, job, outcome)
+    const verdict = await conclude(
+      slot,
+      task.name,
+      job,
+      outcome,
+      stop.signal.reason === 'drain' ? 'drain' : 'lost',
+    )
     if (verdict === 'success' || verdict === 'lost') await slot.discard(task.name)
     return verdict
   } finally {
@@ -60,8 +68,10 @@ async function setUpAndRun(
   const directory = join(slot.spool.tasks.cur, task.name)
   if (listNow(directory).includes('cancel')) return { verdict: 'cancelled' }
   try {
-    const work = makeWork(owner.token)
+    const work = workOf(owner.token)
+    // First of all, so that there is never one that nobody knows.
     slot.remember(task.name, work)
+    makeWork(work)
     writeFileSync(join(job, 'host.txt'), slot.host + '\n')
     writeFileSync(join(job, 'tmp-path.txt'), work + '\n')
     await unpackTask(directory, work, stop.signal)
@@ -70,7 +80,13 @@ async function setUpAndRun(
     return await runSteps(plan, stop.signal)
   } catch (error) {
     if (stop.signal.aborted) return { verdict: stop.signal.reason === 'cancelled' ? 'cancelled' : 'lost' }
-    return { verdict: 'error', why: `the job could not be set up: ${reasonOf(error)}` }
+    const why = `the job could not be set up: ${reasonOf(error)}`
+    if (error instanceof BundleError || (error instanceof Fatal && error.exitCode === EXIT.lasting)) {
+      return { verdict: 'error', why }
+    }
+    // The system failed, which says nothing of the work: it is done again, but not for ever.
+    warn('run', task.name, error)
+    return { verdict: 'lost', why: `the slave on ${slot.host} failed: ${reasonOf(error)}` }
   }
 }
 
@@ -78,13 +94,19 @@ async function setUpAndRun(
  * Gives the job its verdict and brings it as far as its slave does. A file system that is full or away does not turn a
  * success into a loss: the heartbeat goes on, and this tries until it is done or others have ended the job.
  */
-async function conclude(slot: Slot, name: string, job: string, outcome: Outcome): Promise<Verdict> {
+async function conclude(
+  slot: Slot,
+  name: string,
+  job: string,
+  outcome: Outcome,
+  cause: Cause,
+): Promise<Verdict> {
   for (let wait = 500; ; wait = Math.min(2 * wait, 10_000)) {
     try {
       if (outcome.why !== undefined) explain(job, outcome.why)
       const { stands } = giveVerdict(job, outcome.verdict)
       // A verdict that is not ours is another's to finish.
-      if (stands === outcome.verdict) finish(slot.spool, name, stands, 'drain')
+      if (stands === outcome.verdict) finish(slot.spool, name, stands, cause)
       return stands
     } catch (error) {
       if (!lists(slot.spool.jobs.cur, name)) return 'lost'

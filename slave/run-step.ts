@@ -90,7 +90,11 @@ async function execute(
   paths: readonly [string, string],
   files: readonly [FileHandle, FileHandle],
 ): Promise<StepResult> {
-  const [cage, pipes] = await Promise.all([takeCage(plan.isolate, plan.work), takePipes(plan.work)])
+  const cage = await takeCage(plan.isolate, plan.work)
+  const pipes = await takePipes(plan.work).catch(async (error: unknown) => {
+    await cage.leave(0)
+    throw error
+  })
   const ends = pipes.map(pipe => pipe.open())
   const [stdout, stderr] = ends.map(({ writer }) => writer) as [number, number]
   const options: Omit<LogOptions, 'path'> = {

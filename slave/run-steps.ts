@@ -87,10 +87,11 @@ class Run {
     if (this.#stop.aborted) noteStop()
     this.#stop.addEventListener('abort', noteStop)
     try {
-      const [outcome] = await Promise.all([
-        this.#runAll(),
-        writePlain(join(job, 'env.txt'), formatEnvironment(environment), this.#stop),
-      ])
+      const written = writePlain(join(job, 'env.txt'), formatEnvironment(environment), this.#stop)
+      // It is awaited when no step runs any more: whatever fails, none is left behind.
+      written.catch(() => undefined)
+      const outcome = await this.#runAll()
+      await written
       const packages = mask(await readFile(pkg, 'utf8'), this.#secrets)
       await writePlain(join(job, 'pkg.txt'), packages, this.#stop)
       if (!this.#stop.aborted) await keepArtifacts(artifacts, join(job, 'artifacts'), this.#stop)

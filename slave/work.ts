@@ -3,19 +3,20 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { unpack } from '../lib/bundle.ts'
 import { setting, sizeLimit } from '../lib/settings.ts'
 import { workPaths } from './environment.ts'
 
-/** Makes the private directory of a claim. Its name tells the claim, so that its processes can be told by it too. */
-export function makeWork(token: string): string {
-  const work = join(setting('JOBTMP'), `bass-${token}`)
-  mkdirSync(setting('JOBTMP'), { recursive: true })
+/** Where the private directory of a claim is. Its name tells the claim, so that its processes can be told by it too. */
+export const workOf = (token: string): string => join(setting('JOBTMP'), `bass-${token}`)
+
+/** Makes it. */
+export function makeWork(work: string): void {
+  mkdirSync(dirname(work), { recursive: true })
   mkdirSync(work, { mode: 0o700 })
-  return work
 }
 
 /** Unpacks the code and the steps of the task in a directory; see `unpack` for what it throws. Nothing goes on after it. */
@@ -34,8 +35,9 @@ export async function removeWork(work: string): Promise<void> {
   try {
     await rm(work, { recursive: true, force: true })
   } catch {
-    // A directory without write permission: only its owner, which we are, can change that.
-    await promisify(execFile)('chmod', ['-R', 'u+rwX', '--', work]).catch(() => undefined)
-    await rm(work, { recursive: true, force: true })
+    // Directories without write permission, or deeper than Node can follow.
+    const run = promisify(execFile)
+    await run('chmod', ['-R', 'u+rwX', '--', work]).catch(() => undefined)
+    await run('rm', ['-rf', '--', work])
   }
 }

@@ -1,0 +1,20 @@
+// A scenario is something worth crashing: what there is, the program that meets the fault, what an operator starts
+// again, and what must be so in the end.
+
+import type { Ended } from '../fixtures/sandbox.ts'
+import type { Expected } from './invariants.ts'
+import type { World } from './world.ts'
+
+export interface Scenario {
+  /** A sentence that is false where the sweep finds something. */
+  readonly name: string
+  /** The command that meets the fault, `master/reaper`; undefined if all processes do. */
+  readonly program?: string
+  setUp(world: World): Promise<void> | void
+  run(world: World): Promise<Ended>
+  /** Starts everything again until it is at rest. */
+  recover(world: World): Promise<void>
+  expected(world: World): Expected
+  /** What `run` prints are names of tasks, and a promise that they are there. */
+  readonly acknowledges?: true
+}

@@ -1,0 +1,169 @@
+// Tries instants of scenarios: each one in a world of its own, which is restarted and judged.
+
+import { readFileSync } from 'node:fs'
+
+import type { Operation } from '../fixtures/fault.ts'
+import type { Ended } from '../fixtures/sandbox.ts'
+import type { Instant } from './instants.ts'
+import { Disk } from './disk.ts'
+import { inspect, verdicts } from './invariants.ts'
+import type { Findings } from './invariants.ts'
+import type { Scenario } from './scenario.ts'
+import { World } from './world.ts'
+import type { Fixtures } from './world.ts'
+
+export interface Outcome extends Findings {
+  /** False if the run was over before its instant came. */
+  readonly tried: boolean
+  /** How the program itself ended other than it should when it met an error. */
+  readonly badly: string[]
+}
+
+/** What a sweep found: how many instants were tried, and how many of them lost, doubled or left something. */
+export interface Totals {
+  tried: number
+  unreached: number
+  lost: number
+  doubled: number
+  left: number
+  badly: number
+}
+
+export const nothingYet = (): Totals => ({ tried: 0, unreached: 0, lost: 0, doubled: 0, left: 0, badly: 0 })
+
+export const summary = ({ tried, lost, doubled, left, badly }: Totals): string =>
+  `instants tried ${tried}, lost ${lost}, doubled ${doubled}, left over ${left}, ended badly ${badly}`
+
+/**
+ * The operations of a run that meets no fault, of the program that is meant, or of all processes. Throws if that run by
+ * itself is not as it should be.
+ */
+export async function operationsOf(
+  scenario: Scenario,
+  fixtures: Fixtures,
+  whose: 'its' | 'all' = 'its',
+): Promise<Operation[]> {
+  const world = new World(fixtures)
+  try {
+    await scenario.setUp(world)
+    const state = world.arm(whose === 'its' ? scenario.program : undefined)
+    const ended = await scenario.run(world)
+    world.disarm()
+    await scenario.recover(world)
+    const wrong = Object.values(judge(scenario, world, ended)).flat()
+    if (ended.code !== 0 || wrong.length > 0) {
+      throw new Error(
+        `'${scenario.name}' fails without a fault: exit ${String(ended.code)}: ${ended.stderr}${wrong.join('\n')}`,
+      )
+    }
+    const inWorld = (path: string) => path.replaceAll(`${world.sandbox.dir}/`, '')
+    return state.operations().map(one => ({ ...one, path: inWorld(one.path), to: inWorld(one.to) }))
+  } finally {
+    await world.dispose()
+  }
+}
+
+/** Tries instants, several at a time, adds up what they did, and says what each one that did harm did. */
+export async function sweep(
+  scenario: Scenario,
+  fixtures: Fixtures,
+  instants: readonly Instant[],
+  totals: Totals,
+  say: (line: string) => void,
+): Promise<void> {
+  const queue = [...instants]
+  // While one waits for a process, the other judges.
+  const lane = async () => {
+    for (let instant = queue.shift(); instant; instant = queue.shift()) {
+      const outcome = await tryInstant(scenario, fixtures, instant)
+      totals[outcome.tried ? 'tried' : 'unreached']++
+      for (const kind of ['lost', 'doubled', 'left', 'badly'] as const) {
+        if (outcome[kind].length === 0) continue
+        totals[kind]++
+        say(`${kind}: ${scenario.name}: ${describe(instant)}: ${outcome[kind].join('; ')}`)
+      }
+    }
+  }
+  await Promise.all([lane(), lane()])
+}
+
+const describe = ({ fault, again, powerCut, operation }: Instant): string =>
+  `${powerCut ? `power cut at ${operation.k}` : fault}${again === undefined ? '' : ` then ${again}`} (${operation.kind} ${operation.path})`
+
+async function tryInstant(scenario: Scenario, fixtures: Fixtures, instant: Instant): Promise<Outcome> {
+  const world = new World(fixtures)
+  const { fault, again } = instant
+  try {
+    await scenario.setUp(world)
+    if (instant.powerCut) return await tryPowerCut(scenario, world, fault)
+    const first = world.arm(scenario.program, fault)
+    const ended = await scenario.run(world)
+    let tried = first.fired
+    if (again !== undefined) {
+      const second = world.arm(scenario.program, again)
+      await scenario.recover(world)
+      tried &&= second.fired
+    }
+    world.disarm()
+    await scenario.recover(world)
+    return { tried, ...judge(scenario, world, ended), badly: fault.includes('kill') ? [] : manners(ended) }
+  } finally {
+    await world.dispose()
+  }
+}
+
+/** As if the whole machine had lost its power: nothing goes on, and the disk holds what it must. */
+async function tryPowerCut(scenario: Scenario, world: World, fault: string): Promise<Outcome> {
+  const disk = new Disk(world.spool)
+  const state = world.arm(undefined, fault)
+  const ended = await scenario.run(world)
+  world.disarm()
+  world.killAll()
+  const shown = verdicts(world.spool)
+  disk.follow(state.operations())
+  disk.cutPower()
+  await scenario.recover(world)
+  const findings = judge(scenario, world, ended)
+  const kept = verdicts(world.spool)
+  for (const [job, verdict] of shown) {
+    if (kept.get(job) !== verdict)
+      findings.lost.push(`${job} was shown as ${verdict}, and is ${String(kept.get(job))}`)
+  }
+  return { tried: state.fired, ...findings, badly: [] }
+}
+
+function judge(scenario: Scenario, world: World, { stdout }: Ended): Findings {
+  const findings = inspect(world.spool, scenario.expected(world))
+  if (scenario.acknowledges) {
+    const tasks = [...world.sandbox.ls('spool/tasks/cur'), ...world.sandbox.ls('spool/tasks/old')]
+    const promised = stdout.split('\n').filter(name => name !== '' && !tasks.includes(name))
+    findings.lost.push(...promised.map(name => `${name} was printed and is not there`))
+  }
+  // What a task's steps wrote into the ledger tells how often they ran.
+  for (const name of world.sandbox.ls('ledger')) {
+    const runs = readFileSync(world.sandbox.path('ledger', name), 'utf8').split('\n').length - 1
+    if (runs > 1) findings.doubled.push(`${name} ran ${runs} times`)
+  }
+  for (const [name, verdict] of verdicts(world.spool)) {
+    if (
+      verdict === 'success' &&
+      scenario.program?.startsWith('slave/') &&
+      !world.sandbox.ls('ledger').includes(name)
+    ) {
+      findings.lost.push(`${name} is a success that never ran`)
+    }
+  }
+  for (const pid of world.processes()) findings.left.push(`process ${pid}`)
+  for (const name of world.sandbox.ls('jobtmp')) findings.left.push(`jobtmp/${name}`)
+  return findings
+}
+
+/** A program that meets an error carries on, or exits 111 with one line that says why. */
+function manners({ code, signal, stderr }: Ended): string[] {
+  const lines = stderr.split('\n').filter(line => line !== '')
+  if (signal !== null) return [`ended by ${signal}: ${stderr}`]
+  if (code !== 0 && code !== 111) return [`exit ${String(code)}: ${stderr}`]
+  if (code === 111 && lines.filter(line => line.includes(': fatal: ')).length !== 1)
+    return [`no reason: ${stderr}`]
+  return lines.some(line => /^\s+at /.test(line)) ? [`a stack: ${stderr}`] : []
+}

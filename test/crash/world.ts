@@ -1,0 +1,289 @@
+// What a crash happens in: a spool of its own on a file system in memory, programs that meet their fault in it, and
+// what an operator does afterwards, which is to start everything again.
+
+import { execFileSync, spawn } from 'node:child_process'
+import type { SpawnOptions } from 'node:child_process'
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { buildFault, FaultState } from '../fixtures/fault.ts'
+import { Sandbox } from '../fixtures/sandbox.ts'
+import type { Ended } from '../fixtures/sandbox.ts'
+
+/** Made once and used by many worlds: the preload, a repository, a spool with a task in it. */
+export class Fixtures {
+  readonly directory = mkdtempSync(join(tmpdir(), 'bass-crash-'))
+  readonly fault = buildFault(this.directory)
+  /** The tree whose programs are run: this one, or a copy of it that was broken on purpose. */
+  readonly root: string
+  readonly revisions: string[]
+  /** The files of a task of the first revision. */
+  readonly task: ReadonlyMap<string, Buffer>
+
+  constructor(root: string) {
+    this.root = root
+    this.revisions = makeRepository(this.repository)
+    const revision = this.revisions[0]!
+    const archive = (tree: string) => execFileSync('git', ['archive', tree], { cwd: this.repository })
+    this.task = new Map([
+      ['code.tar', archive(revision)],
+      ['steps.tar', archive(`${revision}:.bass`)],
+      ...['code', 'steps'].flatMap((part): [string, Buffer][] => [
+        [`${part}-revision.txt`, Buffer.from(revision + '\n')],
+        [`${part}-version.txt`, Buffer.from('v1\n')],
+      ]),
+    ])
+  }
+
+  get repository(): string {
+    return join(this.directory, 'hello')
+  }
+
+  dispose(): void {
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+/** The step says in a directory beside the spool that a task of this name ran. */
+const STEP = '#!/bin/sh\necho ran >>"$LEDGER/$BASS_TASK"\n'
+
+function makeRepository(directory: string): string[] {
+  mkdirSync(join(directory, '.bass'), { recursive: true })
+  writeFileSync(join(directory, '.bass/10-test'), STEP, { mode: 0o755 })
+  const env = { PATH: process.env['PATH'], HOME: directory, GIT_CONFIG_NOSYSTEM: '1' }
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', ...args], {
+      cwd: directory,
+      env,
+      encoding: 'utf8',
+    }).trim()
+  git('init', '-q', '-b', 'main')
+  return ['one', 'two'].map(word => {
+    writeFileSync(join(directory, 'hello.txt'), word + '\n')
+    git('add', '.')
+    git('commit', '-q', '-m', word)
+    return git('rev-parse', 'HEAD')
+  })
+}
+
+interface RunOptions {
+  cwd?: string
+  env?: Record<string, string>
+  /** Asked now and then; once it is true, the program is sent SIGTERM. */
+  until?: () => boolean
+}
+
+export class World {
+  readonly fixtures: Fixtures
+  readonly sandbox: Sandbox
+  readonly #state: string
+  #states = 0
+  #cleanUp: () => void | Promise<void> = () => undefined
+  /** What makes the next programs meet a fault. */
+  #fault: Record<string, string> = {}
+
+  constructor(fixtures: Fixtures) {
+    this.fixtures = fixtures
+    this.sandbox = new Sandbox({ teardown: cleanUp => (this.#cleanUp = cleanUp) })
+    this.#state = mkdtempSync(join(tmpdir(), 'bass-fault-'))
+    this.sandbox.makeSpool()
+    Object.assign(this.sandbox.env, {
+      BASS_ROOT: fixtures.root,
+      REVS: join(this.spool, 'revs/hello'),
+      PROJ: fixtures.repository,
+      ARCHS: 'testarch otherarch',
+      COMPRESSOR: 'cat',
+      TAR: 'tar',
+      POLL_INTERVAL: '0.02',
+      WATCH: 'poll',
+      ISOLATE: 'no',
+      SETTLE: '0',
+      FAILED_JOB_WAITTIME: '0',
+      STEP_ENV: 'LEDGER',
+      LEDGER: this.sandbox.path('ledger'),
+    })
+    mkdirSync(this.slot)
+    mkdirSync(this.sandbox.path('ledger'))
+  }
+
+  readonly task = '1:hello:v1:testarch'
+
+  /** The working directory of the one taker there is. */
+  get slot(): string {
+    return this.sandbox.path('slot')
+  }
+
+  get spool(): string {
+    return this.sandbox.spool.root
+  }
+
+  get revs(): string {
+    return join(this.spool, 'revs/hello')
+  }
+
+  /** Touches events for revisions of a ref. */
+  push(...revisions: string[]): void {
+    mkdirSync(join(this.revs, 'heads/main'), { recursive: true })
+    for (const revision of revisions) writeFileSync(join(this.revs, 'heads/main', revision), '')
+  }
+
+  /** A task as a maker leaves it in `tasks/cur`: answers its path. The counter says that its number is given out. */
+  makeTask(): string {
+    const { tasks, ctr } = this.sandbox.spool
+    const path = join(tasks.cur, this.task)
+    mkdirSync(path)
+    for (const [name, content] of this.fixtures.task) writeFileSync(join(path, name), content)
+    renameSync(join(ctr, '0'), join(ctr, '1'))
+    return path
+  }
+
+  /** The job of a claim of that task, of whose owner nothing will be heard any more: answers its path. */
+  makeJob(
+    path: string,
+    owner: { host: string; slot: string } = { host: 'elsewhere', slot: '/slot' },
+  ): string {
+    mkdirSync(path)
+    writeFileSync(join(path, 'alive'), '')
+    const whole = { ...owner, boot: 'b', pid: 1, start: '1', namespace: 'n', token: 'a'.repeat(16) }
+    writeFileSync(
+      join(path, 'owner.txt'),
+      Object.entries(whole)
+        .map(([key, value]) => `${key}=${value}\n`)
+        .join(''),
+    )
+    linkSync(join(path, 'owner.txt'), join(this.sandbox.spool.tasks.cur, this.task, 'claim'))
+    return path
+  }
+
+  /** From now on a command, or all that runs if it is undefined, meets a fault; without one it is only counted. */
+  arm(command: string | undefined, fault?: string): FaultState {
+    const state = new FaultState(this.fixtures.fault, join(this.#state, String(this.#states++)))
+    const program = command && join(this.fixtures.root, 'dist', `${command}.js`)
+    this.#fault = state.environment(this.sandbox.dir, program, fault)
+    return state
+  }
+
+  /** From now on programs meet no fault. */
+  disarm(): void {
+    this.#fault = {}
+  }
+
+  /** Runs a program as the leader of a process group of its own; what outlives it is not waited for. */
+  async run(program: string, args: string[], options: RunOptions = {}): Promise<Ended> {
+    const [stdout, stderr] = ['stdout', 'stderr'].map(name => join(this.#state, name)) as [string, string]
+    const files = [openSync(stdout, 'w'), openSync(stderr, 'w')] as const
+    const spawnOptions: SpawnOptions = {
+      cwd: options.cwd ?? this.sandbox.dir,
+      env: { ...this.sandbox.env, ...options.env, ...this.#fault },
+      stdio: ['ignore', ...files],
+      detached: true,
+    }
+    try {
+      const child = spawn(join(this.fixtures.root, program), args, spawnOptions)
+      const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), 30_000)
+      const asking =
+        options.until &&
+        setInterval(() => {
+          if (!options.until!()) return
+          clearInterval(asking)
+          child.kill('SIGTERM')
+        }, 10)
+      const ended = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>(
+        (done, failed) => {
+          child.on('error', failed)
+          child.on('exit', (code, signal) => done({ code, signal }))
+        },
+      )
+      clearTimeout(timer)
+      clearInterval(asking)
+      return { ...ended, stdout: readFileSync(stdout, 'utf8'), stderr: readFileSync(stderr, 'utf8') }
+    } finally {
+      for (const fd of files) closeSync(fd)
+    }
+  }
+
+  /** Starts makers until every event has been handled, and one that finds nothing to do, and so sweeps. */
+  async makeAll(): Promise<void> {
+    for (let i = 0; i < 10 && this.hasEvents(); i++) await this.run('master/bin/task-maker', ['--once'])
+    await this.run('master/bin/task-maker', ['--once'])
+  }
+
+  hasEvents(): boolean {
+    return (
+      filesBelow(join(this.spool, 'revs')).length > 0 ||
+      this.sandbox.ls('spool/revs/.making/hello').length > 0
+    )
+  }
+
+  /** Runs a taker until no task and no temporary directory is left, or for a few seconds. */
+  async takeAll(): Promise<Ended> {
+    const end = Date.now() + 5000
+    const isEmpty = (...path: string[]) => this.sandbox.ls(...path).length === 0
+    const signedIn = () => this.sandbox.ls('spool/takers').some(card => !isEmpty('spool/takers', card))
+    const idle = () => signedIn() && isEmpty('spool/tasks/cur') && isEmpty('jobtmp')
+    return await this.run('slave/bin/task-taker', [], {
+      cwd: this.slot,
+      until: () => idle() || Date.now() > end,
+    })
+  }
+
+  /** Lets the reaper see a minute go by, in a fraction of a second. */
+  async reap(): Promise<Ended> {
+    return await this.run('master/bin/reaper', [], {
+      env: {
+        NODE_OPTIONS: `--require=${join(this.fixtures.root, 'dist/test/fixtures/clock.js')}`,
+        CLOCK_SPAN: '60',
+        POLL_INTERVAL: '1',
+        LOST_AFTER: '5',
+        SWEEP_AFTER: '20',
+      },
+    })
+  }
+
+  /** The processes that are left of whatever ran in this world. */
+  processes(): number[] {
+    return readdirSync('/proc')
+      .filter(name => /^\d+$/.test(name))
+      .filter(pid => {
+        try {
+          return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(this.sandbox.dir)
+        } catch {
+          // It has ended meanwhile.
+          return false
+        }
+      })
+      .map(Number)
+  }
+
+  /** Nothing of this world goes on. */
+  killAll(): void {
+    for (const pid of this.processes()) process.kill(pid, 'SIGKILL')
+  }
+
+  async dispose(): Promise<void> {
+    this.killAll()
+    await this.#cleanUp()
+    rmSync(this.#state, { recursive: true, force: true })
+  }
+}
+
+function filesBelow(directory: string): string[] {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory, { withFileTypes: true }).flatMap(entry => {
+    const path = join(directory, entry.name)
+    return entry.isDirectory() ? filesBelow(path) : [path]
+  })
+}
