@@ -17,7 +17,7 @@ import { readLimits } from '../slave/limits.ts'
 import type { Outcome, StopReason } from '../slave/plan.ts'
 import { runStepsHere } from '../slave/run-steps.ts'
 import { findSteps } from '../slave/steps.ts'
-import { makeWork, removeWork, unpackTask } from '../slave/work.ts'
+import { makeWork, removeWork, unpackTask, workOf } from '../slave/work.ts'
 
 export interface Bench {
   readonly task: TaskName
@@ -115,7 +115,8 @@ export async function runBefore(bench: Bench, step: string): Promise<Outcome | u
 export async function atBench<T extends { readonly keep: boolean }>(
   use: (work: string) => Promise<T>,
 ): Promise<T> {
-  const work = makeWork(token())
+  const work = workOf(token())
+  makeWork(work)
   let keep = false
   try {
     const answer = await use(work)
