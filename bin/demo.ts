@@ -87,11 +87,11 @@ async function play(stage: string, signal: AbortSignal): Promise<number> {
   const supervisor = new Supervisor(programsOf(spool.root, settings, 1), GRACE, log)
   try {
     const task = await firstTask(spool, at('up.log'), signal)
-    tell('task ', `spool/tasks/cur/${task}`)
+    tell('task', `spool/tasks/cur/${task}`)
     show('bass log -f last\n')
     const code = await bass('log', '-f', task)
     const seconds = ((performance.now() - pushed) / 1000).toFixed(1)
-    tell('\nverdict', `spool/jobs/cur/${task}/result.txt, ${seconds} s after the push`)
+    tell('verdict', `spool/jobs/cur/${task}/result.txt, ${seconds} s after the push`)
     if (code === EXIT.done) say(WHAT_NEXT(root))
     return code
   } finally {
@@ -160,4 +160,4 @@ and put executable steps into .bass/ of hello; then push. 'bass help' lists the 
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
 const show = (line: string, comment = '') => say(`$ ${line}${comment && `   ${comment}`}`)
-const tell = (what: string, path: string) => say(`  ${what}  ${path}`)
+const tell = (what: string, path: string) => say(`  ${what.padEnd(8)}${path}`)

@@ -69,7 +69,9 @@ function projectOf(options: Options): Project | undefined {
     if (lonely) throw usage(description, `--${lonely} is for a project, which --project names`)
     return undefined
   }
-  if (!isPart(name)) throw usage(description, `${quote(name)} cannot be the name of a project`)
+  // conf/rc is the settings file of the spool itself.
+  if (!isPart(name) || name === 'rc')
+    throw usage(description, `${quote(name)} cannot be the name of a project`)
   if (code === undefined) throw usage(description, `--code must name the repository of ${quote(name)}`)
   const archs = (options.archs ?? setting('ARCH')).split(/\s+/).filter(word => word !== '')
   const odd = archs.find(arch => !isTarget(arch))

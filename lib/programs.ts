@@ -1,6 +1,6 @@
 // The programs of a spool that run on one machine, for `bass up`.
 
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { list, lists } from './durable.ts'
@@ -35,7 +35,7 @@ export function programsOf(root: string, env: NodeJS.ProcessEnv, takers: number)
 /** A name and an environment for each task-maker. Projects have settings files; a site with one project may have none. */
 function projectsOf(root: string, env: NodeJS.ProcessEnv): [string, NodeJS.ProcessEnv][] {
   const conf = join(root, 'conf')
-  const projects = list(conf).filter(name => isPart(name) && lists(join(conf, name), 'rc'))
+  const projects = list(conf).filter(name => isPart(name) && existsSync(join(conf, name, 'rc')))
   if (projects.length > 0) {
     return projects.map(name => [`task-maker ${name}`, environmentOfProject(env, join(conf, name, 'rc'))])
   }
