@@ -119,8 +119,11 @@ test('sourcing it starts at most one process', { skip: lacks('strace', 'dash') }
   t.equal(calls?.length, 1)
 })
 
+/** What is in every environment, and no setting of ours. */
+const SYSTEM = ['HOME', 'LANG', 'NO_COLOR', 'PATH', 'SHELL', 'TERM', 'TMPDIR', 'USER']
+
 test('it is the only place with defaults, and has every setting that a program reads', async t => {
-  const names = new Set(readFileSync(join(ROOT, 'lib/rc'), 'utf8').match(/\b[A-Z_]+\b/g))
+  const names = new Set(SYSTEM.concat(readFileSync(join(ROOT, 'lib/rc'), 'utf8').match(/\b[A-Z_]+\b/g) ?? []))
   const readers = /\b(?:setting|optional|words|duration|limit|count|choice|size)\(\s*'([A-Z_]+)'/g
   for (const directory of ['bin', 'lib', 'master', 'slave']) {
     for (const name of readdirSync(join(ROOT, directory)).filter(name => name.endsWith('.ts'))) {
