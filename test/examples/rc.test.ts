@@ -23,7 +23,7 @@ test('the settings file as it is changes nothing, and what it comments out are t
   const defaults = settings(sandbox, '')
   t.same(settings(sandbox, EXAMPLE), defaults)
   const withoutEmpty = settings(sandbox, EXAMPLE.replace(/^#(?=[A-Z_]+=)/gm, '')).filter(
-    line => !/^(PREPARE|SECRETS|STEP_[A-Z]+)=$/.test(line),
+    line => !/^(PREPARE|RETENTION|SECRETS|STEP_[A-Z]+)=$/.test(line),
   )
   t.same(withoutEmpty, defaults)
 })
