@@ -11,6 +11,11 @@ export interface Verb {
 
 /** By what people are about to do, in the order of `bass help`. */
 export const GROUPS: Readonly<Record<string, Readonly<Record<string, Verb>>>> = {
+  'to set up and run': {
+    init: { about: 'make a spool, or set up a project in one', load: () => import('./init.ts') },
+    up: { about: 'run all programs of a spool in this terminal', load: () => import('./up.ts') },
+    demo: { about: 'see a push become a result, on this machine', load: () => import('./demo.ts') },
+  },
   'to see what goes on': {
     status: { about: 'what waits and why, what runs, what ended last', load: () => import('./status.ts') },
     show: { about: 'all about one task', load: () => import('./show.ts') },

@@ -14,10 +14,12 @@ export const reaper = command(
     name: 'reaper',
     usage: '[--once]',
     operands: [0, 0],
-    about: `Ends lost jobs, publishes their tasks again, ends cancelled tasks, archives what is over, sweeps what is rubbish.
+    about: `Ends lost jobs, publishes their tasks again, ends cancelled tasks, archives what is over, sweeps
+what is rubbish.
 
-One reaper for each spool is enough, on any host; several do no harm. It looks each POLL_INTERVAL. A job is lost when its
-slave gave no sign of life for LOST_AFTER; a name that is not understood is reported once and never touched.`,
+One reaper for each spool is enough, on any host; several do no harm. It looks each POLL_INTERVAL. A
+job is lost when its slave gave no sign of life for LOST_AFTER; a name that is not understood is
+reported once and never touched.`,
     options: { once: { type: 'boolean', about: 'look once, do what can be done at once, and exit' } },
     environment: {
       'SPOOL, TASKS, JOBS': 'where the spool is',

@@ -21,8 +21,8 @@ export const jobStarter = command(
     operands: [1, 1],
     about: `Claims the task named TASK and runs its steps into a job, in the current directory as its slot.
 
-Exits 0 when the job is over, whatever its verdict, and at once if the task is for another architecture or host, or taken.
-TERM ends the job as task-taker does.`,
+Exits 0 when the job is over, whatever its verdict, and at once if the task is for another
+architecture or host, or taken. TERM ends the job as task-taker does.`,
     environment: RUN_SETTINGS,
   },
   async ([argument]) => {

@@ -33,11 +33,12 @@ export const taskTaker = command(
     name: 'task-taker',
     usage: '',
     operands: [0, 0],
-    about: `Claims tasks for this architecture and host and runs them, one at a time, in the current directory as its slot.
+    about: `Claims tasks for this architecture and host and runs them, one at a time, in the current directory
+as its slot.
 
-Run one for each slot, each in a directory of its own that it finds again when it is restarted: what died there is ended
-at once, its task published again. TERM: takes nothing more; the job in hand may go on for DRAIN, then its task is
-published again for others. A second TERM is final.`,
+Run one for each slot, each in a directory of its own that it finds again when it is restarted: what
+died there is ended at once, its task published again. TERM: takes nothing more; the job in hand may
+go on for DRAIN, then its task is published again for others. A second TERM is final.`,
     environment: { ...RUN_SETTINGS, POLL_INTERVAL: 'how often to look', WATCH: 'auto, events or poll' },
   },
   async () => {

@@ -7,7 +7,18 @@ import ts from 'typescript'
 
 import { ROOT } from '../fixtures/sandbox.ts'
 
-const PURE = ['errno', 'exit', 'nearest', 'settings', 'tai64n', 'task-name', 'text', 'env-file', 'pause-name']
+const PURE = [
+  'env-file',
+  'errno',
+  'exit',
+  'nearest',
+  'pause-name',
+  'settings',
+  'shell-quote',
+  'tai64n',
+  'task-name',
+  'text',
+]
 const SYSTEM = ['durable', 'lock', 'log', 'process']
 
 /** What each part may import, itself included. A module of lib that is not named above is of the domain. */

@@ -49,9 +49,7 @@ test('every program shows its help on one screen, and its version', async t => {
     t.ok(lines.length <= 50, `${name}: ${lines.length} lines`)
     const longest = Math.max(...lines.map(line => line.length))
     t.ok(longest <= 110, `${name}: ${longest} columns`)
-    if (launcher !== 'bin/bass') {
-      for (const part of ['exit codes:', 'environment:']) t.match(help.stdout, part, `${name}: ${part}`)
-    }
+    if (launcher !== 'bin/bass') t.match(help.stdout, '\nexit codes:\n', `${name}: exit codes`)
 
     const version = sandbox.run(launcher, ['--version'])
     t.same([version.code, version.stderr], [0, ''], `${name} --version`)

@@ -1,0 +1,163 @@
+// bass demo: a push becomes a result, before the eyes of whoever has just installed this.
+
+import { spawn } from 'node:child_process'
+import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { command } from '../lib/command.ts'
+import { findHistory, makeBare, makeSteps, push } from '../lib/demo-code.ts'
+import type { Source } from '../lib/demo-code.ts'
+import { list } from '../lib/durable.ts'
+import { EXIT, quote, temporary } from '../lib/exit.ts'
+import { programsOf } from '../lib/programs.ts'
+import { setting } from '../lib/settings.ts'
+import { shellQuote } from '../lib/shell-quote.ts'
+import { environmentOf } from '../lib/sourced.ts'
+import { spoolAt } from '../lib/spool.ts'
+import type { Spool } from '../lib/spool.ts'
+import { Supervisor } from '../lib/supervisor.ts'
+import { plural } from '../lib/text.ts'
+
+/** How long a task may take to appear, and programs to end, in milliseconds. */
+const PATIENCE = 30_000
+const GRACE = 10_000
+
+export const verb = command(
+  {
+    name: 'bass demo',
+    usage: '[--keep]',
+    operands: [0, 0],
+    about: `Shows a push becoming a result, with this project's own history as the code, on this machine.
+
+In a temporary directory it makes a spool, a bare repository with the hook, and a repository with
+four steps; pushes; runs the programs; and follows the job. Then everything is stopped and removed,
+unless something failed: then the directory stays. Needs git and no network.`,
+    options: { keep: { type: 'boolean', about: 'keep the directory' } },
+    environment: { TMPDIR: 'where the directory is made; else /tmp', NO_COLOR: 'no colours' },
+    exits: { '0': 'the job succeeded', '1': 'it failed', '99': 'it timed out', '130, 143': 'interrupted' },
+  },
+  async (_, { keep }) => {
+    const stage = mkdtempSync(join(realpathSync(tmpdir()), 'bass-demo-'))
+    const interrupt = new AbortController()
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => interrupt.abort(signal))
+    }
+    let seen = false
+    try {
+      const code = await play(stage, interrupt.signal)
+      seen = code === EXIT.done
+      return code
+    } catch (error) {
+      if (!interrupt.signal.aborted) throw error
+      seen = true
+      return 128 + constants.signals[interrupt.signal.reason as NodeJS.Signals]
+    } finally {
+      if (seen && !keep) rmSync(stage, { recursive: true, force: true, maxRetries: 3 })
+      else say(`Everything is still in ${stage}.`)
+    }
+  },
+)
+
+async function play(stage: string, signal: AbortSignal): Promise<number> {
+  const root = setting('BASS_ROOT')
+  const at = (name: string) => join(stage, name)
+  const spool = spoolAt(at('spool'))
+  const env = cleanEnvironment(root, at('jobtmp'))
+  const bass = (...args: string[]) => runBass(stage, args, env, signal)
+
+  mkdirSync(at('jobtmp'))
+  makeBare(at('code.git'))
+  makeSteps(root, at('steps'))
+  const source = findHistory(root, at('code'))
+  say(`In ${stage}:\n`)
+  const init = ['init', 'spool', '--project', 'bass', '--code', 'code.git', '--steps', 'steps', '--hook']
+  show(`bass ${init.join(' ')}`)
+  await bass(...init)
+
+  show('git push code.git HEAD:main', tellSource(source))
+  const pushed = performance.now()
+  push(source, at('code.git'))
+  tell('event', relative(stage, join(spool.revs, 'bass/refs/heads/main', source.tip)))
+
+  show('bass up spool --takers 1 &')
+  const settings = environmentOf(spool.root, env)
+  const log = (name: string, line: string) => appendFileSync(at('up.log'), `${name} | ${line}\n`)
+  const supervisor = new Supervisor(programsOf(spool.root, settings, 1), GRACE, log)
+  try {
+    const task = await firstTask(spool, at('up.log'), signal)
+    tell('task', `spool/tasks/cur/${task}`)
+    show('bass log -f last\n')
+    const code = await bass('log', '-f', task)
+    const seconds = ((performance.now() - pushed) / 1000).toFixed(1)
+    tell('verdict', `spool/jobs/cur/${task}/result.txt, ${seconds} s after the push`)
+    if (code === EXIT.done) say(WHAT_NEXT(root))
+    return code
+  } finally {
+    supervisor.stop()
+    await supervisor.ended
+  }
+}
+
+/** That of a fresh login, so that no setting of this user or another spool has a part in it. */
+function cleanEnvironment(root: string, jobtmp: string): NodeJS.ProcessEnv {
+  const kept = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TERM', 'TMPDIR', 'NO_COLOR']
+  return {
+    ...Object.fromEntries(kept.map(name => [name, process.env[name]])),
+    BASS_ROOT: root,
+    JOBTMP: jobtmp,
+    STEP_ENV: 'NODE_MODULES',
+    NODE_MODULES: join(root, 'node_modules'),
+  }
+}
+
+/** Runs a verb on the spool of the demo, here; answers its exit code. */
+async function runBass(
+  cwd: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<number> {
+  const child = spawn(join(env['BASS_ROOT']!, 'bin/bass'), args, {
+    cwd,
+    env: { ...env, SPOOL: join(cwd, 'spool') },
+    // What init says comes next, the demo says itself.
+    stdio: ['ignore', args[0] === 'init' ? 'ignore' : 'inherit', 'inherit'],
+    signal,
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', code => resolve(code ?? EXIT.temporary))
+  })
+}
+
+async function firstTask(spool: Spool, log: string, signal: AbortSignal): Promise<string> {
+  const end = performance.now() + PATIENCE
+  while (performance.now() < end) {
+    const task = [...list(spool.tasks.cur), ...list(spool.tasks.old)][0]
+    if (task !== undefined) return task
+    await sleep(20, undefined, { signal })
+  }
+  throw temporary('see a task', `none came of the event; ${quote(log)} may say why`)
+}
+
+function tellSource({ real, commits, tip }: Source): string {
+  const what = real
+    ? `${commits} ${plural(commits, 'commit')} of this project`
+    : 'no history here: one commit of the files'
+  return `# ${what}; the tip ${tip.slice(0, 10)} is tested`
+}
+
+const WHAT_NEXT = (root: string) => `
+What to type next, for a project of your own:
+
+  PATH=$PATH:${shellQuote(join(root, 'bin'))}
+  bass init /srv/bass --project hello --code /srv/git/hello.git --hook
+  bass up /srv/bass
+
+and put executable steps into .bass/ of hello; then push. 'bass help' lists the other verbs.`
+
+const say = (text: string) => process.stdout.write(`${text}\n`)
+const show = (line: string, comment = '') => say(`$ ${line}${comment && `   ${comment}`}`)
+const tell = (what: string, path: string) => say(`  ${what.padEnd(8)}${path}`)

@@ -1,0 +1,118 @@
+// bass init: makes a spool, or what is missing of one, and sets up a project in it. What is there is never changed.
+
+import { readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+
+import { command, usage } from '../lib/command.ts'
+import { makeCounter } from '../lib/counter.ts'
+import { list } from '../lib/durable.ts'
+import { lasting, quote } from '../lib/exit.ts'
+import { setting } from '../lib/settings.ts'
+import { shellQuote } from '../lib/shell-quote.ts'
+import { spoolAt } from '../lib/spool.ts'
+import type { Spool } from '../lib/spool.ts'
+import { isPart, isTarget, parseTaskName } from '../lib/task-name.ts'
+import { makeDirectory, makeFile } from '../lib/make.ts'
+import { addProject, hookCommands, installHook } from '../lib/project.ts'
+import type { Project } from '../lib/project.ts'
+
+const description = {
+  name: 'bass init',
+  usage: 'DIR [--project NAME --code REPO [--steps REPO] [--archs "ARCH..."] [--hook]]',
+  operands: [1, 1],
+  about: `Makes a spool in DIR, or what is missing of one, and with --project sets up a project in it.
+
+What is there is never changed, so it may be run again at any time. Directories are as writable
+for their group as umask allows: use umask 002 where masters and slaves are different users of one
+group. DIR/conf is writable for its owner only, because what stands there is run.
+
+The settings are in DIR/conf/rc, those of a project in DIR/conf/NAME/rc. Prints what to type next.`,
+  options: {
+    project: { type: 'string', value: 'NAME', about: 'set up this project' },
+    code: { type: 'string', value: 'REPO', about: 'its git repository, a path on this host' },
+    steps: {
+      type: 'string',
+      value: 'REPO',
+      about: 'that of its steps; without, they are in the code, in .bass/',
+    },
+    archs: {
+      type: 'string',
+      value: 'LIST',
+      about: "ARCH or ARCH:HOST, one or more; without, this host's ARCH",
+    },
+    hook: { type: 'boolean', about: 'have pushes to the code make events: sets bass.revs, copies the hook' },
+  },
+  environment: { ARCH: 'what tasks are made for without --archs' },
+} as const
+
+interface Options {
+  readonly project: string | undefined
+  readonly code: string | undefined
+  readonly steps: string | undefined
+  readonly archs: string | undefined
+  readonly hook: boolean
+}
+
+export const verb = command(description, ([directory], options) => {
+  const spool = spoolAt(resolve(directory!))
+  const project = projectOf(options)
+  makeSpool(spool)
+  if (project) addProject(spool, project)
+  if (project && options.hook) installHook(spool, project)
+  process.stdout.write(whatNext(spool, project, options.hook))
+})
+
+function projectOf(options: Options): Project | undefined {
+  const { project: name, code, steps } = options
+  if (name === undefined) {
+    const lonely = (['code', 'steps', 'archs', 'hook'] as const).find(option => options[option])
+    if (lonely) throw usage(description, `--${lonely} is for a project, which --project names`)
+    return undefined
+  }
+  // conf/rc is the settings file of the spool itself.
+  if (!isPart(name) || name === 'rc')
+    throw usage(description, `${quote(name)} cannot be the name of a project`)
+  if (code === undefined) throw usage(description, `--code must name the repository of ${quote(name)}`)
+  const archs = (options.archs ?? setting('ARCH')).split(/\s+/).filter(word => word !== '')
+  const odd = archs.find(arch => !isTarget(arch))
+  if (odd !== undefined) throw usage(description, `${quote(odd)} is neither ARCH nor ARCH:HOST`)
+  if (archs.length === 0) throw usage(description, '--archs names nothing')
+  return { name, code: resolve(code), steps: steps === undefined ? undefined : resolve(steps), archs }
+}
+
+function makeSpool(spool: Spool): void {
+  const { root, tasks, jobs, ctr, revs, takers, pause } = spool
+  // Programs of the whole group make directories in the spool itself. Sticky: none can move another's away.
+  makeDirectory(root, 0o775, 0o3000)
+  for (const directory of [revs, dirname(tasks.cur), dirname(jobs.cur), takers, pause])
+    makeDirectory(directory)
+  for (const directory of [ctr, ...Object.values(tasks), ...Object.values(jobs)]) makeDirectory(directory)
+  makeDirectory(join(root, 'conf'), 0o755, 0)
+  makeFile(join(root, 'conf/rc'), readFileSync(join(setting('BASS_ROOT'), 'examples/rc'), 'utf8'))
+  startCounter(spool)
+}
+
+/** A number must never be given twice, so a counter is started only where none was ever given. */
+function startCounter(spool: Spool): void {
+  if (list(spool.ctr).length > 0) return
+  const places = [...Object.values(spool.tasks), ...Object.values(spool.jobs)]
+  const last = Math.max(0, ...places.flatMap(list).map(name => parseTaskName(name)?.num ?? 0))
+  if (last > 0) {
+    throw lasting(
+      `make a counter in ${quote(spool.ctr)}`,
+      `there are tasks already; if ${last} was the last, type 'mkdir ${shellQuote(join(spool.ctr, String(last)))}'`,
+    )
+  }
+  makeCounter(spool.ctr)
+}
+
+/** What to type until a push becomes a job. */
+function whatNext(spool: Spool, project: Project | undefined, hooked: boolean): string {
+  const root = shellQuote(spool.root)
+  const before = !project
+    ? [`bass init ${root} --project NAME --code REPO --hook`]
+    : hooked
+      ? []
+      : hookCommands(spool, project)
+  return [...before, `bass up ${root}`].map(line => `${line}\n`).join('')
+}

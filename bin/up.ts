@@ -1,0 +1,66 @@
+// bass up: the programs of a spool in the foreground of one terminal.
+
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+
+import { command, usage } from '../lib/command.ts'
+import { duration, setting } from '../lib/settings.ts'
+import { programsOf } from '../lib/programs.ts'
+import { environmentOf } from '../lib/sourced.ts'
+import { Supervisor } from '../lib/supervisor.ts'
+
+/** What programs have beyond DRAIN to end, in milliseconds: longer than the 5 s that a step may take after TERM. */
+const GRACE = 10_000
+
+const description = {
+  name: 'bass up',
+  usage: '[DIR] [--takers N]',
+  operands: [0, 1],
+  about: `Runs all programs of the spool DIR, or of SPOOL, in the foreground, for one machine and one terminal.
+
+These are a task-maker for each project, the reaper, and N task-takers, whose slots are in
+DIR/slots. Each line of output begins with who said it. What ends is started again, after a wait
+that grows to 30 s; what ends with 100 is not, because it would fail again.
+
+Ctrl-C, TERM or HUP stop everything: a job that runs may go on for DRAIN, then its task is
+published again for others. The second time is final. If this is killed, they stop as well, where
+there is setpriv(1). A project that is added later is served after a restart.`,
+  options: {
+    takers: { type: 'string', value: 'N', about: 'how many task-takers; by default one for each processor' },
+  },
+  environment: {
+    SPOOL: 'the spool, where DIR does not say',
+    HOST: 'slots are named after it',
+    DRAIN: 'how long jobs may go on',
+    NO_COLOR: 'no colours, as anywhere but on a terminal',
+  },
+} as const
+
+export const verb = command(description, async ([directory], { takers }) => {
+  if (takers !== undefined && !/^\d{1,4}$/.test(takers)) throw usage(description, '--takers wants a number')
+  const root = resolve(directory ?? setting('SPOOL'))
+  const env = environmentOf(root)
+  const programs = programsOf(root, env, takers === undefined ? availableParallelism() : Number(takers))
+  let tell = teller(programs.map(program => program.name))
+  const supervisor = new Supervisor(programs, duration('DRAIN', env) + GRACE, (name, line) =>
+    tell(name, line),
+  )
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => supervisor.stop())
+  process.on('SIGHUP', () => {
+    // The terminal is gone: there is nobody to tell, and to try would end us before the others.
+    tell = () => undefined
+    supervisor.stop()
+  })
+  return await supervisor.ended
+})
+
+/** Prints lines, each behind who said it; on a terminal in a colour of their own. */
+function teller(names: readonly string[]): (name: string, line: string) => void {
+  const width = Math.max(...names.map(name => name.length))
+  const colour = process.stdout.isTTY && !process.env['NO_COLOR']
+  return (name, line) => {
+    const label = `${name.padEnd(width)} |`
+    const code = 31 + (names.indexOf(name) % 6)
+    process.stdout.write(colour ? `\x1b[${code}m${label}\x1b[0m ${line}\n` : `${label} ${line}\n`)
+  }
+}

@@ -1,0 +1,51 @@
+// The programs of a spool that run on one machine, for `bass up`.
+
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { list, lists } from './durable.ts'
+import { lasting, quote } from './exit.ts'
+import { say } from './log.ts'
+import { optional, setting } from './settings.ts'
+import { isPart } from './task-name.ts'
+import { environmentOfProject } from './sourced.ts'
+import type { Program } from './supervisor.ts'
+
+/** The reaper, a task-maker for each project of the spool `root`, and so many takers; `env` has the spool's settings. */
+export function programsOf(root: string, env: NodeJS.ProcessEnv, takers: number): Program[] {
+  if (!lists(setting('TASKS', env), 'ctr')) {
+    throw lasting(`use the spool ${quote(root)}`, "there is none; 'bass init DIR' makes one")
+  }
+  const program = (name: string, path: string, more: Partial<Program> = {}): Program => ({
+    name,
+    file: join(setting('BASS_ROOT'), path),
+    directory: root,
+    env,
+    ...more,
+  })
+  return [
+    program('reaper', 'master/bin/reaper'),
+    ...projectsOf(root, env).map(([name, env]) => program(name, 'master/bin/task-maker', { env })),
+    ...slotsOf(root, setting('HOST', env), takers).map((directory, index) =>
+      program(`task-taker ${index + 1}`, 'slave/bin/task-taker', { directory }),
+    ),
+  ]
+}
+
+/** A name and an environment for each task-maker. Projects have settings files; a site with one project may have none. */
+function projectsOf(root: string, env: NodeJS.ProcessEnv): [string, NodeJS.ProcessEnv][] {
+  const conf = join(root, 'conf')
+  const projects = list(conf).filter(name => isPart(name) && existsSync(join(conf, name, 'rc')))
+  if (projects.length > 0) {
+    return projects.map(name => [`task-maker ${name}`, environmentOfProject(env, join(conf, name, 'rc'))])
+  }
+  if (optional('PROJ', env) !== undefined) return [['task-maker', env]]
+  say('info', `no project is set up in ${quote(root)}: see 'bass init --help'`)
+  return []
+}
+
+function slotsOf(root: string, host: string, count: number): string[] {
+  const slots = Array.from({ length: count }, (_, index) => join(root, 'slots', `${host}-${index + 1}`))
+  for (const slot of slots) mkdirSync(slot, { recursive: true })
+  return slots
+}

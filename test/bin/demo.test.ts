@@ -1,0 +1,67 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+
+import { processesWith } from '../../lib/process.ts'
+import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
+
+/** A TMPDIR of its own for the demo, and what is left in it and of its processes. */
+function stage(sandbox: Sandbox) {
+  const TMPDIR = sandbox.path('tmp')
+  mkdirSync(TMPDIR)
+  const left = () => ({ files: readdirSync(TMPDIR), processes: processesWith(`TMPDIR=${TMPDIR}`) })
+  return { env: { TMPDIR, SPOOL: undefined }, left }
+}
+
+const NOTHING = { files: [], processes: [] }
+
+test('a push of this tree ends in a successful job, and nothing is left', async t => {
+  const sandbox = new Sandbox(t)
+  const { env, left } = stage(sandbox)
+  const { code, stdout, stderr } = sandbox.run('bin/bass', ['demo'], { env })
+  t.equal(code, 0, stdout + stderr)
+  for (const step of ['10-configure', '20-build', '30-test', '40-package']) {
+    t.match(stdout, new RegExp(`^== ${step}: (success|skipped), `, 'm'), step)
+  }
+  t.match(stdout, /^== 1:bass:\S+: success$/m)
+  t.match(stdout, /^What to type next/m)
+  t.same(left(), NOTHING)
+})
+
+test('interrupted in the middle of a step, it leaves nothing', async t => {
+  const sandbox = new Sandbox(t)
+  const { env, left } = stage(sandbox)
+  const demo = sandbox.start('bin/bass', ['demo'], { env })
+  await eventually('the build', () => demo.stdout().includes('== 20-build'), 60)
+  t.equal((await demo.kill('SIGINT')).code, 130)
+  t.same(left(), NOTHING)
+})
+
+test('a tree without history is pushed as one commit; a job that fails keeps its directory and is told', async t => {
+  const sandbox = new Sandbox(t)
+  const { env, left } = stage(sandbox)
+  const tree = sandbox.path('tree')
+  for (const name of [
+    'bin',
+    'dist',
+    'examples',
+    'hooks',
+    'lib',
+    'master',
+    'slave',
+    'package.json',
+    'tsconfig.json',
+  ]) {
+    cpSync(join(ROOT, name), join(tree, name), { recursive: true })
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(tree, 'node_modules'))
+  writeFileSync(join(tree, 'hooks/broken'), '#!/bin/sh\nif\n')
+  const { code, stdout } = sandbox.run(join(tree, 'bin/bass'), ['demo'], { env })
+  t.equal(code, 1)
+  t.match(stdout, 'no history here: one commit of the files')
+  t.match(stdout, /hooks\/broken: .*[Ss]yntax error/)
+  t.match(stdout, /^== 20-build: failure \(exit 2\)/m)
+  const kept = /^Everything is still in (\S+)\.$/m.exec(stdout)?.[1] ?? ''
+  t.ok(existsSync(join(kept, 'spool/tasks/ctr/1')), kept)
+  t.same(left().processes, [])
+})

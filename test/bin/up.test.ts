@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'tap'
+
+import { processesWith } from '../../lib/process.ts'
+import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
+
+type T = ConstructorParameters<typeof Sandbox>[0]
+
+/** A project whose one step is `script`, its spool, and `bass up` on it; MARK is in the environment of all it starts. */
+function start(t: T, script: string, env: Record<string, string> = {}) {
+  const sandbox = new Sandbox(t)
+  sandbox.ok('git', ['init', '-q', '--bare', 'hello.git'])
+  sandbox.ok('bin/bass', ['init', 'spool', '--project', 'hello', '--code', 'hello.git', '--hook'])
+  sandbox.ok('sh', [
+    '-ec',
+    `git init -q work; mkdir work/.bass; printf '#!/bin/sh\\n%s\\n' "$0" >work/.bass/1; chmod +x work/.bass/1`,
+    script,
+  ])
+  const work = sandbox.path('work')
+  const push = () => {
+    sandbox.git(work, 'add', '.')
+    sandbox.git(work, 'commit', '-q', '--allow-empty', '-m', 'x')
+    sandbox.git(work, 'push', '-q', '../hello.git', 'HEAD:refs/heads/main')
+  }
+  const up = sandbox.start('bin/bass', ['up', 'spool', '--takers', '2'], {
+    env: { SPOOL: undefined, MARK: sandbox.dir, ...env },
+  })
+  const processes = () => processesWith(`MARK=${sandbox.dir}`)
+  const verdicts = () =>
+    sandbox
+      .ls('spool/jobs/cur')
+      .filter(name => readdirSync(sandbox.path('spool/jobs/cur', name)).includes('result.txt'))
+  return { sandbox, push, up, processes, verdicts }
+}
+
+const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+
+test('what is pushed is run, and TERM stops everything', async t => {
+  const { push, up, processes, verdicts } = start(t, 'true')
+  push()
+  await eventually('a verdict', () => verdicts().length === 1, 60)
+  t.ok(processes().length >= 4)
+  const { code, stderr } = await up.kill('SIGTERM')
+  t.same([code, stderr], [0, ''])
+  t.same(processes(), [])
+})
+
+test('a program that dies is started again, and each line says who', async t => {
+  const { up, processes } = start(t, 'true')
+  const reaper = await eventually(
+    'the reaper',
+    () => processes().find(pid => commandOf(pid).includes('/master/reaper.js')),
+    60,
+  )
+  process.kill(reaper, 'SIGKILL')
+  await eventually(
+    'its return',
+    () => /^reaper +\| ended by SIGKILL; started again in 1 s$/m.test(up.stdout()),
+    60,
+  )
+  t.equal((await up.kill('SIGINT')).code, 0)
+})
+
+test(
+  'when it is killed itself, with a job running, its programs stop too',
+  { skip: lacks('setpriv') },
+  async t => {
+    const { sandbox, push, up, processes } = start(t, 'sleep 600')
+    push()
+    await eventually(
+      'a running step',
+      () => sandbox.ls('spool/jobs/cur').some(name => sandbox.ls('spool/jobs/cur', name, 'steps').length > 0),
+      60,
+    )
+    await up.kill('SIGKILL')
+    await eventually('their end', () => processes().length === 0, 60)
+  },
+)
+
+test('what is no spool is refused with 100', async t => {
+  const sandbox = new Sandbox(t)
+  const { code, stderr } = sandbox.run('bin/bass', ['up', 'none'], { env: { SPOOL: undefined } })
+  t.equal(code, 100)
+  t.equal(
+    stderr,
+    `bass: fatal: unable to use the spool '${sandbox.path('none')}': there is none; 'bass init DIR' makes one\n`,
+  )
+  t.equal(sandbox.run('bin/bass', ['up', '.', '--takers', 'x']).code, 100)
+  t.equal(
+    sandbox.run('bin/bass', ['up'], { env: { SPOOL: undefined } }).stderr,
+    'bass: fatal: unable to read the setting SPOOL: it is not set\n',
+  )
+})

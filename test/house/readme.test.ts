@@ -1,0 +1,91 @@
+// The README is true: its commands are run as they stand there, and its tables are held against the tree.
+
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+
+import { VERDICTS } from '../../lib/job.ts'
+import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
+
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
+
+/** The commands of a section, in order; `forever` are those that run until they are stopped. */
+function commandsOf(title: string): { script: string; forever: boolean }[] {
+  const section = README.split(/^## /m).find(text => text.startsWith(title)) ?? ''
+  const blocks = section.matchAll(/^```sh( forever)?\n(.*?)^```$/gms)
+  return [...blocks].map(([, forever, script]) => ({ script: script!, forever: forever !== undefined }))
+}
+
+/** The cells of a table's rows, without back-quotes; the table is the one whose first column has this heading. */
+function rowsOf(heading: string): string[][] {
+  const table = README.slice(README.search(new RegExp(`^\\| ${heading} `, 'm'))).split('\n\n')[0]!
+  const rows = table.split('\n').slice(2)
+  return rows
+    .filter(row => row !== '')
+    .map(row =>
+      row
+        .split('|')
+        .map(cell => cell.trim().replaceAll('`', ''))
+        .slice(1, -1),
+    )
+}
+
+test('a project of your own is set up by the commands as they stand there', async t => {
+  const sandbox = new Sandbox(t)
+  const env = { SPOOL: undefined, PATH: `${ROOT}/bin:${sandbox.env['PATH']!}`, ARCH: undefined }
+  const here = (script: string) =>
+    script
+      .replaceAll('/opt/bass', ROOT)
+      .replaceAll('/srv/', `${sandbox.dir}/srv/`)
+      .replaceAll('/var/lib/', `${sandbox.dir}/var/`)
+  const run = (script: string) => sandbox.ok('sh', ['-ec', here(script)], { env })
+  // The last line is the program, which is to get our signals.
+  const start = (script: string) =>
+    sandbox.start('sh', ['-ec', here(script).trim().replace(/.*$/, 'exec env $&')], { env })
+  mkdirSync(sandbox.path('srv/git'), { recursive: true })
+  sandbox.ok('git', ['init', '-q', '--bare', 'srv/git/hello.git'])
+
+  const [init, steps, up, look, ...programs] = commandsOf('A project of your own')
+  t.same(
+    [init, steps, up, look, ...programs].map(block => block?.forever),
+    [false, false, true, false, true, true, true],
+  )
+  run(init!.script)
+  run(steps!.script)
+  const all = start(up!.script)
+  await eventually('a task', () => sandbox.ls('srv/bass/tasks/cur').length > 0, 60)
+  t.match(run(look!.script), /testing [0-9a-f]{40} on testhost/)
+  t.equal((await all.kill('SIGTERM')).code, 0)
+
+  sandbox.ok('sh', ['-ec', 'cd hello; git commit -q --allow-empty -m again; git push -q origin HEAD'])
+  const several = programs.map(({ script }) => start(script))
+  const verdict = () => {
+    const name = sandbox.ls('srv/bass/jobs/cur').find(name => name.startsWith('2:'))
+    const file = sandbox.path('srv/bass/jobs/cur', name ?? '', 'result.txt')
+    return existsSync(file) && readFileSync(file, 'utf8')
+  }
+  t.equal(await eventually('a verdict', verdict, 60), 'success\n')
+  await Promise.all(several.map(program => program.kill('SIGTERM')))
+})
+
+test('the table of settings has every setting of lib/rc, with its default', async t => {
+  const rc = readFileSync(join(ROOT, 'lib/rc'), 'utf8').replace(/^ *#.*/gm, '')
+  const documented = new Map(rowsOf('setting').map(([name, value]) => [name!, value!]))
+  for (const [, name, value] of rc.matchAll(/([A-Z_]+)="\$\{\1:-([^"]*)\}"/g)) {
+    if (name === 'LANG') continue
+    const shown = value === '${TMPDIR:-/tmp}' ? '$TMPDIR, or /tmp' : value!
+    t.equal(documented.get(name!), shown, name!)
+  }
+  for (const [, name] of rc.matchAll(/\bexport ([A-Z_]+)$/gm)) {
+    if (!['BASS_RC', 'TASKS', 'JOBS', 'REVS'].includes(name!)) t.ok(documented.has(name!), name!)
+  }
+  for (const name of documented.keys()) t.ok(new RegExp(`\\b${name}\\b`).test(rc), `${name} is a setting`)
+})
+
+test('every program of its table is there', async t => {
+  for (const [program] of rowsOf('program')) t.ok(existsSync(join(ROOT, program!.split(' ')[0]!)), program!)
+})
+
+test('it names every verdict', async t => {
+  for (const verdict of VERDICTS) t.ok(README.includes(`\`${verdict}\``), verdict)
+})
