@@ -15,7 +15,7 @@ const NETWORK = new Set([
 ])
 
 /** True if events of all writers arrive for this directory. */
-export function isLocal(directory: string): boolean {
+function isLocal(directory: string): boolean {
   const type = tolerating(['ENOENT'], () => statfsSync(directory).type)
   return process.platform === 'linux' && type !== undefined && !NETWORK.has(type >>> 0)
 }

@@ -1,6 +1,5 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { test } from 'tap'
 
 import { GitServer } from '../fixtures/git-server.ts'
@@ -70,7 +69,7 @@ test('each ref of a push is compared with what was there before that push', asyn
   const onFeature = server.commit(2)
   server.git('branch', 'twin')
   const { stderr } = server.push(['main', 'feature/x', 'twin'])
-  // Git names them in the order of the command line or of the refs; whoever comes first gives what they share.
+  // What they share is given by those whose tip it is, or else by the ref that git names first.
   t.match(stderr, /bass: 5 revisions of 3 refs queued/)
   const [shared, tip] = [[...onMain, onFeature[0]!], onFeature[1]!]
   const made = server.events().filter(event => !before.includes(event))
