@@ -3,12 +3,15 @@
 import type { Operation } from '../fixtures/fault.ts'
 
 export interface Instant {
+  /**
+   * What happens: the program is killed; an operation fails; the whole machine stops, and the disk keeps only what was
+   * fsynced; the program stops, others do its work, and it goes on.
+   */
+  readonly kind: 'crash' | 'error' | 'power cut' | 'undead'
   /** `K:ACTION`, as the preload takes it. */
   readonly fault: string
   /** A second one, for what runs in the recovery that follows. */
   readonly again?: string
-  /** It is the whole machine that stops, and the disk keeps only what was fsynced. */
-  readonly powerCut?: true
   /** What the K-th operation is. */
   readonly operation: Operation
 }
@@ -28,26 +31,35 @@ const LIES: Record<string, string[]> = {
 
 /** SIGKILL before each operation and after it. */
 export function crashes(operations: readonly Operation[]): Instant[] {
-  return operations.flatMap(operation => at(operation, ['kill', 'kill-after']))
+  return operations.flatMap(operation => at('crash', operation, ['kill', 'kill-after']))
 }
 
 /** Every error of each operation, and every lie about it. */
 export function errors(operations: readonly Operation[]): Instant[] {
   return operations.flatMap(operation =>
-    at(operation, [...ERRORS, ...(MORE_ERRORS[operation.kind] ?? []), ...(LIES[operation.kind] ?? [])]),
+    at('error', operation, [
+      ...ERRORS,
+      ...(MORE_ERRORS[operation.kind] ?? []),
+      ...(LIES[operation.kind] ?? []),
+    ]),
   )
 }
 
-function at(operation: Operation, actions: readonly string[]): Instant[] {
-  return actions.map(action => ({ fault: `${operation.k}:${action}`, operation }))
+function at(kind: Instant['kind'], operation: Operation, actions: readonly string[]): Instant[] {
+  return actions.map(action => ({ kind, fault: `${operation.k}:${action}`, operation }))
 }
 
-/** A power cut before each operation of whatever process. */
-export function powerCuts(operations: readonly Operation[]): Instant[] {
-  return operations
-    .flatMap(operation => at(operation, ['kill']))
-    .map(instant => ({ ...instant, powerCut: true }))
-}
+const matters = ({ kind }: Operation) => kind !== 'times' && kind !== 'close'
+
+/** A power cut before each operation, of whatever process, that makes a difference to the disk. */
+export const powerCuts = (operations: readonly Operation[]): Instant[] =>
+  operations.filter(matters).flatMap(operation => at('power cut', operation, ['kill']))
+
+/** SIGSTOP before each operation that makes a difference to others, and SIGCONT when they have done the work. */
+export const undead = (operations: readonly Operation[]): Instant[] =>
+  operations
+    .filter(operation => matters(operation) && operation.kind !== 'fsync')
+    .flatMap(operation => at('undead', operation, ['stop']))
 
 /** Pairs, `most` at most: a crash, and a second one in the recovery that follows. */
 export function doubleCrashes(operations: readonly Operation[], most: number): Instant[] {

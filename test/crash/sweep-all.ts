@@ -4,7 +4,7 @@
 import { tmpdir } from 'node:os'
 
 import { ROOT } from '../fixtures/sandbox.ts'
-import { crashes, doubleCrashes, errors, powerCuts, sample } from './instants.ts'
+import { crashes, doubleCrashes, errors, powerCuts, sample, undead } from './instants.ts'
 import { scenarios } from './scenarios.ts'
 import { nothingYet, operationsOf, summary, sweep } from './sweep.ts'
 import { Fixtures } from './world.ts'
@@ -27,6 +27,7 @@ async function main(most = Infinity, word = ''): Promise<void> {
           ...errors(operations),
           ...doubleCrashes(operations, PAIRS),
           ...powerCuts(ofAll),
+          ...undead(operations),
         ],
         most,
       )

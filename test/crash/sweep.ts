@@ -87,15 +87,16 @@ export async function sweep(
   await Promise.all([lane(), lane()])
 }
 
-const describe = ({ fault, again, powerCut, operation }: Instant): string =>
-  `${powerCut ? `power cut at ${operation.k}` : fault}${again === undefined ? '' : ` then ${again}`} (${operation.kind} ${operation.path})`
+const describe = ({ kind, fault, again, operation }: Instant): string =>
+  `${kind} ${fault}${again === undefined ? '' : ` then ${again}`} (${operation.kind} ${operation.path})`
 
 async function tryInstant(scenario: Scenario, fixtures: Fixtures, instant: Instant): Promise<Outcome> {
   const world = new World(fixtures)
   const { fault, again } = instant
   try {
     await scenario.setUp(world)
-    if (instant.powerCut) return await tryPowerCut(scenario, world, fault)
+    if (instant.kind === 'power cut') return await tryPowerCut(scenario, world, fault)
+    if (instant.kind === 'undead') return await tryUndead(scenario, world, fault)
     const first = world.arm(scenario.program, fault)
     const ended = await scenario.run(world)
     let tried = first.fired
@@ -106,10 +107,26 @@ async function tryInstant(scenario: Scenario, fixtures: Fixtures, instant: Insta
     }
     world.disarm()
     await scenario.recover(world)
-    return { tried, ...judge(scenario, world, ended), badly: fault.includes('kill') ? [] : manners(ended) }
+    return { tried, ...judge(scenario, world, ended), badly: instant.kind === 'error' ? manners(ended) : [] }
   } finally {
     await world.dispose()
   }
+}
+
+/** The program stops; everything else goes on without it, until its work is done; then it goes on itself. */
+async function tryUndead(scenario: Scenario, world: World, fault: string): Promise<Outcome> {
+  world.arm(scenario.program, fault)
+  const running = scenario.run(world)
+  const tried = await world.stopped(running)
+  world.disarm()
+  const wake = world.takeOver()
+  if (tried) {
+    await scenario.recover(world)
+    wake()
+  }
+  const ended = await running
+  await scenario.recover(world)
+  return { tried, ...judge(scenario, world, ended), badly: [] }
 }
 
 /** As if the whole machine had lost its power: nothing goes on, and the disk holds what it must. */
