@@ -2,12 +2,15 @@
 
 import type { Operation } from '../fixtures/fault.ts'
 
+/**
+ * What happens: the program is killed; it is killed, and what recovers from that as well; an operation fails; the whole
+ * machine stops, and the disk keeps only what was fsynced; the program stops, others do its work, and it goes on.
+ */
+export const KINDS = ['crash', 'double crash', 'error', 'power cut', 'undead'] as const
+export type Kind = (typeof KINDS)[number]
+
 export interface Instant {
-  /**
-   * What happens: the program is killed; an operation fails; the whole machine stops, and the disk keeps only what was
-   * fsynced; the program stops, others do its work, and it goes on.
-   */
-  readonly kind: 'crash' | 'error' | 'power cut' | 'undead'
+  readonly kind: Kind
   /** `K:ACTION`, as the preload takes it. */
   readonly fault: string
   /** A second one, for what runs in the recovery that follows. */
@@ -20,6 +23,9 @@ export interface Instant {
 const ERRORS = ['ENOSPC', 'EIO', 'EDQUOT', 'ESTALE']
 const MORE_ERRORS: Record<string, string[]> = { open: ['EMFILE'] }
 
+/** Of each scenario, how many pairs of crashes. */
+const PAIRS = 50
+
 /** Done, and yet reported as failed: what a network file system says when it hears the question a second time. */
 const LIES: Record<string, string[]> = {
   rename: ['done-ENOENT', 'done-EIO'],
@@ -30,12 +36,12 @@ const LIES: Record<string, string[]> = {
 }
 
 /** SIGKILL before each operation and after it. */
-export function crashes(operations: readonly Operation[]): Instant[] {
+function crashes(operations: readonly Operation[]): Instant[] {
   return operations.flatMap(operation => at('crash', operation, ['kill', 'kill-after']))
 }
 
 /** Every error of each operation, and every lie about it. */
-export function errors(operations: readonly Operation[]): Instant[] {
+function errors(operations: readonly Operation[]): Instant[] {
   return operations.flatMap(operation =>
     at('error', operation, [
       ...ERRORS,
@@ -45,30 +51,40 @@ export function errors(operations: readonly Operation[]): Instant[] {
   )
 }
 
-function at(kind: Instant['kind'], operation: Operation, actions: readonly string[]): Instant[] {
+function at(kind: Kind, operation: Operation, actions: readonly string[]): Instant[] {
   return actions.map(action => ({ kind, fault: `${operation.k}:${action}`, operation }))
 }
 
 const matters = ({ kind }: Operation) => kind !== 'times' && kind !== 'close'
 
 /** A power cut before each operation, of whatever process, that makes a difference to the disk. */
-export const powerCuts = (operations: readonly Operation[]): Instant[] =>
+const powerCuts = (operations: readonly Operation[]): Instant[] =>
   operations.filter(matters).flatMap(operation => at('power cut', operation, ['kill']))
 
 /** SIGSTOP before each operation that makes a difference to others, and SIGCONT when they have done the work. */
-export const undead = (operations: readonly Operation[]): Instant[] =>
+const undead = (operations: readonly Operation[]): Instant[] =>
   operations
     .filter(operation => matters(operation) && operation.kind !== 'fsync')
     .flatMap(operation => at('undead', operation, ['stop']))
 
-/** Pairs, `most` at most: a crash, and a second one in the recovery that follows. */
-export function doubleCrashes(operations: readonly Operation[], most: number): Instant[] {
+/** Pairs of a crash and a second one in the recovery that follows; not all there are. */
+function doubleCrashes(operations: readonly Operation[]): Instant[] {
   const all = crashes(operations)
   // Strides that share no factor with the number of instants: each pair is another one.
-  return Array.from({ length: Math.min(most, all.length) }, (_, i) => ({
+  return Array.from({ length: Math.min(PAIRS, all.length) }, (_, i) => ({
     ...all[(i * 7919) % all.length]!,
+    kind: 'double crash',
     again: all[(i * 104_729 + i * i) % all.length]!.fault,
   }))
+}
+
+/** All instants of a kind. */
+export const INSTANTS: Readonly<Record<Kind, (operations: readonly Operation[]) => Instant[]>> = {
+  crash: crashes,
+  'double crash': doubleCrashes,
+  error: errors,
+  'power cut': powerCuts,
+  undead,
 }
 
 /** About `most` of them, evenly spread. */

@@ -23,6 +23,10 @@ import { buildFault, FaultState } from '../fixtures/fault.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'
 import type { Ended } from '../fixtures/sandbox.ts'
 
+/** A file system in memory, where there is one. */
+const MEMORY = '/dev/shm'
+if (existsSync(MEMORY)) process.env['TMPDIR'] = MEMORY
+
 /** Made once and used by many worlds: the preload, a repository, a spool with a task in it. */
 export class Fixtures {
   readonly directory = mkdtempSync(join(tmpdir(), 'bass-crash-'))
@@ -191,27 +195,24 @@ export class World {
       stdio: ['ignore', ...files],
       detached: true,
     }
-    try {
-      const child = spawn(join(this.fixtures.root, program), args, spawnOptions)
-      this.#last = child.pid!
-      const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), 30_000)
-      const asking =
-        options.until &&
-        setInterval(() => {
-          if (!options.until!()) return
-          clearInterval(asking)
-          child.kill('SIGTERM')
-        }, 10)
-      const ended = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>(
-        (done, failed) => {
-          child.on('error', failed)
-          child.on('exit', (code, signal) => done({ code, signal }))
-        },
-      )
-      clearTimeout(timer)
+    const child = spawn(join(this.fixtures.root, program), args, spawnOptions)
+    const exit = new Promise<Pick<Ended, 'code' | 'signal'>>((done, failed) => {
+      child.on('error', failed)
+      child.on('exit', (code, signal) => done({ code, signal }))
+    })
+    this.#last = child.pid ?? 0
+    const timer = setTimeout(() => child.kill('SIGKILL'), 30_000)
+    const asking = setInterval(() => {
+      if (!options.until?.()) return
       clearInterval(asking)
+      child.kill('SIGTERM')
+    }, 10)
+    try {
+      const ended = await exit
       return { ...ended, stdout: readFileSync(stdout, 'utf8'), stderr: readFileSync(stderr, 'utf8') }
     } finally {
+      clearTimeout(timer)
+      clearInterval(asking)
       for (const fd of files) closeSync(fd)
     }
   }
