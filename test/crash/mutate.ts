@@ -57,7 +57,7 @@ async function findOut(mutation: Mutation): Promise<string | undefined> {
       await sweep(
         scenario,
         fixtures,
-        instants,
+        scattered(instants),
         totals,
         line => found.push(line),
         () => harm(totals) > 0,
