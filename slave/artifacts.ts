@@ -8,7 +8,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 
 import { Fatal } from '../lib/exit.ts'
 import { warn } from '../lib/log.ts'
-import { makeDirectories } from './job-writer.ts'
+import { makeDirectory } from './job-writer.ts'
 import { patiently } from './patience.ts'
 
 const CHUNK = 1 << 20
@@ -20,7 +20,7 @@ export async function keepArtifacts(from: string, to: string, stop: AbortSignal)
 }
 
 async function copyDirectory(from: string, to: string, root: string, stop: AbortSignal): Promise<void> {
-  await makeDirectories(to, stop)
+  await makeDirectory(to, stop)
   for (const entry of await readdir(from, { withFileTypes: true })) {
     if (stop.aborted) return
     const [source, target] = [join(from, entry.name), join(to, entry.name)]

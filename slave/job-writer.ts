@@ -4,6 +4,7 @@ import { constants } from 'node:fs'
 import { mkdir, open, readdir, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
+import { isErrno } from '../lib/errno.ts'
 import { patiently } from './patience.ts'
 
 /** Writes a small file whose content nobody reads before it is complete: it appears under its name at once. */
@@ -18,9 +19,19 @@ export async function writePlain(path: string, content: string, stop?: AbortSign
   await patiently('write', path, () => writeFile(path, content), stop)
 }
 
-/** Makes a directory, its parents too. */
-export async function makeDirectories(path: string, stop?: AbortSignal): Promise<void> {
-  await patiently('make', path, () => mkdir(path, { recursive: true }), stop)
+/**
+ * Makes a directory, if it is not there, in one that is: a job that others have ended and moved away must not come into
+ * being again, empty, for a second verdict.
+ */
+export async function makeDirectory(path: string, stop?: AbortSignal): Promise<void> {
+  const make = async () => {
+    try {
+      await mkdir(path)
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error
+    }
+  }
+  await patiently('make', path, make, stop)
 }
 
 /** Fsyncs a file, or a directory: itself and not what is below it. */

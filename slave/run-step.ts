@@ -2,14 +2,14 @@
 
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { formatEnd, stepDirectory } from '../lib/job-files.ts'
 import type { ProcessEnd } from '../lib/job-files.ts'
 import { now } from '../lib/tai64n.ts'
 import { takeCage } from './isolate.ts'
 import type { Isolate } from './isolate.ts'
-import { makeDirectories, writePlain, writeWhole } from './job-writer.ts'
+import { makeDirectory, writePlain, writeWhole } from './job-writer.ts'
 import { patiently } from './patience.ts'
 import { givePipes, takePipes } from './pipes.ts'
 import { Silence } from './silence.ts'
@@ -66,7 +66,7 @@ const FAR = 2 ** 31 - 1
 /** Runs a step; fails with a Fatal if the job directory cannot be written. Nothing of the step is left afterwards. */
 export async function runStep(plan: StepPlan): Promise<StepResult> {
   const directory = stepDirectory(plan.job, plan.name)
-  await makeDirectories(directory, plan.hurry)
+  for (const path of [dirname(directory), directory]) await makeDirectory(path, plan.hurry)
   const write = (name: string) => writePlain(join(directory, name), now() + '\n', plan.hurry)
   const paths = ['stdout.txt', 'stderr.txt'].map(name => join(directory, name)) as [string, string]
   const openLog = (path: string) => patiently('make', path, () => open(path, 'w'), plan.hurry)

@@ -2,13 +2,19 @@
 
 import type { Operation } from '../fixtures/fault.ts'
 
+/**
+ * What happens: the program is killed; it is killed, and what recovers from that as well; an operation fails; the whole
+ * machine stops, and the disk keeps only what was fsynced; the program stops, others do its work, and it goes on.
+ */
+export const KINDS = ['crash', 'double crash', 'error', 'power cut', 'undead'] as const
+export type Kind = (typeof KINDS)[number]
+
 export interface Instant {
+  readonly kind: Kind
   /** `K:ACTION`, as the preload takes it. */
   readonly fault: string
   /** A second one, for what runs in the recovery that follows. */
   readonly again?: string
-  /** It is the whole machine that stops, and the disk keeps only what was fsynced. */
-  readonly powerCut?: true
   /** What the K-th operation is. */
   readonly operation: Operation
 }
@@ -16,6 +22,9 @@ export interface Instant {
 /** Errors that a file system may give at any time, and what else it says to each operation. */
 const ERRORS = ['ENOSPC', 'EIO', 'EDQUOT', 'ESTALE']
 const MORE_ERRORS: Record<string, string[]> = { open: ['EMFILE'] }
+
+/** Of each scenario, how many pairs of crashes. */
+const PAIRS = 50
 
 /** Done, and yet reported as failed: what a network file system says when it hears the question a second time. */
 const LIES: Record<string, string[]> = {
@@ -27,36 +36,55 @@ const LIES: Record<string, string[]> = {
 }
 
 /** SIGKILL before each operation and after it. */
-export function crashes(operations: readonly Operation[]): Instant[] {
-  return operations.flatMap(operation => at(operation, ['kill', 'kill-after']))
+function crashes(operations: readonly Operation[]): Instant[] {
+  return operations.flatMap(operation => at('crash', operation, ['kill', 'kill-after']))
 }
 
 /** Every error of each operation, and every lie about it. */
-export function errors(operations: readonly Operation[]): Instant[] {
+function errors(operations: readonly Operation[]): Instant[] {
   return operations.flatMap(operation =>
-    at(operation, [...ERRORS, ...(MORE_ERRORS[operation.kind] ?? []), ...(LIES[operation.kind] ?? [])]),
+    at('error', operation, [
+      ...ERRORS,
+      ...(MORE_ERRORS[operation.kind] ?? []),
+      ...(LIES[operation.kind] ?? []),
+    ]),
   )
 }
 
-function at(operation: Operation, actions: readonly string[]): Instant[] {
-  return actions.map(action => ({ fault: `${operation.k}:${action}`, operation }))
+function at(kind: Kind, operation: Operation, actions: readonly string[]): Instant[] {
+  return actions.map(action => ({ kind, fault: `${operation.k}:${action}`, operation }))
 }
 
-/** A power cut before each operation of whatever process. */
-export function powerCuts(operations: readonly Operation[]): Instant[] {
-  return operations
-    .flatMap(operation => at(operation, ['kill']))
-    .map(instant => ({ ...instant, powerCut: true }))
-}
+const matters = ({ kind }: Operation) => kind !== 'times' && kind !== 'close'
 
-/** Pairs, `most` at most: a crash, and a second one in the recovery that follows. */
-export function doubleCrashes(operations: readonly Operation[], most: number): Instant[] {
+/** A power cut before each operation, of whatever process, that makes a difference to the disk. */
+const powerCuts = (operations: readonly Operation[]): Instant[] =>
+  operations.filter(matters).flatMap(operation => at('power cut', operation, ['kill']))
+
+/** SIGSTOP before each operation that makes a difference to others, and SIGCONT when they have done the work. */
+const undead = (operations: readonly Operation[]): Instant[] =>
+  operations
+    .filter(operation => matters(operation) && operation.kind !== 'fsync')
+    .flatMap(operation => at('undead', operation, ['stop']))
+
+/** Pairs of a crash and a second one in the recovery that follows; not all there are. */
+function doubleCrashes(operations: readonly Operation[]): Instant[] {
   const all = crashes(operations)
   // Strides that share no factor with the number of instants: each pair is another one.
-  return Array.from({ length: Math.min(most, all.length) }, (_, i) => ({
+  return Array.from({ length: Math.min(PAIRS, all.length) }, (_, i) => ({
     ...all[(i * 7919) % all.length]!,
+    kind: 'double crash',
     again: all[(i * 104_729 + i * i) % all.length]!.fault,
   }))
+}
+
+/** All instants of a kind. */
+export const INSTANTS: Readonly<Record<Kind, (operations: readonly Operation[]) => Instant[]>> = {
+  crash: crashes,
+  'double crash': doubleCrashes,
+  error: errors,
+  'power cut': powerCuts,
+  undead,
 }
 
 /** About `most` of them, evenly spread. */

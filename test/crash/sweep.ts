@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs'
 
 import type { Operation } from '../fixtures/fault.ts'
 import type { Ended } from '../fixtures/sandbox.ts'
-import type { Instant } from './instants.ts'
+import { INSTANTS } from './instants.ts'
+import type { Instant, Kind } from './instants.ts'
 import { Disk } from './disk.ts'
 import { inspect, verdicts } from './invariants.ts'
 import type { Findings } from './invariants.ts'
@@ -38,7 +39,7 @@ export const summary = ({ tried, lost, doubled, left, badly }: Totals): string =
  * The operations of a run that meets no fault, of the program that is meant, or of all processes. Throws if that run by
  * itself is not as it should be.
  */
-export async function operationsOf(
+async function operationsOf(
   scenario: Scenario,
   fixtures: Fixtures,
   whose: 'its' | 'all' = 'its',
@@ -63,18 +64,24 @@ export async function operationsOf(
   }
 }
 
-/** Tries instants, several at a time, adds up what they did, and says what each one that did harm did. */
+/** All instants of a kind. */
+export async function instantsOf(scenario: Scenario, fixtures: Fixtures, kind: Kind): Promise<Instant[]> {
+  return INSTANTS[kind](await operationsOf(scenario, fixtures, kind === 'power cut' ? 'all' : 'its'))
+}
+
+/** Tries instants, adds up what they did, and says what each one that did harm did. Ends early once it is `enough`. */
 export async function sweep(
   scenario: Scenario,
   fixtures: Fixtures,
   instants: readonly Instant[],
   totals: Totals,
   say: (line: string) => void,
+  enough: () => boolean = () => false,
 ): Promise<void> {
   const queue = [...instants]
   // While one waits for a process, the other judges.
   const lane = async () => {
-    for (let instant = queue.shift(); instant; instant = queue.shift()) {
+    for (let instant = queue.shift(); instant && !enough(); instant = queue.shift()) {
       const outcome = await tryInstant(scenario, fixtures, instant)
       totals[outcome.tried ? 'tried' : 'unreached']++
       for (const kind of ['lost', 'doubled', 'left', 'badly'] as const) {
@@ -87,15 +94,19 @@ export async function sweep(
   await Promise.all([lane(), lane()])
 }
 
-const describe = ({ fault, again, powerCut, operation }: Instant): string =>
-  `${powerCut ? `power cut at ${operation.k}` : fault}${again === undefined ? '' : ` then ${again}`} (${operation.kind} ${operation.path})`
+/** How many instants did harm. */
+export const harm = ({ lost, doubled, left, badly }: Totals): number => lost + doubled + left + badly
+
+const describe = ({ kind, fault, again, operation }: Instant): string =>
+  `${kind} ${fault}${again === undefined ? '' : ` then ${again}`} (${operation.kind} ${operation.path})`
 
 async function tryInstant(scenario: Scenario, fixtures: Fixtures, instant: Instant): Promise<Outcome> {
   const world = new World(fixtures)
   const { fault, again } = instant
   try {
     await scenario.setUp(world)
-    if (instant.powerCut) return await tryPowerCut(scenario, world, fault)
+    if (instant.kind === 'power cut') return await tryPowerCut(scenario, world, fault)
+    if (instant.kind === 'undead') return await tryUndead(scenario, world, fault)
     const first = world.arm(scenario.program, fault)
     const ended = await scenario.run(world)
     let tried = first.fired
@@ -106,10 +117,26 @@ async function tryInstant(scenario: Scenario, fixtures: Fixtures, instant: Insta
     }
     world.disarm()
     await scenario.recover(world)
-    return { tried, ...judge(scenario, world, ended), badly: fault.includes('kill') ? [] : manners(ended) }
+    return { tried, ...judge(scenario, world, ended), badly: instant.kind === 'error' ? manners(ended) : [] }
   } finally {
     await world.dispose()
   }
+}
+
+/** The program stops; everything else goes on without it, until its work is done; then it goes on itself. */
+async function tryUndead(scenario: Scenario, world: World, fault: string): Promise<Outcome> {
+  world.arm(scenario.program, fault)
+  const running = scenario.run(world)
+  const tried = await world.stopped(running)
+  world.disarm()
+  const wake = world.takeOver()
+  if (tried) {
+    await scenario.recover(world)
+    wake()
+  }
+  const ended = await running
+  await scenario.recover(world)
+  return { tried, ...judge(scenario, world, ended), badly: [] }
 }
 
 /** As if the whole machine had lost its power: nothing goes on, and the disk holds what it must. */

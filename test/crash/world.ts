@@ -23,6 +23,10 @@ import { buildFault, FaultState } from '../fixtures/fault.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'
 import type { Ended } from '../fixtures/sandbox.ts'
 
+/** A file system in memory, where there is one. */
+const MEMORY = '/dev/shm'
+if (existsSync(MEMORY)) process.env['TMPDIR'] = MEMORY
+
 /** Made once and used by many worlds: the preload, a repository, a spool with a task in it. */
 export class Fixtures {
   readonly directory = mkdtempSync(join(tmpdir(), 'bass-crash-'))
@@ -91,6 +95,7 @@ export class World {
   readonly sandbox: Sandbox
   readonly #state: string
   #states = 0
+  #last = 0
   #cleanUp: () => void | Promise<void> = () => undefined
   /** What makes the next programs meet a fault. */
   #fault: Record<string, string> = {}
@@ -115,16 +120,14 @@ export class World {
       STEP_ENV: 'LEDGER',
       LEDGER: this.sandbox.path('ledger'),
     })
-    mkdirSync(this.slot)
-    mkdirSync(this.sandbox.path('ledger'))
+    this.slot = this.sandbox.path('slot')
+    for (const name of ['slot', 'other-slot', 'ledger']) mkdirSync(this.sandbox.path(name))
   }
 
   readonly task = '1:hello:v1:testarch'
 
-  /** The working directory of the one taker there is. */
-  get slot(): string {
-    return this.sandbox.path('slot')
-  }
+  /** The working directory of the taker that is started next. */
+  slot: string
 
   get spool(): string {
     return this.sandbox.spool.root
@@ -183,7 +186,8 @@ export class World {
 
   /** Runs a program as the leader of a process group of its own; what outlives it is not waited for. */
   async run(program: string, args: string[], options: RunOptions = {}): Promise<Ended> {
-    const [stdout, stderr] = ['stdout', 'stderr'].map(name => join(this.#state, name)) as [string, string]
+    const output = join(this.#state, `output${this.#states++}`)
+    const [stdout, stderr] = [`${output}.1`, `${output}.2`]
     const files = [openSync(stdout, 'w'), openSync(stderr, 'w')] as const
     const spawnOptions: SpawnOptions = {
       cwd: options.cwd ?? this.sandbox.dir,
@@ -191,26 +195,24 @@ export class World {
       stdio: ['ignore', ...files],
       detached: true,
     }
-    try {
-      const child = spawn(join(this.fixtures.root, program), args, spawnOptions)
-      const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), 30_000)
-      const asking =
-        options.until &&
-        setInterval(() => {
-          if (!options.until!()) return
-          clearInterval(asking)
-          child.kill('SIGTERM')
-        }, 10)
-      const ended = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>(
-        (done, failed) => {
-          child.on('error', failed)
-          child.on('exit', (code, signal) => done({ code, signal }))
-        },
-      )
-      clearTimeout(timer)
+    const child = spawn(join(this.fixtures.root, program), args, spawnOptions)
+    const exit = new Promise<Pick<Ended, 'code' | 'signal'>>((done, failed) => {
+      child.on('error', failed)
+      child.on('exit', (code, signal) => done({ code, signal }))
+    })
+    this.#last = child.pid ?? 0
+    const timer = setTimeout(() => child.kill('SIGKILL'), 30_000)
+    const asking = setInterval(() => {
+      if (!options.until?.()) return
       clearInterval(asking)
+      child.kill('SIGTERM')
+    }, 10)
+    try {
+      const ended = await exit
       return { ...ended, stdout: readFileSync(stdout, 'utf8'), stderr: readFileSync(stderr, 'utf8') }
     } finally {
+      clearTimeout(timer)
+      clearInterval(asking)
       for (const fd of files) closeSync(fd)
     }
   }
@@ -228,16 +230,39 @@ export class World {
     )
   }
 
-  /** Runs a taker until no task and no temporary directory is left, or for a few seconds. */
+  /** Waits until the program that was started last has stopped itself; false if it ended before. */
+  async stopped(running: Promise<Ended>): Promise<boolean> {
+    let over = false
+    const end = () => (over = true)
+    running.then(end, end)
+    while (!over) {
+      const stat = existsSync(`/proc/${this.#last}/stat`)
+        ? readFileSync(`/proc/${this.#last}/stat`, 'latin1')
+        : ''
+      if (/\) [Tt] /.test(stat)) return true
+      await new Promise(done => setTimeout(done, 5))
+    }
+    return false
+  }
+
+  /** Works from now on in another slot; answers how the one that stopped goes on. */
+  takeOver(): () => void {
+    const stopped = this.#last
+    this.slot = this.sandbox.path('other-slot')
+    return () => process.kill(stopped, 'SIGCONT')
+  }
+
+  /** Runs a taker until no task waits and its own jobs are over and cleared away, or for a few seconds. */
   async takeAll(): Promise<Ended> {
+    const { slot } = this
     const end = Date.now() + 5000
-    const isEmpty = (...path: string[]) => this.sandbox.ls(...path).length === 0
-    const signedIn = () => this.sandbox.ls('spool/takers').some(card => !isEmpty('spool/takers', card))
-    const idle = () => signedIn() && isEmpty('spool/tasks/cur') && isEmpty('jobtmp')
-    return await this.run('slave/bin/task-taker', [], {
-      cwd: this.slot,
-      until: () => idle() || Date.now() > end,
-    })
+    const ofOthers = (name: string) => {
+      const claim = this.sandbox.path('spool/tasks/cur', name, 'claim')
+      return existsSync(claim) && !readFileSync(claim, 'utf8').includes(`slot=${slot}\n`)
+    }
+    const idle = () =>
+      this.sandbox.ls('spool/tasks/cur').every(ofOthers) && names(join(slot, 'work')).length === 0
+    return await this.run('slave/bin/task-taker', [], { cwd: slot, until: () => idle() || Date.now() > end })
   }
 
   /** Lets the reaper see a minute go by, in a fraction of a second. */
@@ -279,6 +304,8 @@ export class World {
     rmSync(this.#state, { recursive: true, force: true })
   }
 }
+
+const names = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory) : [])
 
 function filesBelow(directory: string): string[] {
   if (!existsSync(directory)) return []

@@ -1,0 +1,168 @@
+// One line of the protocol at a time, broken on purpose. Each must make the sweep find something.
+
+import type { Instant } from './instants.ts'
+
+export interface Mutation {
+  /** What is broken, as a sentence. */
+  readonly name: string
+  readonly file: string
+  /** Occurs once in the file. */
+  readonly text: string
+  readonly instead: string
+  /** Which instants are to notice it, of scenarios whose name has these words. */
+  readonly kind: Instant['kind']
+  readonly words: string
+}
+
+const EVENT = 'an event that waits behind another'
+const GONE = 'whose slave is gone'
+const RUN = 'that job-starter runs'
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'files are not fsynced before they are published',
+    file: 'lib/durable.ts',
+    text: '    fsyncSync(fd)\n    written = true',
+    instead: '    written = true',
+    kind: 'power cut',
+    words: EVENT,
+  },
+  {
+    name: 'a number is used before the counter is fsynced',
+    file: 'lib/counter.ts',
+    text: '    fsyncPath(ctr)\n    return last + 1',
+    instead: '    return last + 1',
+    kind: 'power cut',
+    words: EVENT,
+  },
+  {
+    name: 'a batch is chosen before it is fsynced',
+    file: 'master/record.ts',
+    text: '    fsyncPath(path)\n    fsyncPath(spool.tasks.tmp)',
+    instead: '',
+    kind: 'power cut',
+    words: EVENT,
+  },
+  {
+    name: 'a record ends before its tasks are fsynced in tasks/cur',
+    file: 'master/record.ts',
+    text: '  fsyncPath(spool.tasks.cur)\n',
+    instead: '',
+    kind: 'power cut',
+    words: EVENT,
+  },
+  {
+    name: 'a task is archived before the verdict of its job is fsynced',
+    file: 'lib/archive.ts',
+    text: '  settleJob(spool, join(spool.jobs.cur, name))\n',
+    instead: '',
+    kind: 'power cut',
+    words: 'cancelled',
+  },
+  {
+    name: 'a job is shown before its claim is fsynced',
+    file: 'lib/claim.ts',
+    text: '  fsyncPath(join(spool.tasks.cur, name))\n',
+    instead: '',
+    kind: 'power cut',
+    words: RUN,
+  },
+  {
+    name: 'a retry is published before its parent says so on the disk',
+    file: 'lib/retry.ts',
+    text: '  fsyncPath(job)\n  move(',
+    instead: '  move(',
+    kind: 'power cut',
+    words: GONE,
+  },
+  {
+    name: 'a record ends before its tasks are published',
+    file: 'master/record.ts',
+    text: '  for (const name of names) move(join(path, name), join(spool.tasks.cur, name))\n',
+    instead:
+      '  endRecord(project, record)\n  for (const name of names) move(join(path, name), join(spool.tasks.cur, name))\n',
+    kind: 'crash',
+    words: EVENT,
+  },
+  {
+    name: 'a lost task is archived before it is published again',
+    file: 'lib/lose.ts',
+    text: "  if (verdict === 'lost' &&",
+    instead: "  if (verdict === 'lost') archiveTask(spool, name)\n  if (verdict === 'lost' &&",
+    kind: 'crash',
+    words: GONE,
+  },
+  {
+    name: 'a verdict is renamed into its place, over the one that stands',
+    file: 'lib/durable.ts',
+    text: '    return linkOnce(private_, path)',
+    instead: '    renameSync(private_, path)\n    return true',
+    kind: 'undead',
+    words: RUN,
+  },
+  {
+    name: 'a claim is renamed into its place',
+    file: 'lib/durable.ts',
+    text: '    linkSync(from, to)\n    return true',
+    instead: '    renameSync(from, to)\n    return true',
+    kind: 'undead',
+    words: RUN,
+  },
+  {
+    name: 'whoever finds a job shown takes it for its own, without its token',
+    file: 'lib/claim.ts',
+    text: 'return readOwner(shown)?.token === token ? shown : undefined',
+    instead: 'return shown',
+    kind: 'undead',
+    words: RUN,
+  },
+  {
+    name: 'a maker publishes its own batch, whichever was chosen',
+    file: 'master/record.ts',
+    text: '  return stands\n',
+    instead: '  return mine\n',
+    kind: 'undead',
+    words: EVENT,
+  },
+  {
+    name: 'a reaper publishes its own clone, whichever was recorded',
+    file: 'lib/retry.ts',
+    text: '  const standing = retriedAs(job)\n',
+    instead: '  const standing: string | undefined = clone\n',
+    kind: 'undead',
+    words: GONE,
+  },
+  {
+    name: 'the counter grows by making the next directory and removing the last',
+    file: 'lib/counter.ts',
+    text: '      renameSync(join(ctr, String(last)), join(ctr, String(last + count)))',
+    instead:
+      '      mkdirSync(join(ctr, String(last + count)))\n      require("node:fs").rmSync(join(ctr, String(last)), { recursive: true, force: true })',
+    kind: 'undead',
+    words: EVENT,
+  },
+  {
+    name: 'an error of a link is believed',
+    file: 'lib/durable.ts',
+    text: '    if (fstatSync(fd).nlink > 1) return true\n',
+    instead: '',
+    kind: 'error',
+    words: RUN,
+  },
+  {
+    name: 'an error of a rename is believed',
+    file: 'lib/durable.ts',
+    text: '    if (listAll(dirname(from)).includes(basename(from))) throw error\n    return false',
+    instead: '    throw error',
+    kind: 'error',
+    words: EVENT,
+  },
+  {
+    name: 'what the system refuses is a verdict on the work',
+    file: 'slave/run-job.ts',
+    text: 'if (error instanceof BundleError ||',
+    instead: 'if (error ||',
+    kind: 'error',
+    words: RUN,
+  },
+]
