@@ -1,8 +1,11 @@
 // The git working tree around a directory as if it had been pushed: what is not committed yet included.
 
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, lstatSync, mkdirSync, symlinkSync, readlinkSync, copyFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, symlinkSync, readlinkSync, copyFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+
+// node:fs has only an experimental one in Node 20.
+import { copySync } from 'fs-extra'
 
 import { askGit } from '../lib/ask-git.ts'
 import { ignoringENOENT } from '../lib/errno.ts'
@@ -22,7 +25,7 @@ export async function copyWorkingTree(directory: string, work: string): Promise<
   copyFiles(top, code)
   const repository = optional('STEPS')
   if (repository !== undefined) await checkOut(repository, steps, work)
-  else if (existsSync(join(code, '.bass'))) cpSync(join(code, '.bass'), steps, { recursive: true })
+  else if (existsSync(join(code, '.bass'))) copySync(join(code, '.bass'), steps)
   else throw lasting(`run the steps of ${quote(top)}`, 'STEPS is not set, and there is no .bass/ in it')
   const version = askGit(top, 'describe', '--always', '--dirty') ?? '0'
   const name = ['0', toPart(basename(top)), toPart(version), setting('ARCH')].join(':')

@@ -1,7 +1,10 @@
 // The repositories of the demo: this project's own code with its history, and steps for it.
 
-import { cpSync, existsSync, mkdirSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
+
+// node:fs has only an experimental one in Node 20.
+import { copySync } from 'fs-extra'
 
 import { Fatal } from './exit.ts'
 import { git } from './run-git.ts'
@@ -69,7 +72,7 @@ export function makeSteps(root: string, path: string): void {
 /** A repository with one commit, of copies of what is named first under the names that come second. */
 function commitTree(path: string, copies: readonly (readonly [string, string])[]): void {
   mkdirSync(path)
-  for (const [from, to] of copies) cpSync(from, join(path, to), { recursive: true })
+  for (const [from, to] of copies) copySync(from, join(path, to))
   git(path, 'init', '-q')
   git(path, 'add', '--all')
   git(path, ...AS, 'commit', '-q', '-m', 'the demo')

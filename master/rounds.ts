@@ -12,7 +12,8 @@ import type { Verdict } from '../lib/job.ts'
 import { warn, warnOnce } from '../lib/log.ts'
 import { endGone, endWaiting, finish } from '../lib/lose.ts'
 import { publishRetry, readRetryOf, recordRetry, retriedAs } from '../lib/retry.ts'
-import { duration, setting } from '../lib/settings.ts'
+import { prunable, prune } from '../lib/prune.ts'
+import { duration, limit, setting } from '../lib/settings.ts'
 import { findJob, parseTasks } from '../lib/spool.ts'
 import type { Spool } from '../lib/spool.ts'
 import { parseTaskName } from '../lib/task-name.ts'
@@ -21,6 +22,9 @@ import { sweepAll } from './sweep.ts'
 
 /** How often the times of every polled directory are set for NFSv3 clients, in milliseconds. */
 const REFRESH = 10_000
+
+/** How often to delete what is older than RETENTION, in milliseconds. */
+const PRUNE = 3_600_000
 
 /** How many waiting tasks are looked into for `cancel` in one round: all of them in turn. */
 const WINDOW = 1000
@@ -36,6 +40,8 @@ export class Rounds {
   readonly #verdicts = new Map<string, Verdict>()
   #window = 0
   #refreshed = -Infinity
+  #pruned = -Infinity
+  readonly #retention = limit('RETENTION')
   readonly #sweep: (spool: Spool) => void
 
   constructor(spool: Spool) {
@@ -64,6 +70,7 @@ export class Rounds {
     }
     for (const name of clones) this.#each(name, () => this.#lookAtClone(name, now))
     this.#sweep(spool)
+    if (now - this.#pruned >= PRUNE) this.#each(spool.jobs.old, () => this.#prune(now))
   }
 
   #each(name: string, action: () => void): void {
@@ -148,6 +155,14 @@ export class Rounds {
     const standing = retriedAs(job) ?? recordRetry(this.spool, job, name)
     if (standing === name) publishRetry(this.spool, job, name)
     else sweep(clone)
+  }
+
+  /** T6: what ended longer ago than RETENTION. The times are those of the file server, and so is roughly our clock. */
+  #prune(now: number): void {
+    this.#pruned = now
+    if (this.#retention === Infinity) return
+    const tasks = prunable(this.spool, { before: Date.now() - this.#retention })
+    if (tasks.length > 0) prune(this.spool, tasks)
   }
 
   #refreshAll(now: number): void {

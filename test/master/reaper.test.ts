@@ -163,6 +163,20 @@ test('a name that was swept and not deleted to the end is deleted again', async 
   t.same(scene.ls('spool/jobs/old'), [])
 })
 
+test('what ended longer ago than RETENTION is deleted, task and job', async t => {
+  const scene = new Scene(t)
+  giveVerdict(scene.claim(), 'success')
+  const reaper = scene.reap()
+  await eventually('the job', () => scene.ls('spool/jobs/old').includes(X))
+  await reaper.kill('SIGTERM')
+  scene.run('master/bin/reaper', ['--once'], { env: { ...QUICK, RETENTION: '1d' } })
+  t.same(scene.ls('spool/jobs/old'), [X], 'not yet')
+  const longAgo = new Date(Date.now() - 2 * 86_400_000)
+  utimesSync(join(scene.spool.jobs.old, X, 'result.txt'), longAgo, longAgo)
+  scene.run('master/bin/reaper', ['--once'], { env: { ...QUICK, RETENTION: '1d' } })
+  t.same([scene.ls('spool/jobs/old'), scene.ls('spool/tasks/old')], [[], []])
+})
+
 test('a spool that is none is refused in one sentence', async t => {
   const sandbox = new Sandbox(t)
   const ended = sandbox.run('master/bin/reaper')
