@@ -36,4 +36,20 @@ export default ts.config(
       '@typescript-eslint/require-await': 'off',
     },
   },
+  {
+    // What runs in browsers is not compiled.
+    files: ['master/web/static/*.js'],
+    ...ts.configs.disableTypeChecked,
+    languageOptions: {
+      parserOptions: { program: null, project: false, projectService: false },
+      globals: Object.fromEntries(
+        (
+          'CSS CustomEvent DOMParser Element EventSource IntersectionObserver URL URLSearchParams addEventListener ' +
+          'document fetch getSelection history innerHeight location scrollBy scrollTo scrollY setInterval'
+        )
+          .split(' ')
+          .map(name => [name, 'readonly']),
+      ),
+    },
+  },
 )

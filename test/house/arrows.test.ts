@@ -34,7 +34,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** Every source, `lib/durable`, and the sources it imports, also lazily and also for their types only. */
 function readArrows(): Map<string, string[]> {
   const sources = ['bin', 'lib', 'master', 'slave'].flatMap(directory =>
-    readdirSync(join(ROOT, directory))
+    readdirSync(join(ROOT, directory), { encoding: 'utf8', recursive: true })
       .filter(name => name.endsWith('.ts'))
       .map(name => `${directory}/${name}`),
   )

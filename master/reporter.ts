@@ -1,0 +1,96 @@
+// The web pages: what a spool says, in a browser.
+
+import { setFlagsFromString } from 'node:v8'
+
+import { command, run } from '../lib/command.ts'
+import { lasting, temporary } from '../lib/exit.ts'
+import { say } from '../lib/log.ts'
+import { repositoryOf } from '../lib/repository.ts'
+import { duration, optional, setting } from '../lib/settings.ts'
+import { openSpool } from '../lib/spool.ts'
+
+export const reporter = command(
+  {
+    name: 'reporter',
+    usage: '',
+    operands: [0, 0],
+    about: `Serves web pages of a spool: what waits, runs and ran, live logs, artifacts, trends.
+
+It reads the spool and nothing else, and everybody who can reach it may read. To cancel and retry
+needs the token (a form to log in, or 'Authorization: Bearer TOKEN'), or a proxy that names a
+person. Says on standard error where it listens, and runs until it is told to stop. For programs:
+/api/status and /api/show/NUMBER (as 'bass status --json' and 'bass show --json'), /metrics,
+/healthz, /project/P/badge.svg?ref=REF, /project/P/feed.atom.`,
+    environment: {
+      SPOOL: 'the spool',
+      REPORTER_LISTEN: 'where to listen: [ADDRESS:]PORT',
+      REPORTER_TOKEN: 'who knows it may cancel and retry; at least 16 characters',
+      REPORTER_USER_HEADER: 'the header by which a trusted proxy names a person',
+      REPORTER_TRUSTED: 'addresses of such proxies, as 127.0.0.1 or 10.0.0.0/8',
+      REPORTER_USERS: 'whom of those it names may cancel and retry; without it, all',
+      REPORTER_URL: 'how others reach these pages, as https://ci.example.org',
+      PROJ: 'the code repository, for authors and subjects',
+      LOST_AFTER: 'a taker without a beat for this long is called silent',
+    },
+  },
+  async () => {
+    // What it reads is soon forgotten again: without this, V8 takes some 40 MB more to put off forgetting it.
+    setFlagsFromString('--semi-space-growth-factor=1')
+    const { host, port } = parseListen(setting('REPORTER_LISTEN'))
+    const origin = parseOrigin(optional('REPORTER_URL'))
+    const silentAfter = duration('LOST_AFTER')
+    const spool = openSpool()
+    const [{ Site }, { makeApp }, { openAuth }, { readAssets }, { serve }] = await Promise.all([
+      import('./web/site.ts'),
+      import('./web/app.ts'),
+      import('./web/auth.ts'),
+      import('./web/assets.ts'),
+      import('@hono/node-server'),
+    ])
+    const auth = openAuth()
+    const site = new Site(spool, silentAfter, project => repositoryOf(spool, project))
+    await site.open()
+    const server = serve({ fetch: makeApp(site, auth, readAssets(), origin).fetch, hostname: host, port })
+    await new Promise<void>((done, failed) => {
+      server.once('error', error => failed(temporary(`listen on '${setting('REPORTER_LISTEN')}'`, error)))
+      server.once('listening', done)
+    })
+    const address = server.address()
+    const bound = typeof address === 'object' && address ? address.port : port
+    say('info', `listening on http://${host.includes(':') ? `[${host}]` : host}:${bound}/`)
+    await stopSignal()
+    if ('closeAllConnections' in server) server.closeAllConnections()
+    server.close()
+    await site.close()
+  },
+)
+
+/** Resolves when the program is told to stop. A second signal ends it at once. */
+function stopSignal(): Promise<void> {
+  return new Promise(done => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
+  })
+}
+
+/** `8010`, `127.0.0.1:8010`, `[::1]:8010`, `ci.example.org:8010`; a port of 0 takes a free one. Pure. */
+export function parseListen(text: string): { host: string; port: number } {
+  const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]+)):)?(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (!match || port > 65_535) {
+    throw lasting(
+      'read the setting REPORTER_LISTEN',
+      `'${text}' is not a place to listen, such as 127.0.0.1:8010`,
+    )
+  }
+  return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
+}
+
+function parseOrigin(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text) || new URL(text).pathname !== '/') {
+    throw lasting('read the setting REPORTER_URL', `'${text}' is no address such as https://ci.example.org`)
+  }
+  return new URL(text).origin
+}
+
+if (require.main === module) run(reporter)

@@ -1,0 +1,145 @@
+// What a job left behind, to be looked at and taken away. Any of it may be hostile: links that lead out of the directory
+// are not followed, nothing of it runs, and what a browser would not show by itself is downloaded.
+
+import { constants } from 'node:fs'
+import { open, readdir, realpath } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { extname, join, sep } from 'node:path'
+
+import { isErrno } from '../../lib/errno.ts'
+import { formatBytes } from '../../lib/text.ts'
+import type { TaskView } from '../../lib/view.ts'
+import { html } from './html.ts'
+import type { Html } from './html.ts'
+import { jobPath, page, projectPath } from './page.ts'
+import type { Visit } from './page.ts'
+
+export interface Entry {
+  readonly name: string
+  /** In bytes; null for a directory. */
+  readonly size: number | null
+}
+
+/** What a browser may show, by the end of the name. Everything else is downloaded. */
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.htm': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.jpeg': 'image/jpeg',
+  '.gif': 'image/gif',
+  '.webp': 'image/webp',
+  '.txt': 'text/plain; charset=utf-8',
+  '.log': 'text/plain; charset=utf-8',
+  '.md': 'text/plain; charset=utf-8',
+  '.csv': 'text/plain; charset=utf-8',
+  '.xml': 'text/plain; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+}
+
+/** No script, no form, no origin of its own: a report with its own style and pictures still looks right. */
+export const SANDBOX =
+  "sandbox; default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:"
+
+/** Entries of a directory of artifacts, directories first; undefined if there is none of that path. */
+export async function listArtifacts(job: string, path = ''): Promise<Entry[] | undefined> {
+  const directory = await inside(job, path)
+  if (directory === undefined) return undefined
+  try {
+    const found = await readdir(directory, { withFileTypes: true })
+    const entries: Entry[] = []
+    for (const entry of found) {
+      if (entry.isDirectory()) entries.push({ name: entry.name, size: null })
+      else if (entry.isFile())
+        entries.push({ name: entry.name, size: await sizeOf(join(directory, entry.name)) })
+    }
+    const rank = ({ size }: Entry) => (size === null ? 0 : 1)
+    return entries.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ESTALE', 'EACCES')) return undefined
+    throw error
+  }
+}
+
+/** Opens an artifact, to be closed; undefined if that path is no file among the artifacts. */
+export async function openArtifact(
+  job: string,
+  path: string,
+): Promise<{ file: FileHandle; size: number; type: string | undefined } | undefined> {
+  const real = await inside(job, path)
+  const file = real === undefined ? undefined : await openPlain(real)
+  if (!file) return undefined
+  const { size } = await file.stat()
+  return { file, size, type: TYPES[extname(path).toLowerCase()] }
+}
+
+/** A path below the artifacts as it really is; undefined if it is not there or leads elsewhere. */
+async function inside(job: string, path: string): Promise<string | undefined> {
+  if (path.includes('\0')) return undefined
+  try {
+    const root = await realpath(join(job, 'artifacts'))
+    if (!root.startsWith((await realpath(job)) + sep)) return undefined
+    const real = await realpath(join(root, path))
+    return real === root || real.startsWith(root + sep) ? real : undefined
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG', 'ESTALE')) return undefined
+    throw error
+  }
+}
+
+/** Opens a plain file for reading; undefined if it is anything else. */
+async function openPlain(path: string): Promise<FileHandle | undefined> {
+  let file: FileHandle | undefined
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    if ((await file.stat()).isFile()) return file
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ELOOP', 'EACCES', 'ENXIO', 'ESTALE')) throw error
+  }
+  await file?.close()
+  return undefined
+}
+
+async function sizeOf(path: string): Promise<number> {
+  const file = await openPlain(path)
+  try {
+    return file ? (await file.stat()).size : 0
+  } finally {
+    await file?.close()
+  }
+}
+
+export function artifactsPage(visit: Visit, view: TaskView, path: string, entries: readonly Entry[]): Html {
+  const parts = path.split('/').filter(part => part !== '')
+  const base = `${jobPath(view)}/artifacts/`
+  const linkTo = (names: readonly string[]) =>
+    base + names.map(name => `${encodeURIComponent(name)}/`).join('')
+  const here = linkTo(parts)
+  return page(
+    visit,
+    {
+      title: `Artifacts of #${view.num}`,
+      trail: [
+        { text: view.project, href: projectPath(view.project) },
+        { text: `#${view.num}`, href: jobPath(view) },
+        { text: 'Artifacts', href: base },
+        ...parts.map((text, i) => ({ text, href: linkTo(parts.slice(0, i + 1)) })),
+      ],
+    },
+    html`<h1>Artifacts${parts.length > 0 && `: ${parts.join('/')}`}</h1>
+      ${entries.length === 0 && html`<p class="empty">There is nothing here.</p>`}
+      <ul class="files">
+        ${entries.map(
+          ({ name, size }) =>
+            html`<li data-row="">
+              <a href="${here}${encodeURIComponent(name)}${size === null ? '/' : ''}"
+                >${name}${size === null ? '/' : ''}</a
+              >
+              ${size !== null && html`<span class="quiet">${formatBytes(size)}</span>`}
+            </li>`,
+        )}
+      </ul>`,
+  )
+}

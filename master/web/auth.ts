@@ -1,0 +1,129 @@
+// Who may do more than read: a person who knows $REPORTER_TOKEN, by a form and a cookie or as a bearer, and one whom a
+// trusted proxy names. What a browser sends by itself (cookies, addresses, what a proxy adds) proves nothing about who
+// wrote the page a request comes from: so an action also needs a word that only our own pages hold.
+
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { BlockList, isIP } from 'node:net'
+
+import { lasting } from '../../lib/exit.ts'
+import { optional, words } from '../../lib/settings.ts'
+
+/** Who looks at a page. */
+export interface Viewer {
+  /** Undefined for somebody who may only read. */
+  readonly name?: string
+  /** The word that forms of this viewer carry. */
+  readonly word?: string
+  /** True if nothing here comes from a browser by itself, so that no other site can have sent it. */
+  readonly direct?: boolean
+}
+
+/** What of a request tells who sent it. */
+export interface Sender {
+  readonly address: string
+  header(name: string): string | undefined
+  cookie(name: string): string | undefined
+}
+
+export const COOKIE = 'bass-reporter'
+/** How long a session lasts, in seconds. */
+export const SESSION = 30 * 86_400
+
+export interface Auth {
+  /** True if there is a form to log in with. */
+  readonly form: boolean
+  viewer(sender: Sender): Viewer
+  /** The value of a new session's cookie, if the token is right. */
+  login(token: string): string | undefined
+  /** True if this request was made by a page of ours, or by no page at all. */
+  isOurs(sender: Sender, viewer: Viewer, word: string | undefined): boolean
+}
+
+/** Reads the settings; without any of them everybody may only read. */
+export function openAuth(env = process.env): Auth {
+  const token = optional('REPORTER_TOKEN', env)
+  const userHeader = optional('REPORTER_USER_HEADER', env)
+  const users = words('REPORTER_USERS', env)
+  const trusted = trustedAddresses(words('REPORTER_TRUSTED', env))
+  if (token !== undefined && token.length < 16) {
+    throw lasting('read the setting REPORTER_TOKEN', 'it is to have 16 characters or more, chosen at random')
+  }
+  if (userHeader !== undefined && trusted === undefined) {
+    throw lasting('read the setting REPORTER_USER_HEADER', 'REPORTER_TRUSTED does not say whom to believe it')
+  }
+  // Sessions outlive this process as long as the token stays the same.
+  const key = token === undefined ? randomBytes(32) : createHash('sha256').update(`session ${token}`).digest()
+  const sign = (text: string) => createHmac('sha256', key).update(text).digest('base64url')
+  const mayAct = (name: string) => users.length === 0 || users.includes(name)
+
+  const fromProxy = (sender: Sender): string | undefined => {
+    if (userHeader === undefined || trusted === undefined) return undefined
+    const name = sender.header(userHeader)?.trim()
+    return name && mayAct(name) && isTrusted(trusted, sender.address) ? name : undefined
+  }
+  const session = (sender: Sender): string | undefined => {
+    const [id = '', until = '', signature = ''] = sender.cookie(COOKIE)?.split('.') ?? []
+    if (token === undefined || !same(signature, sign(`session ${id}.${until}`))) return undefined
+    return Number(until) > Date.now() ? id : undefined
+  }
+  return {
+    form: token !== undefined,
+    viewer: sender => {
+      const bearer = /^Bearer (.+)$/i.exec(sender.header('authorization') ?? '')
+      if (token !== undefined && bearer && same(bearer[1]!, token)) return { name: 'token', direct: true }
+      const name = fromProxy(sender)
+      if (name !== undefined) return { name, word: sign(`form of ${name}`) }
+      const id = session(sender)
+      return id === undefined ? {} : { name: 'token', word: sign(`form in ${id}`) }
+    },
+    login: given => {
+      if (token === undefined || !same(given, token)) return undefined
+      const session = `${randomBytes(16).toString('base64url')}.${Date.now() + SESSION * 1000}`
+      return `${session}.${sign(`session ${session}`)}`
+    },
+    isOurs: (sender, viewer, word) => {
+      if (viewer.direct) return true
+      return isSameOrigin(sender) && viewer.word !== undefined && same(word ?? '', viewer.word)
+    },
+  }
+}
+
+/** True if a browser says that a page of this very site sent this. */
+export function isSameOrigin(sender: Sender): boolean {
+  const site = sender.header('sec-fetch-site')
+  if (site !== undefined) return site === 'same-origin'
+  // An older browser: it names the origin of each POST.
+  const origin = sender.header('origin') ?? ''
+  return URL.canParse(origin) && new URL(origin).host === sender.header('host')
+}
+
+/** Compares without telling by the time it takes how much of it was right. */
+function same(given: string, right: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(given), digest(right))
+}
+
+/** REPORTER_TRUSTED: addresses, and networks as `10.0.0.0/8`; undefined if there is none. */
+function trustedAddresses(entries: readonly string[]): BlockList | undefined {
+  if (entries.length === 0) return undefined
+  const list = new BlockList()
+  for (const entry of entries) {
+    const [address = '', prefix, ...more] = entry.split('/')
+    const family = isIP(address)
+    const bits = family === 4 ? 32 : 128
+    const length = Number(prefix ?? bits)
+    if (family === 0 || more.length > 0 || !/^\d{1,3}$/.test(prefix ?? String(bits)) || length > bits) {
+      throw lasting(
+        'read the setting REPORTER_TRUSTED',
+        `'${entry}' is no address such as 127.0.0.1 or 10.0.0.0/8`,
+      )
+    }
+    list.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6')
+  }
+  return list
+}
+
+function isTrusted(trusted: BlockList, address: string): boolean {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/, '')
+  return isIP(plain) !== 0 && trusted.check(plain, isIP(plain) === 4 ? 'ipv4' : 'ipv6')
+}

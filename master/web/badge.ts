@@ -1,0 +1,65 @@
+// The state of a project or of one of its refs as a small picture. Pure, but for what the index says.
+
+import { html } from './html.ts'
+import type { Html } from './html.ts'
+import type { Site } from './site.ts'
+import { wordFor, worst } from './status.ts'
+import { isVerdict } from './task-index.ts'
+import type { State } from './task-index.ts'
+
+/** Of so many revisions the newest one counts that has ended. */
+const LOOK_BACK = 50
+
+/** How the newest revision that has ended did, all architectures together, each by its last attempt. */
+export function stateOfRef(site: Site, project: string, ref?: string): State {
+  let looked = 0
+  for (const rows of site.index.revisions({ project, ref })) {
+    const last = new Map<string, State>()
+    for (const row of rows) {
+      const entry = site.index.entry(row)
+      if (!last.has(entry.target)) last.set(entry.target, entry.state)
+    }
+    const states = [...last.values()]
+    if (states.length > 0 && states.every(isVerdict)) return worst(states)
+    if (++looked === LOOK_BACK) break
+  }
+  return 'unread'
+}
+
+const COLOURS: Partial<Record<State, string>> = {
+  success: '#1a7f37',
+  failure: '#b3261e',
+  error: '#b3261e',
+  timeout: '#8f5300',
+  lost: '#6b3fa0',
+}
+
+/** What a letter of this size takes on average; `textLength` makes it exact. */
+const LETTER = 6.4
+
+/** The picture: a name on the left and a word on the right. */
+export function badgeSvg(name: string, state: State): Html {
+  const word = state === 'unread' ? 'unknown' : wordFor(state)
+  const [left, right] = [name, word].map(text => Math.round(text.length * LETTER) + 12) as [number, number]
+  const text = (content: string, from: number, width: number) =>
+    html`<text x="${from + width / 2}" y="14" textLength="${width - 12}" lengthAdjust="spacingAndGlyphs"
+      >${content}</text
+    >`
+  return html`<svg
+    xmlns="http://www.w3.org/2000/svg"
+    width="${left + right}"
+    height="20"
+    role="img"
+    aria-label="${name}: ${word}"
+  >
+    <title>${name}: ${word}</title>
+    <clipPath id="r"><rect width="${left + right}" height="20" rx="4" fill="#fff" /></clipPath>
+    <g clip-path="url(#r)">
+      <rect width="${left}" height="20" fill="#3d444d" />
+      <rect x="${left}" width="${right}" height="20" fill="${COLOURS[state] ?? '#59636e'}" />
+    </g>
+    <g fill="#fff" text-anchor="middle" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">
+      ${text(name, 0, left)} ${text(word, left, right)}
+    </g>
+  </svg> `
+}

@@ -1,0 +1,155 @@
+// Which hosts there are, and of one host: its takers, what it runs, what it ran.
+
+import type { TakerView } from '../../lib/takers.ts'
+import type { TaskView } from '../../lib/view.ts'
+import { html } from './html.ts'
+import type { Html } from './html.ts'
+import { age, hostPath, page, withQuery } from './page.ts'
+import type { Visit } from './page.ts'
+import type { Site } from './site.ts'
+import { badgeOf, signOf, stateOf } from './status.ts'
+import { blocks, duration, taskLink } from './task-parts.ts'
+
+/** Jobs of a page. */
+const ROWS = 50
+
+const SIGN = { idle: 'waiting', busy: 'running', stopped: 'gone', silent: 'lost' } as const
+
+export function hostsPage(visit: Visit, site: Site): Html {
+  const { takers, running } = site.board()
+  const names = [...new Set([...takers.map(taker => taker.host), ...site.index.hosts()])].sort()
+  return page(
+    visit,
+    { title: 'Hosts', trail: [{ text: 'Hosts' }], live: true },
+    html`<h1>Hosts</h1>
+      <div data-part="hosts">
+        ${
+          names.length === 0
+            ? html`<div class="empty">
+                <p><strong>No taker has been seen yet.</strong></p>
+                <p>A machine appears here when a <code>task-taker</code> starts on it.</p>
+              </div>`
+            : html`<div class="scroll" role="region" aria-label="Hosts" tabindex="0">
+                <table class="plain">
+                  <thead>
+                    <tr>
+                      <th scope="col">Host</th>
+                      <th scope="col">Takers</th>
+                      <th scope="col">Runs</th>
+                    </tr>
+                  </thead>
+                  <tbody>
+                    ${names.map(
+                      name =>
+                        html`<tr data-row="">
+                          <th scope="row"><a href="${hostPath(name)}">${name}</a></th>
+                          <td>${takerWords(takers.filter(taker => taker.host === name))}</td>
+                          <td>
+                            ${running.filter(({ view }) => view.job?.host === name).map(({ view }) => html`<p>${taskLink(view)}</p>`)}
+                          </td>
+                        </tr>`,
+                    )}
+                  </tbody>
+                </table>
+              </div>`
+        }
+      </div>`,
+  )
+}
+
+function takerWords(takers: readonly TakerView[]): Html | string {
+  if (takers.length === 0) return html`<span class="quiet">none now</span>`
+  return html`<ul class="takers">
+    ${takers.map(
+      ({ arch, state, beat }) =>
+        html`<li>
+          <span class="s-${SIGN[state]}">${signOf(SIGN[state])} ${state}</span> ${arch}
+          ${state === 'silent' && html`<span class="quiet">since ${age(beat)}</span>`}
+        </li>`,
+    )}
+  </ul>`
+}
+
+/** The page of one host; undefined if nobody has heard of it. */
+export function hostPage(visit: Visit, site: Site, host: string, before?: number): Html | undefined {
+  const { takers, running } = site.board()
+  const mine = takers.filter(taker => taker.host === host)
+  if (mine.length === 0 && !site.index.hosts().includes(host)) return undefined
+  const { ran, more } = pastOf(site, host, before)
+  const now = running.filter(({ view }) => view.job?.host === host)
+  return page(
+    visit,
+    {
+      title: `Host ${host}`,
+      trail: [{ text: 'Hosts', href: '/hosts' }, { text: host }],
+      live: before === undefined,
+    },
+    html`<h1>${host}</h1>
+      <section aria-labelledby="takers" data-part="takers">
+        <h2 id="takers">Takers</h2>
+        ${takerWords(mine)}
+        ${
+          visit.viewer.name !== undefined &&
+          html`<ul class="quiet">
+            ${mine.map(({ slot, version }) => html`<li><code>${slot}</code> ${version}</li>`)}
+          </ul>`
+        }
+      </section>
+      <section aria-labelledby="runs" data-part="runs">
+        <h2 id="runs">Runs now</h2>
+        ${
+          now.length === 0
+            ? html`<p class="quiet">Nothing.</p>`
+            : html`<ul class="running">
+                ${now.map(({ view }) => html`<li data-row="">${taskLink(view)} ${duration(view)} ${blocks(view)}</li>`)}
+              </ul>`
+        }
+      </section>
+      <section aria-labelledby="ran" data-part="ran">
+        <h2 id="ran">Ran</h2>
+        ${ran.length === 0 ? html`<p class="quiet">Nothing yet.</p>` : jobsTable(ran)}
+        <nav class="pages" aria-label="Pages">
+          ${before !== undefined && html`<a href="${hostPath(host)}">Newest</a>`}
+          ${more && html`<a rel="next" href="${withQuery(hostPath(host), { before: ran.at(-1)!.num })}">Older</a>`}
+        </nav>
+      </section>`,
+  )
+}
+
+function pastOf(site: Site, host: string, before?: number): { ran: TaskView[]; more: boolean } {
+  const ran: TaskView[] = []
+  for (const row of site.index.rows({ host }, before)) {
+    const view = site.view(site.index.entry(row))
+    if (view?.state !== 'over') continue
+    if (ran.length === ROWS) return { ran, more: true }
+    ran.push(view)
+  }
+  return { ran, more: false }
+}
+
+const jobsTable = (views: readonly TaskView[]): Html =>
+  html`<div class="scroll" role="region" aria-label="Jobs" tabindex="0">
+    <table class="plain">
+      <thead>
+        <tr>
+          <th scope="col">Job</th>
+          <th scope="col">Verdict</th>
+          <th scope="col">Steps</th>
+          <th scope="col">Time</th>
+          <th scope="col">Ended</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${views.map(
+          view =>
+            html`<tr data-row="">
+              <th scope="row">${taskLink(view)}</th>
+              <td>${badgeOf(stateOf(view))}</td>
+              <td>${blocks(view)}</td>
+              <td>${duration(view)}</td>
+              <td>${age(view.job?.ended ?? null)}</td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`

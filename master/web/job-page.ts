@@ -1,0 +1,267 @@
+// The page of one job: how it ended or what it does, its steps on a line of time, the last lines of the step that counts,
+// its files and its relatives.
+
+import { join } from 'node:path'
+
+import { readIfThere } from '../../lib/durable.ts'
+import { formatBytes } from '../../lib/text.ts'
+import type { StepView, TaskView } from '../../lib/view.ts'
+import { tellWait } from '../../lib/why-waiting.ts'
+import { listArtifacts } from './artifacts.ts'
+import { html } from './html.ts'
+import type { Html } from './html.ts'
+import { lines } from './log-page.ts'
+import { StepLog } from './log-window.ts'
+import {
+  age,
+  button,
+  hostPath,
+  jobPath,
+  localTime,
+  logPath,
+  page,
+  projectPath,
+  seconds,
+  shortRef,
+  since,
+  targetOf,
+  withQuery,
+} from './page.ts'
+import type { Visit } from './page.ts'
+import type { Site } from './site.ts'
+import { badgeOf, signOf, stateOf, wordFor } from './status.ts'
+import { blocks, duration } from './task-parts.ts'
+
+/** Lines of the step that counts. */
+const TAIL = 30
+
+export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise<Html> {
+  const { job, project, num, revision } = view
+  const commit = revision === null ? undefined : (await site.commits([view])).get(revision)
+  const state = stateOf(view)
+  const live = view.state !== 'over'
+  const directory = job && site.jobOf(view)
+  const step = stepThatCounts(view)
+  return page(
+    visit,
+    {
+      title: `#${num} ${project} ${wordFor(state)}`,
+      trail: [{ text: project, href: projectPath(project) }, { text: `#${num}` }],
+      live,
+    },
+    html`<div data-part="head" class="head">
+        <h1>${badgeOf(state)} <span>${commit?.subject ?? `${project} ${view.version}`}</span></h1>
+        <p class="facts">
+          <span class="num">#${num}</span> ${targetOf(view)} <code>${view.version}</code>
+          ${
+            view.ref !== null &&
+            html`<a class="ref" href="${withQuery(projectPath(project), { ref: view.ref })}"
+              >${shortRef(view.ref)}</a
+            >`
+          }
+          ${duration(view)}
+        </p>
+        <p class="actions">${actions(visit, view)}</p>
+        ${job?.error != null && html`<p class="error">${signOf('error')} ${job.error}</p>`}
+        ${live && !job && html`<p class="why">${signOf('waiting')} ${whyOf(site, view)}</p>`}
+      </div>
+      ${job && stepsSection(view)} ${step && directory && (await tail(view, directory, step))}
+      <div class="columns">
+        <section aria-labelledby="facts">
+          <h2 id="facts">About</h2>
+          <dl class="about">
+            ${fact('Revision', revision !== null && html`<code>${revision}</code>`)}
+            ${fact('Author', commit && `${commit.author} <${commit.email}>`)}
+            ${fact('Made', view.made !== null && html`${localTime(view.made)} (${age(view.made)})`)}
+            ${fact('Host', job?.host != null && html`<a href="${hostPath(job.host)}">${job.host}</a>`)}
+            ${fact('Ended', job?.ended != null && html`${localTime(job.ended)} (${age(job.ended)})`)}
+            ${fact('Retry of', view.retryOf && html`${relative(view.retryOf.parent)}, ${cause(view.retryOf.cause)}`)}
+            ${fact('Retried as', job?.retriedAs != null && relative(job.retriedAs))}
+            ${Object.entries(view.params).map(([key, value]) => fact(key, value))}
+          </dl>
+        </section>
+        ${relatives(site, view)}
+        ${directory && job.artifacts && artifactsSection(view, await listArtifacts(directory))}
+      </div>
+      ${visit.viewer.name !== undefined && directory && details(directory, view)}`,
+  )
+}
+
+function actions({ viewer }: Visit, view: TaskView): Html | string | false {
+  const base = jobPath(view)
+  if (view.state !== 'over') {
+    return view.cancelling
+      ? html`<em>It is being cancelled.</em>`
+      : button(viewer, `${base}/cancel`, 'Cancel')
+  }
+  return button(viewer, `${base}/retry`, 'Retry')
+}
+
+function whyOf(site: Site, view: TaskView): string {
+  const found = site.board().waiting.find(one => one.view.name === view.name)
+  return found ? tellWait(found.wait) : 'it waits behind many others'
+}
+
+const CAUSES = {
+  lost: 'which was lost',
+  drain: 'whose taker was stopped',
+  user: 'as somebody asked',
+} as const
+const cause = (word: keyof typeof CAUSES): string => CAUSES[word]
+
+function relative(name: string): Html {
+  const num = name.slice(0, name.indexOf(':'))
+  return html`<a href="/job/${encodeURIComponent(num)}">#${num}</a>`
+}
+
+const fact = (term: string, value: Html | string | false | null | undefined): Html | false =>
+  value !== false &&
+  value != null &&
+  value !== '' &&
+  html`<div>
+    <dt>${term}</dt>
+    <dd>${value}</dd>
+  </div>`
+
+/** The step whose log a person wants to see: the one that runs, or the one that failed, or the last. */
+function stepThatCounts({ job }: TaskView): StepView | undefined {
+  const steps = job?.steps ?? []
+  const bad = (step: StepView) => ['failure', 'timeout', 'interrupted'].includes(step.state)
+  return steps.find(step => step.state === 'running') ?? steps.find(bad) ?? steps.at(-1)
+}
+
+function stepsSection(view: TaskView): Html {
+  const steps = view.job?.steps ?? []
+  const begin = Math.min(...steps.map(step => step.started ?? Infinity))
+  const end = Math.max(begin + 1, ...steps.map(step => step.ended ?? Date.now()))
+  return html`<section aria-labelledby="steps" data-part="steps">
+    <h2 id="steps">Steps</h2>
+    ${
+      steps.length === 0
+        ? html`<p class="quiet">No step has started.</p>`
+        : html`<table class="timeline">
+            <thead class="hidden">
+              <tr>
+                <th scope="col">Step</th>
+                <th scope="col">Result</th>
+                <th scope="col">Time</th>
+                <th scope="col">When</th>
+              </tr>
+            </thead>
+            <tbody>
+              ${steps.map(
+                step =>
+                  html`<tr data-row="">
+                    <th scope="row"><a href="${logPath(view, step.name)}">${step.name}</a></th>
+                    <td>${badgeOf(step.state)}${exitOf(step)}</td>
+                    <td class="time">
+                      ${step.seconds === null ? since(step.started) : seconds(step.seconds)}
+                    </td>
+                    <td class="bar">${bar(step, begin, end)}</td>
+                  </tr>`,
+              )}
+            </tbody>
+          </table>`
+    }
+  </section>`
+}
+
+function exitOf({ exit, signal, state }: StepView): string {
+  if (signal !== null) return `, SIG${signal}`
+  return exit !== null && state === 'failure' ? `, exit ${exit}` : ''
+}
+
+/** When a step ran, of the whole, as a bar. */
+function bar(step: StepView, begin: number, end: number): Html | string {
+  if (step.started === null) return ''
+  const part = (time: number) => Math.max(0, Math.min(100, ((time - begin) / (end - begin)) * 100))
+  const x = part(step.started)
+  const width = Math.max(0.6, part(step.ended ?? Date.now()) - x)
+  return html`<svg class="s-${step.state}" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
+    <rect x="${Math.min(x, 99.4).toFixed(2)}" y="1" width="${width.toFixed(2)}" height="8" />
+  </svg>`
+}
+
+async function tail(view: TaskView, directory: string, step: StepView): Promise<Html> {
+  const log = await StepLog.open(join(directory, 'steps', step.name), step.state === 'running')
+  try {
+    const window = await log.backward(log.size, TAIL)
+    const base = logPath(view, step.name)
+    return html`<section aria-labelledby="tail" class="tail">
+      <h2 id="tail">${step.state === 'running' ? 'Now in' : 'End of'} ${step.name}</h2>
+      <p class="facts"><a href="${base}">${window.first ? 'Open the log' : 'Open the whole log'}</a></p>
+      ${
+        window.lines.length === 0 && step.state !== 'running'
+          ? html`<p class="quiet">It printed nothing.</p>`
+          : lines(window, {
+              base,
+              start: step.started,
+              local: false,
+              follow: step.state === 'running' ? TAIL : 0,
+            })
+      }
+    </section>`
+  } finally {
+    await log.close()
+  }
+}
+
+/** Other tasks of the same revision. */
+function relatives(site: Site, view: TaskView): Html | false {
+  const row = site.index.rowOf(view.num)
+  if (row === undefined) return false
+  const others = site.index
+    .sameRevision(row)
+    .map(other => site.index.entry(other))
+    .filter(({ num }) => num !== view.num)
+    .slice(0, 12)
+    .map(entry => site.view(entry))
+    .filter(other => other !== undefined)
+  if (others.length === 0) return false
+  return html`<section aria-labelledby="others">
+    <h2 id="others">Others of this revision</h2>
+    <ul class="others">
+      ${others.map(
+        other =>
+          html`<li>
+            <a href="${jobPath(other)}"><span class="num">#${other.num}</span> ${targetOf(other)}</a>
+            ${badgeOf(stateOf(other))} ${blocks(other)}
+          </li>`,
+      )}
+    </ul>
+  </section>`
+}
+
+function artifactsSection(view: TaskView, entries: Awaited<ReturnType<typeof listArtifacts>>): Html | false {
+  if (!entries) return false
+  const base = `${jobPath(view)}/artifacts`
+  return html`<section aria-labelledby="artifacts">
+    <h2 id="artifacts">Artifacts</h2>
+    <ul class="files">
+      ${entries.slice(0, 12).map(
+        ({ name, size }) =>
+          html`<li>
+            <a href="${base}/${encodeURIComponent(name)}${size === null ? '/' : ''}"
+              >${name}${size === null ? '/' : ''}</a
+            >
+            ${size !== null && html`<span class="quiet">${formatBytes(size)}</span>`}
+          </li>`,
+      )}
+      ${entries.length > 12 && html`<li><a href="${base}/">and ${entries.length - 12} more</a></li>`}
+      ${entries.length === 0 && html`<li class="quiet">none</li>`}
+    </ul>
+  </section>`
+}
+
+/** What only people see who may act: paths and the environment. */
+function details(directory: string, view: TaskView): Html {
+  const environment = readIfThere(join(directory, 'env.txt'))
+  const kept = readIfThere(join(directory, 'tmp-path.txt'))?.trim()
+  return html`<details class="more">
+    <summary>Where it ran</summary>
+    <dl class="about">
+      ${fact('Slot', view.job?.slot)} ${fact('Temporary directory', kept)} ${fact('Job', directory)}
+    </dl>
+    ${environment !== undefined && html`<pre class="env" tabindex="0" aria-label="Environment">${environment}</pre>`}
+  </details>`
+}

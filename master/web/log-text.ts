@@ -1,0 +1,53 @@
+// A log as plain text, for curl and for tools: both streams in time order, every byte of them, in memory that does not
+// grow with it.
+
+import { formatPosition } from './log-window.ts'
+import type { Line, LogWindow, StepLog } from './log-window.ts'
+import { LABEL_LENGTH, parseLabel } from '../../lib/tai64n.ts'
+
+const WINDOW = 1000
+
+/** The whole of a log; with `local`, labels become local time as `tai64nlocal` writes it. */
+export async function* logText(log: StepLog, local: boolean): AsyncGenerator<Buffer> {
+  let at = { out: 0, err: 0 } as LogWindow['to']
+  for (;;) {
+    const window = await log.forward(at, WINDOW)
+    let pieces: Buffer[] = []
+    for (const line of window.lines) {
+      if (line.label !== '') pieces.push(Buffer.from(`${local ? localLabel(line.label) : line.label} `))
+      if (!line.cut) {
+        pieces.push(line.text, NEWLINE)
+        continue
+      }
+      yield Buffer.concat(pieces)
+      pieces = []
+      yield* rest(log, line)
+    }
+    yield Buffer.concat(pieces)
+    if (window.last || formatPosition(window.to) === formatPosition(at)) return
+    at = window.to
+  }
+}
+
+const NEWLINE = Buffer.from('\n')
+
+/** What stands behind the label of a line that is too long for a window. */
+async function* rest(log: StepLog, line: Line): AsyncGenerator<Buffer> {
+  let skip = line.label === '' ? 0 : LABEL_LENGTH + 1
+  for await (const piece of log.bytes(line)) {
+    yield Buffer.from(piece.subarray(skip))
+    skip = Math.max(0, skip - piece.length)
+  }
+}
+
+/** `2026-01-02 03:04:05.123456789`, as tai64nlocal prints it. Pure, but for the time zone. */
+export function localLabel(label: string): string {
+  const time = parseLabel(label)
+  if (time === undefined) return label
+  const date = new Date(time)
+  const two = (n: number) => String(n).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  const nanoseconds = parseInt(label.slice(17), 16).toString().padStart(9, '0')
+  return `${day} ${clock}.${nanoseconds}`
+}

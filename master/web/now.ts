@@ -1,0 +1,72 @@
+// What goes on now: what runs, and what waits with the reason why.
+
+import { counted, formatSeconds } from '../../lib/text.ts'
+import type { TaskView } from '../../lib/view.ts'
+import { tellWait } from '../../lib/why-waiting.ts'
+import { html } from './html.ts'
+import type { Html } from './html.ts'
+import { age, button, hostPath, jobPath, since } from './page.ts'
+import type { Visit } from './page.ts'
+import type { Site, Waiting } from './site.ts'
+import { signOf } from './status.ts'
+import { blocks, taskLink } from './task-parts.ts'
+
+/** Of what waits, so many are shown. */
+const SHOWN = 8
+
+export function nowSection(visit: Visit, site: Site, project?: string): Html {
+  const { running, waiting, more, paused } = site.board(project)
+  const rest = more + Math.max(0, waiting.length - SHOWN)
+  const idle = running.length === 0 && waiting.length === 0
+  return html`<section aria-labelledby="now" data-part="now">
+    <h2 id="now">Now</h2>
+    ${paused.length > 0 && html`<p class="note"><strong>Paused:</strong> ${paused.map(pauseWords).join(', ')}.</p>`}
+    ${idle && html`<p class="quiet">Nothing waits and nothing runs.</p>`}
+    ${
+      running.length > 0 &&
+      html`<ul class="running">
+        ${running.map(({ view, expected }) => runningItem(visit, view, expected))}
+      </ul>`
+    }
+    ${
+      waiting.length > 0 &&
+      html`<ul class="waiting">
+        ${waiting.slice(0, SHOWN).map(one => waitingItem(visit, one))}
+      </ul>`
+    }
+    ${rest > 0 && html`<p class="quiet">${counted(rest, 'more task')} ${rest === 1 ? 'waits' : 'wait'} behind these.</p>`}
+  </section>`
+}
+
+const pauseWords = (name: string): string =>
+  name === 'all' ? 'everything' : name.replace(/^(project|host):/, '$1 ')
+
+function runningItem(visit: Visit, view: TaskView, expected: number | null): Html {
+  const { job } = view
+  const step = job?.steps.find(step => step.state === 'running')
+  const elapsed = job?.claimed == null ? 0 : Math.max(0, (Date.now() - job.claimed) / 1000)
+  return html`<li data-row="">
+    <span class="s-running">${signOf('running')}<span class="hidden">running</span></span>
+    ${taskLink(view)} ${step && html`<span>in <strong>${step.name}</strong></span>`}
+    ${job?.host != null && html`<span>on <a href="${hostPath(job.host)}">${job.host}</a></span>`}
+    <span>${since(job?.claimed ?? null)}${expected !== null && ` of about ${formatSeconds(expected)}`}</span>
+    ${
+      expected !== null &&
+      html`<progress
+        max="${Math.ceil(expected)}"
+        value="${Math.min(Math.ceil(expected), Math.floor(elapsed))}"
+        aria-label="Time of job ${view.num}, as part of what it usually takes"
+      ></progress>`
+    }
+    ${blocks(view)}
+    ${view.cancelling ? html`<em>being cancelled</em>` : button(visit.viewer, `${jobPath(view)}/cancel`, 'Cancel')}
+  </li>`
+}
+
+function waitingItem(visit: Visit, { view, wait }: Waiting): Html {
+  return html`<li data-row="">
+    <span class="s-waiting">${signOf('waiting')}<span class="hidden">waiting</span></span>
+    ${taskLink(view)} <span class="why">${tellWait(wait)}</span> ${age(view.made)}
+    ${view.cancelling ? '' : button(visit.viewer, `${jobPath(view)}/cancel`, 'Cancel')}
+  </li>`
+}

@@ -1,0 +1,402 @@
+// The spool as the pages see it: an index of all tasks that follows the spool, views of single tasks read when they are
+// shown, and a bell for whoever waits for changes. It only reads. While nobody looks it does next to nothing: a change
+// is noted, and read at the next request.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { dirname, join } from 'node:path'
+
+import { parsePrivateName } from '../../lib/claim.ts'
+import { readCommits } from '../../lib/commit.ts'
+import type { CommitView } from '../../lib/commit.ts'
+import { list, readIfThere } from '../../lib/durable.ts'
+import { readOwner, VERDICTS } from '../../lib/job.ts'
+import { warn } from '../../lib/log.ts'
+import { paused } from '../../lib/spool.ts'
+import type { Spool } from '../../lib/spool.ts'
+import { readTakers } from '../../lib/takers.ts'
+import type { TakerView } from '../../lib/takers.ts'
+import { parseTaskName } from '../../lib/task-name.ts'
+import type { TaskName } from '../../lib/task-name.ts'
+import { readView, timeOf } from '../../lib/view.ts'
+import type { TaskView } from '../../lib/view.ts'
+import { watch } from '../../lib/watch.ts'
+import type { Watch } from '../../lib/watch.ts'
+import { whereIs } from '../../lib/whereabouts.ts'
+import type { Whereabouts } from '../../lib/whereabouts.ts'
+import { whyWaiting } from '../../lib/why-waiting.ts'
+import type { WaitView } from '../../lib/why-waiting.ts'
+import { Recent } from './recent.ts'
+import { isOver, TaskIndex } from './task-index.ts'
+import type { Entry, State } from './task-index.ts'
+
+/** So many of the newest tasks are read before the first page is served. */
+const FIRST = 200
+/** A slice of reading in the background, and the rest after it, in milliseconds: nobody else waits longer than that. */
+const SLICE = 8
+const REST = 12
+/** Between two looks at the spool at least, in milliseconds; after a long one, ten times as long as it took. */
+const PAUSE = 200
+/** While jobs run and somebody looks, pages are told to look again after so many milliseconds: steps come and go. */
+const TICK = 2000
+/** Between two listings of what is archived, in milliseconds: only pruning and what was never seen in `cur` needs it. */
+const OLD_EVERY = 60_000
+
+/** How many earlier successes tell how long the next one takes. */
+const SAMPLE = 5
+/** Of so many waiting tasks it is found out why they wait. */
+const REASONS = 100
+
+export interface Waiting {
+  readonly view: TaskView
+  readonly wait: WaitView
+}
+
+/** What goes on now. */
+export interface Board {
+  readonly running: readonly { readonly view: TaskView; readonly expected: number | null }[]
+  /** The first of them. */
+  readonly waiting: readonly Waiting[]
+  /** How many more wait. */
+  readonly more: number
+  readonly takers: readonly TakerView[]
+  readonly paused: readonly string[]
+}
+
+export class Site {
+  readonly spool: Spool
+  readonly index = new TaskIndex()
+  /** When this began, in milliseconds since 1970. */
+  readonly since = Date.now()
+  readonly #silentAfter: number
+  readonly #views = new Recent<string, TaskView>(600)
+  readonly #commits = new Recent<string, CommitView | null>(1000)
+  readonly #repositoryOf: (project: string) => string | undefined
+  readonly #listeners = new Set<() => void>()
+  /** As listed last: tasks in `tasks/cur` by number, names in `jobs/cur`, and names claimed but not shown yet. */
+  #current = new Map<number, TaskName>()
+  #shown = new Set<string>()
+  #claimed = new Map<string, string>()
+  /** Numbers of what is not over. */
+  readonly #active = new Set<number>()
+  #stale = true
+  #scanned = 0
+  #took = 0
+  #old = { at: 0, time: 0 as number | null }
+  #watch: Watch | undefined
+  #closed = false
+
+  /**
+   * `silentAfter`: milliseconds after which a taker without a beat is taken for gone. `repositoryOf` says where the code
+   * of a project is; it is asked seldom.
+   */
+  constructor(spool: Spool, silentAfter: number, repositoryOf: (project: string) => string | undefined) {
+    this.spool = spool
+    this.#silentAfter = silentAfter
+    this.#repositoryOf = repositoryOf
+  }
+
+  /** Lists everything and reads the newest; then goes on in the background until `close`. */
+  async open(): Promise<void> {
+    this.#scanOld()
+    this.#scan()
+    for (let i = 0; i < FIRST; i++) if (!this.#readNext()) break
+    // What is over may be very much, and whatever gets there was seen before.
+    const { tasks, jobs } = this.spool
+    this.#watch = await watch([tasks.cur, jobs.cur])
+    void this.#follow(this.#watch)
+    void this.#fill()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#watch?.ring()
+    this.#listeners.clear()
+    await this.#watch?.close()
+  }
+
+  /** True if there is, or was, anything of this project. */
+  knows(project: string): boolean {
+    return this.index.projects().includes(project) || list(this.spool.revs).includes(project)
+  }
+
+  /** Brings the index up to date, if the last look was not a moment ago. */
+  refresh(): void {
+    if (this.#stale && performance.now() - this.#scanned > this.#pause()) this.#scan()
+  }
+
+  /** Calls back, at most each second or so, when a page may look different. Answers how to stop that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    this.#watch?.ring()
+    return () => this.#listeners.delete(listener)
+  }
+
+  /**
+   * Everything there is to know of a task, or undefined if it is gone. What is over is kept; what may come later, that it
+   * was retried, is only seen `anew`.
+   */
+  view({ name, num }: Pick<Entry, 'name' | 'num'>, anew = false): TaskView | undefined {
+    const kept = anew ? undefined : this.#views.get(name)
+    if (kept) return kept
+    const view = readView(this.#where(name, num)) ?? this.#lookFor(name)
+    if (view?.state === 'over' && !this.#active.has(num)) this.#views.set(name, view)
+    return view
+  }
+
+  /** The view of a task by its number, read anew; undefined if there is none. */
+  find(num: number): TaskView | undefined {
+    const row = this.index.rowOf(num)
+    return row === undefined ? undefined : this.view(this.index.entry(row), true)
+  }
+
+  /** Where its job directory is now; undefined if it has none. */
+  jobOf({ name }: Pick<TaskView, 'name'>): string | undefined {
+    return whereIs(this.spool, name)?.jobAt
+  }
+
+  /** Says that we have just changed something ourselves: the next page shows it. */
+  changed(): void {
+    this.#scan()
+    this.#watch?.ring()
+  }
+
+  /** What waits and what runs, by number. */
+  active(): Entry[] {
+    return [...this.#active]
+      .sort((a, b) => a - b)
+      .map(num => this.index.rowOf(num))
+      .filter(row => row !== undefined)
+      .map(row => this.index.entry(row))
+  }
+
+  /** What runs and what waits, of one project or of all, by number. */
+  board(project?: string, most = REASONS): Board {
+    const active = this.active()
+    const running = this.#viewsOf(active.filter(entry => entry.state === 'running'))
+    const takers = readTakers(this.spool, running, this.#silentAfter)
+    const stopped = paused(this.spool)
+    const all = active.filter(({ state }) => state === 'waiting').map(queued)
+    const queue = all.filter(task => project === undefined || task.project === project)
+    const waiting = this.#viewsOf(queue.slice(0, most)).map(view => ({
+      view,
+      wait: whyWaiting(view, all, takers, stopped),
+    }))
+    return {
+      running: running
+        .filter(view => project === undefined || view.project === project)
+        .map(view => ({ view, expected: this.usual(view) })),
+      waiting,
+      more: queue.length - waiting.length,
+      takers,
+      paused: [...stopped].sort(),
+    }
+  }
+
+  /** How many seconds a success of this project and architecture took lately; null if there was none. */
+  usual({ project, arch }: Pick<TaskView, 'project' | 'arch'>): number | null {
+    const spans: number[] = []
+    for (const row of this.index.rows({ project, arch, state: 'success' })) {
+      const seconds = this.view(this.index.entry(row))?.job?.seconds
+      if (seconds != null) spans.push(seconds)
+      if (spans.length === SAMPLE) break
+    }
+    return spans.sort((a, b) => a - b)[spans.length >> 1] ?? null
+  }
+
+  /** What the code repositories say of the revisions of these tasks, by revision, as far as there are any. */
+  async commits(views: readonly TaskView[]): Promise<ReadonlyMap<string, CommitView>> {
+    const projects = new Set(views.map(({ project }) => project))
+    for (const project of projects) {
+      const missing = views
+        .filter(view => view.project === project)
+        .map(({ revision }) => revision)
+        .filter(revision => revision !== null)
+        .filter(revision => this.#commits.get(revision) === undefined)
+      const repository = missing.length > 0 ? this.#repositoryOf(project) : undefined
+      if (repository === undefined) continue
+      const found = await readCommits(repository, missing)
+      for (const revision of missing) this.#commits.set(revision, found.get(revision) ?? null)
+    }
+    const pairs = views.map(({ revision }) => [revision ?? '', this.#commits.get(revision ?? '')] as const)
+    return new Map(pairs.filter((pair): pair is readonly [string, CommitView] => pair[1] != null))
+  }
+
+  /** A text that a program wrote, without saying where the spool is. */
+  withoutPaths(text: string): string {
+    const { root, tasks, jobs } = this.spool
+    return [
+      [dirname(tasks.cur), '$TASKS'],
+      [dirname(jobs.cur), '$JOBS'],
+      [root, '$SPOOL'],
+    ].reduce((text, [path, name]) => text.replaceAll(path!, name!), text)
+  }
+
+  #viewsOf(entries: readonly Pick<Entry, 'name' | 'num'>[]): TaskView[] {
+    return entries.map(entry => this.view(entry)).filter(view => view !== undefined)
+  }
+
+  #where(name: string, num: number): Whereabouts {
+    const task = parseTaskName(name)!
+    const { tasks, jobs } = this.spool
+    const current = this.#current.has(num)
+    const claimed = this.#claimed.get(name)
+    const taskAt = join(current ? tasks.cur : tasks.old, name)
+    if (this.#shown.has(name)) return { task, taskAt, jobAt: join(jobs.cur, name) }
+    if (claimed !== undefined) return { task, taskAt, jobAt: join(jobs.tmp, claimed) }
+    return current ? { task, taskAt } : { task, taskAt, jobAt: join(jobs.old, name) }
+  }
+
+  // It has moved since we listed.
+  #lookFor(name: string): TaskView | undefined {
+    const where = whereIs(this.spool, name)
+    return where && readView(where)
+  }
+
+  #pause(): number {
+    return Math.max(PAUSE, 10 * this.#took)
+  }
+
+  async #follow(watch: Watch): Promise<void> {
+    while (!this.#closed) {
+      let timer: NodeJS.Timeout | undefined
+      if (this.#listeners.size > 0 && this.#active.size > 0) timer = setTimeout(() => watch.ring(), TICK)
+      await watch.next()
+      clearTimeout(timer)
+      this.#stale = true
+      if (this.#listeners.size === 0) continue
+      try {
+        this.#scan()
+      } catch (error) {
+        warn('read', this.spool.root, error)
+      }
+      for (const listener of this.#listeners) listener()
+      await sleep(this.#pause(), undefined, { ref: false })
+    }
+  }
+
+  async #fill(): Promise<void> {
+    while (!this.#closed) {
+      const end = performance.now() + SLICE
+      let more = true
+      try {
+        while (more && performance.now() < end) more = this.#readNext()
+      } catch (error) {
+        warn('read', this.spool.root, error)
+        more = false
+      }
+      await sleep(more ? REST : 1000, undefined, { ref: false })
+    }
+  }
+
+  /** Reads the newest task that is not read yet; false if there is none. */
+  #readNext(): boolean {
+    const row = this.index.nextUnread()
+    if (row === undefined) return false
+    this.#read(row)
+    return true
+  }
+
+  /** Reads what the index keeps of a task. */
+  #read(row: number): void {
+    const { name, num } = this.index.entry(row)
+    let where = this.#where(name, num)
+    let state = stateOf(where, this.#current.has(num))
+    if (state === 'gone') {
+      where = whereIs(this.spool, name) ?? where
+      state = stateOf(where, where.taskAt?.startsWith(this.spool.tasks.cur) === true)
+    }
+    const ref = where.taskAt === undefined ? undefined : readIfThere(join(where.taskAt, 'ref.txt'))
+    const host =
+      where.jobAt === undefined
+        ? undefined
+        : (readOwner(where.jobAt)?.host ?? readIfThere(join(where.jobAt, 'host.txt')))
+    this.index.set(row, state, ref?.trim() ?? '', host?.trim() ?? '')
+    if (isOver(state)) this.#active.delete(num)
+    else this.#active.add(num)
+  }
+
+  /** Looks at what is current; then at what is over, if it is time. */
+  #scan(): void {
+    const started = performance.now()
+    this.#stale = false
+    const { tasks, jobs } = this.spool
+    const fresh: TaskName[] = []
+    const current = new Map<number, TaskName>()
+    for (const name of list(tasks.cur)) {
+      const num = numberOf(name)
+      const task = this.#current.get(num)
+      const parsed = task?.name === name ? task : parseTaskName(name)
+      if (!parsed) continue
+      current.set(num, parsed)
+      if (parsed !== task) fresh.push(parsed)
+    }
+    const claimed = list(jobs.tmp).map(entry => [parsePrivateName(entry)?.name ?? '', entry] as const)
+    const shown = new Set(list(jobs.cur))
+    for (const name of shown) {
+      if (this.#shown.has(name)) continue
+      const parsed = parseTaskName(name)
+      if (parsed) fresh.push(parsed)
+    }
+    this.#current = current
+    this.#claimed = new Map(claimed)
+    this.#shown = shown
+    this.index.add(fresh)
+    for (const { num } of fresh.slice(-FIRST)) this.#active.add(num)
+    for (const num of this.#active) {
+      const row = this.index.rowOf(num)
+      if (row === undefined) this.#active.delete(num)
+      else if (!this.#stillWaits(row, num)) this.#read(row)
+    }
+    if (performance.now() - this.#old.at > OLD_EVERY) this.#scanOld()
+    this.#scanned = performance.now()
+    this.#took = this.#scanned - started
+  }
+
+  /** True if it waited when it was read and nothing that was listed says otherwise. */
+  #stillWaits(row: number, num: number): boolean {
+    if (this.index.state(row) !== 'waiting') return false
+    const task = this.#current.get(num)
+    return task !== undefined && !this.#shown.has(task.name) && !this.#claimed.has(task.name)
+  }
+
+  /** Lists what is over, and forgets what is not there any more. */
+  #scanOld(): void {
+    const time = timeOf(this.spool.tasks.old)
+    const known = this.#old.time === time
+    this.#old = { at: performance.now(), time }
+    if (known) return
+    const names = list(this.spool.tasks.old)
+    const nums = new Set<number>()
+    const unknown: { num: number; name: string }[] = []
+    for (const name of names) {
+      const num = numberOf(name)
+      nums.add(num)
+      if (this.index.rowOf(num) === undefined) unknown.push({ num, name })
+    }
+    unknown.sort((a, b) => a.num - b.num)
+    // A part at a time, because the parts of so many names would fill the memory.
+    for (let at = 0; at < unknown.length; at += 1000) {
+      const part = unknown.slice(at, at + 1000).map(({ name }) => parseTaskName(name))
+      this.index.add(part.filter(task => task !== undefined))
+    }
+    for (const num of this.#current.keys()) nums.add(num)
+    for (const name of this.#shown) nums.add(numberOf(name))
+    this.index.retain(nums)
+  }
+}
+
+/** What tells its place in the queue, without reading it: as if it had no priority. */
+function queued({ name, num, project, target }: Entry) {
+  const [arch = '', host = null] = target.split(':')
+  return { name, num, project, arch, host, state: 'waiting' as const, priority: null, cancelling: false }
+}
+
+const numberOf = (name: string): number => Number(name.slice(0, name.indexOf(':')))
+
+function stateOf({ jobAt }: Whereabouts, current: boolean): State {
+  const word = jobAt === undefined ? undefined : readIfThere(join(jobAt, 'result.txt'))?.trim()
+  const verdict = VERDICTS.find(verdict => verdict === word)
+  if (verdict) return verdict
+  if (jobAt === undefined) return current ? 'waiting' : 'gone'
+  return list(jobAt).length > 0 ? 'running' : current ? 'waiting' : 'gone'
+}

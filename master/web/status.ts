@@ -1,0 +1,57 @@
+// How states look: a sign, a colour and a word each, so that nobody needs to tell the colours apart. Pure.
+
+import type { StepView, TaskView } from '../../lib/view.ts'
+import { html } from './html.ts'
+import type { Html } from './html.ts'
+import type { State } from './task-index.ts'
+
+export type Shown = State | StepView['state']
+
+const SIGNS: Record<Shown, string> = {
+  unread: '·',
+  waiting: '…',
+  running: '▸',
+  gone: '·',
+  success: '✓',
+  failure: '✗',
+  timeout: '◷',
+  cancelled: '⊘',
+  lost: '?',
+  error: '!',
+  skipped: '–',
+  interrupted: '⊘',
+}
+
+const WORDS: Partial<Record<Shown, string>> = { unread: 'not read yet', gone: 'pruned' }
+
+export const wordFor = (state: Shown): string => WORDS[state] ?? state
+
+/** The sign alone, for people who see; the word stands elsewhere. */
+export const signOf = (state: Shown): Html =>
+  html`<span class="sign" aria-hidden="true">${SIGNS[state]}</span>`
+
+/** Sign and word. */
+export const badgeOf = (state: Shown): Html =>
+  html`<span class="state s-${state}">${signOf(state)} ${wordFor(state)}</span>`
+
+/** The state of a task: its verdict, once it has one. */
+export const stateOf = ({ state, job }: TaskView): State =>
+  job?.verdict ?? (state === 'over' ? 'gone' : state)
+
+/** From good to bad: of several results the last one here is what a person needs to know. */
+const ORDER: readonly State[] = [
+  'unread',
+  'gone',
+  'success',
+  'cancelled',
+  'waiting',
+  'running',
+  'lost',
+  'timeout',
+  'error',
+  'failure',
+]
+
+/** One state for many. */
+export const worst = (states: readonly State[]): State =>
+  states.reduce<State>((a, b) => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a), 'unread')

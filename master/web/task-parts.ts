@@ -1,0 +1,42 @@
+// Parts of pages that stand for one task: its name as a link, its time, its steps as blocks.
+
+import { formatSeconds } from '../../lib/text.ts'
+import type { StepView, TaskView } from '../../lib/view.ts'
+import { html } from './html.ts'
+import type { Html } from './html.ts'
+import { jobPath, logPath, seconds, since, targetOf } from './page.ts'
+import { signOf, wordFor } from './status.ts'
+
+/** A task by its number, project, version and target. */
+export const taskLink = (task: TaskView): Html =>
+  html`<a class="task" href="${jobPath(task)}"
+    ><span class="num">#${task.num}</span> ${task.project} <code>${task.version}</code> ${targetOf(task)}</a
+  >`
+
+/** How long its job took, or takes until now. */
+export function duration({ job }: TaskView): Html | string {
+  if (!job) return ''
+  return job.verdict === null ? since(job.claimed) : seconds(job.seconds)
+}
+
+/** The steps of a job as small blocks, each a link to its log. */
+export function blocks(task: TaskView): Html | false {
+  const steps = task.job?.steps ?? []
+  if (steps.length === 0) return false
+  return html`<span class="steps">${steps.map(step => block(task, step))}</span>`
+}
+
+function block(task: TaskView, step: StepView): Html {
+  const time =
+    step.seconds === null
+      ? step.state === 'running'
+        ? since(step.started)
+        : ''
+      : formatSeconds(step.seconds)
+  return html`<a
+    class="step s-${step.state}"
+    href="${logPath(task, step.name)}"
+    title="${step.name}: ${wordFor(step.state)}"
+    >${signOf(step.state)}<span class="hidden">${step.name} ${wordFor(step.state)} </span>${time}</a
+  >`
+}

@@ -1,0 +1,173 @@
+import { join } from 'node:path'
+import { teardown, test } from 'tap'
+import type { Locator, Page } from 'playwright-core'
+
+import { closeBrowser, openPage, scene } from '../fixtures/browser.ts'
+import { lacks } from '../fixtures/sandbox.ts'
+import { endStep, printLine } from '../fixtures/showcase.ts'
+
+const TOKEN = 'correct horse battery'
+
+/** Goes to a height of the page again and again, as somebody does who wants to see the end, until that is there. */
+async function scrollUntil(page: Page, height: number, sight: Locator): Promise<void> {
+  for (let tries = 0; (await sight.count()) === 0; tries++) {
+    if (tries > 500) throw new Error('it does not come into sight')
+    await page.evaluate(`scrollTo(0, ${height})`)
+    await page.waitForTimeout(30)
+  }
+}
+
+const skip = lacks('chromium')
+teardown(closeBrowser)
+
+test('a person reads from the front page to the line that failed', { skip }, async t => {
+  const { browser, url } = await scene(t)
+  const page = await openPage(browser)
+  await page.goto(url)
+  await page.getByRole('link', { name: 'docs: explain <b>notes</b> & numbers' }).click()
+  t.match(await page.getByRole('heading', { level: 1 }).textContent(), /docs: explain/)
+  await page.goto(`${url}/job/15`)
+  t.match(await page.locator('.tail').textContent(), /expected 3 columns, found 2/)
+  await page.getByRole('link', { name: 'Open the log' }).click()
+  const line = page.locator('.log li', { hasText: '1 failed' })
+  await line.locator('a').click()
+  t.match(page.url(), /\?line=e\d+#e\d+$/)
+  await page.goto(page.url())
+  t.match(await page.locator('.log li:target').textContent(), /1 failed, 3 passed/)
+  await page.getByLabel('Find in this log').fill('COLUMNS')
+  await page.getByRole('button', { name: 'Find' }).click()
+  t.same(await page.locator('.found mark').allTextContents(), ['columns'])
+  t.same(page.complaints, [])
+})
+
+test('all of it can be read without scripts', { skip }, async t => {
+  const { browser, url } = await scene(t)
+  const page = await openPage(browser, { javaScriptEnabled: false })
+  await page.goto(url)
+  await page.getByLabel('State').selectOption('timeout')
+  await page.getByRole('button', { name: 'Filter' }).click()
+  t.equal(await page.locator('.revisions tbody tr').count(), 1)
+  await page.locator('.step', { hasText: '10m 00s' }).click()
+  t.match(await page.locator('.log').textContent(), /Running 4 tests/)
+})
+
+test('a live log shows each new line, and at last that it is over', { skip }, async t => {
+  const { browser, url, running } = await scene(t)
+  const page = await openPage(browser)
+  await page.goto(`${url}/job/20/log/30-test`)
+  printLine(running, '\x1b[32mgreen\x1b[0m <script>document.title = "owned"</script>')
+  const line = page.locator('.log li', { hasText: 'green' })
+  await line.waitFor()
+  t.equal(await line.locator('.fg-green').textContent(), 'green')
+  t.match(await page.title(), /30-test/)
+  printLine(running, 'on standard error', 'stderr')
+  await page.locator('.log li.err', { hasText: 'on standard error' }).waitFor()
+  endStep(running, '1')
+  await page.locator('h1', { hasText: 'failure' }).waitFor()
+  t.equal(await page.locator('.log li', { hasText: 'green' }).count(), 1, 'no line is there twice')
+  t.same(page.complaints, [])
+})
+
+test('the front page and the page of a job change while one looks', { skip }, async t => {
+  const { browser, url, running, maker } = await scene(t)
+  const page = await openPage(browser)
+  await page.goto(url)
+  maker.waitingTask('30:tables:v99:linux-x86_64')
+  await page.locator('.waiting', { hasText: '#30' }).waitFor()
+  await page.goto(`${url}/job/20`)
+  printLine(running, 'still here')
+  await page.locator('.tail li', { hasText: 'still here' }).waitFor()
+  endStep(running, '0')
+  await page.locator('.timeline tr', { hasText: '30-test' }).locator('.s-success').first().waitFor()
+  t.same(page.complaints, [])
+})
+
+test('a long log scrolls from end to end and the page stays small', { skip }, async t => {
+  const { browser, url, running } = await scene(t)
+  for (let i = 0; i < 12_000; i++) printLine(running, `line ${i}`)
+  endStep(running, '0')
+  const page = await openPage(browser)
+  await page.goto(`${url}/job/20/log/30-test`)
+  t.equal(await page.locator('.log li').count(), 1000)
+  const seen = page.locator('.log li', { hasText: /^\S*line 11999$/ })
+  await scrollUntil(page, 1e9, seen)
+  const shown = await page.locator('.log li > span').allTextContents()
+  t.ok(shown.length <= 5000, 'what is far away has gone')
+  t.same(
+    shown,
+    Array.from({ length: shown.length }, (_, i) => `line ${12_000 - shown.length + i}`),
+  )
+  const first = page.locator('.log li', { hasText: /^\S*line 0$/ })
+  await scrollUntil(page, 0, first)
+  t.same(page.complaints, [])
+})
+
+test(
+  'cancel and retry are buttons for who is logged in, and another site cannot press them',
+  { skip },
+  async t => {
+    const { browser, url, sandbox } = await scene(t, { REPORTER_TOKEN: TOKEN })
+    const page = await openPage(browser)
+    await page.goto(`${url}/job/20`)
+    t.equal(await page.getByRole('button', { name: 'Cancel' }).count(), 0)
+    await page.getByRole('link', { name: 'Log in' }).click()
+    await page.getByLabel('Token').fill('wrong')
+    await page.getByRole('button', { name: 'Log in' }).click()
+    t.match(await page.getByRole('alert').textContent(), /not the token/)
+    await page.getByLabel('Token').fill(TOKEN)
+    await page.getByRole('button', { name: 'Log in' }).click()
+    t.equal(page.url(), `${url}/job/20`)
+
+    const evil = await page.context().newPage()
+    await evil.goto('data:text/html,<form method=post><input name=word value=x></form>')
+    await evil.locator('form').evaluate((form: { action: string; submit(): void }, action) => {
+      form.action = action
+      form.submit()
+    }, `${url}/job/20/cancel`)
+    await evil.getByRole('heading', { name: 'Not allowed' }).waitFor()
+    const task = sandbox.ls('spool/tasks/cur').find(name => name.startsWith('20:'))!
+    t.notOk(sandbox.ls('spool/tasks/cur', task).includes('cancel'))
+
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByText('It is being cancelled').waitFor()
+    t.ok(sandbox.ls('spool/tasks/cur', task).includes('cancel'))
+
+    sandbox.ok('mv', [join(sandbox.spool.ctr, '0'), join(sandbox.spool.ctr, '40')])
+    await page.goto(`${url}/job/15`)
+    await page.getByRole('button', { name: 'Retry' }).click()
+    await page.waitForURL(`${url}/job/41`)
+    t.match(await page.locator('h1').textContent(), /waiting/)
+    await page.getByRole('button', { name: 'Log out' }).click()
+    await page.getByRole('link', { name: 'Log in' }).waitFor()
+  },
+)
+
+test('the keyboard alone goes everywhere', { skip }, async t => {
+  const { browser, url } = await scene(t)
+  const page = await openPage(browser)
+  await page.goto(url)
+  await page.keyboard.press('Tab')
+  t.equal(await page.locator(':focus').textContent(), 'Skip to content')
+  await page.keyboard.press('Enter')
+  await page.keyboard.press('j')
+  t.match(await page.locator(':focus').textContent(), /#20/)
+  await page.keyboard.press('j')
+  t.match(await page.locator(':focus').textContent(), /#21/)
+  await page.keyboard.press('k')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(`${url}/job/20`)
+  await page.goBack()
+  await page.keyboard.press('/')
+  await page.keyboard.type('v1.4-4')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/q=v1\.4-4/)
+  t.equal(await page.locator('.revisions tbody tr').count(), 1)
+})
+
+test('HTML among the artifacts runs nothing', { skip }, async t => {
+  const { browser, url } = await scene(t)
+  const page = await openPage(browser)
+  await page.goto(`${url}/job/15/artifacts/report/index.html`)
+  t.equal(await page.locator('h1').textContent(), 'Report')
+  t.not(await page.title(), 'owned')
+})
