@@ -4,9 +4,10 @@ import type { Operation } from '../fixtures/fault.ts'
 
 /**
  * What happens: the program is killed; it is killed, and what recovers from that as well; an operation fails; the whole
- * machine stops, and the disk keeps only what was fsynced; the program stops, others do its work, and it goes on.
+ * machine stops, and the disk keeps only what was fsynced; the program stops, others do its work, and it goes on, when
+ * what they did is still where it was made, or when it has been archived.
  */
-export const KINDS = ['crash', 'double crash', 'error', 'power cut', 'undead'] as const
+export const KINDS = ['crash', 'double crash', 'error', 'power cut', 'undead', 'undead later'] as const
 export type Kind = (typeof KINDS)[number]
 
 export interface Instant {
@@ -62,10 +63,12 @@ const powerCuts = (operations: readonly Operation[]): Instant[] =>
   operations.filter(matters).flatMap(operation => at('power cut', operation, ['kill']))
 
 /** SIGSTOP before each operation that makes a difference to others, and SIGCONT when they have done the work. */
-const undead = (operations: readonly Operation[]): Instant[] =>
-  operations
-    .filter(operation => matters(operation) && operation.kind !== 'fsync')
-    .flatMap(operation => at('undead', operation, ['stop']))
+const undead =
+  (kind: Kind) =>
+  (operations: readonly Operation[]): Instant[] =>
+    operations
+      .filter(operation => matters(operation) && operation.kind !== 'fsync')
+      .flatMap(operation => at(kind, operation, ['stop']))
 
 /** Pairs of a crash and a second one in the recovery that follows; not all there are. */
 function doubleCrashes(operations: readonly Operation[]): Instant[] {
@@ -84,7 +87,8 @@ export const INSTANTS: Readonly<Record<Kind, (operations: readonly Operation[]) 
   'double crash': doubleCrashes,
   error: errors,
   'power cut': powerCuts,
-  undead,
+  undead: undead('undead'),
+  'undead later': undead('undead later'),
 }
 
 /** About `most` of them, evenly spread. */

@@ -106,7 +106,7 @@ async function tryInstant(scenario: Scenario, fixtures: Fixtures, instant: Insta
   try {
     await scenario.setUp(world)
     if (instant.kind === 'power cut') return await tryPowerCut(scenario, world, fault)
-    if (instant.kind === 'undead') return await tryUndead(scenario, world, fault)
+    if (instant.kind.startsWith('undead')) return await tryUndead(scenario, world, instant)
     const first = world.arm(scenario.program, fault)
     const ended = await scenario.run(world)
     let tried = first.fired
@@ -124,17 +124,19 @@ async function tryInstant(scenario: Scenario, fixtures: Fixtures, instant: Insta
 }
 
 /** The program stops; everything else goes on without it, until its work is done; then it goes on itself. */
-async function tryUndead(scenario: Scenario, world: World, fault: string): Promise<Outcome> {
+async function tryUndead(scenario: Scenario, world: World, { kind, fault }: Instant): Promise<Outcome> {
   world.arm(scenario.program, fault)
   const running = scenario.run(world)
   const tried = await world.stopped(running)
   world.disarm()
   const wake = world.takeOver()
+  if (kind === 'undead') world.settle = '1h'
   if (tried) {
     await scenario.recover(world)
     wake()
   }
   const ended = await running
+  world.settle = '0'
   await scenario.recover(world)
   return { tried, ...judge(scenario, world, ended), badly: [] }
 }

@@ -19,6 +19,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { readIfThere } from '../../lib/durable.ts'
 import { buildFault, FaultState } from '../fixtures/fault.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'
 import type { Ended } from '../fixtures/sandbox.ts'
@@ -115,7 +116,6 @@ export class World {
       POLL_INTERVAL: '0.02',
       WATCH: 'poll',
       ISOLATE: 'no',
-      SETTLE: '0',
       FAILED_JOB_WAITTIME: '0',
       STEP_ENV: 'LEDGER',
       LEDGER: this.sandbox.path('ledger'),
@@ -125,6 +125,9 @@ export class World {
   }
 
   readonly task = '1:hello:v1:testarch'
+
+  /** How long jobs stay in jobs/cur when they are over. */
+  settle = '0'
 
   /** The working directory of the taker that is started next. */
   slot: string
@@ -236,9 +239,7 @@ export class World {
     const end = () => (over = true)
     running.then(end, end)
     while (!over) {
-      const stat = existsSync(`/proc/${this.#last}/stat`)
-        ? readFileSync(`/proc/${this.#last}/stat`, 'latin1')
-        : ''
+      const stat = readIfThere(`/proc/${this.#last}/stat`) ?? ''
       if (/\) [Tt] /.test(stat)) return true
       await new Promise(done => setTimeout(done, 5))
     }
@@ -257,8 +258,8 @@ export class World {
     const { slot } = this
     const end = Date.now() + 5000
     const ofOthers = (name: string) => {
-      const claim = this.sandbox.path('spool/tasks/cur', name, 'claim')
-      return existsSync(claim) && !readFileSync(claim, 'utf8').includes(`slot=${slot}\n`)
+      const claim = readIfThere(this.sandbox.path('spool/tasks/cur', name, 'claim'))
+      return claim !== undefined && !claim.includes(`slot=${slot}\n`)
     }
     const idle = () =>
       this.sandbox.ls('spool/tasks/cur').every(ofOthers) && names(join(slot, 'work')).length === 0
@@ -274,6 +275,7 @@ export class World {
         POLL_INTERVAL: '1',
         LOST_AFTER: '5',
         SWEEP_AFTER: '20',
+        SETTLE: this.settle,
       },
     })
   }
