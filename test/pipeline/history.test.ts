@@ -60,7 +60,7 @@ function history(): string {
 
 test(
   'a history pushed at once becomes one task for each commit and architecture',
-  { timeout: 300_000 },
+  { timeout: 900_000 },
   async t => {
     const site = new Sandbox(t)
     const { revs } = site.makeSpool()
@@ -97,8 +97,8 @@ test(
       site.start('slave/bin/task-taker', [], { cwd: site.path(slot) })
     }
     const all = commits.length
-    await eventually('all tasks to be made', () => maker.stdout().split('\n').length - 1 === 2 * all, 120)
-    await eventually('all of ours to be over', () => site.ls('spool/tasks/old').length === all, 200)
+    await eventually('all tasks to be made', () => maker.stdout().split('\n').length - 1 === 2 * all, 400)
+    await eventually('all of ours to be over', () => site.ls('spool/tasks/old').length === all, 400)
 
     const revisionOf = (task: string) => readFileSync(join(task, 'code-revision.txt'), 'utf8').trim()
     const waiting = site.ls('spool/tasks/cur')

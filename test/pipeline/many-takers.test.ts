@@ -8,12 +8,12 @@ import { Site } from '../fixtures/site.ts'
 
 const [TASKS, TAKERS] = [2000, 16]
 
-test(`${TAKERS} takers run ${TASKS} tasks, each exactly once`, { timeout: 400_000 }, async t => {
+test(`${TAKERS} takers run ${TASKS} tasks, each exactly once`, { timeout: 900_000 }, async t => {
   const site = new Site(t)
   const first = site.publish({ a: `echo "$BASS_TASK" >>'${site.path('ran')}'` })
   const names = [first, ...site.publishCopies(first, TASKS - 1)]
   for (let slot = 1; slot <= TAKERS; slot++) site.taker(`slot-${slot}`)
-  await eventually('all to be over', () => site.ls('spool/tasks/old').length === TASKS, 300)
+  await eventually('all to be over', () => site.ls('spool/tasks/old').length === TASKS, 600)
   const ran = readFileSync(site.path('ran'), 'utf8').trimEnd().split('\n')
   t.same(ran.sort(), [...names].sort())
   t.ok(names.every(name => verdictOf(join(site.spool.jobs.cur, name)) === 'success'))
