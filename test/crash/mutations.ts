@@ -109,11 +109,11 @@ export const MUTATIONS: readonly Mutation[] = [
     words: RUN,
   },
   {
-    name: 'a job is shown without asking whose the claim is',
-    file: 'master/rounds.ts',
-    text: 'if (standing === mine.token) showJob',
-    instead: 'if (mine) showJob',
-    kind: 'undead',
+    name: 'a job to be claimed is named without its token',
+    file: 'lib/claim.ts',
+    text: '`${name}.${token}`',
+    instead: 'name + token.slice(16)',
+    kind: 'crash',
     words: RUN,
   },
   {
