@@ -14,7 +14,7 @@ const GRACE = 10_000
 
 const description = {
   name: 'bass up',
-  usage: '[DIR] [--takers N]',
+  usage: '[DIR] [--takers N] [--web]',
   operands: [0, 1],
   about: `Runs all programs of the spool DIR, or of SPOOL, in the foreground, for one machine and one terminal.
 
@@ -27,20 +27,23 @@ published again for others. The second time is final. If this is killed, they st
 there is setpriv(1). A project that is added later is served after a restart.`,
   options: {
     takers: { type: 'string', value: 'N', about: 'how many task-takers; by default one for each processor' },
+    web: { type: 'boolean', about: 'the reporter too: web pages at REPORTER_LISTEN' },
   },
   environment: {
     SPOOL: 'the spool, where DIR does not say',
     HOST: 'slots are named after it',
     DRAIN: 'how long jobs may go on',
+    REPORTER_LISTEN: 'where the pages are served',
     NO_COLOR: 'no colours, as anywhere but on a terminal',
   },
 } as const
 
-export const verb = command(description, async ([directory], { takers }) => {
+export const verb = command(description, async ([directory], { takers, web }) => {
   if (takers !== undefined && !/^\d{1,4}$/.test(takers)) throw usage(description, '--takers wants a number')
   const root = resolve(directory ?? setting('SPOOL'))
   const env = environmentOf(root)
-  const programs = programsOf(root, env, takers === undefined ? availableParallelism() : Number(takers))
+  const count = takers === undefined ? availableParallelism() : Number(takers)
+  const programs = programsOf(root, env, count, web)
   let tell = teller(programs.map(program => program.name))
   const supervisor = new Supervisor(programs, duration('DRAIN', env) + GRACE, (name, line) =>
     tell(name, line),

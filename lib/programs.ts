@@ -11,8 +11,11 @@ import { isPart } from './task-name.ts'
 import { environmentOfProject } from './sourced.ts'
 import type { Program } from './supervisor.ts'
 
-/** The reaper, a task-maker for each project of the spool `root`, and so many takers; `env` has the spool's settings. */
-export function programsOf(root: string, env: NodeJS.ProcessEnv, takers: number): Program[] {
+/**
+ * The reaper, a task-maker for each project of the spool `root`, so many takers, and the reporter if `web`; `env` has
+ * the spool's settings.
+ */
+export function programsOf(root: string, env: NodeJS.ProcessEnv, takers: number, web = false): Program[] {
   if (!lists(setting('TASKS', env), 'ctr')) {
     throw lasting(`use the spool ${quote(root)}`, "there is none; 'bass init DIR' makes one")
   }
@@ -25,6 +28,7 @@ export function programsOf(root: string, env: NodeJS.ProcessEnv, takers: number)
   })
   return [
     program('reaper', 'master/bin/reaper'),
+    ...(web ? [program('reporter', 'master/bin/reporter')] : []),
     ...projectsOf(root, env).map(([name, env]) => program(name, 'master/bin/task-maker', { env })),
     ...slotsOf(root, setting('HOST', env), takers).map((directory, index) =>
       program(`task-taker ${index + 1}`, 'slave/bin/task-taker', { directory }),

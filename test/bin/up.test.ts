@@ -77,6 +77,17 @@ test(
   },
 )
 
+test('with --web the pages are served as well', async t => {
+  const sandbox = new Sandbox(t)
+  sandbox.ok('bin/bass', ['init', 'spool'])
+  const up = sandbox.start('bin/bass', ['up', 'spool', '--takers', '1', '--web'], {
+    env: { REPORTER_LISTEN: '127.0.0.1:0' },
+  })
+  const url = await eventually('the pages', () => /http:\/\/127[\d.:]+/.exec(up.stdout())?.[0])
+  t.equal((await fetch(`${url}/healthz`)).status, 200)
+  t.equal((await up.kill('SIGTERM')).code, 0)
+})
+
 test('what is no spool is refused with 100', async t => {
   const sandbox = new Sandbox(t)
   const { code, stderr } = sandbox.run('bin/bass', ['up', 'none'], { env: { SPOOL: undefined } })

@@ -32,7 +32,7 @@ function rowsOf(heading: string): string[][] {
 
 test('a project of your own is set up by the commands as they stand there', async t => {
   const sandbox = new Sandbox(t)
-  const env = { SPOOL: undefined, PATH: `${ROOT}/bin:${sandbox.env['PATH']!}`, ARCH: undefined }
+  const env = { SPOOL: undefined, PATH: `${ROOT}/bin:${sandbox.env['PATH']!}`, ARCH: undefined, REPORTER_LISTEN: '127.0.0.1:0' }
   const here = (script: string) =>
     script
       .replaceAll('/opt/bass', ROOT)
@@ -48,7 +48,7 @@ test('a project of your own is set up by the commands as they stand there', asyn
   const [init, steps, up, look, ...programs] = commandsOf('A project of your own')
   t.same(
     [init, steps, up, look, ...programs].map(block => block?.forever),
-    [false, false, true, false, true, true, true],
+    [false, false, true, false, true, true, true, true],
   )
   run(init!.script)
   run(steps!.script)
