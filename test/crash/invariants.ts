@@ -41,6 +41,8 @@ interface Task {
   readonly path: string
   readonly work: string
   readonly parent: string | undefined
+  /** Why it was published again. */
+  readonly cause: string | undefined
 }
 
 /** The verdicts of the jobs whose tasks are over. */
@@ -71,11 +73,13 @@ export function inspect(spool: string, expected: Expected): Findings {
 
 function readTask(path: string, name: string): Task {
   const [, , , ...target] = name.split(':')
+  const [parent, cause] = read(join(path, 'retry-of.txt'))?.split(' ') ?? []
   return {
     name,
     path,
     work: `${read(join(path, 'code-revision.txt')) ?? 'nothing'} ${target.join(':')}`,
-    parent: read(join(path, 'retry-of.txt'))?.split(' ')[0],
+    parent,
+    cause,
   }
 }
 
@@ -118,11 +122,12 @@ function inspectJobs(spool: string, tasks: readonly Task[], standing: string, fi
   for (const { name } of jobs) {
     if (!tasks.some(task => task.name === name)) left.push(`the job ${name} has no task`)
   }
-  for (const { name, path, parent } of tasks) {
+  for (const { name, path, parent, cause } of tasks) {
     if (parent !== undefined && !tasks.some(task => task.name === parent))
       doubled.push(`${name} is a retry of nothing`)
     const own = jobs.filter(job => job.name === name)
-    if (standing === 'waits' && own.length === 0 && path.includes('/tasks/cur/')) continue
+    if (own.length === 0 && path.includes('/tasks/cur/') && (standing === 'waits' || cause === 'user'))
+      continue
     if (path.includes('/tasks/cur/')) left.push(`the task ${name} is not over`)
     if (own.length !== 1) (own.length === 0 ? lost : doubled).push(`${name} has ${own.length} jobs`)
     for (const job of own) inspectVerdict(job, tasks, standing, findings)
@@ -141,17 +146,17 @@ function inspectVerdict(
     return
   }
   if (!job.path.includes('/jobs/old/')) left.push(`the job ${job.name} is not archived`)
-  const retries = tasks.filter(task => task.parent === job.name).map(task => task.name)
+  const retries = tasks.filter(task => task.parent === job.name)
   const recorded = read(join(job.path, 'retried-as.txt'))
-  if (verdict === 'lost') {
-    if (retries.length === 0) lost.push(`${job.name} was lost and not published again`)
-    if (retries.length > 1) doubled.push(`${job.name} was published again as ${retries.join(', ')}`)
-    if (retries.length === 1 && retries[0] !== recorded)
-      doubled.push(`${job.name} was retried as ${String(recorded)}`)
-  } else {
-    if (retries.length > 0) doubled.push(`${job.name} ended as ${verdict} and was published again`)
-    if (verdict !== standing)
-      lost.push(`${job.name} ended as ${verdict}: ${read(join(job.path, 'error.txt')) ?? ''}`)
+  if (verdict === 'lost' && retries.length === 0) lost.push(`${job.name} was lost and not published again`)
+  if (retries.length > 1) doubled.push(`${job.name} was published again ${retries.length} times`)
+  for (const { name, cause } of retries) {
+    if (name !== recorded) doubled.push(`${name} is a retry of ${job.name}, and not the one it names`)
+    if (verdict !== 'lost' && cause !== 'user')
+      doubled.push(`${job.name} ended as ${verdict} and was published again`)
+  }
+  if (verdict !== 'lost' && verdict !== standing && standing !== 'waits') {
+    lost.push(`${job.name} ended as ${verdict}: ${read(join(job.path, 'error.txt')) ?? ''}`)
   }
 }
 

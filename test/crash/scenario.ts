@@ -2,6 +2,7 @@
 // again, and what must be so in the end.
 
 import type { Ended } from '../fixtures/sandbox.ts'
+import type { Kind } from './instants.ts'
 import type { Expected } from './invariants.ts'
 import type { World } from './world.ts'
 
@@ -15,6 +16,10 @@ export interface Scenario {
   /** Starts everything again until it is at rest. */
   recover(world: World): Promise<void>
   expected(world: World): Expected
+  /** Kinds of instants that it makes no promise for. */
+  readonly without?: readonly Kind[]
+  /** It is there to delete what is over. */
+  readonly deletes?: true
   /** What `run` prints are names of tasks, and a promise that they are there. */
   readonly acknowledges?: true
 }

@@ -1,7 +1,13 @@
+import { commandScenarios } from './command-scenarios.ts'
 import { makerScenarios } from './maker-scenarios.ts'
 import { reaperScenarios } from './reaper-scenarios.ts'
 import { slaveScenarios } from './slave-scenarios.ts'
 import type { Scenario } from './scenario.ts'
 
 /** All that is crashed. */
-export const scenarios: readonly Scenario[] = [...makerScenarios, ...reaperScenarios, ...slaveScenarios]
+export const scenarios: readonly Scenario[] = [
+  ...makerScenarios,
+  ...reaperScenarios,
+  ...slaveScenarios,
+  ...commandScenarios,
+]

@@ -66,6 +66,7 @@ async function operationsOf(
 
 /** All instants of a kind. */
 export async function instantsOf(scenario: Scenario, fixtures: Fixtures, kind: Kind): Promise<Instant[]> {
+  if (scenario.without?.includes(kind)) return []
   return INSTANTS[kind](await operationsOf(scenario, fixtures, kind === 'power cut' ? 'all' : 'its'))
 }
 
@@ -154,9 +155,11 @@ async function tryPowerCut(scenario: Scenario, world: World, fault: string): Pro
   await scenario.recover(world)
   const findings = judge(scenario, world, ended)
   const kept = verdicts(world.spool)
-  for (const [job, verdict] of shown) {
-    if (kept.get(job) !== verdict)
-      findings.lost.push(`${job} was shown as ${verdict}, and is ${String(kept.get(job))}`)
+  const gone = [...shown].filter(([job, verdict]) => kept.get(job) !== verdict)
+  if (!scenario.deletes) {
+    findings.lost.push(
+      ...gone.map(([job, verdict]) => `${job} was shown as ${verdict}, and is ${String(kept.get(job))}`),
+    )
   }
   return { tried: state.fired, ...findings, badly: [] }
 }
