@@ -32,7 +32,12 @@ function rowsOf(heading: string): string[][] {
 
 test('a project of your own is set up by the commands as they stand there', async t => {
   const sandbox = new Sandbox(t)
-  const env = { SPOOL: undefined, PATH: `${ROOT}/bin:${sandbox.env['PATH']!}`, ARCH: undefined, REPORTER_LISTEN: '127.0.0.1:0' }
+  const env = {
+    SPOOL: undefined,
+    PATH: `${ROOT}/bin:${sandbox.env['PATH']!}`,
+    ARCH: undefined,
+    REPORTER_LISTEN: '127.0.0.1:0',
+  }
   const here = (script: string) =>
     script
       .replaceAll('/opt/bass', ROOT)
