@@ -38,7 +38,7 @@ export function askCancel(spool: Spool, name: string): Error | undefined {
 export function retryLast(spool: Spool, name: string, tries = 3): string {
   const found = lastRetry(spool, name, 'all')
   const refuse = (why: string) => lasting(`retry ${quote(name)}`, why)
-  if (!found) throw refuse('what it was retried as has been pruned')
+  if (!found) throw refuse('what it was retried as has been pruned, or is not published yet')
   const { where, view } = found
   const other = view.name === name ? 'it' : `it was retried as ${view.name}, which`
   if (view.state === 'waiting') throw refuse(`${other} still waits`)
@@ -46,8 +46,8 @@ export function retryLast(spool: Spool, name: string, tries = 3): string {
   try {
     return republish(spool, view.name, where.jobAt ?? join(spool.jobs.old, view.name), 'user')
   } catch (error) {
-    // The job has just moved to `old`.
-    if (tries > 1 && isErrno(error, 'ENOENT', 'ESTALE')) return retryLast(spool, name, tries - 1)
+    const moved = isErrno(error, 'ENOENT', 'ESTALE') && look(spool, view.name)?.where.jobAt !== where.jobAt
+    if (moved && tries > 1) return retryLast(spool, name, tries - 1)
     throw error
   }
 }

@@ -91,8 +91,12 @@ export const INSTANTS: Readonly<Record<Kind, (operations: readonly Operation[]) 
   'undead later': undead('undead later'),
 }
 
-/** About `most` of them, evenly spread. */
-export function sample<T>(all: readonly T[], most: number): T[] {
+/** `most` of them, evenly spread; another choice for another `turn`. */
+export function sample<T>(all: readonly T[], most: number, turn = 0): T[] {
   if (most >= all.length) return [...all]
-  return Array.from({ length: most }, (_, i) => all[Math.floor((i * all.length) / most)]!)
+  const first = (turn * 31) % all.length
+  return Array.from(
+    { length: most },
+    (_, i) => all[(first + Math.floor((i * all.length) / most)) % all.length]!,
+  )
 }

@@ -67,7 +67,11 @@ async function operationsOf(
 /** All instants of a kind. */
 export async function instantsOf(scenario: Scenario, fixtures: Fixtures, kind: Kind): Promise<Instant[]> {
   if (scenario.without?.includes(kind)) return []
-  return INSTANTS[kind](await operationsOf(scenario, fixtures, kind === 'power cut' ? 'all' : 'its'))
+  const whose = kind === 'power cut' ? 'all' : 'its'
+  const key = `${whose} ${scenario.name}`
+  const operations = fixtures.operations.get(key) ?? operationsOf(scenario, fixtures, whose)
+  fixtures.operations.set(key, operations)
+  return INSTANTS[kind](await operations)
 }
 
 /** Tries instants, adds up what they did, and says what each one that did harm did. Ends early once it is `enough`. */

@@ -21,6 +21,7 @@ import { join } from 'node:path'
 
 import { readIfThere } from '../../lib/durable.ts'
 import { buildFault, FaultState } from '../fixtures/fault.ts'
+import type { Operation } from '../fixtures/fault.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'
 import type { Ended } from '../fixtures/sandbox.ts'
 
@@ -32,6 +33,8 @@ if (existsSync(MEMORY)) process.env['TMPDIR'] = MEMORY
 export class Fixtures {
   readonly directory = mkdtempSync(join(tmpdir(), 'bass-crash-'))
   readonly fault = buildFault(this.directory)
+  /** What scenarios did without a fault. */
+  readonly operations = new Map<string, Promise<Operation[]>>()
   /** The tree whose programs are run: this one, or a copy of it that was broken on purpose. */
   readonly root: string
   readonly revisions: string[]
