@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import {
   fsyncPath,
   list,
+  lists,
   move,
   noteChange,
   publishFile,
@@ -15,7 +16,7 @@ import {
   writeNew,
 } from './durable.ts'
 import { isErrno } from './errno.ts'
-import { lasting, quote } from './exit.ts'
+import { lasting, quote, temporary } from './exit.ts'
 import { cloneTree } from './fan-out.ts'
 import { settleJob } from './archive.ts'
 import { takeNumbers } from './counter.ts'
@@ -88,10 +89,16 @@ function makeRetry(spool: Spool, name: string, cause: Cause): string {
     }
   }
   fsyncPath(hidden)
-  move(hidden, join(spool.tasks.tmp, clone))
+  if (!move(hidden, join(spool.tasks.tmp, clone)) && !isThere(spool, clone)) {
+    // We were held up for so long that somebody took it for rubbish.
+    throw temporary(`retry ${quote(name)}`, 'its clone was swept')
+  }
   fsyncPath(spool.tasks.tmp)
   return clone
 }
+
+const isThere = (spool: Spool, clone: string): boolean =>
+  lists(spool.tasks.tmp, clone) || findTask(spool, clone) !== undefined
 
 /** L1, second half: the first name that is written down is what will be published. Sweeps `clone` if it is another. */
 export function recordRetry(spool: Spool, job: string, clone: string): string {
