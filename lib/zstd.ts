@@ -14,8 +14,8 @@ const CONTENT_MAX = 16 * 1024 * 1024
  */
 export async function unzstd(file: Buffer): Promise<Buffer | undefined> {
   if (file.length < 12 || windowOf(file) > WINDOW_MAX || !hasChecksum(file)) return undefined
-  const [{ Decompress }, { create64 }] = await load()
-  const hash = create64()
+  const [{ Decompress }, hashes] = await load()
+  const hash = hashes.create64()
   const chunks: Buffer[] = []
   let room = CONTENT_MAX
   try {
