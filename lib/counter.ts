@@ -8,11 +8,18 @@ import { fsyncPath, list } from './durable.ts'
 import { isErrno } from './errno.ts'
 import { lasting, quote } from './exit.ts'
 
-/**
- * The next `count` numbers, the first of them; they are ours alone and the counter is durable before this returns.
- * A counter is never made here: a spool without one may have lost it, and numbers would repeat.
- */
+/** The next `count` numbers, the first of them; they are ours alone and the counter is durable before this returns. */
 export function takeNumbers(ctr: string, count: number): number {
+  const first = drawNumbers(ctr, count)
+  fsyncPath(ctr)
+  return first
+}
+
+/**
+ * As `takeNumbers`, for a caller who fsyncs the counter himself before a number is in a published name. A counter is
+ * never made here: a spool without one may have lost it, and numbers would repeat.
+ */
+export function drawNumbers(ctr: string, count: number): number {
   for (;;) {
     const last = lastNumber(ctr)
     try {
@@ -22,7 +29,6 @@ export function takeNumbers(ctr: string, count: number): number {
       if (isErrno(error, 'ENOENT')) continue
       throw error
     }
-    fsyncPath(ctr)
     return last + 1
   }
 }

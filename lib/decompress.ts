@@ -1,5 +1,5 @@
 // What a compressed file holds, recognised by its first bytes and not by its name. Node knows gzip; zstd and xz are
-// left to the programs of that name, which costs a process and no dependency.
+// left to the programs of that name, but for small files of zstd, which most bundles are.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,6 +12,7 @@ import { createGunzip } from 'node:zlib'
 import { BundleError } from './bundle-error.ts'
 import { errnoOf, isErrno, reasonOf } from './errno.ts'
 import { quote } from './exit.ts'
+import { SMALL, unzstd } from './zstd.ts'
 
 /** Bytes read at a time. */
 const CHUNK = 256 * 1024
@@ -20,6 +21,7 @@ const CHUNK = 256 * 1024
 const COMPLAINT_MAX = 1000
 
 const GZIP = '1f8b'
+const ZSTD = '28b52ffd'
 /** How a file begins, in hex, and what reads it. pzstd begins with a frame to be skipped, of one of 16 kinds. */
 const PROGRAMS: readonly [RegExp, string, readonly string[]][] = [
   [/^(28b52ffd|5.2a4d18)/, 'zstd', ['-dcq']],
@@ -36,7 +38,9 @@ export async function* decompress(path: string, signal?: AbortSignal): AsyncGene
     const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0)
     const magic = buffer.toString('hex', 0, bytesRead)
     const program = PROGRAMS.find(([pattern]) => pattern.test(magic))
-    if (program) yield* throughProgram(file, program[1], program[2], signal)
+    const content = magic.startsWith(ZSTD) ? await unzstdSmall(file) : undefined
+    if (content) yield content
+    else if (program) yield* throughProgram(file, program[1], program[2], signal)
     else if (magic.startsWith(GZIP)) yield* gunzip(file)
     else yield* contentOf(file)
   } finally {
@@ -60,6 +64,13 @@ async function openFile(path: string): Promise<FileHandle> {
 
 const contentOf = (file: FileHandle): AsyncIterable<Buffer> =>
   file.createReadStream({ start: 0, highWaterMark: CHUNK })
+
+async function unzstdSmall(file: FileHandle): Promise<Buffer | undefined> {
+  const { size } = await file.stat()
+  if (size > SMALL) return undefined
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0)
+  return unzstd(buffer.subarray(0, bytesRead))
+}
 
 async function* gunzip(file: FileHandle): AsyncGenerator<Buffer, void> {
   const output = createGunzip({ chunkSize: CHUNK })

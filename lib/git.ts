@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process'
 import type { ChildProcess, StdioOptions } from 'node:child_process'
-import { realpathSync } from 'node:fs'
+import { realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 import { tolerating } from './errno.ts'
@@ -39,14 +39,17 @@ const ELSEWHERE = [
 ]
 
 /**
- * A repository. It keeps one git process to look objects up with, from the first look-up until `close`. An aborted
- * `signal` kills what runs for it.
+ * A repository. It keeps one git process to look objects up with, from the first look-up until `close`; `rest` has the
+ * next one ready. An aborted `signal` kills what runs for it.
  */
 export class Repository {
   readonly path: string | undefined
   readonly #environment: NodeJS.ProcessEnv
   readonly #signal: AbortSignal | undefined
   #objects: Objects | undefined
+  /** The directory in which that process was started: another one of the same path may have taken its place. */
+  #place: string | undefined
+  #undescribed: Question<Buffer | undefined>[] = []
   #closed = false
 
   /** The repository at a path, in it and not around it; without one, that of the current directory, as git finds it. */
@@ -63,6 +66,7 @@ export class Repository {
 
   /** Throws Fatal if this is no repository that git can read. */
   async check(): Promise<void> {
+    if (this.#objects && this.#place !== this.#locate()) this.#forget()
     try {
       // An object that is never there: all that matters is that git answers.
       await this.#look('')
@@ -93,14 +97,37 @@ export class Repository {
     return id
   }
 
-  /** The nearest tag of a commit, as `TAG` or `TAG-N-gID`, in the bytes it has; undefined if there is none. */
-  async describe(revision: string): Promise<Buffer | undefined> {
-    const end = await this.#run(['describe', '--tags', '--long', '--end-of-options', `${revision}^{commit}`])
-    if (end.code === 0)
-      return Buffer.from(end.stdout.toString('latin1').replace(/(-0-g[0-9a-f]+)?\n$/, ''), 'latin1')
-    if (/^fatal: No (names|tags) /m.test(end.stderr)) return undefined
-    if (/^fatal: Not a valid object name /m.test(end.stderr)) throw new GitError('no such commit')
-    throw new GitError(sentence(end))
+  /**
+   * The nearest tag of a commit, as `TAG` or `TAG-N-gID`, in the bytes it has; undefined if there is none. What is asked
+   * in one turn of the event loop is asked of one process.
+   */
+  describe(revision: string): Promise<Buffer | undefined> {
+    return new Promise((resolve, reject) => {
+      const asked = this.#undescribed.push({ name: revision, resolve, reject })
+      if (asked === 1) setImmediate(() => void this.#describeAll(this.#undescribed.splice(0)))
+    })
+  }
+
+  async #describeAll(questions: readonly Question<Buffer | undefined>[]): Promise<void> {
+    try {
+      const names = questions.map(({ name }) => `${name}^{commit}`)
+      const end = await this.#run(['describe', '--tags', '--long', '--end-of-options', ...names])
+      const lines = end.stdout.toString('latin1').split('\n')
+      if (end.code === 0) {
+        questions.forEach(({ resolve }, i) =>
+          resolve(Buffer.from(lines[i]!.replace(/-0-g[0-9a-f]+$/, ''), 'latin1')),
+        )
+      } else if (/^fatal: No names /m.test(end.stderr)) for (const { resolve } of questions) resolve(undefined)
+      // Git gives up at the first that it cannot describe.
+      else if (questions.length > 1) for (const question of questions) void this.#describeAll([question])
+      else if (/^fatal: No tags /m.test(end.stderr)) questions[0]!.resolve(undefined)
+      else {
+        const isUnknown = /^fatal: Not a valid object name /m.test(end.stderr)
+        throw new GitError(isUnknown ? 'no such commit' : sentence(end))
+      }
+    } catch (error) {
+      for (const { reject } of questions) reject(error)
+    }
   }
 
   /** Commits, each with its time, in the order of `git rev-list --reverse`. */
@@ -122,6 +149,15 @@ export class Repository {
   /** Starts `git archive` of a commit or tree, by its id, writing to `stdout`. See `ended`. */
   archive(id: string, stdout: NonNullable<StdioOptions[number]>): ChildProcess {
     return this.#start(['-c', 'tar.umask=0022', 'archive', '--format=tar', id], ['ignore', stdout, 'pipe'])
+  }
+
+  /**
+   * For the end of a piece of work: a new process takes the place of the one that looks objects up, so that the next
+   * piece need not wait for its start, and what git has packed anew meanwhile is not held on the disk.
+   */
+  rest(): void {
+    this.#forget()
+    this.#open().start()
   }
 
   /** Ends the process that looks objects up. What is asked later, by those who have not heard of it, fails. */
@@ -155,8 +191,17 @@ export class Repository {
 
   #look(name: string): Promise<GitObject | undefined> {
     if (this.#closed) return Promise.reject(new Error('the repository is not in use any more'))
-    this.#objects ??= new Objects(() => this.#start(['cat-file', '--batch'], ['pipe', 'pipe', 'pipe']))
-    return this.#objects.look(name)
+    return (this.#objects ?? this.#open()).look(name)
+  }
+
+  #open(): Objects {
+    this.#place = this.#locate()
+    return (this.#objects = new Objects(() => this.#start(['cat-file', '--batch'], ['pipe', 'pipe', 'pipe'])))
+  }
+
+  #locate(): string | undefined {
+    const stats = tolerating(['ENOENT', 'ENOTDIR', 'EACCES'], () => statSync(this.path ?? '.'))
+    return stats && `${stats.dev}:${stats.ino}`
   }
 
   /** As `#look`; but what is missing is asked of a new process, as the repository may have been replaced by another. */
@@ -173,7 +218,7 @@ export class Repository {
 class Objects {
   readonly #start: () => ChildProcess
   #child: ChildProcess | undefined
-  #waiting: Question[] = []
+  #waiting: Question<GitObject | undefined>[] = []
   #bytes = Buffer.alloc(0)
   #closed = false
   /** True once it has answered anything. */
@@ -195,10 +240,15 @@ class Objects {
     this.#child?.stdin!.end()
   }
 
-  #ask(question: Question): void {
-    this.#waiting.push(question)
+  /** Starts the process before there is a question. */
+  start(): void {
     this.#child ??= this.#open()
-    this.#child.stdin!.write(question.name + '\n')
+  }
+
+  #ask(question: Question<GitObject | undefined>): void {
+    this.#waiting.push(question)
+    this.start()
+    this.#child!.stdin!.write(question.name + '\n')
   }
 
   #open(): ChildProcess {
@@ -242,9 +292,9 @@ class Objects {
   }
 }
 
-interface Question {
+interface Question<Answer> {
   readonly name: string
-  resolve(object: GitObject | undefined): void
+  resolve(answer: Answer): void
   reject(error: unknown): void
 }
 

@@ -47,10 +47,11 @@ export async function makeBundle(
   const { code, versionMax } = sources
   const commit = await code.commit(revision)
   if (!commit) throw new GitError('no such commit')
-  const [version, codeTar, steps] = await Promise.all([
-    versionOf(code, commit.id, versionMax),
+  // The slowest first.
+  const [codeTar, steps, version] = await Promise.all([
     archiveOf(sources, code, commit.id),
     sources.steps ? stepsOf(sources, sources.steps) : stepsInCode(sources, commit.id),
+    versionOf(code, commit.id, versionMax),
   ])
   return {
     version,
@@ -71,10 +72,17 @@ export async function makeBundle(
   }
 }
 
-/** Puts a bundle into the directory of a task, and fsyncs the files. */
+/** Puts a bundle into the directory of a task, and fsyncs the files; what is equal is one file. */
 export function fillTask(task: string, bundle: Bundle): void {
   for (const [name, archive] of bundle.archives) linkOrCopy(archive, join(task, name))
-  for (const [name, text] of bundle.texts) writeNew(join(task, name), text)
+  const written = new Map<string, string>()
+  for (const [name, text] of bundle.texts) {
+    const path = join(task, name)
+    const equal = written.get(text)
+    if (equal !== undefined) linkOrCopy(equal, path)
+    else writeNew(path, text)
+    written.set(text, path)
+  }
 }
 
 interface Steps {

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 
-import { takeNumbers } from '../lib/counter.ts'
+import { drawNumbers } from '../lib/counter.ts'
 import { isErrno } from '../lib/errno.ts'
 import { EXIT, Fatal, lasting, quote, temporary } from '../lib/exit.ts'
 import { GitError, Repository } from '../lib/git.ts'
@@ -45,8 +45,8 @@ interface Work {
   readonly bundle: Promise<Bundle | undefined>
 }
 
-/** So many events are prepared at a time: git and the compressor run beside us. */
-const AHEAD = 4
+/** So many events are prepared at a time: git and the compressor run beside us. Half of them begin together. */
+const AHEAD = 8
 
 /** For so long records are left to the makers that began them, in milliseconds; then they may be dead, or just slow. */
 const OTHERS_TURN = 2000
@@ -64,14 +64,18 @@ export class Maker {
   readonly #print: (names: readonly string[]) => void
   readonly #signal: AbortSignal | undefined
   readonly #versionMax: number
+  readonly #code: Repository
+  readonly #steps: Repository | undefined
   /** When each record that was seen is to be tried, by our own monotonic clock; undefined before the first look. */
   #turns: Map<string, number> | undefined
   #swept = -Infinity
 
   /** `print` is told the names of tasks when they are published and durable. An aborted `signal` ends the work. */
   constructor(settings: Settings, print: (names: readonly string[]) => void, signal?: AbortSignal) {
-    const { project, targets } = settings
+    const { project, targets, code, steps } = settings
     this.#settings = settings
+    this.#code = new Repository(code, signal)
+    this.#steps = steps === undefined ? undefined : new Repository(steps, signal)
     this.#print = print
     this.#signal = signal
     this.#versionMax = Math.min(...targets.map(target => roomForVersion(project.name, target)))
@@ -97,15 +101,17 @@ export class Maker {
           const failure = await this.#end(sources, ahead.shift()!)
           if (failure) say('warning', failure.message)
         }
-        for (const one of await inOrder(pending, sources.code)) {
+        for (const [i, one] of (await inOrder(pending, sources.code)).entries()) {
+          if (i % (AHEAD / 2) === 0) while (ahead.length > AHEAD / 2) await endFirst()
           if (this.#signal?.aborted) break
           const work = this.#begin(sources, one)
           if (work) ahead.push(work)
           else next = OTHERS_TURN
-          if (ahead.length >= AHEAD) await endFirst()
         }
         while (ahead.length > 0) await endFirst()
       })
+      this.#code.rest()
+      this.#steps?.rest()
     }
     this.#sweep()
     return Math.max(0, Math.min(next, ...[...this.#turns!.values()].map(turn => turn - performance.now())))
@@ -130,28 +136,20 @@ export class Maker {
     return worked
   }
 
+  /** Ends what runs for this maker. */
+  close(): void {
+    this.#code.close()
+    this.#steps?.close()
+  }
+
   /** Does `work` with the repositories, each of which has what we need of it; else no event can be worked off. */
   async #withSources<T>(work: (sources: Sources) => Promise<T>): Promise<T> {
     const { spool, compressor } = this.#settings
-    const code = new Repository(this.#settings.code, this.#signal)
-    const steps =
-      this.#settings.steps === undefined ? undefined : new Repository(this.#settings.steps, this.#signal)
+    const [code, steps] = [this.#code, this.#steps]
     const archives = join(spool.tasks.tmp, '.bundles')
-    try {
-      await Promise.all([code.check(), steps?.check()])
-      makeDirectory(archives)
-      return await work({
-        code,
-        steps,
-        compressor,
-        archives,
-        versionMax: this.#versionMax,
-        stepsVersions: new Map(),
-      })
-    } finally {
-      code.close()
-      steps?.close()
-    }
+    await Promise.all([code.check(), steps?.check()])
+    makeDirectory(archives)
+    return work({ code, steps, compressor, archives, versionMax: this.#versionMax, stepsVersions: new Map() })
   }
 
   /** The events in $REVS, and those in records whose turn it is. */
@@ -220,7 +218,7 @@ export class Maker {
   async #build(sources: Sources, record: string, event: Event, bundle: Bundle): Promise<Decision> {
     const { spool, project, targets } = this.#settings
     for (let tries = 1, made = bundle; ; tries++) {
-      const first = takeNumbers(spool.ctr, targets.length)
+      const first = drawNumbers(spool.ctr, targets.length)
       const names = targets.map((target, i) => `${first + i}:${project.name}:${made.version}:${target}`)
       try {
         return records.buildBatch(spool, project, record, event, names, task => fillTask(task, made))

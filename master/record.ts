@@ -136,7 +136,7 @@ const batchPath = (spool: Spool, project: Project, record: string, batch: string
 
 /**
  * E1: builds a batch for a record, a private directory that holds the finished tasks under their names, and fsyncs it
- * and what it follows from. `fill` puts the files into the first task; the others are clones of that. After an error
+ * and what it follows from, the counter included. `fill` puts the files into the first task; the others are clones of that. After an error
  * there is no batch.
  */
 export function buildBatch(
@@ -155,10 +155,11 @@ export function buildBatch(
     const [first, ...others] = names.map(name => join(path, name))
     mkdirSync(first!)
     fill(first!)
-    fsyncPath(first!)
     for (const task of others) cloneTree(first!, task)
+    fsyncPath(first!)
     fsyncPath(path)
     fsyncPath(spool.tasks.tmp)
+    fsyncPath(spool.ctr)
     fsyncPath(placeOf(record, event))
     // The directory of the ref may have been removed since the event left it.
     ignoringGone(() => fsyncPath(join(project.revs, event.ref)))

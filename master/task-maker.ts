@@ -7,6 +7,7 @@ import { count, optional, setting, words } from '../lib/settings.ts'
 import { mustList, openTasks } from '../lib/spool.ts'
 import { isPart, isTarget } from '../lib/task-name.ts'
 import { watch } from '../lib/watch.ts'
+import type { Watch } from '../lib/watch.ts'
 import { Maker, SYSTEM_PAUSE } from './maker.ts'
 import type { Settings } from './maker.ts'
 import { projectOf } from './record.ts'
@@ -76,13 +77,17 @@ function readSettings(): Settings {
 const print = (names: readonly string[]) => process.stdout.write(names.join('\n') + '\n')
 
 async function makeOne(settings: Settings): Promise<number> {
-  await new Maker(settings, print).once()
+  const maker = new Maker(settings, print)
+  try {
+    await maker.once()
+  } finally {
+    maker.close()
+  }
   return EXIT.done
 }
 
 async function makeAll(settings: Settings): Promise<number> {
   const stop = new AbortController()
-  const stopped = () => stop.signal.aborted
   const maker = new Maker(settings, print, stop.signal)
   const watched = await watch([settings.project.revs], DEPTH)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -93,26 +98,35 @@ async function makeAll(settings: Settings): Promise<number> {
   }
   // Needed at the first event, and slow to load.
   void import('proper-lockfile')
+  try {
+    await work(maker, watched, () => stop.signal.aborted)
+  } finally {
+    maker.close()
+    await watched.close()
+  }
+  return EXIT.done
+}
+
+/** Works off what there is whenever something may have changed, until `stopped`. */
+async function work(maker: Maker, watched: Watch, stopped: () => boolean): Promise<void> {
   let held: string | undefined
-  for (let first = true; ; first = false) {
+  for (let first = true; !stopped(); first = false) {
     let pause
     try {
       pause = await maker.burst()
       held = undefined
     } catch (error) {
-      if (stopped()) break
+      if (stopped()) return
       if (first || !(error instanceof Fatal) || error.exitCode === EXIT.lasting) throw error
       if (error.message !== held) say('warning', error.message)
       held = error.message
       pause = SYSTEM_PAUSE
     }
-    if (stopped()) break
+    if (stopped()) return
     const timer = pause === Infinity ? undefined : setTimeout(() => watched.ring(), pause)
     await watched.next()
     clearTimeout(timer)
   }
-  await watched.close()
-  return EXIT.done
 }
 
 if (require.main === module) run(taskMaker)

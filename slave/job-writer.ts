@@ -1,22 +1,23 @@
-// Writing into a job directory while steps run: asynchronous, patient, and fsynced once at the end.
+// Writing into a job directory: patient, and fsynced once at the end. Between two steps, when nothing has to go on while
+// a file server hangs, small files are written synchronously, which costs a tenth of doing it otherwise.
 
-import { constants } from 'node:fs'
-import { mkdir, open, readdir, rename, writeFile } from 'node:fs/promises'
+import { constants, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { open, readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
-import { isErrno } from '../lib/errno.ts'
+import { tolerating } from '../lib/errno.ts'
 import { patiently } from './patience.ts'
 
 /** Writes a small file whose content nobody reads before it is complete: it appears under its name at once. */
 export async function writeWhole(path: string, content: string, stop?: AbortSignal): Promise<void> {
   const hidden = join(dirname(path), `.${basename(path)}`)
-  await patiently('write', path, () => writeFile(hidden, content), stop)
-  await patiently('write', path, () => rename(hidden, path), stop)
+  await patiently('write', path, () => writeFileSync(hidden, content), stop)
+  await patiently('write', path, () => renameSync(hidden, path), stop)
 }
 
 /** Writes a small file that need not appear at once. */
 export async function writePlain(path: string, content: string, stop?: AbortSignal): Promise<void> {
-  await patiently('write', path, () => writeFile(path, content), stop)
+  await patiently('write', path, () => writeFileSync(path, content), stop)
 }
 
 /**
@@ -24,14 +25,7 @@ export async function writePlain(path: string, content: string, stop?: AbortSign
  * being again, empty, for a second verdict.
  */
 export async function makeDirectory(path: string, stop?: AbortSignal): Promise<void> {
-  const make = async () => {
-    try {
-      await mkdir(path)
-    } catch (error) {
-      if (!isErrno(error, 'EEXIST')) throw error
-    }
-  }
-  await patiently('make', path, make, stop)
+  await patiently('make', path, () => tolerating(['EEXIST'], () => mkdirSync(path)), stop)
 }
 
 /** Fsyncs a file, or a directory: itself and not what is below it. */

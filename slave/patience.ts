@@ -1,5 +1,6 @@
-// What a slave writes while a step runs, it writes with patience: a full disk has room again some day, and a job must
-// not fail for it. All calls are asynchronous, so that timers and kills go on while a network file system hangs.
+// What a slave writes for its job, it writes with patience: a full disk has room again some day, and a job must not fail
+// for it. What is written while a step runs is written asynchronously, so that timers and kills go on while a network
+// file system hangs.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -20,7 +21,7 @@ const AGAIN = 1000
 export async function patiently<T>(
   verb: string,
   path: string,
-  action: () => Promise<T>,
+  action: () => T | Promise<T>,
   stop?: AbortSignal,
 ): Promise<T> {
   for (;;) {

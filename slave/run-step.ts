@@ -1,7 +1,6 @@
 // One step from its start to its end, whatever ends it: its process, its log, its time.
 
-import { open } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { closeSync, openSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { formatEnd, stepDirectory } from '../lib/job-files.ts'
@@ -68,11 +67,12 @@ export async function runStep(plan: StepPlan): Promise<StepResult> {
   const directory = stepDirectory(plan.job, plan.name)
   for (const path of [dirname(directory), directory]) await makeDirectory(path, plan.hurry)
   const write = (name: string) => writePlain(join(directory, name), now() + '\n', plan.hurry)
-  const paths = ['stdout.txt', 'stderr.txt'].map(name => join(directory, name)) as [string, string]
-  const openLog = (path: string) => patiently('make', path, () => open(path, 'w'), plan.hurry)
-  const [stdout, stderr] = await Promise.all([openLog(paths[0]), openLog(paths[1]), write('started')])
+  const paths = ['stdout.txt', 'stderr.txt'].map(name => join(directory, name))
+  const files: number[] = []
   try {
-    const result = await execute(plan, paths, [stdout, stderr])
+    for (const path of paths) files.push(await patiently('make', path, () => openSync(path, 'w'), plan.hurry))
+    await write('started')
+    const result = await execute(plan, paths, files)
     await write('ended')
     await writeWhole(
       join(directory, 'exitcode.txt'),
@@ -81,14 +81,14 @@ export async function runStep(plan: StepPlan): Promise<StepResult> {
     )
     return result
   } finally {
-    await Promise.all([stdout.close(), stderr.close()])
+    for (const file of files) closeSync(file)
   }
 }
 
 async function execute(
   plan: StepPlan,
-  paths: readonly [string, string],
-  files: readonly [FileHandle, FileHandle],
+  paths: readonly string[],
+  files: readonly number[],
 ): Promise<StepResult> {
   const cage = await takeCage(plan.isolate, plan.work)
   const pipes = await takePipes(plan.work).catch(async (error: unknown) => {
@@ -107,7 +107,7 @@ async function execute(
     stop: plan.hurry,
     ...(plan.tee ? { tee: plan.tee } : {}),
   }
-  const logs = ends.map(({ reader }, i) => new StepLog(reader, files[i]!.fd, { ...options, path: paths[i]! }))
+  const logs = ends.map(({ reader }, i) => new StepLog(reader, files[i]!, { ...options, path: paths[i]! }))
   const writable = () => logs.every(log => !log.writing)
   const step = new StepProcess(cage, { ...plan, stdout, stderr })
   const clock = new Clock(plan, step, writable)

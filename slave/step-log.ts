@@ -25,6 +25,22 @@ export interface Budget {
   readonly notice: string
 }
 
+/** What one stream is read into, gathered in and written from; to make them anew for each step costs more than a short step. */
+interface Buffers {
+  readonly input: Buffer
+  gathering: Buffer
+  flying: Buffer
+}
+
+const spare: Buffers[] = []
+
+const takeBuffers = (): Buffers =>
+  spare.pop() ?? {
+    input: Buffer.allocUnsafeSlow(CHUNK),
+    gathering: Buffer.allocUnsafeSlow(2 * CHUNK),
+    flying: Buffer.allocUnsafeSlow(2 * CHUNK),
+  }
+
 export interface LogOptions {
   readonly path: string
   readonly secrets: readonly string[]
@@ -46,10 +62,7 @@ export class StepLog {
   readonly #options: LogOptions
   readonly #socket: Socket
   readonly #masker: Masker
-  readonly #input = Buffer.allocUnsafeSlow(CHUNK)
-  /** What is gathered for the next write, and the buffer of the write under way. */
-  #gathering = Buffer.allocUnsafeSlow(2 * CHUNK)
-  #flying = Buffer.allocUnsafeSlow(2 * CHUNK)
+  readonly #buffers = takeBuffers()
   #gathered = 0
   #atLineStart = true
   #cut = false
@@ -61,7 +74,7 @@ export class StepLog {
     this.#file = file
     this.#options = options
     this.#masker = new Masker(options.secrets)
-    const onread: OnReadOpts = { buffer: this.#input, callback: length => this.#read(length) }
+    const onread: OnReadOpts = { buffer: this.#buffers.input, callback: length => this.#read(length) }
     const pipe = { fd: reader, readable: true, writable: false, onread }
     this.#socket = new Socket(pipe)
     this.#socket.on('end', () => (this.drained = true))
@@ -71,7 +84,9 @@ export class StepLog {
       this.#socket.on('error', () => undefined)
       this.#socket.on('close', () => {
         this.#show(this.#masker.end())
-        this.#land().then(done, failed)
+        this.#land()
+          .then(() => void spare.push(this.#buffers))
+          .then(done, failed)
       })
     })
     // It is awaited at the end of the step, which may be long after.
@@ -91,7 +106,7 @@ export class StepLog {
   /** Answers whether to go on reading. */
   #read(length: number): boolean {
     this.#options.heard()
-    this.#show(this.#masker.push(this.#input.subarray(0, length)))
+    this.#show(this.#masker.push(this.#buffers.input.subarray(0, length)))
     return this.#gathered < CHUNK || !this.writing
   }
 
@@ -124,19 +139,19 @@ export class StepLog {
       budget.left = 0
     } else budget.left -= text.length
     const needed = this.#gathered + text.length
-    if (needed > this.#gathering.length) {
+    if (needed > this.#buffers.gathering.length) {
       const larger = Buffer.allocUnsafeSlow(2 * needed)
-      this.#gathering.copy(larger, 0, 0, this.#gathered)
-      this.#gathering = larger
+      this.#buffers.gathering.copy(larger, 0, 0, this.#gathered)
+      this.#buffers.gathering = larger
     }
-    this.#gathered += this.#gathering.write(text, this.#gathered, 'latin1')
+    this.#gathered += this.#buffers.gathering.write(text, this.#gathered, 'latin1')
   }
 
   #launch(): void {
     if (this.#flight || this.#gathered === 0) return
-    const [full, length] = [this.#gathering, this.#gathered]
-    this.#gathering = this.#flying
-    this.#flying = full
+    const [full, length] = [this.#buffers.gathering, this.#gathered]
+    this.#buffers.gathering = this.#buffers.flying
+    this.#buffers.flying = full
     this.#gathered = 0
     this.#flight = this.#write(full, length).then(
       () => {

@@ -13,6 +13,7 @@ import { duration, setting } from '../lib/settings.ts'
 import { listTasks, openSpool, paused } from '../lib/spool.ts'
 import type { TaskName } from '../lib/task-name.ts'
 import { watch } from '../lib/watch.ts'
+import { load as loadZstd } from '../lib/zstd.ts'
 import { roomIn } from './disk-room.ts'
 import { readLimits } from './limits.ts'
 import { takeTask } from './run-job.ts'
@@ -51,6 +52,8 @@ go on for DRAIN, then its task is published again for others. A second TERM is f
     await slot.endDead()
     const keep = duration('FAILED_JOB_WAITTIME')
     const { stop, drain } = onTerm(() => slot.killRemains())
+    // Needed for the first bundle, and slow to load.
+    void loadZstd()
     const bell = await watch([spool.tasks.cur, spool.pause])
     stop.addEventListener('abort', () => bell.ring())
     const beat = setInterval(

@@ -29,7 +29,7 @@ set -- "$BASS_ROOT/dist/${target}.js" "$@"
     exit 100
 }
 . "$BASS_ROOT/lib/rc" || exit
-exec node "$@"
+exec node --max-semi-space-size=1 "$@"
 `,
       launcher,
     )

@@ -167,6 +167,7 @@ test('parameters of more than 64 KiB are refused', async t => {
   shop.commit()
   shop.touch('main', 'x'.repeat(70_000))
   const maker = new Maker(shop.settings(), () => undefined)
+  t.teardown(() => maker.close())
   await t.rejects(maker.once(), /unable to make tasks of 'main': it has 70000 bytes/)
 })
 

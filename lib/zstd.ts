@@ -1,0 +1,51 @@
+// A small file that zstd has made, decompressed in this process: to start the program takes longer than its work. The
+// library does not look at checksums, so that is done here. Whatever is large, odd or damaged is left to the program.
+
+/** Bytes of a file that are decompressed here; beyond, a second processor serves better. */
+export const SMALL = 256 * 1024
+
+/** Bytes of memory that a file may make us take: for its window, and for its content. */
+const WINDOW_MAX = 8 * 1024 * 1024
+const CONTENT_MAX = 16 * 1024 * 1024
+
+/**
+ * The content of a file that is one frame of zstd with a checksum, or undefined if it is anything else, or wrong.
+ * The format is that of RFC 8878.
+ */
+export async function unzstd(file: Buffer): Promise<Buffer | undefined> {
+  if (file.length < 12 || windowOf(file) > WINDOW_MAX || !hasChecksum(file)) return undefined
+  const [{ Decompress }, hashes] = await load()
+  const hash = hashes.create64()
+  const chunks: Buffer[] = []
+  let room = CONTENT_MAX
+  try {
+    new Decompress(chunk => {
+      room -= chunk.length
+      if (room < 0) throw new RangeError('too large')
+      hash.update(chunk)
+      chunks.push(Buffer.from(chunk))
+    }).push(file, true)
+  } catch {
+    // What is wrong with it the program says better.
+    return undefined
+  }
+  const sum = Number(hash.digest() & 0xffff_ffffn)
+  return sum === file.readUInt32LE(file.length - 4) ? Buffer.concat(chunks) : undefined
+}
+
+const hasChecksum = (file: Buffer): boolean => (file[4]! & 0b100) !== 0
+
+/** Bytes of memory that the header of a frame asks for: its window, or all of its content; infinite where it wants more. */
+function windowOf(file: Buffer): number {
+  const [descriptor, next] = [file[4]!, file[5]!]
+  const [sizeBytes, isWhole, dictionary] = [descriptor >> 6, (descriptor & 0b100000) !== 0, descriptor & 0b11]
+  if (dictionary !== 0) return Infinity
+  if (!isWhole) return (1 + (next & 7) / 8) * 2 ** (10 + (next >> 3))
+  return [256, 65_792, file.readUInt32LE(5), Infinity][sizeBytes]!
+}
+
+/** Loads what is needed, for a program that has time to do so before the first file comes. */
+export const load = async () => Promise.all([import('fzstd'), (loaded ??= loadHash())])
+
+let loaded: ReturnType<typeof loadHash> | undefined
+const loadHash = async () => (await import('xxhash-wasm')).default()
