@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 import { fsyncPath, move, noteChange } from './durable.ts'
 import type { Spool } from './spool.ts'
+import { trace } from './trace.ts'
 
 /** What is seen of a job is durable afterwards: to be called before anything is done because of it. */
 export function settleJob(spool: Spool, job: string): void {
@@ -20,6 +21,7 @@ export function archiveTask(spool: Spool, name: string): void {
   fsyncPath(spool.tasks.old)
   fsyncPath(spool.tasks.cur)
   noteChange(spool.tasks.cur)
+  trace('T5', name)
 }
 
 /** T5 to T6: the job of a task that is over moves to `jobs/old`. */
@@ -30,4 +32,5 @@ export function archiveJob(spool: Spool, name: string): void {
   fsyncPath(spool.jobs.old)
   fsyncPath(spool.jobs.cur)
   noteChange(spool.jobs.cur)
+  trace('T6', name)
 }

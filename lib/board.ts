@@ -7,7 +7,7 @@ import type { TakerView } from './takers.ts'
 import { readView } from './view.ts'
 import type { TaskView } from './view.ts'
 import { current } from './whereabouts.ts'
-import { whyWaiting } from './why-waiting.ts'
+import { placesInQueue, whyWaiting } from './why-waiting.ts'
 import type { WaitView } from './why-waiting.ts'
 
 export interface BoardTask extends TaskView {
@@ -33,9 +33,10 @@ export function readBoard(spool: Spool, silentAfter: number, read = readView): B
     .filter(view => view !== undefined)
   const takers = readTakers(spool, views, silentAfter, now)
   const stopped = paused(spool)
+  const places = placesInQueue(views)
   const tasks = views.map(view => ({
     ...view,
-    wait: view.state === 'waiting' ? whyWaiting(view, views, takers, stopped, now) : null,
+    wait: view.state === 'waiting' ? whyWaiting(view, places, takers, stopped, now) : null,
   }))
   return { now, tasks, takers, paused: [...stopped].sort() }
 }

@@ -9,6 +9,7 @@ import { isErrno } from './errno.ts'
 import { makeJob, readOwner } from './job.ts'
 import type { Owner, Verdict } from './job.ts'
 import type { Spool } from './spool.ts'
+import { trace } from './trace.ts'
 
 /** The private name of a job to be. */
 const privateName = (name: string, token: string): string => `${name}.${token}`
@@ -35,7 +36,9 @@ export function claim(spool: Spool, name: string, owner: Owner, verdict?: Verdic
   } finally {
     if (rubbish) remove(mine)
   }
-  return rubbish ? undefined : showJob(spool, name, owner.token)
+  if (rubbish) return undefined
+  trace('T2', name)
+  return showJob(spool, name, owner.token)
 }
 
 function linkClaim(job: string, task: string): boolean {
@@ -61,6 +64,7 @@ export function showJob(spool: Spool, name: string, token: string): string | und
   fsyncPath(join(spool.tasks.cur, name))
   move(join(spool.jobs.tmp, privateName(name, token)), shown)
   noteChange(spool.jobs.cur)
+  trace('T3', name)
   return readOwner(shown)?.token === token ? shown : undefined
 }
 

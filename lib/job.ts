@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fsyncPath, list, publishFile, readIfThere, writeNew } from './durable.ts'
 import { isGone, self } from './process.ts'
 import type { Identity } from './process.ts'
+import { trace } from './trace.ts'
 
 export const VERDICTS = ['success', 'failure', 'timeout', 'cancelled', 'lost', 'error'] as const
 export type Verdict = (typeof VERDICTS)[number]
@@ -92,6 +93,7 @@ export function explain(job: string, why: string): void {
 export function giveVerdict(job: string, verdict: Verdict): { stands: Verdict; ours: boolean } {
   const ours = publishFile(join(job, 'result.txt'), verdict + '\n')
   fsyncPath(job)
+  if (ours) trace(verdict === 'lost' ? 'L1' : 'T4', job)
   const stands = ours ? verdict : verdictOf(job)
   if (!stands) throw new Error(`${job}/result.txt holds no verdict`)
   return { stands, ours }

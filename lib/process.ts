@@ -32,9 +32,11 @@ const bootId = () =>
   tolerating(GONE, () => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()) ?? ''
 const pidNamespace = () => tolerating(GONE, () => readlinkSync('/proc/self/ns/pid')) ?? ''
 
+let me: Identity | undefined
+
 /** This process. */
 export function self(): Identity {
-  return { boot: bootId(), namespace: pidNamespace(), pid: process.pid, start: startOf('self') }
+  return (me ??= { boot: bootId(), namespace: pidNamespace(), pid: process.pid, start: startOf('self') })
 }
 
 /**

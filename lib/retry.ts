@@ -23,6 +23,7 @@ import { takeNumbers } from './counter.ts'
 import { findTask } from './spool.ts'
 import type { Spool } from './spool.ts'
 import { parseTaskName, suffixOf } from './task-name.ts'
+import { trace } from './trace.ts'
 
 export const CAUSES = ['lost', 'drain', 'user'] as const
 /** Why: the slave was lost; it was told to stop; a person asked. */
@@ -105,6 +106,7 @@ export function recordRetry(spool: Spool, job: string, clone: string): string {
   publishFile(join(job, 'retried-as.txt'), clone + '\n')
   const standing = retriedAs(job)
   if (standing === undefined) throw new Error(`${job}/retried-as.txt is not there`)
+  trace('L2', standing)
   if (standing !== clone) sweep(join(spool.tasks.tmp, clone))
   return standing
 }
@@ -116,4 +118,5 @@ export function publishRetry(spool: Spool, job: string, clone: string): void {
   fsyncPath(spool.tasks.cur)
   fsyncPath(spool.tasks.tmp)
   noteChange(spool.tasks.cur)
+  trace('L3', clone)
 }

@@ -25,14 +25,16 @@ export function parseLabel(text: string): number | undefined {
 }
 
 // The wall clock, but never backwards within one process: two lines written one after the other stay in order.
-const origin = Date.now() - performance.now()
+let origin = Date.now() - performance.now()
 let last = 0
+
+/** How far the steady clock may be from the wall clock, which tells milliseconds only, before it is set by it. */
+const SLACK = 3
 
 /** The label of this instant. */
 export function now(): string {
-  // performance.now() is monotonic; where the wall clock was set by more than 50 ms, follow it.
-  const wall = Date.now()
-  const steady = origin + performance.now()
-  last = Math.max(last, Math.abs(wall - steady) > 50 ? wall : steady)
+  const [wall, steady] = [Date.now(), performance.now()]
+  if (Math.abs(wall - origin - steady) > SLACK) origin = wall - steady
+  last = Math.max(last, origin + steady)
   return formatLabel(last)
 }

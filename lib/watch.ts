@@ -7,6 +7,7 @@ import { statfsSync, watch as watchPlainly } from 'node:fs'
 import { tolerating } from './errno.ts'
 import { warnOnce } from './log.ts'
 import { choice, duration } from './settings.ts'
+import { trace } from './trace.ts'
 
 /** File systems whose other writers we get no events of: nfs, smb, cifs, fuse, 9p, ceph, lustre, gfs2, ocfs2 (statfs(2)). */
 const NETWORK = new Set([
@@ -43,6 +44,7 @@ export async function watch(directories: readonly string[], depth = 0): Promise<
   let rung = false
   let wake: (() => void) | undefined
   const ring = () => {
+    if (!rung) trace('woken', directories.join(' '))
     rung = true
     wake?.()
   }

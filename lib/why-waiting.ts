@@ -16,17 +16,17 @@ export interface WaitView {
 type Task = Pick<TaskView, 'name' | 'num' | 'project' | 'arch' | 'host' | 'state' | 'priority' | 'cancelling'>
 
 /**
- * Why `task` waits. `tasks` are all that wait or run, `takers` all that were seen, `paused` the names in `pause/`,
+ * Why `task` waits. `places` are those of all that wait, `takers` all that were seen, `paused` the names in `pause/`,
  * `now` the time in milliseconds.
  */
 export function whyWaiting(
   task: Task,
-  tasks: readonly Task[],
+  places: ReadonlyMap<string, number>,
   takers: readonly TakerView[],
   paused: ReadonlySet<string>,
   now = Date.now(),
 ): WaitView {
-  const place = placeOf(task, tasks)
+  const place = places.get(task.name) ?? 1
   const because = (reason: WaitView['reason'], text: string): WaitView => ({ reason, text, place })
   const able = takers.filter(taker => serves(taker, task))
   const open = able.filter(taker => !paused.has(`host:${taker.host}`))
@@ -65,16 +65,25 @@ export function tellWait({ reason, text, place }: WaitView): string {
   return place === 1 || reason === 'cancelling' ? text : `${text}; ${place - 1} wait before it`
 }
 
-/** Takers go round by number, so this is where it stands when nothing else comes. */
-function placeOf(task: Task, tasks: readonly Task[]): number {
-  const urgency = (other: Task) => other.priority ?? 0
-  const before = (other: Task) =>
-    urgency(other) === urgency(task) ? other.num < task.num : urgency(other) > urgency(task)
-  const rivals = tasks.filter(
-    other =>
-      other.state === 'waiting' &&
-      other.arch === task.arch &&
-      (other.host === null || task.host === null || other.host === task.host),
+/**
+ * The place of each waiting task, by its name, among those that wait for the same takers: takers go round by number, so
+ * this is where it stands when nothing else comes.
+ */
+export function placesInQueue(tasks: readonly Task[]): ReadonlyMap<string, number> {
+  const waiting = tasks.filter(({ state }) => state === 'waiting')
+  waiting.sort((a, b) => (b.priority ?? 0) - (a.priority ?? 0) || a.num - b.num)
+  // How many come before, by architecture: all of them, those for any host, and those for each host.
+  const before = new Map<string, { all: number; anyHost: number; byHost: Map<string, number> }>()
+  return new Map(
+    waiting.map(({ name, arch, host }) => {
+      const count = before.get(arch) ?? { all: 0, anyHost: 0, byHost: new Map<string, number>() }
+      before.set(arch, count)
+      const here = host === null ? 0 : (count.byHost.get(host) ?? 0)
+      const rivals = host === null ? count.all : count.anyHost + here
+      count.all++
+      if (host === null) count.anyHost++
+      else count.byHost.set(host, here + 1)
+      return [name, rivals + 1]
+    }),
   )
-  return rivals.filter(before).length + 1
 }

@@ -8,6 +8,7 @@ import { temporary, quote } from '../lib/exit.ts'
 import { linkOrCopy } from '../lib/fan-out.ts'
 import { ended, GitError, sentence } from '../lib/git.ts'
 import type { Repository } from '../lib/git.ts'
+import { trace } from '../lib/trace.ts'
 import { archived } from './archive-cache.ts'
 import { versionOf } from './version-for-git.ts'
 
@@ -53,6 +54,7 @@ export async function makeBundle(
     sources.steps ? stepsOf(sources, sources.steps) : stepsInCode(sources, commit.id),
     versionOf(code, commit.id, versionMax),
   ])
+  trace('bundled', commit.id)
   return {
     version,
     archives: new Map([
@@ -147,4 +149,5 @@ async function pack(
   }
   if (made.status === 'rejected') throw made.reason
   if (made.value && made.value.code !== 0) throw new GitError(sentence(made.value))
+  trace('packed', id ?? 'nothing')
 }

@@ -21,6 +21,7 @@ import { isErrno, reasonOf, tolerating } from '../lib/errno.ts'
 import { cloneTree } from '../lib/fan-out.ts'
 import { makeDirectory } from '../lib/spool.ts'
 import type { Spool } from '../lib/spool.ts'
+import { trace } from '../lib/trace.ts'
 import { BadEvent, scanEvents } from './events.ts'
 import type { Event } from './events.ts'
 
@@ -113,7 +114,10 @@ export function takeEvent(project: Project, event: Event): string | undefined {
   makeDirectory(place)
   fsyncPath(place)
   try {
-    if (move(join(project.revs, event.ref, event.revision), join(place, event.revision))) return record
+    if (move(join(project.revs, event.ref, event.revision), join(place, event.revision))) {
+      trace('E1', event.revision)
+      return record
+    }
     if (listAll(place).includes(event.revision)) return record
   } catch (error) {
     // Somebody took the empty record for one that was left behind. The event is where it was.
@@ -182,6 +186,7 @@ export function decide(spool: Spool, project: Project, record: string, mine: Dec
   }
   // Through a path that was cached before the record moved away, a link can succeed that decides nothing any more.
   const stands = list(project.making).includes(basename(record)) ? decisionOf(record) : undefined
+  trace('E2', basename(record))
   if ('batch' in mine && !(stands && 'batch' in stands && stands.batch === mine.batch)) {
     sweep(batchPath(spool, project, record, mine.batch))
   }
@@ -203,6 +208,7 @@ export function publishBatch(
   for (const name of names) move(join(path, name), join(spool.tasks.cur, name))
   fsyncPath(spool.tasks.cur)
   noteChange(spool.tasks.cur)
+  trace('E3', names.join(' '))
   const ended = endRecord(project, record)
   tolerating([...GONE, 'ENOTEMPTY', 'EEXIST'], () => rmdirSync(path))
   return ended ? names : []
@@ -214,6 +220,7 @@ function endRecord(project: Project, record: string): boolean {
   if (!move(record, done)) return false
   fsyncPath(project.making)
   remove(done)
+  trace('E4', basename(record))
   return true
 }
 

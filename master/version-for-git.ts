@@ -33,9 +33,9 @@ dirty. Bytes that may not stand in the name of a task become '-'; of a long vers
 
 /** The version of a commit, of at most `max` bytes; throws GitError if there is no such commit. */
 export async function versionOf(repository: Repository, revision: string, max?: number): Promise<string> {
-  const described = await repository.describe(revision)
+  // Both at once: each is a process to be waited for.
+  const [described, commit] = await Promise.all([repository.describe(revision), repository.commit(revision)])
   if (described !== undefined) return toPart(described, max)
-  const commit = await repository.commit(revision)
   if (!commit) throw new GitError('no such commit')
   return `${day(commit.time)}-${await repository.shorten(commit.id)}`
 }

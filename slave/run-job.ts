@@ -16,6 +16,7 @@ import { finish } from '../lib/lose.ts'
 import type { Cause } from '../lib/retry.ts'
 import { duration } from '../lib/settings.ts'
 import type { TaskName } from '../lib/task-name.ts'
+import { trace } from '../lib/trace.ts'
 import { buildEnvironment } from './environment.ts'
 import { readFacts } from './facts.ts'
 import { startHeartbeat } from './heartbeat.ts'
@@ -75,6 +76,7 @@ async function setUpAndRun(
     writeFileSync(join(job, 'host.txt'), slot.host + '\n')
     writeFileSync(join(job, 'tmp-path.txt'), work + '\n')
     await unpackTask(directory, work, stop.signal)
+    trace('unpacked', task.name)
     const facts = { task, host: slot.host, ...readFacts(directory), work, cache: slot.cache(task.project) }
     const plan = { task, job, work, environment: buildEnvironment(facts), limits: readLimits() }
     return await runSteps(plan, stop.signal)

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { formatEnd, stepDirectory } from '../lib/job-files.ts'
 import type { ProcessEnd } from '../lib/job-files.ts'
 import { now } from '../lib/tai64n.ts'
+import { trace } from '../lib/trace.ts'
 import { takeCage } from './isolate.ts'
 import type { Isolate } from './isolate.ts'
 import { makeDirectory, writePlain, writeWhole } from './job-writer.ts'
@@ -110,11 +111,13 @@ async function execute(
   const logs = ends.map(({ reader }, i) => new StepLog(reader, files[i]!, { ...options, path: paths[i]! }))
   const writable = () => logs.every(log => !log.writing)
   const step = new StepProcess(cage, { ...plan, stdout, stderr })
+  trace('step started', plan.name)
   const clock = new Clock(plan, step, writable)
   // A log that cannot be written any more ends the step.
   for (const log of logs) log.ended.catch(() => step.end(GRACE.stop))
 
   const end = await step.ended.finally(() => clock.stop())
+  trace('step ended', plan.name)
   await step.leave()
   const lastWords = new Silence(LAST_WORDS, writable, () => {
     for (const log of logs) log.close()

@@ -1,4 +1,4 @@
-// Which of the waiting tasks to try, and in which order. Pure.
+// Which of the waiting tasks to try, and in which order. Pure, but for chance.
 
 import type { TaskName } from '../lib/task-name.ts'
 
@@ -27,3 +27,9 @@ export function isFor(task: TaskName, arch: string, host: string): boolean {
 export function isPaused(task: TaskName, host: string, pauses: ReadonlySet<string>): boolean {
   return pauses.has('all') || pauses.has(`project:${task.project}`) || pauses.has(`host:${host}`)
 }
+
+/**
+ * How many candidates to pass over after a race for one was lost: takers that go through the same listing would go on
+ * meeting at each of them. What is passed over stays for the others, or for the next listing.
+ */
+export const passAfterRace = (): number => Math.floor(Math.random() * 16)

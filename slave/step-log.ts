@@ -10,6 +10,7 @@ import type { OnReadOpts } from 'node:net'
 import { promisify } from 'node:util'
 
 import { now } from '../lib/tai64n.ts'
+import { trace } from '../lib/trace.ts'
 import { Masker } from './mask.ts'
 import { patiently } from './patience.ts'
 
@@ -66,6 +67,7 @@ export class StepLog {
   #gathered = 0
   #atLineStart = true
   #cut = false
+  #begun = false
   #flight: Promise<void> | undefined
   #failed: ((error: unknown) => void) | undefined
 
@@ -156,6 +158,8 @@ export class StepLog {
     this.#flight = this.#write(full, length).then(
       () => {
         this.#flight = undefined
+        if (!this.#begun) trace('first line', this.#options.path)
+        this.#begun = true
         this.#options.heard()
         this.#launch()
         this.#socket.resume()

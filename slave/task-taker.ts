@@ -18,7 +18,7 @@ import { roomIn } from './disk-room.ts'
 import { readLimits } from './limits.ts'
 import { takeTask } from './run-job.ts'
 import { checkLimits } from './run-steps.ts'
-import { candidates, isPaused } from './scan.ts'
+import { candidates, isPaused, passAfterRace } from './scan.ts'
 import { RUN_SETTINGS } from './settings-help.ts'
 import { Slot } from './slot.ts'
 import { onTerm } from './term.ts'
@@ -95,33 +95,42 @@ class Taker {
   async round(): Promise<boolean> {
     const { spool, arch, host, lastNumber } = this.#slot
     const end = performance.now() + FRESH
+    let [pass, passed] = [0, false]
     const tasks = listTasks(spool.tasks.cur)
     const listed = new Set(tasks.map(task => task.name))
     this.#taken = new Set([...this.#taken].filter(name => listed.has(name)))
     for (const task of candidates(tasks, arch, host, lastNumber, this.#taken)) {
       if (this.#stop.aborted) return false
       if (performance.now() > end) return true
+      if (pass > 0) {
+        pass--
+        passed = true
+        continue
+      }
       if (isPaused(task, host, paused(spool))) continue
       if (!this.#hasRoom()) return false
       try {
-        await this.#take(task)
+        if (!(await this.#take(task))) pass = passAfterRace()
       } catch (error) {
         // The spool is full or away, or this one task is odd and the others are well: go on, but not at full speed.
         warnOnce('take', task.name, error)
         await sleep(duration('POLL_INTERVAL'))
       }
     }
-    return false
+    return passed
   }
 
-  async #take(task: TaskName): Promise<void> {
+  /** Takes a task that waits; false if somebody else was faster by a moment. */
+  async #take(task: TaskName): Promise<boolean> {
     const { spool } = this.#slot
     const files = listAll(join(spool.tasks.cur, task.name))
-    if (!files.includes('claim')) {
-      if (files.includes('cancel')) endWaiting(spool, task.name, this.#slot.newOwner())
-      else await takeTask(this.#slot, task, this.#drain)
-    }
+    const ended =
+      files.includes('claim') ||
+      (files.includes('cancel')
+        ? endWaiting(spool, task.name, this.#slot.newOwner())
+        : (await takeTask(this.#slot, task, this.#drain)) !== undefined)
     this.#taken.add(task.name)
+    return ended
   }
 }
 

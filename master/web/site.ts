@@ -23,7 +23,7 @@ import { watch } from '../../lib/watch.ts'
 import type { Watch } from '../../lib/watch.ts'
 import { whereIs } from '../../lib/whereabouts.ts'
 import type { Whereabouts } from '../../lib/whereabouts.ts'
-import { whyWaiting } from '../../lib/why-waiting.ts'
+import { placesInQueue, whyWaiting } from '../../lib/why-waiting.ts'
 import type { WaitView } from '../../lib/why-waiting.ts'
 import { Recent } from './recent.ts'
 import { isOver, TaskIndex } from './task-index.ts'
@@ -176,10 +176,11 @@ export class Site {
     const takers = readTakers(this.spool, running, this.#silentAfter)
     const stopped = paused(this.spool)
     const all = active.filter(({ state }) => state === 'waiting').map(queued)
+    const places = placesInQueue(all)
     const queue = all.filter(task => project === undefined || task.project === project)
     const waiting = this.#viewsOf(queue.slice(0, most)).map(view => ({
       view,
-      wait: whyWaiting(view, all, takers, stopped),
+      wait: whyWaiting(view, places, takers, stopped),
     }))
     return {
       running: running

@@ -19,7 +19,7 @@ const PURE = [
   'task-name',
   'text',
 ]
-const SYSTEM = ['durable', 'lock', 'log', 'process']
+const SYSTEM = ['durable', 'lock', 'log', 'process', 'trace']
 
 /** What each part may import, itself included. A module of lib that is not named above is of the domain. */
 const MAY_IMPORT: Record<string, readonly string[]> = {

@@ -116,7 +116,7 @@ test('sourcing it starts at most one process', { skip: lacks('strace', 'dash') }
   const trace = ['-f', '-qq', '-o', 'trace', '-e', 'trace=clone,clone3,fork,vfork']
   sandbox.ok('strace', [...trace, 'dash', '-c', '. "$BASS_ROOT/lib/rc"'], { env: BARE })
   const calls = readFileSync(sandbox.path('trace'), 'utf8').match(/^\d+ +(clone3?|v?fork)\(/gm)
-  t.equal(calls?.length, 1)
+  t.ok((calls ?? []).length <= 1)
 })
 
 /** What is in every environment, and no setting of ours. */

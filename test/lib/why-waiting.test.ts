@@ -1,7 +1,7 @@
 import { test } from 'tap'
 
 import { readBoard } from '../../lib/board.ts'
-import { tellWait } from '../../lib/why-waiting.ts'
+import { placesInQueue, tellWait } from '../../lib/why-waiting.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'
 import { SpoolMaker } from '../fixtures/spool-maker.ts'
 
@@ -71,4 +71,35 @@ test('a pause of its project, its host or everything is why a task waits', async
     maker.pause(what)
     t.equal(why()?.reason, 'paused', what)
   }
+})
+
+test('a task for one host stands behind those for any host, and not behind those for another', t => {
+  const tasks = [
+    { num: 1, host: null },
+    { num: 2, host: 'a' },
+    { num: 3, host: 'b' },
+    { num: 4, host: 'a' },
+    { num: 5, host: null },
+    { num: 6, host: null, priority: 1 },
+    { num: 7, host: null, arch: 'other' },
+    { num: 8, host: null, state: 'running' as const },
+  ].map(task => ({
+    name: `${task.num}`,
+    project: 'p',
+    arch: 'x',
+    state: 'waiting' as const,
+    priority: null,
+    cancelling: false,
+    ...task,
+  }))
+  t.same([...placesInQueue(tasks)].sort(), [
+    ['1', 2],
+    ['2', 3],
+    ['3', 3],
+    ['4', 4],
+    ['5', 6],
+    ['6', 1],
+    ['7', 1],
+  ])
+  t.end()
 })

@@ -1,0 +1,25 @@
+// All scenarios, in the order in which they run.
+
+import { archiveScenario } from './scenarios/archive.ts'
+import { claimScenarios } from './scenarios/claims.ts'
+import { eventsScenario } from './scenarios/events.ts'
+import { idleScenario, memoryScenario } from './scenarios/idle.ts'
+import { jobsScenario } from './scenarios/jobs.ts'
+import { logsScenario } from './scenarios/logs.ts'
+import { pushScenario } from './scenarios/push.ts'
+import { startScenarios } from './scenarios/start.ts'
+import { taskScenario } from './scenarios/task.ts'
+import type { Scenario } from './scenario.ts'
+
+export const scenarios: readonly Scenario[] = [
+  pushScenario,
+  taskScenario,
+  jobsScenario,
+  eventsScenario,
+  ...claimScenarios,
+  logsScenario,
+  archiveScenario,
+  memoryScenario,
+  idleScenario,
+  ...startScenarios,
+]

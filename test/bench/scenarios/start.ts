@@ -1,0 +1,67 @@
+// How long small commands take from start to end, beside a bare node.
+
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { mkdirSync, rmSync } from 'node:fs'
+
+import { ROOT } from '../../fixtures/sandbox.ts'
+import { tinyCode } from '../code.ts'
+import { Ground } from '../ground.ts'
+import type { Contender, Scenario } from '../scenario.ts'
+
+const NODE = 'node -e 0'
+
+export const startScenarios: readonly Scenario[] = [
+  starting('version-for-git', () => [[], {}]),
+  starting('clone-with-ctr', ground => {
+    // In tasks/tmp, as it is used; what it made is in the way of nobody.
+    mkdirSync(join(ground.spool.tasks.tmp, ':hello:v1:'), { recursive: true })
+    return [[':hello:v1:', ':hello:v1:testarch'], { cwd: ground.spool.tasks.tmp }]
+  }),
+]
+
+function starting(
+  command: string,
+  prepare: (ground: Ground) => [args: string[], options: { cwd?: string }],
+): Scenario {
+  return {
+    name: `start-${command.split('-')[0]!}`,
+    about: `\`${command}\` from start to end, over a bare \`${NODE}\``,
+    unit: 'ms',
+    better: 'less',
+    goal: { least: 1.4, aim: 1.2, of: NODE },
+    places: ['tmpfs'],
+    rounds: { quick: 20, full: 40 },
+    open: stage => {
+      const ground = new Ground(stage)
+      ground.makeCode(tinyCode())
+      ground.makeSpool()
+      const [args, options] = prepare(ground)
+      const time = (name: string, program: string, args: string[], cwd: string): Contender => ({
+        name,
+        round: () => {
+          const began = performance.now()
+          const { status, error, stderr } = spawnSync(program, args, {
+            cwd,
+            env: ground.env,
+            encoding: 'utf8',
+          })
+          const took = performance.now() - began
+          if (status !== 0) throw error ?? new Error(`${program}: ${stderr}`)
+          return Promise.resolve(took)
+        },
+      })
+      const cwd = options.cwd ?? ground.code
+      return Promise.resolve({
+        contenders: [
+          time('BASS', join(ROOT, 'master/bin', command), args, cwd),
+          time(NODE, 'node', ['-e', '0'], cwd),
+        ],
+        before: () => {
+          for (const name of ground.ls('spool/tasks/tmp').filter(name => /^\d/.test(name)))
+            rmSync(join(ground.spool.tasks.tmp, name), { recursive: true })
+        },
+      })
+    },
+  }
+}
