@@ -14,6 +14,10 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Verb>>>> = 
   'to set up and run': {
     init: { about: 'make a spool, or set up a project in one', load: () => import('./init.ts') },
     up: { about: 'run all programs of a spool in this terminal', load: () => import('./up.ts') },
+    service: {
+      about: "have this machine's supervisor run programs of a spool",
+      load: () => import('./service.ts'),
+    },
     deploy: {
       about: 'put a runnable tree where other machines can start it',
       load: () => import('./deploy.ts'),

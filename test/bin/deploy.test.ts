@@ -35,7 +35,7 @@ test('a deployed tree runs a job where there are Node and what every system has,
     cwd: 'slot',
     env: { PATH: shop.path('path'), COMPRESSOR: undefined },
   })
-  t.equal(readFileSync(shop.path('spool/jobs/cur', task!, 'result.txt'), 'utf8'), 'success\n')  t.equal(readFileSync(shop.path('spool/jobs/cur', task!, 'result.txt'), 'utf8'), 'success\n')
+  t.equal(readFileSync(shop.path('spool/jobs/cur', task!, 'result.txt'), 'utf8'), 'success\n')
 
   const all = readdirSync(tree, { recursive: true, encoding: 'utf8' })
   t.same(
@@ -133,13 +133,12 @@ test('at every instant of a deploy, also of one that is killed, there is a tree 
       versions.add(`${code} ${stderr}`)
     }
   })()
-  for (const after of [400, 700, 1000]) {
+  for (const after of [400, 800]) {
     const killed = sandbox.start('bin/bass', ['deploy', 'share'])
     await new Promise(done => setTimeout(done, after))
     await killed.kill('SIGKILL')
-    const { code, stderr } = await sandbox.start('bin/bass', ['deploy', 'share']).ended
-    t.same([code, stderr], [0, ''])
   }
+  t.match(await sandbox.start('bin/bass', ['deploy', 'share']).ended, { code: 0, stderr: '' })
   more = false
   await user
   t.same([...versions], ['0 '])
