@@ -25,6 +25,7 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Verb>>>> = 
     demo: { about: 'see a push become a result, on this machine', load: () => import('./demo.ts') },
   },
   'to see what goes on': {
+    doctor: { about: 'what is wrong on this host, and what to type', load: () => import('./doctor.ts') },
     status: { about: 'what waits and why, what runs, what ended last', load: () => import('./status.ts') },
     show: { about: 'all about one task', load: () => import('./show.ts') },
     log: { about: 'what the steps of a job wrote, and go on to write', load: () => import('./log.ts') },
