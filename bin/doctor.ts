@@ -54,8 +54,7 @@ async function checkSpool(spool: Spool): Promise<Finding[]> {
   const host = setting('HOST')
   return [
     ...checkFileSystem(spool),
-    checkAtomic(spool.tasks.tmp),
-    checkAtomic(spool.jobs.tmp),
+    ...[spool.tasks.tmp, spool.jobs.tmp].map(checkAtomic),
     ...checkDirectories(spool, process.env),
     ...checkHostNames(takers, host),
     ...checkClocks(spool, takers, host),
@@ -65,7 +64,7 @@ async function checkSpool(spool: Spool): Promise<Finding[]> {
 }
 
 function lineOf({ check, subject, ok, text, fix }: Finding): string {
-  const { paint } = terminalOf()
-  const label = ok ? paint('green', 'ok   ') : paint('red', 'WRONG')
+  const terminal = terminalOf()
+  const label = ok ? terminal.paint('green', 'ok   ') : terminal.paint('red', 'WRONG')
   return `${label}  ${harmless(`${check} ${subject}: ${text}${fix === null ? '' : `; ${fix}`}`)}`
 }

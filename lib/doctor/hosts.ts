@@ -36,7 +36,9 @@ export async function watchTakers(spool: Spool): Promise<LiveTaker[]> {
       .map(name => [name, timeOfOpened(join(spool.takers, name, 'alive'))]),
   )
   const alive: LiveTaker[] = []
-  for (const end = performance.now() + LONG; files.size > 0 && performance.now() < end; await sleep(LOOK)) {
+  const end = performance.now() + LONG
+  while (files.size > 0 && performance.now() < end) {
+    await sleep(LOOK)
     for (const [name, before] of files) {
       const time = timeOfOpened(join(spool.takers, name, 'alive'))
       if (time === undefined || time === before) continue
@@ -95,7 +97,7 @@ export function checkClocks(spool: Spool, takers: readonly LiveTaker[], host: st
 /** The clock that gives new files their times. */
 function serverAhead(directory: string): number | undefined {
   const path = join(directory, `.doctor-${token()}`)
-  return tolerating(['EACCES', 'EPERM', 'ENOENT', 'EROFS'], () => {
+  return tolerating(['EACCES', 'EPERM', 'ENOENT', 'EROFS', 'ENOSPC', 'EDQUOT', 'EIO', 'ESTALE'], () => {
     try {
       writeNew(path, '')
       return timeOfOpened(path)! - Date.now()

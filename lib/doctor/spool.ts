@@ -1,7 +1,16 @@
 // The spool as this host sees it: its file system, whether that does what we rely on, and what may be written.
 
-import { accessSync, constants, linkSync, lstatSync, mkdirSync, renameSync, statSync } from 'node:fs'
-import { readFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 import { fsyncPath, linkOnce, list, remove, token, writeNew } from '../durable.ts'
@@ -67,10 +76,11 @@ const partsOf = (spool: Spool): string[] => [
 
 export function checkFileSystem(spool: Spool): Finding[] {
   const table = tolerating(['ENOENT', 'EACCES'], () => readFileSync('/proc/self/mountinfo', 'utf8')) ?? ''
+  const root = tolerating(['ENOENT'], () => realpathSync(spool.root)) ?? spool.root
   const device = deviceOf(spool.tasks.cur)
   const strange = partsOf(spool).filter(path => ![device, undefined].includes(deviceOf(path)))
   return [
-    checkMount(spool.root, mountOf(spool.root, table)),
+    checkMount(spool.root, mountOf(root, table)),
     ...strange.map(path =>
       wrong(
         'file-system',
@@ -105,8 +115,9 @@ export function checkAtomic(directory: string): Finding {
     fsyncPath(directory)
     return fine('atomic', directory, 'rename, link and fsync do what is needed')
   } catch (error) {
-    const why = `${(error as NodeJS.ErrnoException).syscall ?? ''} ${reasonOf(error)}`.trim()
-    return wrong('atomic', directory, why, `put the spool on a file system such as ext4, xfs, btrfs or NFS`)
+    const { syscall } = error as NodeJS.ErrnoException
+    const why = `${syscall === undefined ? '' : `${syscall}: `}${reasonOf(error)}`
+    return wrong('atomic', directory, why, 'put the spool on a file system such as ext4, xfs, btrfs or NFS')
   } finally {
     remove(place)
   }
