@@ -1,13 +1,12 @@
 // A runnable copy of our own tree, and its way to where it stands in the place of an older one; see lib/tree.ts.
 
 import { lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, utimesSync } from 'node:fs'
-import { spawnSync } from 'node:child_process'
 import { basename, dirname, join, relative } from 'node:path'
 
 // node:fs has only an experimental one in Node 20.
 import { copySync } from 'fs-extra'
 
-import { DEAD, fsyncPath, listAll, lists, move, remove, sweep, token } from './durable.ts'
+import { DEAD, fsyncPath, fsyncTree, listAll, lists, move, remove, sweep, token } from './durable.ts'
 import { ignoringENOENT, tolerating } from './errno.ts'
 import { lasting, quote, temporary } from './exit.ts'
 import { CURRENT, currentTree, TREES } from './tree.ts'
@@ -36,7 +35,7 @@ export function deploy(source: string, directory: string, keep: number): string 
   const making = join(trees, `.${basename(tree)}`)
   try {
     copyTree(source, making, files)
-    syncFileSystem(making)
+    fsyncTree(making)
     if (!move(making, tree)) throw temporary(`make ${quote(tree)}`, 'somebody removed it meanwhile')
     fsyncPath(trees)
   } finally {
@@ -87,12 +86,6 @@ function findPackage(root: string, directory: string, name: string): string | un
   const at = join(directory, 'node_modules', name)
   if (ignoringENOENT(() => lstatSync(join(at, 'package.json')))) return at
   return directory === root ? undefined : findPackage(root, dirname(directory), name)
-}
-
-/** A few thousand files at once, instead of an fsync of each. */
-function syncFileSystem(path: string): void {
-  const { status, error, stderr } = spawnSync('sync', ['-f', path], { encoding: 'utf8' })
-  if (status !== 0) throw temporary(`run 'sync -f ${path}'`, error ?? stderr.trim())
 }
 
 /** The moment at which the tree `name` is the one. */
