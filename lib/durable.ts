@@ -48,6 +48,16 @@ export function fsyncPath(path: string): void {
   }
 }
 
+/** Fsyncs every file below a directory, then each directory, itself last. */
+export function fsyncTree(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) fsyncTree(path)
+    else if (entry.isFile()) fsyncPath(path)
+  }
+  fsyncPath(directory)
+}
+
 /** Makes a file that was not there, and fsyncs it, not its directory. After an error it is not there. */
 export function writeNew(path: string, content: string | Uint8Array, mode = 0o666): void {
   const fd = openSync(path, 'wx', mode)

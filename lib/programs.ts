@@ -10,18 +10,26 @@ import { optional, setting } from './settings.ts'
 import { isPart } from './task-name.ts'
 import { environmentOfProject } from './sourced.ts'
 import type { Program } from './supervisor.ts'
+import { HOME } from './tree.ts'
 
 /**
- * The reaper, a task-maker for each project of the spool `root`, so many takers, and the reporter if `web`; `env` has
- * the spool's settings.
+ * The reaper, a task-maker for each project of the spool `root`, so many takers, and the reporter if `web`; `settings`
+ * are the spool's.
  */
-export function programsOf(root: string, env: NodeJS.ProcessEnv, takers: number, web = false): Program[] {
+export function programsOf(
+  root: string,
+  settings: NodeJS.ProcessEnv,
+  takers: number,
+  web = false,
+): Program[] {
+  // Each time it is started, a launcher finds the tree that is there then.
+  const env = { ...settings, BASS_ROOT: '' }
   if (!lists(setting('TASKS', env), 'ctr')) {
     throw lasting(`use the spool ${quote(root)}`, "there is none; 'bass init DIR' makes one")
   }
   const program = (name: string, path: string, more: Partial<Program> = {}): Program => ({
     name,
-    file: join(setting('BASS_ROOT'), path),
+    file: join(HOME, path),
     directory: root,
     env,
     ...more,

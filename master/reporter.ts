@@ -8,6 +8,7 @@ import { say } from '../lib/log.ts'
 import { repositoryOf } from '../lib/repository.ts'
 import { duration, optional, setting } from '../lib/settings.ts'
 import { openSpool } from '../lib/spool.ts'
+import { isReplaced } from '../lib/tree.ts'
 
 export const reporter = command(
   {
@@ -65,10 +66,18 @@ person. Says on standard error where it listens, and runs until it is told to st
   },
 )
 
-/** Resolves when the program is told to stop. A second signal ends it at once. */
+/** How often to look whether our tree was replaced, in milliseconds. */
+const LOOK = 10_000
+
+/** Resolves when the program is told to stop, or is to be started from a new tree. A second signal ends it at once. */
 function stopSignal(): Promise<void> {
   return new Promise(done => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
+    const timer = setInterval(() => isReplaced() && end(), LOOK)
+    const end = () => {
+      clearInterval(timer)
+      done()
+    }
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, end)
   })
 }
 

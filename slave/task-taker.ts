@@ -12,6 +12,7 @@ import { endWaiting } from '../lib/lose.ts'
 import { duration, setting } from '../lib/settings.ts'
 import { listTasks, openSpool, paused } from '../lib/spool.ts'
 import type { TaskName } from '../lib/task-name.ts'
+import { isReplaced, TREE_DIRECTORIES } from '../lib/tree.ts'
 import { watch } from '../lib/watch.ts'
 import { load as loadZstd } from '../lib/zstd.ts'
 import { roomIn } from './disk-room.ts'
@@ -39,7 +40,8 @@ as its slot.
 
 Run one for each slot, each in a directory of its own that it finds again when it is restarted: what
 died there is ended at once, its task published again. TERM: takes nothing more; the job in hand may
-go on for DRAIN, then its task is published again for others. A second TERM is final.`,
+go on for DRAIN, then its task is published again for others. A second TERM is final. When 'bass
+deploy' replaces its tree, it ends between two jobs, with 0, to be started from the new one.`,
     environment: { ...RUN_SETTINGS, POLL_INTERVAL: 'how often to look', WATCH: 'auto, events or poll' },
   },
   async () => {
@@ -54,7 +56,7 @@ go on for DRAIN, then its task is published again for others. A second TERM is f
     const { stop, drain } = onTerm(() => slot.killRemains())
     // Needed for the first bundle, and slow to load.
     void loadZstd()
-    const bell = await watch([spool.tasks.cur, spool.pause])
+    const bell = await watch([spool.tasks.cur, spool.pause, ...TREE_DIRECTORIES])
     stop.addEventListener('abort', () => bell.ring())
     const beat = setInterval(
       () => void slot.beat().catch((error: unknown) => warnOnce('beat in', spool.takers, error)),
@@ -62,7 +64,7 @@ go on for DRAIN, then its task is published again for others. A second TERM is f
     )
     const taker = new Taker(slot, stop, drain)
     try {
-      while (!stop.aborted) {
+      while (!stop.aborted && !isReplaced()) {
         if (slot.isGone())
           throw temporary(`use the working directory ${quote(slot.directory)}`, 'it was removed')
         if (!(await taker.round())) await bell.next()

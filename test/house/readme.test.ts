@@ -73,6 +73,29 @@ test('a project of your own is set up by the commands as they stand there', asyn
   await Promise.all(several.map(program => program.kill('SIGTERM')))
 })
 
+test('it is kept running, deployed and looked at by the commands as they stand there', async t => {
+  const sandbox = new Sandbox(t)
+  const env = { SPOOL: undefined, PATH: `${ROOT}/bin:${sandbox.env['PATH']!}`, ARCH: undefined }
+  sandbox.ok('git', ['init', '-q', '--bare', '-b', 'main', 'hello.git'])
+  mkdirSync(sandbox.path('srv'))
+  sandbox.ok('bin/bass', ['init', 'srv/bass', '--project', 'hello', '--code', 'hello.git'], { env })
+  sandbox.ok('git', ['init', '-q', 'work'])
+  const commit = 'git commit -q --allow-empty -m x; git push -q ../hello.git HEAD:main'
+  sandbox.ok('sh', ['-ec', commit], { cwd: 'work' })
+  const run = (script: string) =>
+    sandbox.run('sh', ['-ec', script.replaceAll(/\/(srv|service|etc)\b/g, `${sandbox.dir}/$1`)], { env })
+
+  const [master, slave, systemd, deploy, event, doctor] = commandsOf('Keeping it running')
+  for (const block of [master, slave, systemd, deploy, event])
+    t.match(run(block!.script), { code: 0, stderr: '' }, block!.script)
+  t.equal(sandbox.ls('service').length, 7)
+  t.equal(sandbox.ls('etc/systemd/system').join(), 'bass-task-taker@.service')
+  t.match(sandbox.ok(sandbox.path('srv/bass/slave/bin/task-taker'), ['--version']), 'task-taker')
+  const { code, stdout } = run(doctor!.script)
+  t.equal(code, 1, 'nothing runs')
+  t.match(stdout, /^WRONG {2}arch linux-/m)
+})
+
 test('the table of settings has every setting of lib/rc, with its default', async t => {
   const rc = readFileSync(join(ROOT, 'lib/rc'), 'utf8').replace(/^ *#.*/gm, '')
   const documented = new Map(rowsOf('setting').map(([name, value]) => [name!, value!]))
