@@ -21,7 +21,7 @@ export interface Key {
 const fileOf = ({ num, stage }: Key): string => `${num}.${stage}`
 
 /** The order in which things are told. */
-export const compareKeys = (a: Key, b: Key): number =>
+const compareKeys = (a: Key, b: Key): number =>
   a.num - b.num || STAGES.indexOf(a.stage) - STAGES.indexOf(b.stage)
 
 function parseKey(name: string): Key | undefined {

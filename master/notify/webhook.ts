@@ -13,7 +13,7 @@ import { secret } from './secret.ts'
 const LATER = [408, 425, 429]
 
 /** As the receiver reckons it: `sha256=` and the HMAC-SHA256 of the body's bytes, in hex. Pure. */
-export const signatureOf = (body: string, key: string): string =>
+const signatureOf = (body: string, key: string): string =>
   `sha256=${createHmac('sha256', key).update(body).digest('hex')}`
 
 export function webhook({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {

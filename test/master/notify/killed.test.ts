@@ -6,7 +6,7 @@ import { linesOf, Notified } from '../../fixtures/notified.ts'
 import { header, HookServer, PostOffice } from '../../fixtures/receivers.ts'
 
 const KEY = '0123456789abcdef0123456789abcdef'
-const ROUNDS = 12
+const ROUNDS = 8
 const JOBS = 4
 
 test('a notifier that is killed again and again tells each channel everything, under one id', async t => {
