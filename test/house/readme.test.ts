@@ -1,6 +1,6 @@
 // The README is true: its commands are run as they stand there, and its tables are held against the tree.
 
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -96,4 +96,10 @@ test('every program of its table is there', async t => {
 
 test('it names every verdict', async t => {
   for (const verdict of VERDICTS) t.ok(README.includes(`\`${verdict}\``), verdict)
+})
+
+test('its pictures are there, are small, and are all that there are', async t => {
+  const shown = [...README.matchAll(/!\[[^\]]+\]\(examples\/pictures\/([^)]+)\)/g)].map(match => match[1]!)
+  t.same(shown.sort(), readdirSync(join(ROOT, 'examples/pictures')).sort())
+  for (const name of shown) t.ok(statSync(join(ROOT, 'examples/pictures', name)).size < 150_000, name)
 })
