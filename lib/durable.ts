@@ -115,6 +115,18 @@ export function publishFile(path: string, content: string, mode = 0o666): boolea
   }
 }
 
+/** Puts `content` under a name, in the place of what was there; whoever reads finds the one or the other. Durable. */
+export function replaceFile(path: string, content: string): void {
+  const private_ = join(dirname(path), `.${basename(path)}.${token()}`)
+  try {
+    writeNew(private_, content)
+    move(private_, path)
+  } finally {
+    ignoringENOENT(() => unlinkSync(private_))
+  }
+  fsyncPath(dirname(path))
+}
+
 /**
  * Renames what is ours, or what anyone may rename because all mean the same target: after an error, what is no longer
  * listed where it was has been moved, by us or by them: then the answer is false. Does not fsync.

@@ -1,5 +1,6 @@
 // The web pages: what a spool says, in a browser.
 
+import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 
 import { command, run } from '../lib/command.ts'
@@ -29,7 +30,7 @@ person. Says on standard error where it listens, and runs until it is told to st
       REPORTER_USER_HEADER: 'the header by which a trusted proxy names a person',
       REPORTER_TRUSTED: 'addresses of such proxies, as 127.0.0.1 or 10.0.0.0/8',
       REPORTER_USERS: 'whom of those it names may cancel and retry; without it, all',
-      REPORTER_URL: 'how others reach these pages, as https://ci.example.org',
+      REPORTER_URL: 'how others reach these pages, as https://ci.example.org; no other name is served',
       PROJ: 'the code repository, for authors and subjects',
       LOST_AFTER: 'a taker without a beat for this long is called silent',
     },
@@ -51,7 +52,8 @@ person. Says on standard error where it listens, and runs until it is told to st
     const auth = openAuth()
     const site = new Site(spool, silentAfter, project => repositoryOf(spool, project))
     await site.open()
-    const server = serve({ fetch: makeApp(site, auth, readAssets(), origin).fetch, hostname: host, port })
+    const app = makeApp(site, auth, readAssets(), [host, hostname(), setting('HOST')], origin)
+    const server = serve({ fetch: app.fetch, hostname: host, port })
     await new Promise<void>((done, failed) => {
       server.once('error', error => failed(temporary(`listen on '${setting('REPORTER_LISTEN')}'`, error)))
       server.once('listening', done)

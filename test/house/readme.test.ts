@@ -1,6 +1,6 @@
 // The README is true: its commands are run as they stand there, and its tables are held against the tree.
 
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -50,10 +50,10 @@ test('a project of your own is set up by the commands as they stand there', asyn
   mkdirSync(sandbox.path('srv/git'), { recursive: true })
   sandbox.ok('git', ['init', '-q', '--bare', 'srv/git/hello.git'])
 
-  const [init, steps, up, look, ...programs] = commandsOf('A project of your own')
+  const [init, steps, up, look, tell, ...programs] = commandsOf('A project of your own')
   t.same(
-    [init, steps, up, look, ...programs].map(block => block?.forever),
-    [false, false, true, false, true, true, true, true],
+    [init, steps, up, look, tell, ...programs].map(block => block?.forever),
+    [false, false, true, false, false, true, true, true, true, true],
   )
   run(init!.script)
   run(steps!.script)
@@ -62,6 +62,7 @@ test('a project of your own is set up by the commands as they stand there', asyn
   t.match(run(look!.script), /testing [0-9a-f]{40} on testhost/)
   t.equal((await all.kill('SIGTERM')).code, 0)
 
+  run(tell!.script)
   sandbox.ok('sh', ['-ec', 'cd hello; git commit -q --allow-empty -m again; git push -q origin HEAD'])
   const several = programs.map(({ script }) => start(script))
   const verdict = () => {
@@ -70,6 +71,8 @@ test('a project of your own is set up by the commands as they stand there', asyn
     return existsSync(file) && readFileSync(file, 'utf8')
   }
   t.equal(await eventually('a verdict', verdict, 60), 'success\n')
+  const notices = () => sandbox.ls('srv/bass/notices/hello')
+  await eventually('channels', () => notices().filter(name => /^(mail|webhook)-/.test(name)).length === 3)
   await Promise.all(several.map(program => program.kill('SIGTERM')))
 })
 
@@ -116,4 +119,10 @@ test('every program of its table is there', async t => {
 
 test('it names every verdict', async t => {
   for (const verdict of VERDICTS) t.ok(README.includes(`\`${verdict}\``), verdict)
+})
+
+test('its pictures are there, are small, and are all that there are', async t => {
+  const shown = [...README.matchAll(/!\[[^\]]+\]\(examples\/pictures\/([^)]+)\)/g)].map(match => match[1]!)
+  t.same(shown.sort(), readdirSync(join(ROOT, 'examples/pictures')).sort())
+  for (const name of shown) t.ok(statSync(join(ROOT, 'examples/pictures', name)).size < 150_000, name)
 })
