@@ -295,8 +295,8 @@ class Objects {
 
 interface Question<Answer> {
   readonly name: string
-  resolve(answer: Answer): void
-  reject(error: unknown): void
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: unknown) => void
 }
 
 export interface Ended {
