@@ -10,15 +10,18 @@ import {
   fsyncSync,
   futimesSync,
   linkSync,
+  mkdir,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   readSync,
   renameSync,
+  rmdir,
   rmdirSync,
   rmSync,
   unlinkSync,
+  utimes,
   utimesSync,
   writeSync,
 } from 'node:fs'
@@ -179,26 +182,41 @@ export function refresh(directory: string): void {
     if (isErrno(error, 'ENOENT', 'ESTALE')) return
     if (!isErrno(error, 'EPERM', 'EACCES')) throw error
     const name = join(directory, `.touch-${token()}`)
-    mkdirSync(name)
-    rmdirSync(name)
+    tolerating(['EEXIST'], () => mkdirSync(name))
+    ignoringENOENT(() => rmdirSync(name))
   }
 }
+
+/** As `refresh`, while the process goes on: a file server that hangs holds up nothing else. It is a hint, and may fail. */
+function refreshBeside(directory: string): void {
+  const now = new Date()
+  utimes(directory, now, now, error => {
+    if (!isErrno(error, 'EPERM', 'EACCES')) return
+    const name = join(directory, `.touch-${token()}`)
+    mkdir(name, () => rmdir(name, () => undefined))
+  })
+}
+
+/** Longer than a tick of any file server's clock, in milliseconds. */
+const TICK = 20
 
 const soon = new Map<string, NodeJS.Timeout>()
 
 /**
- * Says that a polled directory was changed: sets its times some 20 ms later, when the clock of the file server has
- * moved on. On NFSv3 a listing between two changes within one tick would otherwise hide the second one for good.
+ * Says that a polled directory was changed: sets its times some 20 ms after the last change, when the clock of the file
+ * server has moved on. On NFSv3 a listing between two changes within one tick would otherwise hide the second one for good.
  */
 export function noteChange(directory: string): void {
-  if (soon.has(directory)) return
+  const pending = soon.get(directory)
+  if (pending) {
+    pending.refresh()
+    return
+  }
   const timer = setTimeout(() => {
     soon.delete(directory)
-    // It is a hint; the reaper does the same every 10 s.
-    tolerating(['ENOENT', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EROFS', 'ENOSPC', 'EDQUOT'], () =>
-      refresh(directory),
-    )
-  }, 20)
+    // The reaper does the same every 10 s.
+    refreshBeside(directory)
+  }, TICK)
   soon.set(directory, timer)
 }
 

@@ -31,6 +31,7 @@ export class Slot {
   readonly arch: string
   /** The taker's own directory in the spool. */
   readonly #card: string
+  #beating = false
 
   constructor(spool: Spool) {
     this.spool = spool
@@ -75,10 +76,12 @@ export class Slot {
     return other.boot === me.boot && other.namespace === me.namespace && other.boot !== '' && !isGone(other)
   }
 
-  /** A sign of life. */
+  /** A sign of life, unless the last one is still on its way: a file server that hangs shall not take all threads. */
   async beat(): Promise<void> {
+    if (this.#beating) return
+    this.#beating = true
     const now = new Date()
-    await utimes(join(this.#card, 'alive'), now, now)
+    await utimes(join(this.#card, 'alive'), now, now).finally(() => (this.#beating = false))
   }
 
   signOut(): void {

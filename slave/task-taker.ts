@@ -10,7 +10,7 @@ import { temporary, quote } from '../lib/exit.ts'
 import { warnOnce } from '../lib/log.ts'
 import { endWaiting } from '../lib/lose.ts'
 import { duration, setting } from '../lib/settings.ts'
-import { listTasks, openSpool, paused } from '../lib/spool.ts'
+import { openSpool, paused, taskLister } from '../lib/spool.ts'
 import type { TaskName } from '../lib/task-name.ts'
 import { isReplaced, TREE_DIRECTORIES } from '../lib/tree.ts'
 import { watch } from '../lib/watch.ts'
@@ -83,6 +83,9 @@ class Taker {
   readonly #stop: AbortSignal
   readonly #drain: AbortSignal
   readonly #hasRoom: () => boolean
+  readonly #list: () => readonly TaskName[]
+  /** A listing in which nothing was for us: it need not be looked through again. */
+  #idle: readonly TaskName[] | undefined
   /** Names that have been seen claimed: never looked at again. */
   #taken = new Set<string>()
 
@@ -90,6 +93,7 @@ class Taker {
     this.#slot = slot
     this.#stop = stop
     this.#drain = drain
+    this.#list = taskLister(slot.spool.tasks.cur)
     this.#hasRoom = roomIn([slot.spool.jobs.tmp, setting('JOBTMP')])
   }
 
@@ -97,11 +101,14 @@ class Taker {
   async round(): Promise<boolean> {
     const { spool, arch, host, lastNumber } = this.#slot
     const end = performance.now() + FRESH
+    const tasks = this.#list()
+    if (tasks === this.#idle) return false
     let [pass, passed] = [0, false]
-    const tasks = listTasks(spool.tasks.cur)
     const listed = new Set(tasks.map(task => task.name))
     this.#taken = new Set([...this.#taken].filter(name => listed.has(name)))
-    for (const task of candidates(tasks, arch, host, lastNumber, this.#taken)) {
+    const ours = candidates(tasks, arch, host, lastNumber, this.#taken)
+    if (ours.length === 0) this.#idle = tasks
+    for (const task of ours) {
       if (this.#stop.aborted) return false
       if (performance.now() > end) return true
       if (pass > 0) {
