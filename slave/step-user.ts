@@ -2,7 +2,7 @@
 // spool nor what is ours.
 
 import { execFile } from 'node:child_process'
-import { chmod, lchown, readdir } from 'node:fs/promises'
+import { chmod, lchown, lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -45,14 +45,18 @@ export async function handOver(user: StepUser, work: string, directories: readon
   for (const directory of directories) await give(user, directory)
 }
 
+/**
+ * What is his already is left alone: in a cache that he had before he may have made names of files that are not his.
+ * Hence a directory comes last, when all in it is given.
+ */
 async function give(user: StepUser, path: string): Promise<void> {
-  await lchown(path, user.uid, user.gid)
-  const entries = await readdir(path, { withFileTypes: true })
-  for (const entry of entries) {
+  if ((await lstat(path)).uid === user.uid) return
+  for (const entry of await readdir(path, { withFileTypes: true })) {
     const inside = join(path, entry.name)
     if (entry.isDirectory()) await give(user, inside)
     else await lchown(inside, user.uid, user.gid)
   }
+  await lchown(path, user.uid, user.gid)
 }
 
 /** Takes the way to those directories back, when the steps are over. */

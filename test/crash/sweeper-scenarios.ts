@@ -50,7 +50,10 @@ export const sweeperScenarios: Scenario[] = [
     program: 'master/task-maker',
     setUp: leaveHalfMade,
     run: world => world.run('master/bin/task-maker', ['--once']),
-    recover: world => world.makeAll(),
+    recover: async world => {
+      await world.makeAll()
+      await world.reap()
+    },
     expected: () => ({ work: [], verdict: 'waits' }),
   },
 ]
