@@ -39,10 +39,16 @@ export function become({ uid, gid }: StepUser): string[] {
   return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups']
 }
 
-/** Gives directories and all that is in them to the user; `work` above them stays ours, and he may pass through it. */
+/**
+ * Gives directories and all that is in them to the user, and to no other but us; `work` above them stays ours, and he
+ * may pass through it.
+ */
 export async function handOver(user: StepUser, work: string, directories: readonly string[]): Promise<void> {
+  for (const directory of directories) {
+    await chmod(directory, 0o700)
+    await give(user, directory)
+  }
   await chmod(work, 0o711)
-  for (const directory of directories) await give(user, directory)
 }
 
 /**

@@ -7,6 +7,8 @@ import { test } from 'tap'
 import { verb as event } from '../../bin/event.ts'
 import { verb as log } from '../../bin/log.ts'
 import { verb as show } from '../../bin/show.ts'
+import { VERBS } from '../../bin/verbs.ts'
+import type { Command } from '../../lib/command.ts'
 import { verdictOf } from '../../lib/job.ts'
 import { ask, serve } from '../fixtures/browser.ts'
 import { GitServer } from '../fixtures/git-server.ts'
@@ -55,9 +57,13 @@ test('what a ref is called reaches its step and the pages as it is, and no shell
   sandbox.makeSpool()
   const server = new GitServer(sandbox)
   mkdirSync(join(server.work, '.bass'))
-  writeFileSync(join(server.work, '.bass/$(touch owned)\n-'), '#!/bin/sh\nprintf %s "$BASS_REF"\n', {
-    mode: 0o755,
-  })
+  writeFileSync(
+    join(server.work, '.bass/$(touch owned)\n-'),
+    '#!/bin/sh\nprintf %s "$BASS_REF"; touch "$BASS_ARTIFACTS/\\$(touch owned)"; echo \'$(touch owned)\' >&2\n',
+    {
+      mode: 0o755,
+    },
+  )
   server.git('add', '.')
   const [commit] = server.commit()
   server.push(BRANCHES.map(name => `main:refs/heads/${name}`))
@@ -155,4 +161,55 @@ test('events of odd names, or that are no files, are said once and hold up none 
   t.same(sandbox.ok('find', [sandbox.dir, '-name', 'owned']), '')
   // Too deep for Node's own removal.
   sandbox.ok('rm', ['-rf', hello])
+})
+
+/** Arguments that are no names. */
+const ARGUMENTS = [
+  '../1',
+  '..',
+  '.',
+  '-1',
+  '-n',
+  '--',
+  ' ',
+  '',
+  'a b',
+  'a\nb',
+  '\x1b[2J',
+  '%2e%2e',
+  '$(touch owned)',
+  '1:hello:v1:testarch/..',
+  'x'.repeat(255),
+  'b\ufffdd',
+]
+
+test('an argument of a verb that is no name is refused in one sentence, and nothing comes of it', async t => {
+  const sandbox = new Sandbox(t)
+  sandbox.makeSpool()
+  const before = sandbox.ok('find', ['spool'])
+  const verbs = [
+    'show',
+    'log',
+    'diff',
+    'wait',
+    'cancel',
+    'retry',
+    'shell',
+    'run',
+    'attach',
+    'pause',
+    'resume',
+    'event',
+  ]
+  for (const name of verbs) {
+    const { verb } = (await VERBS.get(name)!.load()) as { verb: Pick<Command, 'main'> }
+    for (const argument of ARGUMENTS) {
+      const what = `bass ${name} ${JSON.stringify(argument)}`
+      const { code, stdout, stderr } = await call(verb, [argument], sandbox.env)
+      // eslint-disable-next-line no-control-regex -- what could drive a terminal
+      if (code !== 100 || stdout !== '' || !/^unable to [^\x00-\x1f]+$/.test(stderr))
+        t.fail(`${what}: ${code}: ${stdout}${stderr}`)
+    }
+  }
+  t.equal(sandbox.ok('find', ['spool']), before)
 })
