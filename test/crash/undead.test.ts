@@ -13,6 +13,16 @@ import { Fixtures } from './world.ts'
 
 const skip = lacks(...FAULT_NEEDS)
 
+/** The same, stopped also before each listing and each look into a file: what others do between two looks counts. */
+const withLooks = (scenario: Scenario): Scenario => ({
+  ...scenario,
+  name: `${scenario.name}, also between two looks`,
+  setUp: async world => {
+    world.sandbox.env['FAULT_LOOKS'] = '1'
+    await scenario.setUp(world)
+  },
+})
+
 test(
   'a taker that stops between its listing and its claim, until the job is over and moved to jobs/old, does not get it',
   { skip },
@@ -45,11 +55,12 @@ test(
       const all = await instantsOf(scenario, fixtures, turn % 2 === 0 ? 'undead' : 'undead later')
       await sweep(scenario, fixtures, sample(all, 1, turn), totals, line => t.fail(line))
     }
-    for (let turn = 0; turn < scenarios.length; turn += 2) {
-      await Promise.all(scenarios.slice(turn, turn + 2).map((scenario, i) => tryOne(scenario, turn + i)))
+    const all = scenarios.map(withLooks)
+    for (let turn = 0; turn < all.length; turn += 2) {
+      await Promise.all(all.slice(turn, turn + 2).map((scenario, i) => tryOne(scenario, turn + i)))
     }
     t.comment(summary(totals))
     t.equal(harm(totals), 0)
-    t.ok(totals.tried >= scenarios.length - 1)
+    t.ok(totals.tried >= all.length / 2, `${totals.tried} were reached`)
   },
 )

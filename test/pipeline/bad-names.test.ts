@@ -130,6 +130,9 @@ test('events of odd names, or that are no files, are said once and hold up none 
   for (const name of UNREADABLE) writeFileSync(Buffer.concat([Buffer.from(hello + '/'), name]), '')
   sandbox.ok('mkfifo', [join(hello, 'pipe')])
   symlinkSync('/etc/passwd', join(hello, 'link'))
+  // A branch as an old system may name it.
+  sandbox.ok('sh', ['-c', 'git push -q origin "main:refs/heads/l$(printf "\\351")"'], { cwd: server.work })
+  await server.settled()
   mkdirSync(join(hello, 'directory', commit!), { recursive: true })
   // Deeper than a path can be once it is in a record.
   const deep = 'd/'.repeat((4080 - hello.length) >> 1)
@@ -153,7 +156,7 @@ test('events of odd names, or that are no files, are said once and hold up none 
     lines.every(line => /^task-maker: warning: unable to /.test(line)),
     maker.stderr(),
   )
-  for (const name of ['pipe', 'link', 'new\\x0aline', 'b\ufffdd', '\\x1b[2J']) {
+  for (const name of ['pipe', 'link', 'new\\x0aline', 'b\ufffdd', 'l\ufffd', '\\x1b[2J']) {
     t.equal(lines.filter(line => line.includes(`/${name}'`)).length, 1, name)
   }
   t.equal(lines.filter(line => line.includes('name too long')).length, 1, 'one that is too deep')
