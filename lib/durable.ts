@@ -6,6 +6,7 @@
 
 import {
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   futimesSync,
@@ -25,6 +26,7 @@ import {
   utimesSync,
   writeSync,
 } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 import { ignoringENOENT, isErrno, tolerating } from './errno.ts'
@@ -154,9 +156,9 @@ export function list(directory: string): string[] {
   return listAll(directory).filter(name => !name.startsWith('.'))
 }
 
-/** A fresh listing with the names that begin with a dot. */
+/** A fresh listing with the names that begin with a dot; what is gone, or is no directory, has none. */
 export function listAll(directory: string): string[] {
-  return tolerating(['ENOENT', 'ESTALE'], () => readdirSync(directory)) ?? []
+  return tolerating(['ENOENT', 'ESTALE', 'ENOTDIR'], () => readdirSync(directory)) ?? []
 }
 
 /** A listing that decides: the times of the directory are set first, so that no NFSv3 client answers from memory. */
@@ -165,9 +167,31 @@ export function listNow(directory: string): string[] {
   return list(directory)
 }
 
-/** The content of a small file, or undefined if it is not there. */
-export function readIfThere(path: string): string | undefined {
-  return tolerating(['ENOENT', 'ESTALE', 'ENOTDIR'], () => readFileSync(path, 'utf8'))
+/**
+ * Opens a file to read it, for as long as `use` takes; undefined if it is not there, or is anything but a regular file:
+ * names in the spool may be anybody's, and a FIFO would be waited for.
+ */
+export function openIfThere<T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined {
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK
+  const fd = tolerating(['ENOENT', 'ESTALE', 'ENOTDIR', 'ELOOP', 'ENXIO'], () => openSync(path, flags))
+  if (fd === undefined) return undefined
+  try {
+    const stat = fstatSync(fd)
+    return stat.isFile() ? use(fd, stat) : undefined
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Most bytes of a small file: more than an environment can hold. */
+const SMALL = 4 << 20
+
+/** The content of a small file; undefined if it is not there, or nothing that one of our programs would have written. */
+export const readIfThere = (path: string): string | undefined => openIfThere(path, readSmall)
+
+/** As `readIfThere`, of an open file. */
+export function readSmall(fd: number, { size }: Stats): string | undefined {
+  return size > SMALL ? undefined : readFileSync(fd, 'utf8')
 }
 
 /**

@@ -7,7 +7,7 @@ import { list } from '../durable.ts'
 import { ignoringENOENT, tolerating } from '../errno.ts'
 import { ofProject, projectsOf } from '../repository.ts'
 import { shellQuote } from '../shell-quote.ts'
-import { listTasks } from '../spool.ts'
+import { parseTasks } from '../spool.ts'
 import type { Spool } from '../spool.ts'
 import { ago, counted } from '../text.ts'
 import { fine, wrong } from './finding.ts'
@@ -26,7 +26,7 @@ export function checkArchs(spool: Spool, takers: readonly Pick<LiveTaker, 'arch'
     const archs = ofProject(spool, project, 'ARCHS')?.split(/\s+/) ?? []
     for (const target of archs.filter(word => word !== '')) wish(target, project)
   }
-  for (const { arch, host, project } of listTasks(spool.tasks.cur))
+  for (const { arch, host, project } of parseTasks(list(spool.tasks.cur), spool.tasks.cur))
     wish(host === undefined ? arch : `${arch}:${host}`, project)
   return [...wishes].map(([target, projects]) => {
     const [arch, host] = target.split(':')

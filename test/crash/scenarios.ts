@@ -2,6 +2,7 @@ import { commandScenarios } from './command-scenarios.ts'
 import { makerScenarios } from './maker-scenarios.ts'
 import { reaperScenarios } from './reaper-scenarios.ts'
 import { slaveScenarios } from './slave-scenarios.ts'
+import { sweeperScenarios } from './sweeper-scenarios.ts'
 import type { Scenario } from './scenario.ts'
 
 /** All that is crashed. */
@@ -10,4 +11,5 @@ export const scenarios: readonly Scenario[] = [
   ...reaperScenarios,
   ...slaveScenarios,
   ...commandScenarios,
+  ...sweeperScenarios,
 ]
