@@ -42,7 +42,8 @@ export const verb = command(description, ([project, ...rest]) => {
     )
   }
   const { ref, commit } = refAndCommit(repository, what)
-  process.stdout.write(touch(join(revs, ref), commit, rest.map(line => `${line}\n`).join('')) + '\n')
+  const content = rest.map(line => `${line}\n`).join('')
+  process.stdout.write(touch(join(revs, ref), commit, content, spool.tasks.tmp) + '\n')
 })
 
 function eventsOf(spool: Spool, project: string): string {
@@ -54,11 +55,11 @@ function eventsOf(spool: Spool, project: string): string {
 }
 
 /** E0, as the hook begins it. */
-function touch(directory: string, commit: string, content: string, tries = 5): string {
+function touch(directory: string, commit: string, content: string, tmp: string, tries = 5): string {
   const path = join(directory, commit)
   try {
     makeDirectory(directory)
-    const ours = publishFile(path, content)
+    const ours = publishFile(path, content, undefined, tmp)
     fsyncPath(directory)
     noteChange(directory)
     if (!ours && content !== '')
@@ -66,7 +67,7 @@ function touch(directory: string, commit: string, content: string, tries = 5): s
     return path
   } catch (error) {
     // A task-maker removes directories that have become empty.
-    if (tries > 1 && isErrno(error, 'ENOENT')) return touch(directory, commit, content, tries - 1)
+    if (tries > 1 && isErrno(error, 'ENOENT')) return touch(directory, commit, content, tmp, tries - 1)
     throw error
   }
 }

@@ -4,8 +4,8 @@
 import { mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, list } from './durable.ts'
-import { isErrno } from './errno.ts'
+import { fsyncPath, list, listNow } from './durable.ts'
+import { isErrno, tolerating } from './errno.ts'
 import { lasting, quote } from './exit.ts'
 
 /** The next `count` numbers, the first of them; they are ours alone and the counter is durable before this returns. */
@@ -37,7 +37,8 @@ export function drawNumbers(ctr: string, count: number): number {
 export function lastNumber(ctr: string): number {
   // While it is being renamed, a listing may miss the one name there is: look again before saying so.
   for (let tries = 0; tries < 10; tries++) {
-    const numbers = list(ctr).filter(name => /^(0|[1-9]\d{0,14})$/.test(name))
+    const names = tries === 0 ? list(ctr) : listNow(ctr)
+    const numbers = names.filter(name => /^(0|[1-9]\d{0,14})$/.test(name))
     if (numbers.length > 0) return Math.max(...numbers.map(Number))
   }
   throw lasting(
@@ -46,9 +47,15 @@ export function lastNumber(ctr: string): number {
   )
 }
 
-/** Makes the counter of a new spool, where `ctr` holds nothing. */
+/** True if `ctr` holds anything at all. A listing that looks empty is read again, as above. */
+export function hasCounter(ctr: string): boolean {
+  for (let tries = 0; tries < 10; tries++) if (listNow(ctr).length > 0) return true
+  return false
+}
+
+/** Makes the counter of a new spool, where `ctr` holds nothing. Two may do it at a time. */
 export function makeCounter(ctr: string): void {
-  if (list(ctr).length > 0) return
-  mkdirSync(join(ctr, '0'))
+  if (hasCounter(ctr)) return
+  tolerating(['EEXIST'], () => mkdirSync(join(ctr, '0')))
   fsyncPath(ctr)
 }

@@ -74,7 +74,7 @@ export class Slot {
       throw temporary(`work in ${quote(this.directory)}`, `the task-taker with pid ${other.pid} works there`)
     }
     const me = { arch: this.arch, host: this.host, slot: this.directory, ...self(), version }
-    const next = join(this.#card, `.about.${token()}`)
+    const next = join(this.spool.tasks.tmp, `.new.${token()}`)
     writeNew(
       next,
       Object.entries(me)

@@ -22,8 +22,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'files are not fsynced before they are published',
     file: 'lib/durable.ts',
-    text: '    fsyncSync(fd)\n    written = true',
-    instead: '    written = true',
+    text: '      fsyncSync(fd)\n    })',
+    instead: '    })',
     kind: 'power cut',
     words: EVENT,
   },

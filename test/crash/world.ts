@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 import { readIfThere } from '../../lib/durable.ts'
 import { buildFault, FaultState } from '../fixtures/fault.ts'
@@ -90,6 +90,8 @@ function makeRepository(directory: string): string[] {
 interface RunOptions {
   cwd?: string
   env?: Record<string, string>
+  /** What it reads; else nothing. */
+  input?: string
   /** Asked now and then; once it is true, the program is sent SIGTERM. */
   until?: () => boolean
 }
@@ -194,14 +196,15 @@ export class World {
   async run(program: string, args: string[], options: RunOptions = {}): Promise<Ended> {
     const output = join(this.#state, `output${this.#states++}`)
     const [stdout, stderr] = [`${output}.1`, `${output}.2`]
-    const files = [openSync(stdout, 'w'), openSync(stderr, 'w')] as const
+    writeFileSync(`${output}.0`, options.input ?? '')
+    const files = [openSync(`${output}.0`, 'r'), openSync(stdout, 'w'), openSync(stderr, 'w')] as const
     const spawnOptions: SpawnOptions = {
       cwd: options.cwd ?? this.sandbox.dir,
       env: { ...this.sandbox.env, ...options.env, ...this.#fault },
-      stdio: ['ignore', ...files],
+      stdio: [...files],
       detached: true,
     }
-    const child = spawn(join(this.fixtures.root, program), args, spawnOptions)
+    const child = spawn(resolve(this.fixtures.root, program), args, spawnOptions)
     const exit = new Promise<Pick<Ended, 'code' | 'signal'>>((done, failed) => {
       child.on('error', failed)
       child.on('exit', (code, signal) => done({ code, signal }))
@@ -253,7 +256,7 @@ export class World {
   takeOver(): () => void {
     const stopped = this.#last
     this.slot = this.sandbox.path('other-slot')
-    return () => process.kill(stopped, 'SIGCONT')
+    return () => process.kill(-stopped, 'SIGCONT')
   }
 
   /** Runs a taker until no task waits and its own jobs are over and cleared away, or for a few seconds. */
@@ -296,6 +299,12 @@ export class World {
         }
       })
       .map(Number)
+  }
+
+  /** Waits until nothing runs any more, or for a few seconds. */
+  async quiet(): Promise<void> {
+    for (let i = 0; i < 250 && this.processes().length > 0; i++)
+      await new Promise(done => setTimeout(done, 20))
   }
 
   /** Nothing of this world goes on. */
