@@ -93,6 +93,14 @@ export const MUTATIONS: readonly Mutation[] = [
     words: GONE,
   },
   {
+    name: 'a job is pruned before its task',
+    file: 'lib/prune.ts',
+    text: '    sweep(join(spool.tasks.old, name))\n    sweep(join(spool.jobs.old, name))',
+    instead: '    sweep(join(spool.jobs.old, name))\n    sweep(join(spool.tasks.old, name))',
+    kind: 'crash',
+    words: 'pruned',
+  },
+  {
     name: 'a verdict is renamed into its place, over the one that stands',
     file: 'lib/durable.ts',
     text: '    return linkOnce(private_, path)',

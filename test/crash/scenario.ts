@@ -13,6 +13,8 @@ export interface Scenario {
   readonly program?: string
   setUp(world: World): Promise<void> | void
   run(world: World): Promise<Ended>
+  /** The exit code of a run that meets no fault; 0 if it does not say. */
+  readonly exits?: number
   /**
    * Starts everything again until it is at rest. `ended` is what is known of the run; undefined while it is stopped. A
    * person does again what did not say that it was done.

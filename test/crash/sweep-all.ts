@@ -1,7 +1,7 @@
 // `npm run test:crash [-- [all] [I/N] [WORDS]]`: crashes every scenario before and after every operation, and tries a
 // part of all other instants, which with `all` is all of them. `I/N` tries the I-th of N parts of that, so that a long
-// sweep can be done bit by bit. WORDS choose the scenarios with them in their names. Says which instants lost, doubled
-// or left something, and how many there were.
+// sweep can be done bit by bit. WORDS choose the scenarios with them in their names. TERM ends it early. Says which
+// instants lost, doubled or left something, and how many were tried.
 
 import { ROOT } from '../fixtures/sandbox.ts'
 import { KINDS, sample } from './instants.ts'
@@ -24,14 +24,17 @@ const say = (line: string) => void process.stdout.write(line + '\n')
 async function main({ all, part: [part, parts], words }: Wish): Promise<void> {
   const fixtures = new Fixtures(ROOT)
   const totals = nothingYet()
+  let over = false
+  process.on('SIGTERM', () => (over = true))
   try {
     for (const scenario of scenarios.filter(({ name }) => name.includes(words))) {
+      if (over) break
       const before = totals.tried
       for (const kind of KINDS) {
         const there = await instantsOf(scenario, fixtures, kind)
         const chosen = all || kind === 'crash' ? there : sample(there, SAMPLE)
         const instants = chosen.filter((_, i) => i % parts === part - 1)
-        await sweep(scenario, fixtures, instants, totals, say)
+        await sweep(scenario, fixtures, instants, totals, say, () => over)
       }
       say(`${scenario.name}: ${totals.tried - before} instants`)
     }
@@ -39,6 +42,7 @@ async function main({ all, part: [part, parts], words }: Wish): Promise<void> {
     fixtures.dispose()
   }
   if (totals.unreached > 0) say(`${totals.unreached} more were not reached: the run was over before`)
+  if (over) say('not all were tried: it was told to stop')
   say(summary(totals))
   if (harm(totals) > 0) process.exitCode = 1
 }

@@ -52,7 +52,7 @@ async function operationsOf(
     world.disarm()
     await scenario.recover(world, ended)
     const wrong = Object.values(judge(scenario, world, ended)).flat()
-    if (ended.code !== 0 || wrong.length > 0) {
+    if (ended.code !== (scenario.exits ?? 0) || wrong.length > 0) {
       throw new Error(
         `'${scenario.name}' fails without a fault: exit ${String(ended.code)}: ${ended.stderr}${wrong.join('\n')}`,
       )
@@ -122,7 +122,11 @@ async function tryInstant(scenario: Scenario, fixtures: Fixtures, instant: Insta
     }
     world.disarm()
     await scenario.recover(world, ended)
-    return { tried, ...judge(scenario, world, ended), badly: instant.kind === 'error' ? manners(ended) : [] }
+    return {
+      tried,
+      ...judge(scenario, world, ended),
+      badly: instant.kind === 'error' ? manners(ended, scenario.exits) : [],
+    }
   } finally {
     await world.dispose()
   }
@@ -199,11 +203,15 @@ function judge(scenario: Scenario, world: World, { stdout }: Ended): Findings {
 }
 
 /** A program that meets an error carries on, or exits 111 with one line that says why. */
-function manners({ code, signal, stderr }: Ended): string[] {
+function manners({ code, signal, stderr }: Ended, usual = 0): string[] {
   const lines = stderr.split('\n').filter(line => line !== '')
   if (signal !== null) return [`ended by ${signal}: ${stderr}`]
-  if (code !== 0 && code !== 111) return [`exit ${String(code)}: ${stderr}`]
-  if (code === 111 && lines.filter(line => line.includes(': fatal: ')).length !== 1)
-    return [`no reason: ${stderr}`]
+  if (code !== usual && code !== 111) return [`exit ${String(code)}: ${stderr}`]
+  const [fatal, warnings] = [': fatal: ', ': warning: '].map(level =>
+    lines.filter(line => line.includes(level)),
+  )
+  // The hook ends as far as it can, and then says what it left.
+  const reasons = fatal!.length > 0 ? fatal! : warnings!
+  if (code === 111 && reasons.length !== 1) return [`not one reason: ${stderr}`]
   return lines.some(line => /^\s+at /.test(line)) ? [`a stack: ${stderr}`] : []
 }

@@ -23,7 +23,7 @@ const verb = ({ words, isDone, goOn, ...scenario }: Verb): Scenario => {
     program: 'bin/bass',
     run: type,
     recover: async (world, ended) => {
-      if (ended && ended.code !== 0 && !isDone?.(world)) await type(world)
+      if (ended && ended.code !== 0 && !isDone?.(world) && (await type(world)).signal) return
       await goOn(world)
     },
   }

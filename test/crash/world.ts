@@ -233,10 +233,7 @@ export class World {
   }
 
   hasEvents(): boolean {
-    return (
-      filesBelow(join(this.spool, 'revs')).length > 0 ||
-      this.sandbox.ls('spool/revs/.making/hello').length > 0
-    )
+    return filesBelow(this.revs).length > 0 || this.sandbox.ls('spool/revs/.making/hello').length > 0
   }
 
   /** Waits until the program that was started last has stopped itself; false if it ended before. */
@@ -245,8 +242,7 @@ export class World {
     const end = () => (over = true)
     running.then(end, end)
     while (!over) {
-      const stat = readIfThere(`/proc/${this.#last}/stat`) ?? ''
-      if (/\) [Tt] /.test(stat)) return true
+      if (isStopped(this.#last)) return true
       await new Promise(done => setTimeout(done, 5))
     }
     return false
@@ -301,9 +297,9 @@ export class World {
       .map(Number)
   }
 
-  /** Waits until nothing runs any more, or for a few seconds. */
+  /** Waits until nothing runs any more but what was stopped, or for a few seconds. */
   async quiet(): Promise<void> {
-    for (let i = 0; i < 250 && this.processes().length > 0; i++)
+    for (let i = 0; i < 250 && !this.processes().every(isStopped); i++)
       await new Promise(done => setTimeout(done, 20))
   }
 
@@ -318,6 +314,8 @@ export class World {
     rmSync(this.#state, { recursive: true, force: true })
   }
 }
+
+const isStopped = (pid: number): boolean => /\) [Tt] /.test(readIfThere(`/proc/${pid}/stat`) ?? '')
 
 const names = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory) : [])
 
