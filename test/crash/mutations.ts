@@ -29,9 +29,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a number is used before the counter is fsynced',
-    file: 'lib/counter.ts',
-    text: '    fsyncPath(ctr)\n    return last + 1',
-    instead: '    return last + 1',
+    file: 'master/record.ts',
+    text: '    fsyncPath(spool.ctr)\n',
+    instead: '',
     kind: 'power cut',
     words: EVENT,
   },

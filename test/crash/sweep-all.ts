@@ -24,17 +24,17 @@ const say = (line: string) => void process.stdout.write(line + '\n')
 async function main({ all, part: [part, parts], words }: Wish): Promise<void> {
   const fixtures = new Fixtures(ROOT)
   const totals = nothingYet()
-  let over = false
-  process.on('SIGTERM', () => (over = true))
+  const stop = new AbortController()
+  process.on('SIGTERM', () => stop.abort())
   try {
     for (const scenario of scenarios.filter(({ name }) => name.includes(words))) {
-      if (over) break
+      if (stop.signal.aborted) break
       const before = totals.tried
       for (const kind of KINDS) {
         const there = await instantsOf(scenario, fixtures, kind)
         const chosen = all || kind === 'crash' ? there : sample(there, SAMPLE)
         const instants = chosen.filter((_, i) => i % parts === part - 1)
-        await sweep(scenario, fixtures, instants, totals, say, () => over)
+        await sweep(scenario, fixtures, instants, totals, say, () => stop.signal.aborted)
       }
       say(`${scenario.name}: ${totals.tried - before} instants`)
     }
@@ -42,7 +42,7 @@ async function main({ all, part: [part, parts], words }: Wish): Promise<void> {
     fixtures.dispose()
   }
   if (totals.unreached > 0) say(`${totals.unreached} more were not reached: the run was over before`)
-  if (over) say('not all were tried: it was told to stop')
+  if (stop.signal.aborted) say('not all were tried: it was told to stop')
   say(summary(totals))
   if (harm(totals) > 0) process.exitCode = 1
 }

@@ -33,6 +33,10 @@ const one = (world: World) => [`${world.fixtures.revisions[0]!} testarch`]
 const ofTip = ({ fixtures }: World) =>
   ['testarch', 'otherarch'].map(arch => `${fixtures.revisions.at(-1)!} ${arch}`)
 
+const reap = async (world: World): Promise<void> => {
+  await world.reap()
+}
+
 const makeAndReap = async (world: World): Promise<void> => {
   await world.makeAll()
   await world.reap()
@@ -96,14 +100,14 @@ export const verbScenarios: Scenario[] = [
     name: 'a task that a person cancels is cancelled',
     setUp: world => void world.makeTask(),
     words: () => ['cancel', '1'],
-    goOn: async world => void (await world.reap()),
+    goOn: reap,
     expected: world => ({ work: one(world), verdict: 'cancelled' }),
   }),
   verb({
     name: 'what a person pauses is paused',
     setUp: world => void world.makeTask(),
     words: () => ['pause', 'all', 'hello'],
-    goOn: async world => void (await world.reap()),
+    goOn: reap,
     expected: world => ({ work: one(world), verdict: 'waits', pauses: ['all', 'project:hello'] }),
   }),
   verb({
