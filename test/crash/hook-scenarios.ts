@@ -41,14 +41,7 @@ export const hookScenarios: Scenario[] = [
   {
     name: 'a push that the hook has written down becomes its events exactly once',
     setUp: world => {
-      execFileSync('git', [
-        'clone',
-        '-q',
-        '--bare',
-        '--shared',
-        world.fixtures.repository,
-        repositoryOf(world),
-      ])
+      world.cloneRepository(repositoryOf(world))
       execFileSync('git', ['config', 'bass.revs', world.revs], { cwd: repositoryOf(world) })
     },
     run: world => hook(world, updated(world)),

@@ -19,7 +19,7 @@ export interface Scenario {
    * Starts everything again until it is at rest. `ended` is what is known of the run; undefined while it is stopped. A
    * person does again what did not say that it was done.
    */
-  recover(world: World, ended?: Ended): Promise<void>
+  recover(world: World, ended?: Ended): Promise<unknown>
   expected(world: World): Expected
   /** Kinds of instants that it makes no promise for. */
   readonly without?: readonly Kind[]

@@ -1,6 +1,5 @@
 // What people type that changes the spool. Whoever is not told that it is done types it again.
 
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -13,7 +12,7 @@ type Verb = Omit<Scenario, 'program' | 'run' | 'recover'> & {
   /** Asked by whoever does not know whether it is done: true if it is. By default he types it again in any case. */
   readonly isDone?: (world: World) => boolean
   /** What goes on in the spool when the person is content. */
-  readonly goOn: (world: World) => Promise<void>
+  readonly goOn: (world: World) => Promise<unknown>
 }
 
 const verb = ({ words, isDone, goOn, ...scenario }: Verb): Scenario => {
@@ -33,9 +32,7 @@ const one = (world: World) => [`${world.fixtures.revisions[0]!} testarch`]
 const ofTip = ({ fixtures }: World) =>
   ['testarch', 'otherarch'].map(arch => `${fixtures.revisions.at(-1)!} ${arch}`)
 
-const reap = async (world: World): Promise<void> => {
-  await world.reap()
-}
+const reap = (world: World) => world.reap()
 
 const makeAndReap = async (world: World): Promise<void> => {
   await world.makeAll()
@@ -49,14 +46,7 @@ export const verbScenarios: Scenario[] = [
     name: 'a spool that is made can be used, with its project and its hook',
     setUp: world => {
       for (const name of readdirSync(world.spool)) rmSync(join(world.spool, name), { recursive: true })
-      execFileSync('git', [
-        'clone',
-        '-q',
-        '--bare',
-        '--shared',
-        world.fixtures.repository,
-        repositoryOf(world),
-      ])
+      world.cloneRepository(repositoryOf(world))
     },
     words: world => [
       'init',
@@ -80,7 +70,7 @@ export const verbScenarios: Scenario[] = [
       await world.quiet()
       await makeAndReap(world)
     },
-    // Two who make one spool at a time, each with a project: that a hook pushes meanwhile makes no sense.
+    // Nobody pushes before he was told that the hook is there.
     without: ['undead', 'undead later'],
     expected: world => ({
       work: ofTip(world),

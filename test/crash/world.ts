@@ -145,6 +145,11 @@ export class World {
     return join(this.spool, 'revs/hello')
   }
 
+  /** A bare repository that somebody pushes to. */
+  cloneRepository(path: string): void {
+    execFileSync('git', ['clone', '-q', '--bare', '--shared', this.fixtures.repository, path])
+  }
+
   /** Touches events for revisions of a ref. */
   push(...revisions: string[]): void {
     mkdirSync(join(this.revs, 'heads/main'), { recursive: true })
