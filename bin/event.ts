@@ -45,7 +45,8 @@ export const verb = command(description, ([project, ...rest], { json }) => {
     )
   }
   const { ref, commit } = refAndCommit(repository, what)
-  const path = touch(join(revs, ref), commit, rest.map(line => `${line}\n`).join(''))
+  const content = rest.map(line => `${line}\n`).join('')
+  const path = touch(join(revs, ref), commit, content, spool.tasks.tmp)
   const made = { project, ref, revision: commit, path }
   process.stdout.write((json ? JSON.stringify(made, null, 2) : path) + '\n')
 })
@@ -59,11 +60,11 @@ function eventsOf(spool: Spool, project: string): string {
 }
 
 /** E0, as the hook begins it. */
-function touch(directory: string, commit: string, content: string, tries = 5): string {
+function touch(directory: string, commit: string, content: string, tmp: string, tries = 5): string {
   const path = join(directory, commit)
   try {
     makeDirectory(directory)
-    const ours = publishFile(path, content)
+    const ours = publishFile(path, content, undefined, tmp)
     fsyncPath(directory)
     noteChange(directory)
     if (!ours && content !== '')
@@ -71,7 +72,7 @@ function touch(directory: string, commit: string, content: string, tries = 5): s
     return path
   } catch (error) {
     // A task-maker removes directories that have become empty.
-    if (tries > 1 && isErrno(error, 'ENOENT')) return touch(directory, commit, content, tries - 1)
+    if (tries > 1 && isErrno(error, 'ENOENT')) return touch(directory, commit, content, tmp, tries - 1)
     throw error
   }
 }

@@ -25,7 +25,7 @@ error.
     const spool = openSpool()
     const names = words.map(pauseName)
     makeDirectory(spool.pause)
-    for (const name of names) publishFile(join(spool.pause, name), '')
+    for (const name of names) publishFile(join(spool.pause, name), '', undefined, spool.tasks.tmp)
     fsyncPath(spool.pause)
     noteChange(spool.pause)
     if (json) process.stdout.write(JSON.stringify({ paused: [...paused(spool)].sort() }, null, 2) + '\n')

@@ -43,11 +43,20 @@ export function token(): string {
   return bytes.toString('hex')
 }
 
+/** Does something with an open file: an error names it, as those of calls by name do. */
+function naming<T>(path: string, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    throw error instanceof Error ? Object.assign(error, { path }) : error
+  }
+}
+
 /** What is written in this file or directory, itself and not what is below it, is on the disk when this returns. */
 export function fsyncPath(path: string): void {
   const fd = openSync(path, 'r')
   try {
-    fsyncSync(fd)
+    naming(path, () => fsyncSync(fd))
   } finally {
     closeSync(fd)
   }
@@ -69,8 +78,10 @@ export function writeNew(path: string, content: string | Uint8Array, mode = 0o66
   let written = false
   try {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content
-    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
-    fsyncSync(fd)
+    naming(path, () => {
+      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+      fsyncSync(fd)
+    })
     written = true
   } finally {
     closeSync(fd)
@@ -108,10 +119,11 @@ export function linkOpened(fd: number, from: string, to: string): boolean {
 
 /**
  * Puts `content` under a name that is taken once and for ever: true if it was this call, false if the name was
- * taken. The content is durable before the name is there; the name is when the caller has fsynced the directory.
+ * taken. The content is durable before the name is there; the name is when the caller has fsynced the directory. It is
+ * prepared in `tmp`: where nobody would ever clear away what a crash leaves there, that is `tasks/tmp`.
  */
-export function publishFile(path: string, content: string, mode = 0o666): boolean {
-  const private_ = join(dirname(path), `.${basename(path)}.${token()}`)
+export function publishFile(path: string, content: string, mode = 0o666, tmp = dirname(path)): boolean {
+  const private_ = join(tmp, `.new.${token()}`)
   writeNew(private_, content, mode)
   try {
     return linkOnce(private_, path)
@@ -120,9 +132,12 @@ export function publishFile(path: string, content: string, mode = 0o666): boolea
   }
 }
 
-/** Puts `content` under a name, in the place of what was there; whoever reads finds the one or the other. Durable. */
-export function replaceFile(path: string, content: string): void {
-  const private_ = join(dirname(path), `.${basename(path)}.${token()}`)
+/**
+ * Puts `content` under a name, in the place of what was there; whoever reads finds the one or the other. Durable. `tmp`
+ * is as above.
+ */
+export function replaceFile(path: string, content: string, tmp = dirname(path)): void {
+  const private_ = join(tmp, `.new.${token()}`)
   try {
     writeNew(private_, content)
     move(private_, path)

@@ -67,7 +67,7 @@ export class Slot {
     }
     const me = { arch: this.arch, host: this.host, slot: this.directory, ...self(), version }
     const lines = Object.entries(me).map(([key, value]) => `${key}=${value}\n`)
-    replaceFile(about, lines.join(''))
+    replaceFile(about, lines.join(''), this.spool.tasks.tmp)
     writeFileSync(join(this.#card, 'alive'), '')
   }
 

@@ -117,7 +117,11 @@ class Taker {
         continue
       }
       if (isPaused(task, host, paused(spool))) continue
-      if (!this.#hasRoom()) return false
+      if (!this.#hasRoom()) {
+        // No event tells when there is room again.
+        await sleep(duration('POLL_INTERVAL'))
+        return true
+      }
       try {
         if (!(await this.#take(task))) pass = passAfterRace()
       } catch (error) {

@@ -68,9 +68,9 @@ static int error_named(const char *name) {
 }
 
 static void strike(int signal) {
+    /* To this very thread: it does not go one instruction further, nor do the others. Once only, or we stop twice. */
     if (fault.whole_group) kill(0, signal);
-    /* To this very thread: it does not go one instruction further, nor do the others. */
-    tgkill(getpid(), gettid(), signal);
+    else tgkill(getpid(), gettid(), signal);
 }
 
 static int in_state(const char *name, int flags) {

@@ -193,13 +193,14 @@ test('what is not understood is reported once and left where it is', async t => 
   }
 })
 
-test('what a shell task-maker left half-made is swept when nothing in it changes for SWEEP_AFTER', async t => {
+test('what was left half-made in tasks/tmp is swept when nothing in it changes for SWEEP_AFTER', async t => {
   const scene = new Scene(t)
   const { tmp } = scene.spool.tasks
   for (const name of [':hello:v1:', '4:hello:v1:testarch', '.5:hello:v1:testarch.0123456789abcdef']) {
     mkdirSync(join(tmp, name))
     writeFileSync(join(tmp, name, 'code.tar'), '')
   }
+  writeFileSync(join(tmp, '.new.0123456789abcdef'), 'half')
   for (const name of ['.bundles', 'mine', '.hello.00.11']) mkdirSync(join(tmp, name))
   const growing = setInterval(
     () => writeFileSync(join(tmp, ':hello:v1:', 'code.tar'), 'x', { flag: 'a' }),
