@@ -14,7 +14,7 @@ export const floorSource = (name: string): string => join(ROOT, 'test/bench/floo
 /** A floor in C, for which `open` gets the compiled program. */
 export function floor(
   stage: Stage,
-  name: 'claims' | 'label' | 'taker',
+  name: 'claims' | 'events' | 'label' | 'taker',
   open: (program: string) => () => Promise<number>,
 ): Contender {
   return rival('floor in C', ['gcc'], () => {

@@ -62,14 +62,14 @@ export const curves: readonly Curve[] = [
     'a claim, 2 takers',
     'waiting tasks',
     'flat',
-    { quick: fourfold(250, 3), full: fourfold(250, 4) },
+    { quick: fourfold(125, 3), full: fourfold(125, 4) },
     { quick: 2, full: 2 },
     (stage, waiting) => each(claimants('', stage, waiting, { clients: 2 })),
   ),
-  curve('a claim of 1,000', 'takers', 'linear', TAKERS, { quick: 2, full: 2 }, (stage, clients) =>
-    each(claimants('', stage, 1000, { clients })),
+  curve('a claim of 500', 'takers', 'linear', TAKERS, { quick: 2, full: 2 }, (stage, clients) =>
+    each(claimants('', stage, 500, { clients })),
   ),
-  curve('a trivial job of 64', 'takers', 'flat', TAKERS, { quick: 1, full: 2 }, jobsOfTakers),
+  curve('a trivial job of 64', 'takers', 'flat', TAKERS, { quick: 1, full: 1 }, jobsOfTakers),
   curve(
     'a task, to its first line',
     'tasks that wait for others',
@@ -96,8 +96,8 @@ export const curves: readonly Curve[] = [
     const spool = ground.makeSpool()
     fill(spool.tasks.old, old, 'testarch')
     fill(spool.jobs.old, old, 'testarch')
-    // Those that are shown.
-    for (let i = 1; i <= 10; i++) new SpoolMaker(spool).finishedJob(`${2_000_000 + i}:hello:v1:testarch`)
+    // More than are shown, so that none of the empty ones is looked into.
+    for (let i = 1; i <= 20; i++) new SpoolMaker(spool).finishedJob(`${2_000_000 + i}:hello:v1:testarch`)
     return status(ground)
   }),
   curve(
@@ -144,7 +144,7 @@ export const curves: readonly Curve[] = [
     'files of 10 kB',
     'linear',
     { quick: fourfold(50, 3), full: fourfold(50, 4) },
-    { quick: 3, full: 4 },
+    { quick: 3, full: 3 },
     async (stage, count) => {
       const ground = new Ground(stage)
       await standUp(ground, files(count, 10_240))
@@ -187,7 +187,10 @@ function jobsOfTakers(stage: Stage, takers: number): Contender['round'] {
     const ground = new Ground(stage)
     ground.init()
     await ground.takers(takers)
-    const took = await jobs(ground, ground.layTask(TRIVIAL), 64)
+    const template = ground.layTask(TRIVIAL)
+    // Each of them is slow at first, as a Node is whose code has not been compiled yet.
+    await jobs(ground, template, 8 * takers)
+    const took = await jobs(ground, template, 64)
     await ground.killAll()
     return took
   }
