@@ -14,11 +14,11 @@ const description = {
   about: `Puts a runnable tree into DIR, such as a directory that machines share, and prints where it is.
 
 It holds what runs and the packages that needs, nothing compiled for a machine: DIR/bin/bass,
-DIR/slave/bin/task-taker and all others run wherever there are sh and Node.js 20 or later. DIR may
+DIR/slave/bin/task-taker and all others run wherever there are sh and Node.js 20.16 or later. DIR may
 hold other things; links bin, dist, lib and the like in it lead to DIR/.trees/current.
 
 A tree that was deployed there before is replaced with one rename. What runs goes on in its own
-tree; task-takers end between two jobs, and task-makers, reapers and reporters soon, with 0, and
+tree; task-takers end between two jobs, and all others soon, with 0, and
 whatever keeps them running (bass up, supervise, runsv, s6-supervise, systemd) starts the new ones.
 A replaced tree is deleted by the first deploy after TIME, which must be longer than any job.`,
   options: { keep: { type: 'string', value: 'TIME', about: 'how long replaced trees stay; by default 30d' } },

@@ -13,7 +13,7 @@ import { isPart } from '../lib/task-name.ts'
 
 const description = {
   name: 'bass service',
-  usage: 'add DIR [--reaper] [--project NAME] [--reporter] [--slots N] [OPTION...]',
+  usage: 'add DIR [--reaper] [--notifier] [--reporter] [--project NAME] [--slots N] [OPTION...]',
   operands: [2, 2],
   about: `Makes services in DIR that keep programs of SPOOL running on this machine.
 
@@ -26,6 +26,7 @@ says where that differs from what would be made. How the programs are to be stop
 down, s6-svc -d, systemctl stop; a job that runs may go on for DRAIN.`,
   options: {
     reaper: { type: 'boolean', about: 'the reaper; one for each spool is enough' },
+    notifier: { type: 'boolean', about: 'the notifier; one for each spool' },
     project: { type: 'string', value: 'NAME', about: 'the task-maker of this project' },
     reporter: { type: 'boolean', about: 'the web pages' },
     slots: { type: 'string', value: 'N', about: 'N task-takers' },
@@ -46,6 +47,7 @@ down, s6-svc -d, systemctl stop; a job that runs may go on for DRAIN.`,
 
 interface Wanted {
   readonly reaper: boolean
+  readonly notifier: boolean
   readonly project: string | undefined
   readonly reporter: boolean
   readonly slots: string | undefined
@@ -68,12 +70,13 @@ export const verb = command(description, ([action, where], { systemd, user, ...w
 })
 
 function servicesOf(wanted: Wanted, spool: string): Service[] {
-  const { reaper, project, reporter, slots, state = '/var/lib/bass' } = wanted
+  const { reaper, notifier, project, reporter, slots, state = '/var/lib/bass' } = wanted
   if (slots !== undefined && !/^[1-9]\d{0,3}$/.test(slots))
     throw usage(description, `--slots wants a number, not ${quote(slots)}`)
   if (project !== undefined) checkProject(spool, project)
   const services: Service[] = []
   if (reaper) services.push({ kind: 'reaper' })
+  if (notifier) services.push({ kind: 'notifier' })
   if (project !== undefined)
     services.push({ kind: 'task-maker', instance: project, values: { PROJECT: project } })
   if (reporter) services.push({ kind: 'reporter' })
@@ -82,7 +85,10 @@ function servicesOf(wanted: Wanted, spool: string): Service[] {
     services.push({ kind: 'task-taker', instance, values: { SLOT: resolve(state, instance) } })
   }
   if (services.length === 0)
-    throw usage(description, 'one of --reaper, --project, --reporter and --slots must say what to run')
+    throw usage(
+      description,
+      'one of --reaper, --notifier, --project, --reporter and --slots must say what to run',
+    )
   return services
 }
 

@@ -14,7 +14,7 @@ import { HOME } from './tree.ts'
 
 /** One program that is to be kept running. */
 export interface Service {
-  readonly kind: 'task-maker' | 'reaper' | 'reporter' | 'task-taker'
+  readonly kind: 'task-maker' | 'reaper' | 'notifier' | 'reporter' | 'task-taker'
   /** Which one, where there may be several: the project, the number of the slot. */
   readonly instance?: string
   /** What its run script assigns beyond what all do. */

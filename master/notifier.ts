@@ -11,6 +11,7 @@ import { lasting } from '../lib/exit.ts'
 import { say, warn } from '../lib/log.ts'
 import { openSpool } from '../lib/spool.ts'
 import type { Spool } from '../lib/spool.ts'
+import { isReplaced, TREE_DIRECTORIES } from '../lib/tree.ts'
 import { watch } from '../lib/watch.ts'
 import { Courier } from './notify/courier.ts'
 import type { Deliver } from './notify/courier.ts'
@@ -64,14 +65,17 @@ Settings are read at the start.`,
     if (couriers.length === 0) {
       throw lasting('tell anybody', 'no project has NOTIFY_MAIL, NOTIFY_WEBHOOK or a program in its notify.d')
     }
-    const watched = await watch([spool.tasks.cur, spool.jobs.cur])
+    const watched = await watch([spool.tasks.cur, spool.jobs.cur, ...TREE_DIRECTORIES])
     const stop = new AbortController()
+    const end = () => {
+      stop.abort()
+      // Whom a server keeps waiting for longer is told again at the next start.
+      setTimeout(() => process.exit(), GRACE).unref()
+    }
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
-        stop.abort()
+        end()
         watched.ring()
-        // Whom a server keeps waiting for longer is told again at the next start.
-        setTimeout(() => process.exit(), GRACE).unref()
       })
     }
     const lookout = new Lookout(spool, projects)
@@ -84,6 +88,7 @@ Settings are read at the start.`,
         warn('look through', spool.root, error)
       }
       await watched.next()
+      if (isReplaced()) end()
     }
     await watched.close()
     await told

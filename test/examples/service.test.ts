@@ -9,7 +9,13 @@ import { processesWith } from '../../lib/process.ts'
 import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 import type { Running } from '../fixtures/sandbox.ts'
 
-const SERVICES = ['bass-reaper', 'bass-reporter', 'bass-task-maker-hello', 'bass-task-taker-1']
+const SERVICES = [
+  'bass-notifier',
+  'bass-reaper',
+  'bass-reporter',
+  'bass-task-maker-hello',
+  'bass-task-taker-1',
+]
 
 interface Supervisor {
   readonly command: readonly string[]
@@ -57,7 +63,9 @@ for (const [name, { command, needs, stop }] of Object.entries(SUPERVISORS)) {
           cwd: 'work',
         })
       }
-      const add = ['service', 'add', 'services', '--reaper', '--reporter', '--project', 'hello']
+      mkdirSync(sandbox.path('spool/conf/hello/notify.d'))
+      writeFileSync(sandbox.path('spool/conf/hello/notify.d/log'), '#!/bin/sh\ncat\n', { mode: 0o755 })
+      const add = ['service', 'add', 'services', '--reaper', '--notifier', '--reporter', '--project', 'hello']
       sandbox.ok('bin/bass', [...add, '--slots', '1', '--state', 'slots'])
       t.same(sandbox.ls('services'), SERVICES)
 
@@ -78,7 +86,8 @@ for (const [name, { command, needs, stop }] of Object.entries(SUPERVISORS)) {
           .map(job => readFileSync(sandbox.path('spool/jobs/cur', job, 'result.txt'), 'utf8'))
       await eventually('a verdict', () => results().includes('success\n'), 60)
 
-      for (const program of ['master/reaper', 'master/reporter', 'master/task-maker', 'slave/task-taker']) {
+      const names = ['reaper', 'notifier', 'reporter', 'task-maker'].map(name => `master/${name}`)
+      for (const program of [...names, 'slave/task-taker']) {
         const before = await eventually(program, () => pidOf(program), 60)
         process.kill(before, 'SIGKILL')
         await eventually(`another ${program}`, () => ![before, undefined].includes(pidOf(program)), 60)
@@ -137,7 +146,7 @@ for (const logger of ['multilog', 's6-log', 'svlogd']) {
 test('all log in one way', async t => {
   const directory = join(ROOT, 'examples/service')
   const scripts = readdirSync(directory).map(name => readFileSync(join(directory, name, 'log/run'), 'utf8'))
-  t.equal(scripts.length, 4)
+  t.equal(scripts.length, 5)
   t.equal(new Set(scripts).size, 1)
 })
 
@@ -152,6 +161,7 @@ test(
       'units',
       '--systemd',
       '--reaper',
+      '--notifier',
       '--reporter',
       '--slots',
       '2',
@@ -160,12 +170,12 @@ test(
     ]
     t.equal(
       sandbox.ok('bin/bass', add),
-      'systemctl daemon-reload\nsystemctl enable --now bass-reaper bass-reporter bass-task-taker@1 bass-task-taker@2',
+      'systemctl daemon-reload\nsystemctl enable --now bass-reaper bass-notifier bass-reporter bass-task-taker@1 bass-task-taker@2',
     )
     sandbox.ok('bin/bass', ['init', 'spool', '--project', 'hello', '--code', ROOT])
     sandbox.ok('bin/bass', ['service', 'add', 'units', '--systemd', '--project', 'hello'])
     const units = sandbox.ls('units')
-    t.equal(units.length, 4)
+    t.equal(units.length, 5)
     for (const unit of units) {
       const path = sandbox.path('units', unit)
       const { code, stderr } = sandbox.run('systemd-analyze', ['verify', path], {
