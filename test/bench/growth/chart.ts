@@ -41,6 +41,9 @@ function drawChart(growth: Growth): string {
   const [first, last] = [points[0]!, points.at(-1)!]
   // Through the largest, where what is paid once counts least; no lower than the chart.
   const level = curve.shape === 'flat' ? costs.at(-1)! : (last[1] * first[0]) / last[0]
+  const [least, most] = [Math.min(...costs), Math.max(...costs)]
+  // One number where two would be upon each other.
+  const labelled = y(least) - y(most) < 10 ? [most] : [least, most]
   const should = line([[x(first[0]), Math.min(y(level), BOTTOM)], [x(last[0]), y(last[1])]]) // prettier-ignore
   return [
     text(10, 18, `${curve.about}, ${curve.unit}`, 'title'),
@@ -48,7 +51,7 @@ function drawChart(growth: Growth): string {
     path(line([[LEFT, TOP], [LEFT, BOTTOM], [RIGHT, BOTTOM]]), 'axis'), // prettier-ignore
     path(should, 'should'),
     path(line(points.map(([size, cost]) => [x(size), y(cost)])), isAsItShould(growth) ? 'yes' : 'no'),
-    ...[Math.min(...costs), Math.max(...costs)].map(cost => text(LEFT - 5, y(cost) + 4, number(cost), 'end')),
+    ...labelled.map(cost => text(LEFT - 5, y(cost) + 4, number(cost), 'end')),
     text(LEFT, BOTTOM + 15, number(first[0])),
     text((LEFT + RIGHT) / 2 - 50, BOTTOM + 30, curve.along),
     text(RIGHT, BOTTOM + 15, number(last[0]), 'end'),

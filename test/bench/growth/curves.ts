@@ -121,7 +121,7 @@ export const curves: readonly Curve[] = [
     { quick: 2, full: 5 },
     (stage, mebibytes) => {
       const { round } = runner(stage, mebibytes)
-      return async () => (mebibytes / (await round!())!) * 1000
+      return async () => (mebibytes / (await round!())) * 1000
     },
   ),
   curve(

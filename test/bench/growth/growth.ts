@@ -37,7 +37,7 @@ export function exponentOf(points: Growth['points']): number {
 
 /** `flat: yes, n^0.02` */
 export const judgement = (growth: Growth): string =>
-  `${growth.curve.shape}: ${isAsItShould(growth) ? 'yes' : 'no'}, n^${growth.exponent.toFixed(2)}`
+  `${growth.curve.shape === 'flat' ? 'flat' : 'at most linear'}: ${isAsItShould(growth) ? 'yes' : 'no'}, n^${growth.exponent.toFixed(2)}`
 
 export function formatGrowth(growth: Growth): string {
   const { curve, row } = growth
