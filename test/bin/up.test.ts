@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
+import { ignoringENOENT } from '../../lib/errno.ts'
 import { processesWith } from '../../lib/process.ts'
 import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
 
@@ -39,7 +40,8 @@ function start(
   return { sandbox, push, up, processes, verdicts }
 }
 
-const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+// One that has just ended is of no command.
+const commandOf = (pid: number) => ignoringENOENT(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? ''
 
 test('what is pushed is run, and TERM stops everything', async t => {
   const { push, up, processes, verdicts } = start(t, 'true')
