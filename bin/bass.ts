@@ -17,8 +17,11 @@ async function main(argv: string[]): Promise<number> {
     case '--help':
       return print(overview())
     case 'help':
-      if (rest[0] === '--man') return print(await manual(rest[1]))
+      if (rest[0] === '--man')
+        return rest[1] === undefined ? print(await manual()) : start(rest[1], ['--man'])
       return rest[0] === undefined ? print(overview()) : start(rest[0], ['--help'])
+    case '--man':
+      return print(await manual())
     case '--version':
       return print(`bass ${version()}\n`)
     default:
@@ -31,11 +34,10 @@ async function start(word: string, argv: string[]): Promise<number> {
   return verb.main(argv)
 }
 
-/** The manual page of a verb, or of bass itself, for `man -l` and packagers. */
-async function manual(word: string | undefined): Promise<string> {
+/** The manual page of bass itself, for `man -l` and packagers; each verb prints its own. */
+async function manual(): Promise<string> {
   const { manualPage } = await import('../lib/man.ts')
-  const verb = word === undefined ? undefined : await find(word).load()
-  return manualPage(verb?.verb.description ?? ITSELF, version())
+  return manualPage(ITSELF, version())
 }
 
 const ITSELF = {

@@ -1,7 +1,8 @@
 // bass completion: what bash and zsh need to complete its arguments, made of the same descriptions as the help.
 
 import { command, usage } from '../lib/command.ts'
-import type { Command, Description } from '../lib/command.ts'
+import type { Command } from '../lib/command.ts'
+import type { Description } from '../lib/description.ts'
 import { list } from '../lib/durable.ts'
 import { quote } from '../lib/exit.ts'
 import { projectsOf } from '../lib/repository.ts'

@@ -1,6 +1,7 @@
 // bass demo: a push becomes a result, before the eyes of whoever has just installed this.
 
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
@@ -16,7 +17,6 @@ import { setting } from '../lib/settings.ts'
 import { shellQuote } from '../lib/shell-quote.ts'
 import { environmentOf } from '../lib/sourced.ts'
 import { spoolAt } from '../lib/spool.ts'
-import type { Spool } from '../lib/spool.ts'
 import { Supervisor } from '../lib/supervisor.ts'
 import { plural } from '../lib/text.ts'
 
@@ -27,18 +27,28 @@ const GRACE = 10_000
 export const verb = command(
   {
     name: 'bass demo',
-    usage: '[--keep]',
+    usage: '[--keep] [--web]',
     operands: [0, 0],
     about: `Shows a push becoming a result, with this project's own history as the code, on this machine.
 
 In a temporary directory it makes a spool, a bare repository with the hook, and a repository with
 four steps; pushes; runs the programs; and follows the job. Then everything is stopped and removed,
-unless something failed: then the directory stays. Needs git and no network.`,
-    options: { keep: { type: 'boolean', about: 'keep the directory' } },
-    environment: { TMPDIR: 'where the directory is made; else /tmp', NO_COLOR: 'no colours' },
+unless something failed: then the directory stays. Needs git and no network.
+
+With --web the job can be watched in a browser as well: the address is printed, and opened where
+there is a display. In a terminal the pages then stay until you press Enter.`,
+    options: {
+      keep: { type: 'boolean', about: 'keep the directory' },
+      web: { type: 'boolean', about: 'serve the pages on a free port of this host, and open them' },
+    },
+    environment: {
+      TMPDIR: 'where the directory is made; else /tmp',
+      'DISPLAY, WAYLAND_DISPLAY': 'where xdg-open shows the pages',
+      NO_COLOR: 'no colours',
+    },
     exits: { '0': 'the job succeeded', '1': 'it failed', '99': 'it timed out', '130, 143': 'interrupted' },
   },
-  async (_, { keep }) => {
+  async (_, { keep, web }) => {
     const stage = mkdtempSync(join(realpathSync(tmpdir()), 'bass-demo-'))
     const interrupt = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -46,7 +56,7 @@ unless something failed: then the directory stays. Needs git and no network.`,
     }
     let seen = false
     try {
-      const code = await play(stage, interrupt.signal)
+      const code = await play(stage, web, interrupt.signal)
       seen = code === EXIT.done
       return code
     } catch (error) {
@@ -60,7 +70,7 @@ unless something failed: then the directory stays. Needs git and no network.`,
   },
 )
 
-async function play(stage: string, signal: AbortSignal): Promise<number> {
+async function play(stage: string, web: boolean, signal: AbortSignal): Promise<number> {
   const root = setting('BASS_ROOT')
   const at = (name: string) => join(stage, name)
   const spool = spoolAt(at('spool'))
@@ -81,18 +91,25 @@ async function play(stage: string, signal: AbortSignal): Promise<number> {
   push(source, at('code.git'))
   tell('event', relative(stage, join(spool.revs, 'bass/refs/heads/main', source.tip)))
 
-  show('bass up spool --takers 1 &')
+  show(`bass up spool --takers 1${web ? ' --web' : ''} &`)
   const settings = environmentOf(spool.root, env)
-  const log = (name: string, line: string) => appendFileSync(at('up.log'), `${name} | ${line}\n`)
-  const supervisor = new Supervisor(programsOf(spool.root, settings, 1), GRACE, log)
+  let url: string | undefined
+  const log = (name: string, line: string) => {
+    appendFileSync(at('up.log'), `${name} | ${line}\n`)
+    if (name === 'reporter') url ??= /http:\S+/.exec(line)?.[0]
+  }
+  const supervisor = new Supervisor(programsOf(spool.root, settings, 1, web), GRACE, log)
   try {
-    const task = await firstTask(spool, at('up.log'), signal)
+    if (web) open(await patiently('serve the pages', () => url, at('up.log'), signal))
+    const first = () => [...list(spool.tasks.cur), ...list(spool.tasks.old)][0]
+    const task = await patiently('see a task', first, at('up.log'), signal)
     tell('task', `spool/tasks/cur/${task}`)
     show('bass log -f last\n')
     const code = await bass('log', '-f', task)
     const seconds = ((performance.now() - pushed) / 1000).toFixed(1)
     tell('verdict', `spool/jobs/cur/${task}/result.txt, ${seconds} s after the push`)
     if (code === EXIT.done) say(WHAT_NEXT(root))
+    if (web && process.stdin.isTTY) await enter(signal)
     return code
   } finally {
     supervisor.stop()
@@ -107,6 +124,7 @@ function cleanEnvironment(root: string, jobtmp: string): NodeJS.ProcessEnv {
     ...Object.fromEntries(kept.map(name => [name, process.env[name]])),
     BASS_ROOT: root,
     JOBTMP: jobtmp,
+    REPORTER_LISTEN: '127.0.0.1:0',
     STEP_ENV: 'NODE_MODULES',
     NODE_MODULES: join(root, 'node_modules'),
   }
@@ -132,14 +150,40 @@ async function runBass(
   })
 }
 
-async function firstTask(spool: Spool, log: string, signal: AbortSignal): Promise<string> {
+/** What `probe` finds, as soon as it finds something. */
+async function patiently(
+  what: string,
+  probe: () => string | undefined,
+  log: string,
+  signal: AbortSignal,
+): Promise<string> {
   const end = performance.now() + PATIENCE
   while (performance.now() < end) {
-    const task = [...list(spool.tasks.cur), ...list(spool.tasks.old)][0]
-    if (task !== undefined) return task
+    const found = probe()
+    if (found !== undefined) return found
     await sleep(20, undefined, { signal })
   }
-  throw temporary('see a task', `none came of the event; ${quote(log)} may say why`)
+  throw temporary(what, `nothing came of it for ${PATIENCE / 1000} s; ${quote(log)} may say why`)
+}
+
+/** Shows the pages, where there is something to show them on. */
+function open(url: string): void {
+  tell('pages', url)
+  if (!process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']) return
+  const opener = spawn('xdg-open', [url], { stdio: 'ignore', detached: true })
+  // Without one, the address is there to be clicked.
+  opener.on('error', () => undefined)
+  opener.unref()
+}
+
+async function enter(signal: AbortSignal): Promise<void> {
+  say('\nThe pages are still there: press Enter to end the demo.')
+  process.stdin.resume()
+  try {
+    await once(process.stdin, 'data', { signal })
+  } finally {
+    process.stdin.pause()
+  }
 }
 
 function tellSource({ real, commits, tip }: Source): string {

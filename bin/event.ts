@@ -14,13 +14,16 @@ import type { Spool } from '../lib/spool.ts'
 
 const description = {
   name: 'bass event',
-  usage: 'PROJECT [REF|REV] [KEY=VALUE...]',
+  usage: '[--json] PROJECT [REF|REV] [KEY=VALUE...]',
   operands: [1, 100],
   about: `Makes tasks for a revision, as a push of it would: touches its event, and prints the path of that.
 
 Without REF or REV it is the tip of the default branch. A REV by itself counts for a ref that
 contains it. Each KEY=VALUE becomes BASS_PARAM_KEY in the steps. While an event waits for the
-task-maker, the same event again makes no second run; once it was taken, it does.`,
+task-maker, the same event again makes no second run; once it was taken, it does.
+
+--json prints { project, ref, revision, path }.`,
+  options: { json: { type: 'boolean', about: 'print it for programs' } },
   environment: {
     SPOOL: 'the spool',
     PROJ: 'the code repository; without it, that of SPOOL/conf/PROJECT/rc',
@@ -28,7 +31,7 @@ task-maker, the same event again makes no second run; once it was taken, it does
   },
 } as const
 
-export const verb = command(description, ([project, ...rest]) => {
+export const verb = command(description, ([project, ...rest], { json }) => {
   const what = rest[0]?.includes('=') ? undefined : rest.shift()
   const odd = rest.find(word => !/^[A-Za-z_][A-Za-z0-9_]*=[^\n]*$/.test(word))
   if (odd !== undefined) throw usage(description, `${quote(odd)} is no KEY=VALUE`)
@@ -42,7 +45,10 @@ export const verb = command(description, ([project, ...rest]) => {
     )
   }
   const { ref, commit } = refAndCommit(repository, what)
-  process.stdout.write(touch(join(revs, ref), commit, rest.map(line => `${line}\n`).join('')) + '\n')
+  const content = rest.map(line => `${line}\n`).join('')
+  const path = touch(join(revs, ref), commit, content, spool.tasks.tmp)
+  const made = { project, ref, revision: commit, path }
+  process.stdout.write((json ? JSON.stringify(made, null, 2) : path) + '\n')
 })
 
 function eventsOf(spool: Spool, project: string): string {
@@ -54,11 +60,11 @@ function eventsOf(spool: Spool, project: string): string {
 }
 
 /** E0, as the hook begins it. */
-function touch(directory: string, commit: string, content: string, tries = 5): string {
+function touch(directory: string, commit: string, content: string, tmp: string, tries = 5): string {
   const path = join(directory, commit)
   try {
     makeDirectory(directory)
-    const ours = publishFile(path, content)
+    const ours = publishFile(path, content, undefined, tmp)
     fsyncPath(directory)
     noteChange(directory)
     if (!ours && content !== '')
@@ -66,7 +72,7 @@ function touch(directory: string, commit: string, content: string, tries = 5): s
     return path
   } catch (error) {
     // A task-maker removes directories that have become empty.
-    if (tries > 1 && isErrno(error, 'ENOENT')) return touch(directory, commit, content, tries - 1)
+    if (tries > 1 && isErrno(error, 'ENOENT')) return touch(directory, commit, content, tmp, tries - 1)
     throw error
   }
 }

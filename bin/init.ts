@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 import { command, usage } from '../lib/command.ts'
-import { makeCounter } from '../lib/counter.ts'
+import { hasCounter, makeCounter } from '../lib/counter.ts'
 import { list } from '../lib/durable.ts'
 import { lasting, quote } from '../lib/exit.ts'
 import { setting } from '../lib/settings.ts'
@@ -94,7 +94,7 @@ function makeSpool(spool: Spool): void {
 
 /** A number must never be given twice, so a counter is started only where none was ever given. */
 function startCounter(spool: Spool): void {
-  if (list(spool.ctr).length > 0) return
+  if (hasCounter(spool.ctr)) return
   const places = [...Object.values(spool.tasks), ...Object.values(spool.jobs)]
   const last = Math.max(0, ...places.flatMap(list).map(name => parseTaskName(name)?.num ?? 0))
   if (last > 0) {

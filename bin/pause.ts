@@ -5,25 +5,29 @@ import { join } from 'node:path'
 import { command } from '../lib/command.ts'
 import { fsyncPath, noteChange, publishFile } from '../lib/durable.ts'
 import { pauseName } from '../lib/pause-name.ts'
-import { makeDirectory, openSpool } from '../lib/spool.ts'
+import { makeDirectory, openSpool, paused } from '../lib/spool.ts'
 
 export const verb = command(
   {
     name: 'bass pause',
-    usage: 'all | PROJECT | host:HOST ...',
+    usage: '[--json] all | PROJECT | host:HOST ...',
     operands: [1, 1000],
     about: `Lets takers take no more tasks of a project, on a host, or at all. What runs, runs on.
 
 'bass resume' takes it back; 'bass status' shows what is paused. To pause what is paused is no
-error.`,
+error.
+
+--json prints { paused: [NAME] }: all that is paused then, as 'all', 'project:P' and 'host:H'.`,
+    options: { json: { type: 'boolean', about: 'print what is paused, for programs' } },
     environment: { SPOOL: 'the spool' },
   },
-  words => {
+  (words, { json }) => {
     const spool = openSpool()
     const names = words.map(pauseName)
     makeDirectory(spool.pause)
-    for (const name of names) publishFile(join(spool.pause, name), '')
+    for (const name of names) publishFile(join(spool.pause, name), '', undefined, spool.tasks.tmp)
     fsyncPath(spool.pause)
     noteChange(spool.pause)
+    if (json) process.stdout.write(JSON.stringify({ paused: [...paused(spool)].sort() }, null, 2) + '\n')
   },
 )

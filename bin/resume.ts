@@ -13,14 +13,17 @@ import { openSpool, paused } from '../lib/spool.ts'
 export const verb = command(
   {
     name: 'bass resume',
-    usage: 'all | PROJECT | host:HOST ...',
+    usage: '[--json] all | PROJECT | host:HOST ...',
     operands: [1, 1000],
     about: `Lets takers take tasks again that 'bass pause' kept from them.
 
-'all' takes back 'bass pause all' and nothing else: a project that was paused by itself stays so.`,
+'all' takes back 'bass pause all' and nothing else: a project that was paused by itself stays so.
+
+--json prints { paused: [NAME] }: all that is paused then, as 'all', 'project:P' and 'host:H'.`,
+    options: { json: { type: 'boolean', about: 'print what is paused, for programs' } },
     environment: { SPOOL: 'the spool' },
   },
-  words => {
+  (words, { json }) => {
     const spool = openSpool()
     const names = words.map(pauseName)
     const there = paused(spool)
@@ -29,5 +32,6 @@ export const verb = command(
     for (const name of names) ignoringENOENT(() => unlinkSync(join(spool.pause, name)))
     fsyncPath(spool.pause)
     noteChange(spool.pause)
+    if (json) process.stdout.write(JSON.stringify({ paused: [...paused(spool)].sort() }, null, 2) + '\n')
   },
 )

@@ -8,18 +8,23 @@ import { retryLast } from '../lib/wishes.ts'
 export const verb = command(
   {
     name: 'bass retry',
-    usage: 'TASK',
+    usage: '[--json] TASK',
     operands: [1, 1],
     about: `Runs a task that is over once more, with the same code, steps and parameters, and prints the new
 task's name.
 
 TASK is a number, a name, the beginning of a revision, or 'last'. If it was retried already, the
 last of its retries is the one that is run once more. One that waits or runs is not: cancel it
-first.`,
+first.
+
+--json prints { name, asked }: the new task, and the one that was meant by TASK.`,
+    options: { json: { type: 'boolean', about: 'print it for programs' } },
     environment: { SPOOL: 'the spool' },
   },
-  ([text]) => {
+  ([text], { json }) => {
     const spool = openSpool()
-    process.stdout.write(retryLast(spool, findOne(spool, text!).task.name) + '\n')
+    const asked = findOne(spool, text!).task.name
+    const name = retryLast(spool, asked)
+    process.stdout.write((json ? JSON.stringify({ name, asked }, null, 2) : name) + '\n')
   },
 )

@@ -10,7 +10,8 @@ import type { CommitView } from '../lib/commit.ts'
 import { ignoringENOENT } from '../lib/errno.ts'
 import { lasting, quote } from '../lib/exit.ts'
 import { findOne } from '../lib/find-task.ts'
-import { lastLines, timeOfLine } from '../lib/job-log.ts'
+import { lastLinesOf } from '../lib/last-lines.ts'
+import type { LastLine } from '../lib/last-lines.ts'
 import { repositoryOf } from '../lib/repository.ts'
 import { duration } from '../lib/settings.ts'
 import { openSpool } from '../lib/spool.ts'
@@ -38,12 +39,7 @@ interface Shown extends TaskView {
   readonly jobDirectory: string | null
   readonly artifactFiles: readonly { readonly path: string; readonly bytes: number }[]
   /** The end of the step that ended the job, or that it is at. */
-  readonly lastLines: readonly {
-    readonly step: string
-    readonly stream: string
-    readonly time: number | null
-    readonly text: string
-  }[]
+  readonly lastLines: readonly LastLine[]
 }
 
 export const verb = command(
@@ -87,8 +83,6 @@ async function read(spool: Spool, where: Whereabouts): Promise<Shown> {
       : null
   const repository = repositoryOf(spool, view.project)
   const commits = repository && view.revision ? await readCommits(repository, [view.revision]) : undefined
-  const step = decisiveStep(view)
-  const last = step && where.jobAt ? lastLines(join(where.jobAt, 'steps', step.name), LINES) : []
   return {
     ...view,
     wait: wait ?? null,
@@ -96,18 +90,8 @@ async function read(spool: Spool, where: Whereabouts): Promise<Shown> {
     taskDirectory: where.taskAt ?? null,
     jobDirectory: where.jobAt ?? null,
     artifactFiles: view.job?.artifacts && where.jobAt ? filesBelow(join(where.jobAt, 'artifacts')) : [],
-    lastLines: last.map(line => ({
-      step: step!.name,
-      stream: line.stream,
-      time: timeOfLine(line),
-      text: line.text,
-    })),
+    lastLines: lastLinesOf(view, where.jobAt, LINES),
   }
-}
-
-function decisiveStep({ job }: TaskView): StepView | undefined {
-  if (!job || job.verdict === 'success') return undefined
-  return job.steps.find(({ state }) => state !== 'success' && state !== 'skipped')
 }
 
 function filesBelow(directory: string): { path: string; bytes: number }[] {

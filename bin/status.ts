@@ -25,7 +25,7 @@ const EACH = 1000
 interface Status extends Omit<Board, 'tasks'> {
   readonly waiting: readonly BoardTask[]
   readonly running: readonly (BoardTask & { readonly expected: number | null })[]
-  readonly recent: readonly TaskView[]
+  readonly recent: readonly BoardTask[]
 }
 
 export const verb = command(
@@ -68,10 +68,10 @@ function readStatus(spool: Spool, history: History, silentAfter: number, project
   const { tasks, ...rest } = readBoard(spool, silentAfter)
   const wanted = (task: { project: string }) => project === undefined || task.project === project
   const ours = tasks.filter(wanted)
-  const recent: TaskView[] = ours.filter(task => task.state === 'over').reverse()
+  const recent = ours.filter(task => task.state === 'over').reverse()
   for (const view of history.views(wanted)) {
     if (recent.length >= RECENT) break
-    if (!recent.some(other => other.name === view.name)) recent.push(view)
+    if (!recent.some(other => other.name === view.name)) recent.push({ ...view, wait: null })
   }
   return {
     ...rest,

@@ -18,9 +18,10 @@ const description = {
   operands: [0, 1],
   about: `Runs all programs of the spool DIR, or of SPOOL, in the foreground, for one machine and one terminal.
 
-These are a task-maker for each project, the reaper, and N task-takers, whose slots are in
-DIR/slots. Each line of output begins with who said it. What ends is started again, after a wait
-that grows to 30 s; what ends with 100 is not, because it would fail again.
+These are a task-maker for each project, the reaper, N task-takers, whose slots are in DIR/slots,
+and the notifier where somebody is to be told. Each line of output begins with who said it. What
+ends is started again, after a wait that grows to 30 s; what ends with 100 is not, because it would
+fail again.
 
 Ctrl-C, TERM or HUP stop everything: a job that runs may go on for DRAIN, then its task is
 published again for others. The second time is final. If this is killed, they stop as well, where

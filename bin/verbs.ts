@@ -14,9 +14,18 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Verb>>>> = 
   'to set up and run': {
     init: { about: 'make a spool, or set up a project in one', load: () => import('./init.ts') },
     up: { about: 'run all programs of a spool in this terminal', load: () => import('./up.ts') },
+    service: {
+      about: "have this machine's supervisor run programs of a spool",
+      load: () => import('./service.ts'),
+    },
+    deploy: {
+      about: 'put a runnable tree where other machines can start it',
+      load: () => import('./deploy.ts'),
+    },
     demo: { about: 'see a push become a result, on this machine', load: () => import('./demo.ts') },
   },
   'to see what goes on': {
+    doctor: { about: 'what is wrong on this host, and what to type', load: () => import('./doctor.ts') },
     status: { about: 'what waits and why, what runs, what ended last', load: () => import('./status.ts') },
     show: { about: 'all about one task', load: () => import('./show.ts') },
     log: { about: 'what the steps of a job wrote, and go on to write', load: () => import('./log.ts') },

@@ -11,6 +11,9 @@ import type { Owner, Verdict } from './job.ts'
 import type { Spool } from './spool.ts'
 import { trace } from './trace.ts'
 
+/** By these errors a link was refused, and nobody will make it later. */
+const REFUSED = ['EACCES', 'EDQUOT', 'ELOOP', 'EMLINK', 'ENOSPC', 'EPERM', 'EROFS', 'EXDEV']
+
 /** The private name of a job to be. */
 const privateName = (name: string, token: string): string => `${name}.${token}`
 
@@ -30,9 +33,12 @@ export function claim(spool: Spool, name: string, owner: Owner, verdict?: Verdic
   try {
     makeJob(mine, owner, verdict)
     fsyncPath(spool.jobs.tmp)
-    // After an error from here on the claim may stand: then the job is shown by whoever finds it.
     rubbish = false
     rubbish = !linkClaim(mine, join(spool.tasks.cur, name))
+  } catch (error) {
+    // After any other error of the link the claim may stand: then the job is shown by whoever finds it.
+    rubbish ||= isErrno(error, ...REFUSED)
+    throw error
   } finally {
     if (rubbish) remove(mine)
   }
@@ -47,8 +53,8 @@ function linkClaim(job: string, task: string): boolean {
   try {
     return linkOpened(fd, file, join(task, 'claim'))
   } catch (error) {
-    // The task was archived since we saw it: it has been claimed, and is over.
-    if (isErrno(error, 'ENOENT', 'ESTALE')) return false
+    // The task was archived since we saw it: it has been claimed, and is over. Or it is no directory, and no task.
+    if (isErrno(error, 'ENOENT', 'ESTALE', 'ENOTDIR')) return false
     throw error
   } finally {
     closeSync(fd)

@@ -5,33 +5,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { help } from './description.ts'
+import type { Description, Option } from './description.ts'
 import { EXIT, Fatal, lasting, quote, temporary } from './exit.ts'
 import { say, speakAs } from './log.ts'
-
-export interface Option {
-  readonly type: 'boolean' | 'string'
-  readonly about: string
-  /** One letter. */
-  readonly alias?: string
-  /** What stands for the value of a string in the help: `DURATION`. */
-  readonly value?: string
-}
-
-export interface Description<O extends Readonly<Record<string, Option>> = Readonly<Record<string, Option>>> {
-  /** As it is typed: `task-maker`, `bass status`. */
-  readonly name: string
-  /** The arguments: `[--once]`. */
-  readonly usage: string
-  /** How many arguments there may be besides options, least and most. */
-  readonly operands: readonly [number, number]
-  /** What it does: the first line is a sentence of its own, the rest goes into details. At most 100 columns. */
-  readonly about: string
-  readonly options?: O
-  /** The settings it reads, each with what it is for. */
-  readonly environment?: Readonly<Record<string, string>>
-  /** Exit codes beyond those all commands share. */
-  readonly exits?: Readonly<Record<string, string>>
-}
 
 export type Options<O> = {
   readonly [K in keyof O]: O[K] extends { type: 'boolean' } ? boolean : string | undefined
@@ -152,6 +129,7 @@ async function parse<O extends Readonly<Record<string, Option>>>(
       'boolean-negation': false,
     })
     .option('help', { type: 'boolean', alias: 'h' })
+    .option('man', { type: 'boolean' })
     .option('version', { type: 'boolean' })
     .strictOptions()
     .fail((message, error) => {
@@ -163,6 +141,7 @@ async function parse<O extends Readonly<Record<string, Option>>>(
   const args: Record<string, unknown> & { _: (string | number)[] } = await parser.parseAsync(argv)
   if (wrong !== undefined) throw usage(description, wrong.split('\n')[0]!.replace(/^U/, 'u'))
   if (args['help'] === true) return help(description)
+  if (args['man'] === true) return (await import('./man.ts')).manualPage(description, version())
   if (args['version'] === true) return `${description.name} ${version()}\n`
   const options = Object.entries(description.options ?? {}).map(([name, { type }]) => {
     const value = args[name]
@@ -181,39 +160,4 @@ export function version(): string {
     version: string
   }
   return version
-}
-
-/** The exit codes of all commands. */
-export const SHARED_EXITS = {
-  '0': 'done',
-  '100': 'wrong usage or a lasting error: do not retry',
-  '111': 'the system failed: retry later',
-}
-
-/** One screen of help. */
-export function help(description: Description): string {
-  const { name, usage, about, environment = {}, exits = {} } = description
-  const all: Record<string, Option> = {
-    ...description.options,
-    help: { type: 'boolean', about: 'show this', alias: 'h' },
-    version: { type: 'boolean', about: 'show the version' },
-  }
-  const flags = Object.entries(all).map(([flag, o]): [string, string] => [
-    `${o.alias ? `-${o.alias}, ` : ''}--${flag}${o.type === 'string' ? ` ${o.value ?? 'VALUE'}` : ''}`,
-    o.about,
-  ])
-  const parts = [
-    `usage: ${name} ${usage}`.trimEnd(),
-    about.trim(),
-    table('options', flags),
-    table('environment', Object.entries(environment)),
-    table('exit codes', Object.entries({ ...SHARED_EXITS, ...exits })),
-  ]
-  return parts.filter(part => part !== '').join('\n\n') + '\n'
-}
-
-function table(title: string, rows: [string, string][]): string {
-  if (rows.length === 0) return ''
-  const width = Math.min(24, Math.max(...rows.map(([left]) => left.length)))
-  return [`${title}:`, ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)].join('\n')
 }

@@ -4,8 +4,8 @@
 import { mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, list } from './durable.ts'
-import { isErrno } from './errno.ts'
+import { fsyncPath, list, listNow } from './durable.ts'
+import { isErrno, tolerating } from './errno.ts'
 import { lasting, quote } from './exit.ts'
 
 /** The next `count` numbers, the first of them; they are ours alone and the counter is durable before this returns. */
@@ -35,20 +35,29 @@ export function drawNumbers(ctr: string, count: number): number {
 
 /** The last number given out. */
 export function lastNumber(ctr: string): number {
-  // While it is being renamed, a listing may miss the one name there is: look again before saying so.
-  for (let tries = 0; tries < 10; tries++) {
-    const numbers = list(ctr).filter(name => /^(0|[1-9]\d{0,14})$/.test(name))
-    if (numbers.length > 0) return Math.max(...numbers.map(Number))
-  }
+  const numbers = listCounter(ctr, /^(0|[1-9]\d{0,14})$/)
+  if (numbers.length > 0) return Math.max(...numbers.map(Number))
   throw lasting(
     `read the counter in ${quote(ctr)}`,
     "it holds no number; if this spool is new, 'bass init' makes one, else make a directory there named by the largest number of any task",
   )
 }
 
-/** Makes the counter of a new spool, where `ctr` holds nothing. */
+/** True if `ctr` holds anything at all. */
+export const hasCounter = (ctr: string): boolean => listCounter(ctr, /^/).length > 0
+
+/** While the one name there is is being renamed, a listing may miss it: one without any is read again. */
+function listCounter(ctr: string, names: RegExp): string[] {
+  for (let tries = 0; tries < 10; tries++) {
+    const found = (tries === 0 ? list(ctr) : listNow(ctr)).filter(name => names.test(name))
+    if (found.length > 0) return found
+  }
+  return []
+}
+
+/** Makes the counter of a new spool, where `ctr` holds nothing. Two may do it at a time. */
 export function makeCounter(ctr: string): void {
-  if (list(ctr).length > 0) return
-  mkdirSync(join(ctr, '0'))
+  if (hasCounter(ctr)) return
+  tolerating(['EEXIST'], () => mkdirSync(join(ctr, '0')))
   fsyncPath(ctr)
 }

@@ -6,22 +6,27 @@
 
 import {
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   futimesSync,
   linkSync,
+  mkdir,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   readSync,
   renameSync,
+  rmdir,
   rmdirSync,
   rmSync,
   unlinkSync,
+  utimes,
   utimesSync,
   writeSync,
 } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 import { ignoringENOENT, isErrno, tolerating } from './errno.ts'
@@ -38,14 +43,33 @@ export function token(): string {
   return bytes.toString('hex')
 }
 
+/** Does something with an open file: an error names it, as those of calls by name do. */
+function naming<T>(path: string, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    throw error instanceof Error ? Object.assign(error, { path }) : error
+  }
+}
+
 /** What is written in this file or directory, itself and not what is below it, is on the disk when this returns. */
 export function fsyncPath(path: string): void {
   const fd = openSync(path, 'r')
   try {
-    fsyncSync(fd)
+    naming(path, () => fsyncSync(fd))
   } finally {
     closeSync(fd)
   }
+}
+
+/** Fsyncs every file below a directory, then each directory, itself last. */
+export function fsyncTree(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) fsyncTree(path)
+    else if (entry.isFile()) fsyncPath(path)
+  }
+  fsyncPath(directory)
 }
 
 /** Makes a file that was not there, and fsyncs it, not its directory. After an error it is not there. */
@@ -54,8 +78,10 @@ export function writeNew(path: string, content: string | Uint8Array, mode = 0o66
   let written = false
   try {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content
-    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
-    fsyncSync(fd)
+    naming(path, () => {
+      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+      fsyncSync(fd)
+    })
     written = true
   } finally {
     closeSync(fd)
@@ -93,16 +119,32 @@ export function linkOpened(fd: number, from: string, to: string): boolean {
 
 /**
  * Puts `content` under a name that is taken once and for ever: true if it was this call, false if the name was
- * taken. The content is durable before the name is there; the name is when the caller has fsynced the directory.
+ * taken. The content is durable before the name is there; the name is when the caller has fsynced the directory. It is
+ * prepared in `tmp`: where nobody would ever clear away what a crash leaves there, that is `tasks/tmp`.
  */
-export function publishFile(path: string, content: string, mode = 0o666): boolean {
-  const private_ = join(dirname(path), `.${basename(path)}.${token()}`)
+export function publishFile(path: string, content: string, mode = 0o666, tmp = dirname(path)): boolean {
+  const private_ = join(tmp, `.new.${token()}`)
   writeNew(private_, content, mode)
   try {
     return linkOnce(private_, path)
   } finally {
     ignoringENOENT(() => unlinkSync(private_))
   }
+}
+
+/**
+ * Puts `content` under a name, in the place of what was there; whoever reads finds the one or the other. Durable. `tmp`
+ * is as above.
+ */
+export function replaceFile(path: string, content: string, tmp = dirname(path)): void {
+  const private_ = join(tmp, `.new.${token()}`)
+  try {
+    writeNew(private_, content)
+    move(private_, path)
+  } finally {
+    ignoringENOENT(() => unlinkSync(private_))
+  }
+  fsyncPath(dirname(path))
 }
 
 /**
@@ -129,9 +171,9 @@ export function list(directory: string): string[] {
   return listAll(directory).filter(name => !name.startsWith('.'))
 }
 
-/** A fresh listing with the names that begin with a dot. */
+/** A fresh listing with the names that begin with a dot; what is gone, or is no directory, has none. */
 export function listAll(directory: string): string[] {
-  return tolerating(['ENOENT', 'ESTALE'], () => readdirSync(directory)) ?? []
+  return tolerating(['ENOENT', 'ESTALE', 'ENOTDIR'], () => readdirSync(directory)) ?? []
 }
 
 /** A listing that decides: the times of the directory are set first, so that no NFSv3 client answers from memory. */
@@ -140,9 +182,31 @@ export function listNow(directory: string): string[] {
   return list(directory)
 }
 
-/** The content of a small file, or undefined if it is not there. */
-export function readIfThere(path: string): string | undefined {
-  return tolerating(['ENOENT', 'ESTALE', 'ENOTDIR'], () => readFileSync(path, 'utf8'))
+/**
+ * Opens a file to read it, for as long as `use` takes; undefined if it is not there, or is anything but a regular file:
+ * names in the spool may be anybody's, and a FIFO would be waited for.
+ */
+export function openIfThere<T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined {
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK
+  const fd = tolerating(['ENOENT', 'ESTALE', 'ENOTDIR', 'ELOOP', 'ENXIO'], () => openSync(path, flags))
+  if (fd === undefined) return undefined
+  try {
+    const stat = fstatSync(fd)
+    return stat.isFile() ? use(fd, stat) : undefined
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Most bytes of a small file: more than an environment can hold. */
+const SMALL = 4 << 20
+
+/** The content of a small file; undefined if it is not there, or nothing that one of our programs would have written. */
+export const readIfThere = (path: string): string | undefined => openIfThere(path, readSmall)
+
+/** As `readIfThere`, of an open file. */
+export function readSmall(fd: number, { size }: Stats): string | undefined {
+  return size > SMALL ? undefined : readFileSync(fd, 'utf8')
 }
 
 /**
@@ -157,26 +221,41 @@ export function refresh(directory: string): void {
     if (isErrno(error, 'ENOENT', 'ESTALE')) return
     if (!isErrno(error, 'EPERM', 'EACCES')) throw error
     const name = join(directory, `.touch-${token()}`)
-    mkdirSync(name)
-    rmdirSync(name)
+    tolerating(['EEXIST'], () => mkdirSync(name))
+    ignoringENOENT(() => rmdirSync(name))
   }
 }
+
+/** As `refresh`, while the process goes on: a file server that hangs holds up nothing else. It is a hint, and may fail. */
+function refreshBeside(directory: string): void {
+  const now = new Date()
+  utimes(directory, now, now, error => {
+    if (!isErrno(error, 'EPERM', 'EACCES')) return
+    const name = join(directory, `.touch-${token()}`)
+    mkdir(name, () => rmdir(name, () => undefined))
+  })
+}
+
+/** Longer than a tick of any file server's clock, in milliseconds. */
+const TICK = 20
 
 const soon = new Map<string, NodeJS.Timeout>()
 
 /**
- * Says that a polled directory was changed: sets its times some 20 ms later, when the clock of the file server has
- * moved on. On NFSv3 a listing between two changes within one tick would otherwise hide the second one for good.
+ * Says that a polled directory was changed: sets its times some 20 ms after the last change, when the clock of the file
+ * server has moved on. On NFSv3 a listing between two changes within one tick would otherwise hide the second one for good.
  */
 export function noteChange(directory: string): void {
-  if (soon.has(directory)) return
+  const pending = soon.get(directory)
+  if (pending) {
+    pending.refresh()
+    return
+  }
   const timer = setTimeout(() => {
     soon.delete(directory)
-    // It is a hint; the reaper does the same every 10 s.
-    tolerating(['ENOENT', 'EACCES', 'EPERM', 'EIO', 'ESTALE', 'EROFS', 'ENOSPC', 'EDQUOT'], () =>
-      refresh(directory),
-    )
-  }, 20)
+    // The reaper does the same every 10 s.
+    refreshBeside(directory)
+  }, TICK)
   soon.set(directory, timer)
 }
 

@@ -2,10 +2,8 @@
 
 /** The variables of lines `NAME=VALUE`, quoted as a shell would need it; what was hidden is left out. */
 export function parseEnvironment(text: string): Record<string, string> {
-  const values: Record<string, string> = {}
-  for (const [, name, quoted, plain] of text.matchAll(/^([A-Za-z_]\w*)=(?:'((?:[^']|'\\'')*)'|(.*))$/gm)) {
-    const value = quoted?.replaceAll("'\\''", "'") ?? plain!
-    if (value !== '***') values[name!] = value
-  }
-  return values
+  const pairs = [...text.matchAll(/^([A-Za-z_]\w*)=(?:'((?:[^']|'\\'')*)'|(.*))$/gm)].map(
+    ([, name, quoted, plain]) => [name!, quoted?.replaceAll("'\\''", "'") ?? plain!] as const,
+  )
+  return Object.fromEntries(pairs.filter(([, value]) => value !== '***'))
 }

@@ -4,18 +4,8 @@ import { copyFileSync, linkSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { takeNumbers } from './counter.ts'
-import { fsyncPath, move, remove, sweep, token } from './durable.ts'
+import { fsyncPath, fsyncTree, move, remove, sweep, token } from './durable.ts'
 import { isErrno } from './errno.ts'
-
-/** Fsyncs every file below a directory, then each directory, itself last. */
-function fsyncTree(directory: string): void {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name)
-    if (entry.isDirectory()) fsyncTree(path)
-    else if (entry.isFile()) fsyncPath(path)
-  }
-  fsyncPath(directory)
-}
 
 /**
  * Makes the directory `to` with the files and directories of `from`, and fsyncs it: every file a hard link, or a copy

@@ -117,7 +117,8 @@ export class Repository {
         questions.forEach(({ resolve }, i) =>
           resolve(Buffer.from(lines[i]!.replace(/-0-g[0-9a-f]+$/, ''), 'latin1')),
         )
-      } else if (/^fatal: No names /m.test(end.stderr)) for (const { resolve } of questions) resolve(undefined)
+      } else if (/^fatal: No names /m.test(end.stderr))
+        for (const { resolve } of questions) resolve(undefined)
       // Git gives up at the first that it cannot describe.
       else if (questions.length > 1) for (const question of questions) void this.#describeAll([question])
       else if (/^fatal: No tags /m.test(end.stderr)) questions[0]!.resolve(undefined)
@@ -294,8 +295,8 @@ class Objects {
 
 interface Question<Answer> {
   readonly name: string
-  resolve(answer: Answer): void
-  reject(error: unknown): void
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: unknown) => void
 }
 
 export interface Ended {

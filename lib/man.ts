@@ -1,7 +1,7 @@
 // A manual page (man(7)) of the description that --help prints. Pure.
 
-import { SHARED_EXITS } from './command.ts'
-import type { Description } from './command.ts'
+import { SHARED_EXITS } from './description.ts'
+import type { Description } from './description.ts'
 
 /** `of` is the version of the program, which stands at the foot of the page. */
 export function manualPage(description: Description, of: string): string {

@@ -3,12 +3,15 @@
 import { lasting, quote } from './exit.ts'
 import { isPart } from './task-name.ts'
 
+/** Longer than any project or host whose tasks have names that fit. */
+const TOO_LONG = 200
+
 /** `all`, `PROJECT` or `project:PROJECT`, `host:HOST` as the name of a file in `pause/`. */
 export function pauseName(word: string): string {
   if (word === 'all') return word
   const [kind, name, ...more] = word.includes(':') ? word.split(':') : ['project', word]
-  if ((kind === 'project' || kind === 'host') && name && more.length === 0 && isPart(name)) {
-    return `${kind}:${name}`
+  if ((kind === 'project' || kind === 'host') && name && more.length === 0) {
+    if (isPart(name) && name.length < TOO_LONG) return `${kind}:${name}`
   }
   throw lasting(`pause ${quote(word)}`, "it is none of 'all', PROJECT and host:HOST")
 }

@@ -1,33 +1,44 @@
 // The programs of a spool that run on one machine, for `bass up`.
 
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { list, lists } from './durable.ts'
+import { projectsWithChannels } from './channels.ts'
+import { lists } from './durable.ts'
 import { lasting, quote } from './exit.ts'
 import { say } from './log.ts'
 import { optional, setting } from './settings.ts'
-import { isPart } from './task-name.ts'
-import { environmentOfProject } from './sourced.ts'
+import { environmentOfProject, projectFiles } from './sourced.ts'
 import type { Program } from './supervisor.ts'
+import { HOME } from './tree.ts'
 
 /**
- * The reaper, a task-maker for each project of the spool `root`, so many takers, and the reporter if `web`; `env` has
- * the spool's settings.
+ * The reaper, a task-maker for each project of the spool `root`, so many takers, the notifier where a project has
+ * channels, and the reporter if `web`; `settings` are the spool's.
  */
-export function programsOf(root: string, env: NodeJS.ProcessEnv, takers: number, web = false): Program[] {
+export function programsOf(
+  root: string,
+  settings: NodeJS.ProcessEnv,
+  takers: number,
+  web = false,
+): Program[] {
+  // Each time it is started, a launcher finds the tree that is there then.
+  const env = { ...settings, BASS_ROOT: '' }
   if (!lists(setting('TASKS', env), 'ctr')) {
     throw lasting(`use the spool ${quote(root)}`, "there is none; 'bass init DIR' makes one")
   }
   const program = (name: string, path: string, more: Partial<Program> = {}): Program => ({
     name,
-    file: join(setting('BASS_ROOT'), path),
+    file: join(HOME, path),
     directory: root,
     env,
     ...more,
   })
   return [
     program('reaper', 'master/bin/reaper'),
+    ...(projectsWithChannels(root, env).some(({ channels }) => channels.length > 0)
+      ? [program('notifier', 'master/bin/notifier')]
+      : []),
     ...(web ? [program('reporter', 'master/bin/reporter')] : []),
     ...projectsOf(root, env).map(([name, env]) => program(name, 'master/bin/task-maker', { env })),
     ...slotsOf(root, setting('HOST', env), takers).map((directory, index) =>
@@ -38,10 +49,9 @@ export function programsOf(root: string, env: NodeJS.ProcessEnv, takers: number,
 
 /** A name and an environment for each task-maker. Projects have settings files; a site with one project may have none. */
 function projectsOf(root: string, env: NodeJS.ProcessEnv): [string, NodeJS.ProcessEnv][] {
-  const conf = join(root, 'conf')
-  const projects = list(conf).filter(name => isPart(name) && existsSync(join(conf, name, 'rc')))
-  if (projects.length > 0) {
-    return projects.map(name => [`task-maker ${name}`, environmentOfProject(env, join(conf, name, 'rc'))])
+  const projects = projectFiles(root)
+  if (projects.size > 0) {
+    return [...projects].map(([name, rc]) => [`task-maker ${name}`, environmentOfProject(env, rc)])
   }
   if (optional('PROJ', env) !== undefined) return [['task-maker', env]]
   say('info', `no project is set up in ${quote(root)}: see 'bass init --help'`)

@@ -42,7 +42,9 @@ export const formatRetryOf = ({ parent, cause, tries }: RetryOf): string => `${p
 /** What `retry-of.txt` says; undefined if it says nothing. Pure. */
 export function parseRetryOf(text: string): RetryOf | undefined {
   const match = /^(\S+) (lost|drain|user) (\d{1,9})\n?$/.exec(text)
-  return match ? { parent: match[1]!, cause: match[2] as Cause, tries: Number(match[3]) } : undefined
+  return match && parseTaskName(match[1]!)
+    ? { parent: match[1]!, cause: match[2] as Cause, tries: Number(match[3]) }
+    : undefined
 }
 
 /** What a task is a retry of, or undefined. */
@@ -50,10 +52,12 @@ export function readRetryOf(task: string): RetryOf | undefined {
   return parseRetryOf(readIfThere(join(task, 'retry-of.txt')) ?? '')
 }
 
-/** What a job was retried as, or undefined. */
+/** What a job was retried as, or undefined. Throws if that is no name: nobody could act on it. */
 export function retriedAs(job: string): string | undefined {
   if (!list(job).includes('retried-as.txt')) return undefined
-  return readIfThere(join(job, 'retried-as.txt'))?.trim()
+  const name = readIfThere(join(job, 'retried-as.txt'))?.trim() ?? ''
+  if (!parseTaskName(name)) throw lasting(`find what ${quote(job)} was retried as`, 'it names no task')
+  return name
 }
 
 /**

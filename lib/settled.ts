@@ -26,7 +26,10 @@ export function lastRetry(spool: Spool, name: string, which: 'all' | 'lost'): Fo
   for (let found = look(spool, name); ;) {
     const job = found?.view.job
     if (!job?.retriedAs || (which === 'lost' && job.verdict !== 'lost')) return found
-    found = look(spool, job.retriedAs)
+    const next = look(spool, job.retriedAs)
+    // Numbers grow: what names an earlier one is not ours, and would lead round in a circle.
+    if (next && found && next.view.num <= found.view.num) return found
+    found = next
   }
 }
 

@@ -67,9 +67,17 @@ export function makeDirectory(path: string): void {
   for (let made = path; made.length >= first.length; made = dirname(made)) fsyncPath(dirname(made))
 }
 
-/** The tasks in one of the directories, by number. A name that is no task's is reported once and left alone. */
-export function listTasks(directory: string): TaskName[] {
-  return parseTasks(list(directory), directory)
+/** A lister of the tasks in a directory, by number: it answers the same array again as long as nothing has changed. */
+export function taskLister(directory: string): () => readonly TaskName[] {
+  let before: string | undefined
+  let tasks: readonly TaskName[] = []
+  return () => {
+    const names = list(directory)
+    const now = names.join('/')
+    if (now !== before) tasks = parseTasks(names, directory)
+    before = now
+    return tasks
+  }
 }
 
 /** The names of a listing that are tasks', by number; the others are reported once. */

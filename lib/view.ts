@@ -3,11 +3,10 @@
 // milliseconds since 1970, spans are seconds. What a slave or a person wrote stands here as it was written: whoever
 // prints it, makes it harmless.
 
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 
-import { list, listAll, readIfThere } from './durable.ts'
-import { tolerating } from './errno.ts'
+import { list, listAll, openIfThere, readIfThere, readSmall } from './durable.ts'
 import { parseOwner, VERDICTS } from './job.ts'
 import type { Verdict } from './job.ts'
 import { parseRetryOf } from './retry.ts'
@@ -101,7 +100,7 @@ export function readView({ task, taskAt, jobAt }: Whereabouts): TaskView | undef
     host: task.host ?? null,
     state: job?.verdict ? 'over' : job || files.includes('claim') ? 'running' : 'waiting',
     revision: revision?.text.trim() || null,
-    ref: read('ref.txt')?.text.trim() || null,
+    ref: read('ref.txt')?.text.replace(/\n$/, '') || null,
     params: parseParams(read('params.txt')?.text ?? ''),
     retryOf: (retry && parseRetryOf(retry.text)) ?? null,
     priority: /^-?\d{1,9}$/.test(priority) ? Number(priority) : null,
@@ -193,22 +192,14 @@ interface Stamped {
 }
 
 // One open serves both, and asks the server of an NFS mount where a look-up would answer from memory.
-function opened<T>(path: string, use: (fd: number) => T): T | null {
-  const fd = tolerating(['ENOENT', 'ESTALE', 'ENOTDIR'], () => openSync(path, 'r'))
-  if (fd === undefined) return null
-  try {
-    return use(fd)
-  } finally {
-    closeSync(fd)
-  }
-}
-
-const timeOfOpen = (fd: number) => Math.round(fstatSync(fd).mtimeMs)
 const readStamped = (path: string): Stamped | null =>
-  opened(path, fd => ({ text: readFileSync(fd, 'utf8'), time: timeOfOpen(fd) }))
+  openIfThere(path, (fd, stat) => ({ text: readSmall(fd, stat) ?? '', time: timeOfFile(stat) })) ?? null
+
+const timeOfFile = ({ mtimeMs }: Stats) => Math.round(mtimeMs)
 
 /** When a file was written last, in milliseconds since 1970; null if it is not there. */
-export const timeOf = (path: string): number | null => opened(path, timeOfOpen)
+export const timeOf = (path: string): number | null =>
+  openIfThere(path, (_, stat) => timeOfFile(stat)) ?? null
 
 /** Seconds from one instant to another, to the millisecond; two hosts' clocks may make it negative: then it is 0. */
 function span(from: number | null, to: number | null): number | null {

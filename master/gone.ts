@@ -1,14 +1,15 @@
 // Whether the owner of a job is gone, judged by one observer's own clock: no clock is compared with another host's. A
 // heartbeat is read by opening the file and asking the open file, which no NFS client answers from memory.
 
-import { closeSync, fstatSync, openSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 
 import { tolerating } from '../lib/errno.ts'
 
 /** What a heartbeat file shows now; it only matters whether it changes. Undefined if it cannot be seen, which tells nothing. */
 export function readBeat(file: string): string | undefined {
   return tolerating(['ENOENT', 'ESTALE'], () => {
-    const fd = openSync(file, 'r')
+    // NONBLOCK: no FIFO of that name holds us up.
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
       const { mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true })
       return `${mtimeNs} ${ctimeNs}`

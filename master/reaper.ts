@@ -7,6 +7,7 @@ import { command, run } from '../lib/command.ts'
 import { warn } from '../lib/log.ts'
 import { duration } from '../lib/settings.ts'
 import { openSpool } from '../lib/spool.ts'
+import { isReplaced } from '../lib/tree.ts'
 import { Rounds } from './rounds.ts'
 
 export const reaper = command(
@@ -40,7 +41,7 @@ reported once and never touched.`,
     const interval = duration('POLL_INTERVAL')
     const stop = new AbortController()
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
-    while (!stop.signal.aborted) {
+    while (!stop.signal.aborted && !isReplaced()) {
       try {
         rounds.look()
       } catch (error) {

@@ -9,6 +9,7 @@ import {
   fsyncPath,
   list,
   listAll,
+  listNow,
   move,
   noteChange,
   publishFile,
@@ -185,7 +186,7 @@ export function decide(spool: Spool, project: Project, record: string, mine: Dec
     if (!isErrno(error, ...GONE)) throw error
   }
   // Through a path that was cached before the record moved away, a link can succeed that decides nothing any more.
-  const stands = list(project.making).includes(basename(record)) ? decisionOf(record) : undefined
+  const stands = listNow(project.making).includes(basename(record)) ? decisionOf(record) : undefined
   trace('E2', basename(record))
   if ('batch' in mine && !(stands && 'batch' in stands && stands.batch === mine.batch)) {
     sweep(batchPath(spool, project, record, mine.batch))
@@ -240,7 +241,7 @@ export function moveToFailed(project: Project, record: string): void {
 export function sweepBatches(tmp: string, project: Project): void {
   // Batches first: a record is there before its batch, so that of a listed batch can only be missing if it is done.
   const names = listAll(tmp)
-  const records = listAll(project.making)
+  const records = listNow(project.making)
   for (const name of names) {
     const [, of, record, batch] = /^\.([^:]+)\.([0-9a-f]{16})\.([0-9a-f]{16})$/.exec(name) ?? []
     if (of !== project.name) continue

@@ -1,5 +1,6 @@
 // The web pages: what a spool says, in a browser.
 
+import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 
 import { command, run } from '../lib/command.ts'
@@ -8,6 +9,7 @@ import { say } from '../lib/log.ts'
 import { repositoryOf } from '../lib/repository.ts'
 import { duration, optional, setting } from '../lib/settings.ts'
 import { openSpool } from '../lib/spool.ts'
+import { isReplaced } from '../lib/tree.ts'
 
 export const reporter = command(
   {
@@ -28,7 +30,7 @@ person. Says on standard error where it listens, and runs until it is told to st
       REPORTER_USER_HEADER: 'the header by which a trusted proxy names a person',
       REPORTER_TRUSTED: 'addresses of such proxies, as 127.0.0.1 or 10.0.0.0/8',
       REPORTER_USERS: 'whom of those it names may cancel and retry; without it, all',
-      REPORTER_URL: 'how others reach these pages, as https://ci.example.org',
+      REPORTER_URL: 'how others reach these pages, as https://ci.example.org; no other name is served',
       PROJ: 'the code repository, for authors and subjects',
       LOST_AFTER: 'a taker without a beat for this long is called silent',
     },
@@ -50,7 +52,8 @@ person. Says on standard error where it listens, and runs until it is told to st
     const auth = openAuth()
     const site = new Site(spool, silentAfter, project => repositoryOf(spool, project))
     await site.open()
-    const server = serve({ fetch: makeApp(site, auth, readAssets(), origin).fetch, hostname: host, port })
+    const app = makeApp(site, auth, readAssets(), [host, hostname(), setting('HOST')], origin)
+    const server = serve({ fetch: app.fetch, hostname: host, port })
     await new Promise<void>((done, failed) => {
       server.once('error', error => failed(temporary(`listen on '${setting('REPORTER_LISTEN')}'`, error)))
       server.once('listening', done)
@@ -65,10 +68,18 @@ person. Says on standard error where it listens, and runs until it is told to st
   },
 )
 
-/** Resolves when the program is told to stop. A second signal ends it at once. */
+/** How often to look whether our tree was replaced, in milliseconds. */
+const LOOK = 10_000
+
+/** Resolves when the program is told to stop, or is to be started from a new tree. A second signal ends it at once. */
 function stopSignal(): Promise<void> {
   return new Promise(done => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
+    const timer = setInterval(() => isReplaced() && end(), LOOK)
+    const end = () => {
+      clearInterval(timer)
+      done()
+    }
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, end)
   })
 }
 

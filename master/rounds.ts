@@ -1,6 +1,7 @@
 // The reaper's rounds: what is seen in the spool and what its states still need. Every arrow taken here is one that
 // anyone may take, so it does not matter who else takes it at the same time, nor where one of us stops.
 
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { archiveJob, settleJob } from '../lib/archive.ts'
@@ -14,9 +15,10 @@ import { endGone, endWaiting, finish } from '../lib/lose.ts'
 import { publishRetry, readRetryOf, recordRetry, retriedAs } from '../lib/retry.ts'
 import { prunable, prune } from '../lib/prune.ts'
 import { duration, limit, setting } from '../lib/settings.ts'
-import { findJob, parseTasks } from '../lib/spool.ts'
+import { findJob, taskLister } from '../lib/spool.ts'
 import type { Spool } from '../lib/spool.ts'
 import { parseTaskName } from '../lib/task-name.ts'
+import type { TaskName } from '../lib/task-name.ts'
 import { Heartbeats, readBeat } from './gone.ts'
 import { sweepAll } from './sweep.ts'
 
@@ -26,8 +28,11 @@ const REFRESH = 10_000
 /** How often to delete what is older than RETENTION, in milliseconds. */
 const PRUNE = 3_600_000
 
-/** How many waiting tasks are looked into for `cancel` in one round: all of them in turn. */
-const WINDOW = 1000
+/**
+ * How many waiting tasks are looked into for `cancel` in one round, all of them in turn: after `tasks/cur` has changed,
+ * as it does when `bass cancel` asks, and as long as it has not, for what was touched by hand.
+ */
+const WINDOW = { changed: 1000, calm: 50 } as const
 
 export class Rounds {
   readonly spool: Spool
@@ -38,7 +43,11 @@ export class Rounds {
   /** Since when something has been seen to be so; by a key of what and which. */
   readonly #since = new Map<string, number>()
   readonly #verdicts = new Map<string, Verdict>()
+  readonly #listTasks: () => readonly TaskName[]
   #window = 0
+  /** What `tasks/cur` showed of its times, and how many waiting tasks are still to be looked into since it changed. */
+  #times: string | undefined
+  #unseen = 0
   #refreshed = -Infinity
   #pruned = -Infinity
   readonly #retention = limit('RETENTION')
@@ -46,6 +55,7 @@ export class Rounds {
 
   constructor(spool: Spool) {
     this.spool = spool
+    this.#listTasks = taskLister(spool.tasks.cur)
     this.#sweep = sweepAll()
   }
 
@@ -54,18 +64,21 @@ export class Rounds {
     const { spool } = this
     const now = performance.now()
     this.#heartbeats.goOn(now)
+    const hasChanged = this.#hasChanged()
     if (now - this.#refreshed >= REFRESH) this.#refreshAll(now)
 
     // Jobs before tasks: a job whose task is not in a later listing of tasks/cur is one whose task has left it.
     const claims = list(spool.jobs.tmp)
     const jobs = new Set(list(spool.jobs.cur))
-    const tasks = new Set(parseTasks(list(spool.tasks.cur), spool.tasks.cur).map(task => task.name))
+    const tasks = new Set(this.#listTasks().map(task => task.name))
     const clones = list(spool.tasks.tmp)
     this.#forget(jobs, new Set(claims), new Set(clones))
 
     for (const entry of claims) this.#each(entry, () => this.#lookAtClaim(entry, tasks, now))
     for (const name of jobs) this.#each(name, () => this.#lookAtJob(name, tasks.has(name), now))
-    for (const name of this.#nextWindow([...tasks].filter(name => !jobs.has(name)))) {
+    const waiting = [...tasks].filter(name => !jobs.has(name))
+    if (hasChanged) this.#unseen = waiting.length
+    for (const name of this.#nextWindow(waiting)) {
       this.#each(name, () => this.#lookAtWaiting(name))
     }
     for (const name of clones) this.#each(name, () => this.#lookAtClone(name, now))
@@ -124,16 +137,35 @@ export class Rounds {
   }
 
   #lookAtRunning(name: string, job: string): void {
-    if (!this.#heartbeats.isGone(name, readBeat(join(job, 'alive')), performance.now())) return
+    const isGone = () => this.#heartbeats.isGone(name, readBeat(join(job, 'alive')), performance.now())
+    if (!isGone()) return
+    // While nobody can write, nobody can give a sign of life: if our own writing was held up, so may theirs have been.
+    try {
+      refresh(job)
+    } catch (error) {
+      this.#heartbeats.keep(new Set())
+      throw error
+    }
+    if (!isGone()) return
     const host = readOwner(job)?.host ?? 'an unknown host'
     warn('hear', name, `no sign of life from ${host} for ${setting('LOST_AFTER')} s; the job is lost`)
     endGone(this.spool, name, `The slave on ${host} gave no sign of life for ${setting('LOST_AFTER')} s.`)
   }
 
   #nextWindow(waiting: string[]): string[] {
+    const size = this.#unseen > 0 ? WINDOW.changed : WINDOW.calm
     const from = this.#window < waiting.length ? this.#window : 0
-    this.#window = from + WINDOW
-    return waiting.slice(from, from + WINDOW)
+    this.#window = from + size
+    const next = [...waiting.slice(from), ...waiting.slice(0, from)].slice(0, size)
+    this.#unseen -= next.length
+    return next
+  }
+
+  /** True if anybody else has changed `tasks/cur` since the last time. */
+  #hasChanged(): boolean {
+    const before = this.#times
+    this.#times = readBeat(this.spool.tasks.cur)
+    return this.#times !== before
   }
 
   /** T1: a waiting task that somebody cancelled. */
@@ -168,9 +200,19 @@ export class Rounds {
   #refreshAll(now: number): void {
     const { revs, takers, pause, tasks, jobs } = this.spool
     this.#refreshed = now
-    for (const directory of [tasks.cur, tasks.tmp, jobs.cur, jobs.tmp, revs, takers, pause]) {
+    const events = [revs, ...directoriesBelow(revs)]
+    for (const directory of [tasks.cur, tasks.tmp, jobs.cur, jobs.tmp, takers, pause, ...events]) {
       // A directory that is not there, or not ours to touch, is somebody else's to refresh.
       tolerating(['EACCES', 'EPERM', 'ENOENT', 'EROFS'], () => refresh(directory))
     }
+    this.#hasChanged()
   }
+}
+
+function directoriesBelow(directory: string): string[] {
+  const read = () => readdirSync(directory, { withFileTypes: true })
+  return (tolerating(['EACCES', 'ENOENT', 'ESTALE'], read) ?? [])
+    .filter(entry => entry.isDirectory())
+    .map(entry => join(directory, entry.name))
+    .flatMap(path => [path, ...directoriesBelow(path)])
 }

@@ -1,6 +1,6 @@
-// What proves that something in the spool is rubbish, and its end. Age alone proves it only for what a shell task-maker
-// or a cloner left in tasks/tmp, and then by this observer's clock: not a name, size or time of the whole tree may have
-// changed for SWEEP_AFTER.
+// What proves that something in the spool is rubbish, and its end. Age alone proves it only for what was left in
+// tasks/tmp by a shell task-maker, a cloner, or whoever was about to publish a file; and then by this observer's clock:
+// not a name, size or time of the whole tree may have changed for SWEEP_AFTER.
 
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -48,9 +48,12 @@ export function sweepAll(): (spool: Spool) => void {
   }
 }
 
-/** `:P:V:...` and `NUM:P:...` of a shell task-maker, `.NUM:P:....TOKEN` of a cloner. Pure. */
+/**
+ * `:P:V:...` and `NUM:P:...` of a shell task-maker, `.NUM:P:....TOKEN` of a cloner, `.new.TOKEN` of whoever was about to
+ * publish a file: his `link` finds nothing then, and he says so. Pure.
+ */
 function mayBeLeft(name: string): boolean {
-  if (name.startsWith('.')) return /^\.\d+:.*\.[0-9a-f]{16}$/.test(name)
+  if (name.startsWith('.')) return /^\.(\d+:.*|new)\.[0-9a-f]{16}$/.test(name)
   return name.startsWith(':') || parseTaskName(name) !== undefined
 }
 

@@ -6,6 +6,7 @@ import { say } from '../lib/log.ts'
 import { count, optional, setting, words } from '../lib/settings.ts'
 import { mustList, openTasks } from '../lib/spool.ts'
 import { isPart, isTarget } from '../lib/task-name.ts'
+import { isReplaced } from '../lib/tree.ts'
 import { watch } from '../lib/watch.ts'
 import type { Watch } from '../lib/watch.ts'
 import { Maker, SYSTEM_PAUSE } from './maker.ts'
@@ -122,7 +123,7 @@ async function work(maker: Maker, watched: Watch, stopped: () => boolean): Promi
       held = error.message
       pause = SYSTEM_PAUSE
     }
-    if (stopped()) return
+    if (stopped() || isReplaced()) return
     const timer = pause === Infinity ? undefined : setTimeout(() => watched.ring(), pause)
     await watched.next()
     clearTimeout(timer)

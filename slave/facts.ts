@@ -9,9 +9,11 @@ import type { Facts } from './environment.ts'
 /** The revision, the ref and the parameters of a task; empty where its files do not say. */
 export function readFacts(task: string): Pick<Facts, 'revision' | 'ref' | 'params'> {
   const read = (file: string) => readIfThere(join(task, file)) ?? ''
+  // No environment can hold a NUL. What is white space to others may be the end of a ref.
+  const word = (file: string) => /^([^\0]*?)[ \n]*$/.exec(read(file))?.[1] ?? ''
   return {
-    revision: read('code-revision.txt').trim(),
-    ref: read('ref.txt').trim(),
+    revision: word('code-revision.txt'),
+    ref: word('ref.txt'),
     params: parseParams(read('params.txt')),
   }
 }

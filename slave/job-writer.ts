@@ -1,10 +1,11 @@
 // Writing into a job directory: patient, and fsynced once at the end. Between two steps, when nothing has to go on while
 // a file server hangs, small files are written synchronously, which costs a tenth of doing it otherwise.
 
-import { constants, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { constants, mkdirSync, writeFileSync } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
+import { move } from '../lib/durable.ts'
 import { tolerating } from '../lib/errno.ts'
 import { patiently } from './patience.ts'
 
@@ -12,7 +13,7 @@ import { patiently } from './patience.ts'
 export async function writeWhole(path: string, content: string, stop?: AbortSignal): Promise<void> {
   const hidden = join(dirname(path), `.${basename(path)}`)
   await patiently('write', path, () => writeFileSync(hidden, content), stop)
-  await patiently('write', path, () => renameSync(hidden, path), stop)
+  await patiently('write', path, () => move(hidden, path), stop)
 }
 
 /** Writes a small file that need not appear at once. */

@@ -4,21 +4,12 @@
 //   work/NAME    a symlink to the temporary directory of each job whose directory is still kept
 //   cache/       what $BASS_CACHE names
 
-import {
-  lstatSync,
-  mkdirSync,
-  readlinkSync,
-  renameSync,
-  statSync,
-  symlinkSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { lstatSync, mkdirSync, readlinkSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { claimOf, parsePrivateName, showJob } from '../lib/claim.ts'
-import { list, readIfThere, token, writeNew } from '../lib/durable.ts'
+import { list, readIfThere, replaceFile, token } from '../lib/durable.ts'
 import { ignoringENOENT, tolerating } from '../lib/errno.ts'
 import { lasting, quote, temporary } from '../lib/exit.ts'
 import { isDeadSelf, newOwner, parseOwner, readOwner, verdictOf } from '../lib/job.ts'
@@ -40,6 +31,7 @@ export class Slot {
   readonly arch: string
   /** The taker's own directory in the spool. */
   readonly #card: string
+  #beating = false
 
   constructor(spool: Spool) {
     this.spool = spool
@@ -74,14 +66,8 @@ export class Slot {
       throw temporary(`work in ${quote(this.directory)}`, `the task-taker with pid ${other.pid} works there`)
     }
     const me = { arch: this.arch, host: this.host, slot: this.directory, ...self(), version }
-    const next = join(this.#card, `.about.${token()}`)
-    writeNew(
-      next,
-      Object.entries(me)
-        .map(([key, value]) => `${key}=${value}\n`)
-        .join(''),
-    )
-    renameSync(next, about)
+    const lines = Object.entries(me).map(([key, value]) => `${key}=${value}\n`)
+    replaceFile(about, lines.join(''), this.spool.tasks.tmp)
     writeFileSync(join(this.#card, 'alive'), '')
   }
 
@@ -90,10 +76,12 @@ export class Slot {
     return other.boot === me.boot && other.namespace === me.namespace && other.boot !== '' && !isGone(other)
   }
 
-  /** A sign of life. */
+  /** A sign of life, unless the last one is still on its way: a file server that hangs shall not take all threads. */
   async beat(): Promise<void> {
+    if (this.#beating) return
+    this.#beating = true
     const now = new Date()
-    await utimes(join(this.#card, 'alive'), now, now)
+    await utimes(join(this.#card, 'alive'), now, now).finally(() => (this.#beating = false))
   }
 
   signOut(): void {

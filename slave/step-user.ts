@@ -2,7 +2,7 @@
 // spool nor what is ours.
 
 import { execFile } from 'node:child_process'
-import { chmod, lchown, readdir } from 'node:fs/promises'
+import { chmod, lchown, lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -39,20 +39,30 @@ export function become({ uid, gid }: StepUser): string[] {
   return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups']
 }
 
-/** Gives directories and all that is in them to the user; `work` above them stays ours, and he may pass through it. */
+/**
+ * Gives directories and all that is in them to the user, and to no other but us; `work` above them stays ours, and he
+ * may pass through it.
+ */
 export async function handOver(user: StepUser, work: string, directories: readonly string[]): Promise<void> {
+  for (const directory of directories) {
+    await chmod(directory, 0o700)
+    await give(user, directory)
+  }
   await chmod(work, 0o711)
-  for (const directory of directories) await give(user, directory)
 }
 
+/**
+ * What is his already is left alone: in a cache that he had before he may have made names of files that are not his.
+ * Hence a directory comes last, when all in it is given.
+ */
 async function give(user: StepUser, path: string): Promise<void> {
-  await lchown(path, user.uid, user.gid)
-  const entries = await readdir(path, { withFileTypes: true })
-  for (const entry of entries) {
+  if ((await lstat(path)).uid === user.uid) return
+  for (const entry of await readdir(path, { withFileTypes: true })) {
     const inside = join(path, entry.name)
     if (entry.isDirectory()) await give(user, inside)
     else await lchown(inside, user.uid, user.gid)
   }
+  await lchown(path, user.uid, user.gid)
 }
 
 /** Takes the way to those directories back, when the steps are over. */

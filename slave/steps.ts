@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 import { list } from '../lib/durable.ts'
 import { ignoringENOENT } from '../lib/errno.ts'
+import { lasting, quote } from '../lib/exit.ts'
 
 export interface Step {
   readonly name: string
@@ -16,9 +17,13 @@ export interface Step {
 /** The name under which $PREPARE is logged. */
 export const PREPARE = 'PREPARE'
 
-/** The steps in a directory; none if it is not there. */
+/** The steps in a directory; none if it is not there. A Fatal if there is what may be one, and cannot be called. */
 export function findSteps(directory: string): Step[] {
-  return list(directory)
+  const names = list(directory)
+  // Node shows what is not UTF-8 as U+FFFD, and cannot find it by that name.
+  const odd = names.find(name => name.includes('\ufffd'))
+  if (odd !== undefined) throw lasting(`run the step ${quote(odd)}`, 'its name is not UTF-8')
+  return names
     .filter(name => isExecutable(join(directory, name)))
     .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     .map(name => ({ name, path: join(directory, name), always: name.endsWith('.always') }))

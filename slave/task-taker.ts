@@ -10,8 +10,9 @@ import { temporary, quote } from '../lib/exit.ts'
 import { warnOnce } from '../lib/log.ts'
 import { endWaiting } from '../lib/lose.ts'
 import { duration, setting } from '../lib/settings.ts'
-import { listTasks, openSpool, paused } from '../lib/spool.ts'
+import { openSpool, paused, taskLister } from '../lib/spool.ts'
 import type { TaskName } from '../lib/task-name.ts'
+import { isReplaced, TREE_DIRECTORIES } from '../lib/tree.ts'
 import { watch } from '../lib/watch.ts'
 import { load as loadZstd } from '../lib/zstd.ts'
 import { roomIn } from './disk-room.ts'
@@ -39,7 +40,8 @@ as its slot.
 
 Run one for each slot, each in a directory of its own that it finds again when it is restarted: what
 died there is ended at once, its task published again. TERM: takes nothing more; the job in hand may
-go on for DRAIN, then its task is published again for others. A second TERM is final.`,
+go on for DRAIN, then its task is published again for others. A second TERM is final. When 'bass
+deploy' replaces its tree, it ends between two jobs, with 0, to be started from the new one.`,
     environment: { ...RUN_SETTINGS, POLL_INTERVAL: 'how often to look', WATCH: 'auto, events or poll' },
   },
   async () => {
@@ -54,7 +56,7 @@ go on for DRAIN, then its task is published again for others. A second TERM is f
     const { stop, drain } = onTerm(() => slot.killRemains())
     // Needed for the first bundle, and slow to load.
     void loadZstd()
-    const bell = await watch([spool.tasks.cur, spool.pause])
+    const bell = await watch([spool.tasks.cur, spool.pause, ...TREE_DIRECTORIES])
     stop.addEventListener('abort', () => bell.ring())
     const beat = setInterval(
       () => void slot.beat().catch((error: unknown) => warnOnce('beat in', spool.takers, error)),
@@ -62,7 +64,7 @@ go on for DRAIN, then its task is published again for others. A second TERM is f
     )
     const taker = new Taker(slot, stop, drain)
     try {
-      while (!stop.aborted) {
+      while (!stop.aborted && !isReplaced()) {
         if (slot.isGone())
           throw temporary(`use the working directory ${quote(slot.directory)}`, 'it was removed')
         if (!(await taker.round())) await bell.next()
@@ -81,6 +83,9 @@ class Taker {
   readonly #stop: AbortSignal
   readonly #drain: AbortSignal
   readonly #hasRoom: () => boolean
+  readonly #list: () => readonly TaskName[]
+  /** A listing in which nothing was for us: it need not be looked through again. */
+  #idle: readonly TaskName[] | undefined
   /** Names that have been seen claimed: never looked at again. */
   #taken = new Set<string>()
 
@@ -88,6 +93,7 @@ class Taker {
     this.#slot = slot
     this.#stop = stop
     this.#drain = drain
+    this.#list = taskLister(slot.spool.tasks.cur)
     this.#hasRoom = roomIn([slot.spool.jobs.tmp, setting('JOBTMP')])
   }
 
@@ -95,11 +101,14 @@ class Taker {
   async round(): Promise<boolean> {
     const { spool, arch, host, lastNumber } = this.#slot
     const end = performance.now() + FRESH
+    const tasks = this.#list()
+    if (tasks === this.#idle) return false
     let [pass, passed] = [0, false]
-    const tasks = listTasks(spool.tasks.cur)
     const listed = new Set(tasks.map(task => task.name))
     this.#taken = new Set([...this.#taken].filter(name => listed.has(name)))
-    for (const task of candidates(tasks, arch, host, lastNumber, this.#taken)) {
+    const ours = candidates(tasks, arch, host, lastNumber, this.#taken)
+    if (ours.length === 0) this.#idle = tasks
+    for (const task of ours) {
       if (this.#stop.aborted) return false
       if (performance.now() > end) return true
       if (pass > 0) {
@@ -108,7 +117,11 @@ class Taker {
         continue
       }
       if (isPaused(task, host, paused(spool))) continue
-      if (!this.#hasRoom()) return false
+      if (!this.#hasRoom()) {
+        // No event tells when there is room again.
+        await sleep(duration('POLL_INTERVAL'))
+        return true
+      }
       try {
         if (!(await this.#take(task))) pass = passAfterRace()
       } catch (error) {

@@ -73,7 +73,7 @@ export function statusJson(site: Site, viewer: Viewer, project?: string) {
     now: Date.now(),
     waiting: waiting.map(({ view, wait }: Waiting) => ({ ...shown(view), wait })),
     running: running.map(({ view, expected }) => ({ ...shown(view), wait: null, expected })),
-    recent: recent(site, project).map(shown),
+    recent: recent(site, project).map(view => ({ ...shown(view), wait: null })),
     takers: takers.map(taker => (viewer.name === undefined ? { ...taker, slot: null } : taker)),
     paused,
   }

@@ -28,6 +28,7 @@ import { badgeSvg, stateOfRef } from './badge.ts'
 import { atomFeed } from './feed.ts'
 import { frontPage } from './front.ts'
 import { hostPage, hostsPage } from './hosts-page.ts'
+import { isOurHost } from './our-host.ts'
 import { jobPage } from './job-page.ts'
 import { follow } from './log-follow.ts'
 import { items, logPage, readWindow } from './log-page.ts'
@@ -60,10 +61,24 @@ const BEAT = 20_000
 
 type Env = { Variables: { viewer: Viewer; visit: Visit } }
 
-/** `origin`: how links begin that leave the site; by default as the request's do. */
-export function makeApp(site: Site, auth: Auth, assets: Assets, origin?: string): Hono<Env> {
+/**
+ * `origin`: how links begin that leave the site; by default as the request's do. `names`: those of this host, by which it
+ * may be called besides.
+ */
+export function makeApp(
+  site: Site,
+  auth: Auth,
+  assets: Assets,
+  names: readonly string[],
+  origin?: string,
+): Hono<Env> {
   const app = new Hono<Env>()
+  const ours = [...names, ...(origin === undefined ? [] : [new URL(origin).hostname])]
 
+  app.use(async (c, next) => {
+    if (isOurHost(c.req.header('host'), ours)) return next()
+    return c.text('This name is not known here: REPORTER_URL is to say by which this site is called.\n', 421)
+  })
   app.use(bodyLimit({ maxSize: 16 * 1024 }))
   app.use(async (c, next) => {
     const viewer = auth.viewer(senderOf(c))

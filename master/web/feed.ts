@@ -27,12 +27,12 @@ export async function atomFeed(site: Site, project: string, origin: string): Pro
   for (const view of views) {
     const commit = view.revision === null ? undefined : commits.get(view.revision)
     const link = origin + jobPath(view)
+    const title = `${wordFor(stateOf(view))}: ${view.version} ${targetOf(view)}${view.ref === null ? '' : `, ${shortRef(view.ref)}`}`
     feed.addItem({
       id: link,
       link,
-      title: harmless(
-        `${wordFor(stateOf(view))}: ${view.version} ${targetOf(view)}${view.ref === null ? '' : `, ${shortRef(view.ref)}`}`,
-      ),
+      // A title is HTML as well.
+      title: String(html`${harmless(title)}`),
       date: new Date(view.job?.ended ?? 0),
       content: String(summary(view, commit?.subject)),
       ...(commit ? { author: [{ name: harmless(commit.author) }] } : {}),

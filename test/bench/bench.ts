@@ -1,11 +1,15 @@
 // `npm run bench`: measures BASS beside what others use, scenario by scenario.
 
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 
 import { command, run, usage } from '../../lib/command.ts'
 import { ROOT } from '../fixtures/sandbox.ts'
+import { drawCharts } from './growth/chart.ts'
+import { curves } from './growth/curves.ts'
+import { formatGrowth, formatGrowthMarkdown, growthOf, isAsItShould } from './growth/growth.ts'
+import type { Growth } from './growth/growth.ts'
 import { openPlace } from './place.ts'
 import type { Place } from './place.ts'
 import { formatMarkdown, formatRow, keepRow, machine, makeRow, pace, readRows } from './report.ts'
@@ -22,11 +26,14 @@ const STORE = join(ROOT, 'test/bench/results.json')
 const TRACE = join(ROOT, 'test/bench/trace.json')
 const TRACED = 10
 
+/** How cost grows, without its suffix: a picture and a table in Markdown. */
+const GROWTH = join(ROOT, 'test/bench/results-growth')
+
 const ROUNDS = { quick: 5, full: 20 }
 
 const description = {
   name: 'bench',
-  usage: '[--quick] [--rounds N] [--place tmpfs|ext4] [SCENARIO... | trace]',
+  usage: '[--quick] [--rounds N] [--place tmpfs|ext4] [SCENARIO... | growth | trace]',
   operands: [0, Infinity],
   about: `Measures BASS beside what others use for the same work: the contenders of a scenario take turns, round
 by round. Without SCENARIO all of them:
@@ -34,7 +41,8 @@ by round. Without SCENARIO all of them:
 ${scenarios.map(({ name, about }) => `  ${name.padEnd(14)} ${about}`).join('\n')}
 
 Figures are medians with their quartiles. What is printed is kept in test/bench/results.json. 'trace'
-shows where the time of one push goes, and leaves that in test/bench/trace.json for Perfetto.`,
+shows where the time of one push goes, and leaves that in test/bench/trace.json for Perfetto.
+'growth' measures how cost grows with size, and leaves test/bench/results-growth.svg and .md.`,
   options: {
     quick: { type: 'boolean', about: 'few rounds and small sizes, in less than two minutes' },
     rounds: { type: 'string', value: 'N', about: 'so many rounds' },
@@ -58,6 +66,7 @@ const bench = command(description, async (names, { quick, rounds, place, markdow
     process.stdout.write(timeline ?? '')
     return 0
   }
+  if (names.includes('growth')) return growth(place === 'ext4' ? place : 'tmpfs', quick)
   if (rounds !== undefined && !/^[1-9]\d*$/.test(rounds)) throw usage(description, `${rounds} is no number`)
   if (place !== undefined && place !== 'tmpfs' && place !== 'ext4')
     throw usage(description, `${place} is no place`)
@@ -86,6 +95,22 @@ const bench = command(description, async (names, { quick, rounds, place, markdow
   }
   return failed === 0 ? 0 : 1
 })
+
+/** Measures all curves, and leaves them as a picture and a table. Answers 1 if one is not as it should be. */
+async function growth(place: Place['name'], quick: boolean): Promise<number> {
+  const growths: Growth[] = []
+  for (const curve of curves) {
+    const row = await measure(curve, place, quick, curve.rounds![quick ? 'quick' : 'full'])
+    if (!row) return 1
+    growths.push(growthOf(curve, row))
+    process.stdout.write(formatGrowth(growths.at(-1)!) + '\n')
+  }
+  const { date, machine, realtime } = growths[0]!.row
+  const foot = `${date}, ${place}, ${machine}${realtime ? ', realtime priority' : ''}${quick ? ', quick' : ''}`
+  writeFileSync(`${GROWTH}.svg`, drawCharts(growths, foot))
+  writeFileSync(`${GROWTH}.md`, formatGrowthMarkdown(growths))
+  return growths.every(isAsItShould) ? 0 : 1
+}
 
 function find(name: string): Scenario {
   const scenario = scenarios.find(scenario => scenario.name === name)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { claim } from '../../lib/claim.ts'
 import { listAll, token } from '../../lib/durable.ts'
 import { newOwner } from '../../lib/job.ts'
-import { listTasks, spoolAt } from '../../lib/spool.ts'
+import { spoolAt, taskLister } from '../../lib/spool.ts'
 import { candidates, passAfterRace } from '../../slave/scan.ts'
 
 /** As in the task-taker. */
@@ -14,13 +14,14 @@ const FRESH = 1000
 
 const [root, host] = process.argv.slice(2) as [string, string]
 const spool = spoolAt(root)
+const listTasks = taskLister(spool.tasks.cur)
 
 function claimAll(): string[] {
   const mine: string[] = []
   let taken = new Set<string>()
   let last = 0
   for (;;) {
-    const tasks = listTasks(spool.tasks.cur)
+    const tasks = listTasks()
     const listed = new Set(tasks.map(task => task.name))
     taken = new Set([...taken].filter(name => listed.has(name)))
     const end = performance.now() + FRESH

@@ -14,7 +14,8 @@ export function text(seed: string, bytes: number): string {
   return lines.join('\n').slice(0, bytes - 1) + '\n'
 }
 
-function files(count: number, bytes: number): Record<string, string> {
+/** `count` files of `bytes` each, in directories. */
+export function files(count: number, bytes: number): Record<string, string> {
   return Object.fromEntries(
     Array.from({ length: count }, (_, i) => [`d${i % 7}/e${i % 31}/file-${i}.ts`, text(String(i), bytes)]),
   )

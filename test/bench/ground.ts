@@ -118,7 +118,7 @@ export class Ground extends Sandbox {
   }
 
   /** Makes the directory of a task of `steps`, to be published as often as one likes. */
-  layTask(steps: Readonly<Record<string, string>>): string {
+  layTask(steps: Readonly<Record<string, string>>, compressor = 'zstd -q -1'): string {
     const [task, code, bundle] = ['template', 'task-code', 'task-steps'].map(name => this.path(name)) as [
       string,
       string,
@@ -131,7 +131,13 @@ export class Ground extends Sandbox {
       ['code', code],
       ['steps', bundle],
     ] as const) {
-      this.ok('sh', ['-c', `tar -C "$1" -cf - . | zstd -q -1 >"$2"`, 'sh', from, join(task, `${part}.tar`)])
+      this.ok('sh', [
+        '-c',
+        `tar -C "$1" -cf - . | ${compressor} >"$2"`,
+        'sh',
+        from,
+        join(task, `${part}.tar`),
+      ])
       writeFileSync(join(task, `${part}-revision.txt`), '0123456789012345678901234567890123456789\n')
       writeFileSync(join(task, `${part}-version.txt`), 'v1\n')
     }

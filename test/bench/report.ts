@@ -18,6 +18,8 @@ export interface Row {
   readonly quick: boolean
   readonly date: string
   readonly machine: string
+  /** True where it ran before all that is not of realtime priority, as `chrt` gives it. */
+  readonly realtime?: boolean
   /** The load average of a minute before and after: what else the machine did. */
   readonly load: readonly [number, number]
   /** What a bare node took from start to end just before, in milliseconds: 30 where nothing else runs. */
@@ -41,6 +43,13 @@ export function pace(): number {
 export const machine = (): string =>
   `${cpus().length} x ${cpus()[0]?.model ?? arch()}, Linux ${release()}, Node ${process.version.slice(1)}`
 
+/** Whether the scheduler prefers us to all that is not of realtime priority; what we start inherits it. */
+function isRealtime(): boolean {
+  // The policy is the 41st field, the 39th behind the name, which may hold blanks.
+  const stat = ignoringENOENT(() => readFileSync('/proc/self/stat', 'latin1')) ?? ''
+  return ['1', '2'].includes(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38]!)
+}
+
 export function makeRow(
   scenario: Scenario,
   place: 'tmpfs' | 'ext4',
@@ -59,6 +68,7 @@ export function makeRow(
     quick,
     date: new Date().toISOString().slice(0, 16) + 'Z',
     machine: machine(),
+    realtime: isRealtime(),
     load: [before.load, loadavg()[0]!],
     pace: before.pace,
     results,
@@ -83,12 +93,12 @@ export function verdict({ better, results, least, aim }: Row): string {
 }
 
 /** Three digits, or all before the point. */
-const number = (value: number): string =>
+export const number = (value: number): string =>
   value >= 100
     ? Math.round(value).toLocaleString('en')
     : Number(value.toPrecision(value < 10 ? 2 : 3)).toString()
 
-const figure = ({ missing, median, low, high, rounds, remark }: Result): string => {
+export const figure = ({ missing, median, low, high, rounds, remark }: Result): string => {
   if (missing !== undefined) return `- (${missing} is not installed)`
   const spread = rounds! > 1 ? ` (${number(low!)}-${number(high!)})` : ''
   return number(median!) + spread + (remark === undefined ? '' : `, ${remark}`)
@@ -107,6 +117,11 @@ export function formatRow(row: Row): string {
   return [head, ...lines, ...goal].join('\n') + '\n'
 }
 
+/** When it was, and on what kind of day. */
+export const circumstances = ({ date, load, pace, realtime }: Row): string =>
+  `${date}, load ${load.map(load => load.toFixed(1)).join(' to ')}, node ${number(pace)} ms` +
+  (realtime ? ', realtime priority' : '')
+
 /** All rows as a table in Markdown. */
 export function formatMarkdown(rows: readonly Row[]): string {
   const cells = rows.map(row => {
@@ -119,7 +134,7 @@ export function formatMarkdown(rows: readonly Row[]): string {
       row.least === undefined ? '' : number(row.least),
       row.aim === undefined ? '' : number(row.aim),
       verdict(row),
-      `${row.date}, load ${row.load.map(load => load.toFixed(1)).join(' to ')}, node ${number(row.pace)} ms`,
+      circumstances(row),
     ]
   })
   const head = ['what', 'where', 'BASS', 'others', 'at least', 'aim', 'met', 'when']

@@ -36,3 +36,16 @@ test('a word that means no task cancels nothing', async t => {
   t.match(await call(verb, ['1', '7'], sandbox.env), { code: 100 })
   t.notOk(existsSync(join(sandbox.spool.tasks.cur, '1:p:v:a/cancel')))
 })
+
+test('--json prints of each task whether it was asked', async t => {
+  const sandbox = new Sandbox(t)
+  const maker = new SpoolMaker(sandbox.makeSpool())
+  maker.finishedJob('1:p:v:a')
+  maker.waitingTask('2:p:v:a')
+  const { code, stdout } = await call(verb, ['--json', '1', '2'], sandbox.env)
+  t.equal(code, 100)
+  t.same(JSON.parse(stdout), [
+    { name: '1:p:v:a', refused: "unable to cancel '1:p:v:a': it is over: success" },
+    { name: '2:p:v:a', refused: null },
+  ])
+})

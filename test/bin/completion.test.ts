@@ -48,7 +48,7 @@ test('completion of another shell is refused', async t => {
 
 test('every verb has a manual page that groff reads without complaint', { skip: lacks('groff') }, async t => {
   const { sandbox } = make(t)
-  const pages = [...['log', 'prune'].map(name => ['help', '--man', name]), ['help', '--man']]
+  const pages = [...['log', 'prune'].map(name => ['help', '--man', name]), ['log', '--man']]
   for (const argv of pages) {
     const page = sandbox.ok('bin/bass', argv)
     const { code, stdout, stderr } = sandbox.run('groff', ['-man', '-Tascii', '-ww'], { input: page })

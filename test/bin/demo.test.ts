@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -28,11 +28,20 @@ test('a push of this tree ends in a successful job, and nothing is left', async 
   t.same(left(), NOTHING)
 })
 
-test('interrupted in the middle of a step, it leaves nothing', async t => {
+test('with --web its pages open while the job runs; interrupted in the middle of a step, it leaves nothing', async t => {
   const sandbox = new Sandbox(t)
   const { env, left } = stage(sandbox)
-  const demo = sandbox.start('bin/bass', ['demo'], { env })
+  mkdirSync(sandbox.path('path'))
+  writeFileSync(sandbox.path('path/xdg-open'), `#!/bin/sh\necho "$1" >'${sandbox.path('opened')}'\n`, {
+    mode: 0o755,
+  })
+  const PATH = `${sandbox.path('path')}:${sandbox.env['PATH']!}`
+  const demo = sandbox.start('bin/bass', ['demo', '--web'], { env: { ...env, PATH, DISPLAY: ':9' } })
+  const url = await eventually('the pages', () => /^ {2}pages +(http:\S+)$/m.exec(demo.stdout())?.[1], 60)
+  await eventually('they are opened', () => sandbox.ls('.').includes('opened'))
+  t.equal(readFileSync(sandbox.path('opened'), 'utf8'), `${url}\n`)
   await eventually('the build', () => demo.stdout().includes('== 20-build'), 60)
+  t.match(await (await fetch(url)).text(), /href="\/project\/bass"/)
   t.equal((await demo.kill('SIGINT')).code, 130)
   t.same(left(), NOTHING)
 })

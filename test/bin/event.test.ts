@@ -56,3 +56,15 @@ test('what there is no project, repository, revision or line for is refused', as
   t.match(await event('hello', 'main', '1=2'), { code: 100, stderr: /'1=2' is no KEY=VALUE/ })
   t.match(await call(verb, ['hello'], sandbox.env), { code: 100, stderr: /neither PROJ nor/ })
 })
+
+test('--json prints what the event is of', async t => {
+  const { spool, commits, event } = make(t)
+  const [revision, ref] = [commits[0]!, 'refs/heads/topic']
+  const { stdout } = await event('--json', 'hello', 'topic')
+  t.same(JSON.parse(stdout), {
+    project: 'hello',
+    ref,
+    revision,
+    path: `${spool.revs}/hello/${ref}/${revision}`,
+  })
+})

@@ -67,6 +67,13 @@ test('run again, it changes nothing', async t => {
   t.equal(snapshot(sandbox, '.'), before)
 })
 
+test('several at a time make one spool', async t => {
+  const { sandbox, project } = start(t)
+  const all = Array.from({ length: 4 }, () => sandbox.start('bin/bass', ['init', ...project]).ended)
+  for (const { code, stderr } of await Promise.all(all)) t.same([code, stderr], [0, ''])
+  t.same(sandbox.ls('spool/tasks/ctr'), ['0'])
+})
+
 test('run again, it adds what is missing', async t => {
   const { sandbox, init } = start(t)
   await init([sandbox.path('spool')])

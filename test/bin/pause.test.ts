@@ -21,6 +21,15 @@ test('a pause is a file, and resume removes it', async t => {
   t.same(sandbox.ls('spool/pause'), ['host:h1'])
 })
 
+test('--json prints all that is paused then', async t => {
+  const sandbox = new Sandbox(t)
+  sandbox.makeSpool()
+  const paused = async (verb: typeof pause, ...words: string[]) =>
+    JSON.parse((await call(verb, ['--json', ...words], sandbox.env)).stdout) as unknown
+  t.same(await paused(pause, 'hello', 'host:h1'), { paused: ['host:h1', 'project:hello'] })
+  t.same(await paused(resume, 'hello'), { paused: ['host:h1'] })
+})
+
 test('what cannot be the name of a project or a host is refused', async t => {
   const sandbox = new Sandbox(t)
   sandbox.makeSpool()

@@ -14,7 +14,7 @@ function make(t: ConstructorParameters<typeof Sandbox>[0]) {
     sandbox,
     spool,
     maker: new SpoolMaker(spool),
-    retry: (text: string) => call(verb, [text], sandbox.env),
+    retry: (...argv: string[]) => call(verb, argv, sandbox.env),
   }
 }
 
@@ -35,7 +35,7 @@ test('a task that was retried already is retried by its last retry', async t => 
   maker.finishedJob('7:p:v:a', { verdict: 'lost', retriedAs: '8:p:v:a' })
   maker.finishedJob('8:p:v:a', { verdict: 'failure', retriedAs: '9:p:v:a', place: 'cur' })
   maker.finishedJob('9:p:v:a', { verdict: 'failure' })
-  t.equal((await retry('7')).stdout, '10:p:v:a\n')
+  t.same(JSON.parse((await retry('--json', '7')).stdout), { name: '10:p:v:a', asked: '7:p:v:a' })
   t.match(await retry('7'), {
     code: 100,
     stderr: "unable to retry '7:p:v:a': it was retried as 10:p:v:a, which still waits",

@@ -1,13 +1,19 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
+import { ignoringENOENT } from '../../lib/errno.ts'
 import { processesWith } from '../../lib/process.ts'
 import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
 
 type T = ConstructorParameters<typeof Sandbox>[0]
 
 /** A project whose one step is `script`, its spool, and `bass up` on it; MARK is in the environment of all it starts. */
-function start(t: T, script: string, env: Record<string, string> = {}) {
+function start(
+  t: T,
+  script: string,
+  env: Record<string, string> = {},
+  prepare: (sandbox: Sandbox) => void = () => undefined,
+) {
   const sandbox = new Sandbox(t)
   sandbox.ok('git', ['init', '-q', '--bare', 'hello.git'])
   sandbox.ok('bin/bass', ['init', 'spool', '--project', 'hello', '--code', 'hello.git', '--hook'])
@@ -22,6 +28,7 @@ function start(t: T, script: string, env: Record<string, string> = {}) {
     sandbox.git(work, 'commit', '-q', '--allow-empty', '-m', 'x')
     sandbox.git(work, 'push', '-q', '../hello.git', 'HEAD:refs/heads/main')
   }
+  prepare(sandbox)
   const up = sandbox.start('bin/bass', ['up', 'spool', '--takers', '2'], {
     env: { SPOOL: undefined, MARK: sandbox.dir, ...env },
   })
@@ -33,16 +40,31 @@ function start(t: T, script: string, env: Record<string, string> = {}) {
   return { sandbox, push, up, processes, verdicts }
 }
 
-const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+// One that has just ended is of no command.
+const commandOf = (pid: number) => ignoringENOENT(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? ''
 
 test('what is pushed is run, and TERM stops everything', async t => {
   const { push, up, processes, verdicts } = start(t, 'true')
   push()
   await eventually('a verdict', () => verdicts().length === 1, 60)
   t.ok(processes().length >= 4)
+  t.notOk(processes().some(pid => commandOf(pid).includes('/master/notifier.js')))
   const { code, stderr } = await up.kill('SIGTERM')
   t.same([code, stderr], [0, ''])
   t.same(processes(), [])
+})
+
+test('where somebody is to be told, they are told', async t => {
+  const { sandbox, push, up } = start(t, 'exit 1', {}, sandbox => {
+    sandbox.ok('mkdir', ['spool/conf/hello/notify.d'])
+    const script = `#!/bin/sh\necho $BASS_STAGE $BASS_VERDICT >>${sandbox.path('told')}\n`
+    writeFileSync(sandbox.path('spool/conf/hello/notify.d/log'), script, { mode: 0o755 })
+  })
+  await eventually('the notifier', () => up.stdout().includes('tells of hello'), 60)
+  push()
+  await eventually('they are told', () => sandbox.ls('.').includes('told'), 60)
+  t.equal(readFileSync(sandbox.path('told'), 'utf8'), 'over failure\n')
+  t.equal((await up.kill('SIGTERM')).code, 0)
 })
 
 test('a program that dies is started again, and each line says who', async t => {

@@ -34,9 +34,7 @@ function makeOld(world: World): void {
   renameSync(job, join(jobs.old, world.task))
 }
 
-const reap = async (world: World): Promise<void> => {
-  await world.reap()
-}
+const reap = (world: World) => world.reap()
 const prune = (world: World) => world.run('bin/bass', ['prune', '--older-than', '0', '--commit'])
 const one = (world: World) => [`${world.fixtures.revisions[0]!} testarch`]
 

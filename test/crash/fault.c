@@ -7,6 +7,7 @@
  *   FAULT_DIR      only operations on paths below this directory count.
  *   FAULT_PROGRAM  only the process that has this word among its arguments counts, not its children, whom a crash leaves
  *                  alone. Unset: all processes count together, and a crash takes the whole process group.
+ *   FAULT_LOOKS    What only looks counts as well: a listing, and an open of what is there.
  *   FAULT          `K:ACTION`. The actions:
  *                    kill, kill-after   SIGKILL before the operation, or when it is done
  *                    stop, stop-after   SIGSTOP likewise
@@ -17,6 +18,7 @@
  * An operation, on a file or directory, is a rename, link, unlink, mkdir, rmdir, an open for creation, a write, an fsync, a close of a file that
  * was open for writing, or a setting of times. A close that fails has closed all the same. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +43,7 @@ static struct {
     long at;
     int from_then_on, whole_group;
     pid_t pid;
+    int looks;
     atomic_long *count;
 } fault;
 
@@ -65,9 +68,9 @@ static int error_named(const char *name) {
 }
 
 static void strike(int signal) {
+    /* To this very thread: it does not go one instruction further, nor do the others. Once only, or we stop twice. */
     if (fault.whole_group) kill(0, signal);
-    /* To this very thread: it does not go one instruction further, nor do the others. */
-    tgkill(getpid(), gettid(), signal);
+    else tgkill(getpid(), gettid(), signal);
 }
 
 static int in_state(const char *name, int flags) {
@@ -165,6 +168,7 @@ __attribute__((constructor)) static void begin(void) {
         snprintf(fault.action, sizeof fault.action, "%s", rest + fault.from_then_on + 1);
     }
     fault.whole_group = !program;
+    fault.looks = getenv("FAULT_LOOKS") != NULL;
     if (program) {
         fault.pid = getpid();
         unsetenv("LD_PRELOAD");
@@ -302,8 +306,8 @@ int futimens(int fd, const struct timespec times[2]) {
         mode = va_arg(arguments, mode_t);                                   \
         va_end(arguments);                                                  \
     }                                                                       \
-    if (!(flags & O_CREAT)) return call;                                    \
-    ON(on_path("open", at, path), call)
+    if (!(flags & O_CREAT) && !fault.looks) return call;                    \
+    ON(on_path(flags & O_CREAT ? "open" : "look", at, path), call)
 
 int open(const char *path, int flags, ...) {
     OPEN(open, AT_FDCWD, NEXT(open)(path, flags, mode));
@@ -316,6 +320,12 @@ int openat(int at, const char *path, int flags, ...) {
 }
 int openat64(int at, const char *path, int flags, ...) {
     OPEN(openat64, at, NEXT(openat64)(at, path, flags, mode));
+}
+
+int scandir64(const char *path, struct dirent64 ***entries, int (*wanted)(const struct dirent64 *),
+              int (*compare)(const struct dirent64 **, const struct dirent64 **)) {
+    if (!fault.looks) return NEXT(scandir64)(path, entries, wanted, compare);
+    ON(on_path("list", AT_FDCWD, path), NEXT(scandir64)(path, entries, wanted, compare));
 }
 
 static plan on_close(int fd) {

@@ -36,9 +36,11 @@ const LIES: Record<string, string[]> = {
   rmdir: ['done-ENOENT'],
 }
 
-/** SIGKILL before each operation and after it. */
+/** SIGKILL before each operation, and after each that makes a difference: else that is before the next. */
 function crashes(operations: readonly Operation[]): Instant[] {
-  return operations.flatMap(operation => at('crash', operation, ['kill', 'kill-after']))
+  return operations.flatMap(operation =>
+    at('crash', operation, matters(operation) ? ['kill', 'kill-after'] : ['kill']),
+  )
 }
 
 /** Every error of each operation, and every lie about it. */
@@ -58,9 +60,14 @@ function at(kind: Kind, operation: Operation, actions: readonly string[]): Insta
 
 const matters = ({ kind }: Operation) => kind !== 'times' && kind !== 'close'
 
-/** A power cut before each operation, of whatever process, that makes a difference to the disk. */
-const powerCuts = (operations: readonly Operation[]): Instant[] =>
-  operations.filter(matters).flatMap(operation => at('power cut', operation, ['kill']))
+/** The operation that never comes, since all has been done. */
+export const END = 'end'
+
+/** A power cut before each operation, of whatever process, that makes a difference to the disk, and one after all. */
+function powerCuts(operations: readonly Operation[]): Instant[] {
+  const end: Operation = { k: operations.length + 1, kind: END, path: '', to: '', failed: false }
+  return [...operations.filter(matters), end].flatMap(operation => at('power cut', operation, ['kill']))
+}
 
 /** SIGSTOP before each operation that makes a difference to others, and SIGCONT when they have done the work. */
 const undead =

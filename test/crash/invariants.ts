@@ -17,6 +17,16 @@ export interface Expected {
   readonly work: readonly string[]
   /** The verdict that stands for each work at the end; or that it `waits`, since no slave runs. */
   readonly verdict: string
+  /** Work that there may be as well: nobody was told that it would be. */
+  readonly may?: readonly string[]
+  /** What `params.txt` of each task holds. */
+  readonly params?: string
+  /** What else is left over. */
+  readonly notes?: readonly string[]
+  /** What is paused. */
+  readonly pauses?: readonly string[]
+  /** The events that could not be made into tasks. */
+  readonly failed?: readonly string[]
 }
 
 const FILES = [
@@ -67,7 +77,8 @@ export function inspect(spool: string, expected: Expected): Findings {
   inspectNumbers(spool, tasks, findings)
   inspectWork(tasks, expected, findings)
   inspectJobs(spool, tasks, expected.verdict, findings)
-  inspectRest(spool, findings)
+  inspectRest(spool, expected, findings)
+  findings.left.push(...(expected.notes ?? []))
   return findings
 }
 
@@ -102,6 +113,8 @@ function inspectWork(tasks: readonly Task[], expected: Expected, { lost, doubled
       if (!existsSync(join(path, file)) || statSync(join(path, file)).size === 0)
         lost.push(`${file} of ${name} is not there`)
     }
+    if (expected.params !== undefined && read(join(path, 'params.txt')) !== expected.params)
+      lost.push(`the lines of ${name} are not those of its event`)
   }
   const originals = tasks.filter(task => task.parent === undefined).map(task => task.work)
   for (const work of expected.work) {
@@ -110,7 +123,7 @@ function inspectWork(tasks: readonly Task[], expected: Expected, { lost, doubled
     if (count > 1) doubled.push(`there are ${count} tasks for ${work}`)
   }
   for (const work of new Set(originals)) {
-    if (!expected.work.includes(work)) doubled.push(`nobody asked for ${work}`)
+    if (![...expected.work, ...(expected.may ?? [])].includes(work)) doubled.push(`nobody asked for ${work}`)
   }
 }
 
@@ -161,7 +174,7 @@ function inspectVerdict(
 }
 
 /** Where nothing may be left: hidden names and half-made ones. */
-function inspectRest(spool: string, { left }: Findings): void {
+function inspectRest(spool: string, { pauses = [], failed = [] }: Expected, { lost, left }: Findings): void {
   const project = (making: string) =>
     names(join(spool, 'revs', making)).map(name => join('revs', making, name))
   for (const place of ['tasks/tmp', 'jobs/tmp', ...project('.making')]) {
@@ -176,8 +189,16 @@ function inspectRest(spool: string, { left }: Findings): void {
   for (const place of names(join(spool, 'revs')).filter(name => !name.startsWith('.'))) {
     for (const file of filesBelow(join(spool, 'revs', place))) left.push(`the event ${file}`)
   }
-  for (const place of project('.failed')) {
-    for (const name of names(join(spool, place))) left.push(`the event ${name} failed`)
+  const given = project('.failed').flatMap(place => filesBelow(join(spool, place)))
+  const events = given.filter(file => file.includes('/heads/')).map(file => basename(file))
+  for (const event of events) if (!failed.includes(event)) left.push(`the event ${event} failed`)
+  for (const event of failed) if (!events.includes(event)) lost.push(`the event ${event} is not in .failed`)
+  const standing = names(join(spool, 'pause'))
+  for (const name of standing) if (!pauses.includes(name)) left.push(`pause/${name}`)
+  for (const name of pauses) if (!standing.includes(name)) lost.push(`pause/${name} is not there`)
+  for (const slot of names(join(spool, 'takers'))) {
+    for (const name of names(join(spool, 'takers', slot)))
+      if (name.startsWith('.')) left.push(`takers/${slot}/${name}`)
   }
 }
 

@@ -20,7 +20,7 @@ function breakCopy({ name, file, text, instead }: Mutation): string {
   const source = readFileSync(join(ROOT, file), 'utf8')
   if (source.split(text).length !== 2) throw new Error(`'${name}': its text does not occur once in ${file}`)
   const copy = mkdtempSync(join(tmpdir(), 'bass-mutant-'))
-  for (const part of ['bin', 'lib', 'master', 'slave', 'node_modules', 'package.json']) {
+  for (const part of ['bin', 'examples', 'hooks', 'lib', 'master', 'slave', 'node_modules', 'package.json']) {
     symlinkSync(join(ROOT, part), join(copy, part))
   }
   cpSync(join(ROOT, 'dist'), join(copy, 'dist'), { recursive: true })

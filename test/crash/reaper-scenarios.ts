@@ -11,9 +11,7 @@ const reaping = (name: string, verdict: string, setUp: (world: World) => void): 
   program: 'master/reaper',
   setUp,
   run: world => world.reap(),
-  recover: async world => {
-    await world.reap()
-  },
+  recover: world => world.reap(),
   expected: world => ({ work: [`${world.fixtures.revisions[0]!} testarch`], verdict }),
 })
 

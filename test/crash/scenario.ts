@@ -13,8 +13,13 @@ export interface Scenario {
   readonly program?: string
   setUp(world: World): Promise<void> | void
   run(world: World): Promise<Ended>
-  /** Starts everything again until it is at rest. */
-  recover(world: World): Promise<void>
+  /** The exit code of a run that meets no fault; 0 if it does not say. */
+  readonly exits?: number
+  /**
+   * Starts everything again until it is at rest. `ended` is what is known of the run; undefined while it is stopped. A
+   * person does again what did not say that it was done.
+   */
+  recover(world: World, ended?: Ended): Promise<unknown>
   expected(world: World): Expected
   /** Kinds of instants that it makes no promise for. */
   readonly without?: readonly Kind[]

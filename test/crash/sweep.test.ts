@@ -23,8 +23,8 @@ test(
     const lane = async () => {
       for (let next = queue.shift(); next; next = queue.shift()) {
         const [i, scenario] = next
-        // Every other kind of instant, in turn.
-        for (const kind of KINDS.filter((_, k) => (i + k) % 2 === 0)) {
+        // Two of the six kinds of instant, in turn.
+        for (const kind of KINDS.filter((_, k) => (i + k) % 3 === 0)) {
           const instants = sample(await instantsOf(scenario, fixtures, kind), 1, i)
           await sweep(scenario, fixtures, instants, totals, line => t.fail(line))
         }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 
 import type { Operation } from '../fixtures/fault.ts'
 import type { Ended } from '../fixtures/sandbox.ts'
-import { INSTANTS } from './instants.ts'
+import { END, INSTANTS } from './instants.ts'
 import type { Instant, Kind } from './instants.ts'
 import { Disk } from './disk.ts'
 import { inspect, verdicts } from './invariants.ts'
@@ -50,9 +50,9 @@ async function operationsOf(
     const state = world.arm(whose === 'its' ? scenario.program : undefined)
     const ended = await scenario.run(world)
     world.disarm()
-    await scenario.recover(world)
+    await scenario.recover(world, ended)
     const wrong = Object.values(judge(scenario, world, ended)).flat()
-    if (ended.code !== 0 || wrong.length > 0) {
+    if (ended.code !== (scenario.exits ?? 0) || wrong.length > 0) {
       throw new Error(
         `'${scenario.name}' fails without a fault: exit ${String(ended.code)}: ${ended.stderr}${wrong.join('\n')}`,
       )
@@ -110,19 +110,23 @@ async function tryInstant(scenario: Scenario, fixtures: Fixtures, instant: Insta
   const { fault, again } = instant
   try {
     await scenario.setUp(world)
-    if (instant.kind === 'power cut') return await tryPowerCut(scenario, world, fault)
+    if (instant.kind === 'power cut') return await tryPowerCut(scenario, world, instant)
     if (instant.kind.startsWith('undead')) return await tryUndead(scenario, world, instant)
     const first = world.arm(scenario.program, fault)
     const ended = await scenario.run(world)
     let tried = first.fired
     if (again !== undefined) {
       const second = world.arm(scenario.program, again)
-      await scenario.recover(world)
+      await scenario.recover(world, ended)
       tried &&= second.fired
     }
     world.disarm()
-    await scenario.recover(world)
-    return { tried, ...judge(scenario, world, ended), badly: instant.kind === 'error' ? manners(ended) : [] }
+    await scenario.recover(world, ended)
+    return {
+      tried,
+      ...judge(scenario, world, ended),
+      badly: instant.kind === 'error' ? manners(ended, scenario.exits) : [],
+    }
   } finally {
     await world.dispose()
   }
@@ -142,12 +146,16 @@ async function tryUndead(scenario: Scenario, world: World, { kind, fault }: Inst
   }
   const ended = await running
   world.settle = '0'
-  await scenario.recover(world)
+  await scenario.recover(world, ended)
   return { tried, ...judge(scenario, world, ended), badly: [] }
 }
 
 /** As if the whole machine had lost its power: nothing goes on, and the disk holds what it must. */
-async function tryPowerCut(scenario: Scenario, world: World, fault: string): Promise<Outcome> {
+async function tryPowerCut(
+  scenario: Scenario,
+  world: World,
+  { fault, operation }: Instant,
+): Promise<Outcome> {
   const disk = new Disk(world.spool)
   const state = world.arm(undefined, fault)
   const ended = await scenario.run(world)
@@ -156,7 +164,7 @@ async function tryPowerCut(scenario: Scenario, world: World, fault: string): Pro
   const shown = verdicts(world.spool)
   disk.follow(state.operations())
   disk.cutPower()
-  await scenario.recover(world)
+  await scenario.recover(world, ended)
   const findings = judge(scenario, world, ended)
   const kept = verdicts(world.spool)
   const gone = [...shown].filter(([job, verdict]) => kept.get(job) !== verdict)
@@ -165,7 +173,7 @@ async function tryPowerCut(scenario: Scenario, world: World, fault: string): Pro
       ...gone.map(([job, verdict]) => `${job} was shown as ${verdict}, and is ${String(kept.get(job))}`),
     )
   }
-  return { tried: state.fired, ...findings, badly: [] }
+  return { tried: state.fired || operation.kind === END, ...findings, badly: [] }
 }
 
 function judge(scenario: Scenario, world: World, { stdout }: Ended): Findings {
@@ -195,11 +203,15 @@ function judge(scenario: Scenario, world: World, { stdout }: Ended): Findings {
 }
 
 /** A program that meets an error carries on, or exits 111 with one line that says why. */
-function manners({ code, signal, stderr }: Ended): string[] {
+function manners({ code, signal, stderr }: Ended, usual = 0): string[] {
   const lines = stderr.split('\n').filter(line => line !== '')
   if (signal !== null) return [`ended by ${signal}: ${stderr}`]
-  if (code !== 0 && code !== 111) return [`exit ${String(code)}: ${stderr}`]
-  if (code === 111 && lines.filter(line => line.includes(': fatal: ')).length !== 1)
-    return [`no reason: ${stderr}`]
+  if (code !== usual && code !== 111) return [`exit ${String(code)}: ${stderr}`]
+  const [fatal, warnings] = [': fatal: ', ': warning: '].map(level =>
+    lines.filter(line => line.includes(level)),
+  )
+  // The hook ends as far as it can, and then says what it left.
+  const reasons = fatal!.length > 0 ? fatal! : warnings!
+  if (code === 111 && reasons.length !== 1) return [`not one reason: ${stderr}`]
   return lines.some(line => /^\s+at /.test(line)) ? [`a stack: ${stderr}`] : []
 }

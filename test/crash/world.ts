@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 import { readIfThere } from '../../lib/durable.ts'
 import { buildFault, FaultState } from '../fixtures/fault.ts'
@@ -90,6 +90,8 @@ function makeRepository(directory: string): string[] {
 interface RunOptions {
   cwd?: string
   env?: Record<string, string>
+  /** What it reads; else nothing. */
+  input?: string
   /** Asked now and then; once it is true, the program is sent SIGTERM. */
   until?: () => boolean
 }
@@ -143,6 +145,11 @@ export class World {
     return join(this.spool, 'revs/hello')
   }
 
+  /** A bare repository that somebody pushes to. */
+  cloneRepository(path: string): void {
+    execFileSync('git', ['clone', '-q', '--bare', '--shared', this.fixtures.repository, path])
+  }
+
   /** Touches events for revisions of a ref. */
   push(...revisions: string[]): void {
     mkdirSync(join(this.revs, 'heads/main'), { recursive: true })
@@ -194,14 +201,15 @@ export class World {
   async run(program: string, args: string[], options: RunOptions = {}): Promise<Ended> {
     const output = join(this.#state, `output${this.#states++}`)
     const [stdout, stderr] = [`${output}.1`, `${output}.2`]
-    const files = [openSync(stdout, 'w'), openSync(stderr, 'w')] as const
+    writeFileSync(`${output}.0`, options.input ?? '')
+    const files = [openSync(`${output}.0`, 'r'), openSync(stdout, 'w'), openSync(stderr, 'w')] as const
     const spawnOptions: SpawnOptions = {
       cwd: options.cwd ?? this.sandbox.dir,
       env: { ...this.sandbox.env, ...options.env, ...this.#fault },
-      stdio: ['ignore', ...files],
+      stdio: [...files],
       detached: true,
     }
-    const child = spawn(join(this.fixtures.root, program), args, spawnOptions)
+    const child = spawn(resolve(this.fixtures.root, program), args, spawnOptions)
     const exit = new Promise<Pick<Ended, 'code' | 'signal'>>((done, failed) => {
       child.on('error', failed)
       child.on('exit', (code, signal) => done({ code, signal }))
@@ -230,10 +238,7 @@ export class World {
   }
 
   hasEvents(): boolean {
-    return (
-      filesBelow(join(this.spool, 'revs')).length > 0 ||
-      this.sandbox.ls('spool/revs/.making/hello').length > 0
-    )
+    return filesBelow(this.revs).length > 0 || this.sandbox.ls('spool/revs/.making/hello').length > 0
   }
 
   /** Waits until the program that was started last has stopped itself; false if it ended before. */
@@ -242,8 +247,7 @@ export class World {
     const end = () => (over = true)
     running.then(end, end)
     while (!over) {
-      const stat = readIfThere(`/proc/${this.#last}/stat`) ?? ''
-      if (/\) [Tt] /.test(stat)) return true
+      if (isStopped(this.#last)) return true
       await new Promise(done => setTimeout(done, 5))
     }
     return false
@@ -253,7 +257,7 @@ export class World {
   takeOver(): () => void {
     const stopped = this.#last
     this.slot = this.sandbox.path('other-slot')
-    return () => process.kill(stopped, 'SIGCONT')
+    return () => process.kill(-stopped, 'SIGCONT')
   }
 
   /** Runs a taker until no task waits and its own jobs are over and cleared away, or for a few seconds. */
@@ -298,6 +302,12 @@ export class World {
       .map(Number)
   }
 
+  /** Waits until nothing runs any more but what was stopped, or for a few seconds. */
+  async quiet(): Promise<void> {
+    for (let i = 0; i < 250 && !this.processes().every(isStopped); i++)
+      await new Promise(done => setTimeout(done, 20))
+  }
+
   /** Nothing of this world goes on. */
   killAll(): void {
     for (const pid of this.processes()) process.kill(pid, 'SIGKILL')
@@ -309,6 +319,8 @@ export class World {
     rmSync(this.#state, { recursive: true, force: true })
   }
 }
+
+const isStopped = (pid: number): boolean => /\) [Tt] /.test(readIfThere(`/proc/${pid}/stat`) ?? '')
 
 const names = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory) : [])
 

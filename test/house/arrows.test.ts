@@ -8,6 +8,7 @@ import ts from 'typescript'
 import { ROOT } from '../fixtures/sandbox.ts'
 
 const PURE = [
+  'description',
   'env-file',
   'errno',
   'exit',

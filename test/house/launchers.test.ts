@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSy
 import { dirname, join } from 'node:path'
 import { test } from 'tap'
 
-import { ROOT, Sandbox } from '../fixtures/sandbox.ts'
+import { lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 /** `bin/bass` and its like. */
 const LAUNCHERS = ['bin', 'master/bin', 'slave/bin'].flatMap(directory =>
@@ -60,6 +60,21 @@ test('every program shows its help on one screen, and its version', async t => {
     t.match(version.stdout, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\\n$`))
   }
 })
+
+test(
+  'every program has a manual page that groff reads without complaint',
+  { skip: lacks('groff') },
+  async t => {
+    const sandbox = new Sandbox(t)
+    for (const launcher of LAUNCHERS) {
+      const name = launcher.split('/').at(-1)!
+      const page = sandbox.ok(launcher, ['--man'])
+      const { code, stdout, stderr } = sandbox.run('groff', ['-man', '-Tascii', '-ww'], { input: page })
+      t.same([code, stderr], [0, ''], name)
+      t.match(stdout, new RegExp(`${name.toUpperCase()}\\(1\\)`))
+    }
+  },
+)
 
 test('a program finds its tree through symlinks, and by BASS_ROOT where that is set', async t => {
   const sandbox = new Sandbox(t)

@@ -1,6 +1,6 @@
 // The README is true: its commands are run as they stand there, and its tables are held against the tree.
 
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -50,10 +50,10 @@ test('a project of your own is set up by the commands as they stand there', asyn
   mkdirSync(sandbox.path('srv/git'), { recursive: true })
   sandbox.ok('git', ['init', '-q', '--bare', 'srv/git/hello.git'])
 
-  const [init, steps, up, look, ...programs] = commandsOf('A project of your own')
+  const [init, steps, up, look, tell, ...programs] = commandsOf('A project of your own')
   t.same(
-    [init, steps, up, look, ...programs].map(block => block?.forever),
-    [false, false, true, false, true, true, true, true],
+    [init, steps, up, look, tell, ...programs].map(block => block?.forever),
+    [false, false, true, false, false, true, true, true, true, true],
   )
   run(init!.script)
   run(steps!.script)
@@ -62,6 +62,7 @@ test('a project of your own is set up by the commands as they stand there', asyn
   t.match(run(look!.script), /testing [0-9a-f]{40} on testhost/)
   t.equal((await all.kill('SIGTERM')).code, 0)
 
+  run(tell!.script)
   sandbox.ok('sh', ['-ec', 'cd hello; git commit -q --allow-empty -m again; git push -q origin HEAD'])
   const several = programs.map(({ script }) => start(script))
   const verdict = () => {
@@ -70,7 +71,32 @@ test('a project of your own is set up by the commands as they stand there', asyn
     return existsSync(file) && readFileSync(file, 'utf8')
   }
   t.equal(await eventually('a verdict', verdict, 60), 'success\n')
+  const notices = () => sandbox.ls('srv/bass/notices/hello')
+  await eventually('channels', () => notices().filter(name => /^(mail|webhook)-/.test(name)).length === 3)
   await Promise.all(several.map(program => program.kill('SIGTERM')))
+})
+
+test('it is kept running, deployed and looked at by the commands as they stand there', async t => {
+  const sandbox = new Sandbox(t)
+  const env = { SPOOL: undefined, PATH: `${ROOT}/bin:${sandbox.env['PATH']!}`, ARCH: undefined }
+  sandbox.ok('git', ['init', '-q', '--bare', '-b', 'main', 'hello.git'])
+  mkdirSync(sandbox.path('srv'))
+  sandbox.ok('bin/bass', ['init', 'srv/bass', '--project', 'hello', '--code', 'hello.git'], { env })
+  sandbox.ok('git', ['init', '-q', 'work'])
+  const commit = 'git commit -q --allow-empty -m x; git push -q ../hello.git HEAD:main'
+  sandbox.ok('sh', ['-ec', commit], { cwd: 'work' })
+  const run = (script: string) =>
+    sandbox.run('sh', ['-ec', script.replaceAll(/\/(srv|service|etc)\b/g, `${sandbox.dir}/$1`)], { env })
+
+  const [master, slave, systemd, deploy, event, doctor] = commandsOf('Keeping it running')
+  for (const block of [master, slave, systemd, deploy, event])
+    t.match(run(block!.script), { code: 0, stderr: '' }, block!.script)
+  t.equal(sandbox.ls('service').length, 7)
+  t.equal(sandbox.ls('etc/systemd/system').join(), 'bass-task-taker@.service')
+  t.match(sandbox.ok(sandbox.path('srv/bass/slave/bin/task-taker'), ['--version']), 'task-taker')
+  const { code, stdout } = run(doctor!.script)
+  t.equal(code, 1, 'nothing runs')
+  t.match(stdout, /^WRONG {2}arch linux-/m)
 })
 
 test('the table of settings has every setting of lib/rc, with its default', async t => {
@@ -93,4 +119,10 @@ test('every program of its table is there', async t => {
 
 test('it names every verdict', async t => {
   for (const verdict of VERDICTS) t.ok(README.includes(`\`${verdict}\``), verdict)
+})
+
+test('its pictures are there, are small, and are all that there are', async t => {
+  const shown = [...README.matchAll(/!\[[^\]]+\]\(examples\/pictures\/([^)]+)\)/g)].map(match => match[1]!)
+  t.same(shown.sort(), readdirSync(join(ROOT, 'examples/pictures')).sort())
+  for (const name of shown) t.ok(statSync(join(ROOT, 'examples/pictures', name)).size < 150_000, name)
 })

@@ -74,6 +74,9 @@ test('a push leaves a trace of every state that it goes through, in their order'
     .map(event => event.name)
   const hook = ['hook', 'E0', 'hook']
   const maker = ['E1', 'packed', 'packed', 'bundled', 'E2', 'E3', 'E4']
-  const slave = ['T2', 'T3', 'unpacked', 'step started', 'first line', 'step ended', 'T4', 'T5']
+  const slave = ['T2', 'T3', 'unpacked', 'step started', 'step ended', 'T4', 'T5']
+  // A short step may be over before its output is read.
+  const line = states.splice(states.indexOf('first line'), 1)
+  t.same(line, ['first line'])
   t.same(states, [...hook, ...maker, ...slave, 'T6'])
 })

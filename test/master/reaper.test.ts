@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -6,11 +6,16 @@ import { claim } from '../../lib/claim.ts'
 import { token } from '../../lib/durable.ts'
 import { giveVerdict, makeJob, newOwner, verdictOf } from '../../lib/job.ts'
 import { retriedAs } from '../../lib/retry.ts'
+import { askCancel } from '../../lib/wishes.ts'
+import { Rounds } from '../../master/rounds.ts'
 import { eventually, Sandbox } from '../fixtures/sandbox.ts'
 
 const X = '1:hello:v1:testarch'
 const AGAIN = '2:hello:v1:testarch'
 const QUICK = { LOST_AFTER: '1', POLL_INTERVAL: '0.05', SETTLE: '0' }
+
+/** Until the times of directories that were changed are set again. */
+const settled = () => new Promise(done => setTimeout(done, 100))
 
 /** A spool with one waiting task, and verbs for what may become of it. */
 class Scene extends Sandbox {
@@ -31,6 +36,14 @@ class Scene extends Sandbox {
 
   reap(env: Record<string, string> = {}) {
     return this.start('master/bin/reaper', [], { env: { ...QUICK, ...env } })
+  }
+
+  /** A reaper's rounds in this process. */
+  rounds(t: { teardown: (cleanUp: () => void) => unknown }): Rounds {
+    const before = process.env
+    t.teardown(() => (process.env = before))
+    process.env = { ...this.env, ...QUICK, SWEEP_AFTER: '1d', HOST: 'here' }
+    return new Rounds(this.spool)
   }
 }
 
@@ -65,6 +78,48 @@ test('a waiting task that somebody cancelled ends as cancelled, without running'
   await eventually('the archive', () => scene.ls('spool/tasks/old').includes(X))
   t.equal(verdictOf(join(scene.spool.jobs.cur, X)), 'cancelled')
   t.same(scene.ls('spool/tasks/cur'), [])
+})
+
+test('among many waiting tasks a cancel is seen at once where tasks/cur tells of it, else in turn', async t => {
+  const scene = new Scene(t)
+  const names = Array.from({ length: 300 }, (_, i) => `${i + 2}:hello:v1:other`)
+  for (const name of names) mkdirSync(join(scene.spool.tasks.cur, name))
+  const rounds = scene.rounds(t)
+  const looksUntilGone = (name: string) => {
+    let looks = 0
+    for (; looks < 20 && scene.ls('spool/tasks/cur').includes(name); looks++) rounds.look()
+    return looks
+  }
+  rounds.look()
+  writeFileSync(join(scene.spool.tasks.cur, names[250]!, 'cancel'), '')
+  const looks = looksUntilGone(names[250]!)
+  t.ok(looks > 1 && looks < 10, `touched by hand: ${looks} looks`)
+  await settled()
+  rounds.look()
+  t.equal(askCancel(scene.spool, names[150]!), undefined)
+  await settled()
+  t.equal(looksUntilGone(names[150]!), 1)
+})
+
+test('the times of all directories that are polled are set, so that NFSv3 clients see what is in them', async t => {
+  const scene = new Scene(t)
+  const { tasks, jobs, revs } = scene.spool
+  const polled = [
+    tasks.cur,
+    tasks.tmp,
+    jobs.cur,
+    jobs.tmp,
+    revs,
+    join(revs, 'hello'),
+    join(revs, 'hello/main'),
+  ]
+  mkdirSync(join(revs, 'hello/main'))
+  for (const directory of polled) utimesSync(directory, 0, 0)
+  scene.rounds(t).look()
+  t.same(
+    polled.filter(directory => statSync(directory).mtimeMs === 0),
+    [],
+  )
 })
 
 test('what is over is archived: its task at once, its job after SETTLE', async t => {
@@ -138,13 +193,14 @@ test('what is not understood is reported once and left where it is', async t => 
   }
 })
 
-test('what a shell task-maker left half-made is swept when nothing in it changes for SWEEP_AFTER', async t => {
+test('what was left half-made in tasks/tmp is swept when nothing in it changes for SWEEP_AFTER', async t => {
   const scene = new Scene(t)
   const { tmp } = scene.spool.tasks
   for (const name of [':hello:v1:', '4:hello:v1:testarch', '.5:hello:v1:testarch.0123456789abcdef']) {
     mkdirSync(join(tmp, name))
     writeFileSync(join(tmp, name, 'code.tar'), '')
   }
+  writeFileSync(join(tmp, '.new.0123456789abcdef'), 'half')
   for (const name of ['.bundles', 'mine', '.hello.00.11']) mkdirSync(join(tmp, name))
   const growing = setInterval(
     () => writeFileSync(join(tmp, ':hello:v1:', 'code.tar'), 'x', { flag: 'a' }),

@@ -47,6 +47,15 @@ test('a signal, a missing interpreter and a script without a first line end as a
   t.match(f.said('b.always', 'stderr'), /No such file/i)
 })
 
+test('a step whose name is not UTF-8 is not passed over', async t => {
+  const f = new StepsFixture(new Sandbox(t), { a: 'true' })
+  writeFileSync(Buffer.from(join(f.work, 'steps', 'b\xe9d'), 'latin1'), '#!/bin/sh\nfalse\n', { mode: 0o755 })
+  await t.rejects(f.run(), {
+    exitCode: 100,
+    message: "unable to run the step 'b\ufffdd': its name is not UTF-8",
+  })
+})
+
 test('a bundle without steps is an error, in a sentence', async t => {
   const f = new StepsFixture(new Sandbox(t), {})
   writeFileSync(join(f.work, 'steps', 'notes.txt'), 'not executable')
@@ -152,8 +161,8 @@ test('a step that closes its output goes on', async t => {
   t.match(await f.run(), { verdict: 'failure', why: "step 'a' exited with 6" })
 })
 
-test('a hundred megabytes without a newline take no memory to speak of', async t => {
-  const f = new StepsFixture(new Sandbox(t), { a: 'head -c 100000000 /dev/zero' })
+test('a gigabyte without a newline takes no memory to speak of', async t => {
+  const f = new StepsFixture(new Sandbox(t), { a: 'head -c 1000000000 /dev/zero' }, { LOG_MAX: '200M' })
   const before = process.memoryUsage().rss
   let most = 0
   const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 20)

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { test } from 'tap'
 
-import { eventually, Sandbox } from '../fixtures/sandbox.ts'
+import { buildFault, FAULT_NEEDS, FaultState } from '../fixtures/fault.ts'
+import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 import { StepsFixture } from '../fixtures/steps.ts'
 
 test('steps-runner ends as the steps did', async t => {
@@ -36,3 +38,27 @@ test('steps-runner refuses a name that is no task, and a job that holds steps', 
   t.match(run(f.job), { code: 0 })
   t.match(run(f.job), { code: 100, stderr: /it holds steps already/ })
 })
+
+test(
+  'a rename that was done and reported as failed, as a file server may, is no failure',
+  { skip: lacks(...FAULT_NEEDS) },
+  async t => {
+    const sandbox = new Sandbox(t)
+    const library = buildFault(sandbox.dir)
+    const run = (name: string, fault?: string) => {
+      const f = new StepsFixture(sandbox, { a: 'true' })
+      const state = new FaultState(library, sandbox.path(name))
+      const env = {
+        ...f.settings,
+        ...state.environment(f.job, join(ROOT, 'dist/slave/steps-runner.js'), fault),
+      }
+      const { code } = sandbox.run('slave/bin/steps-runner', [f.job], { cwd: f.work, env })
+      const renamed = state
+        .operations()
+        .find(({ kind, to }) => kind === 'rename' && to.endsWith('exitcode.txt'))
+      return { code, renamed: renamed?.k, exit: f.exit('a'), fired: state.fired }
+    }
+    const { renamed } = run('plain')
+    t.match(run('lie', `${renamed}:done-ENOENT`), { code: 0, exit: '0', renamed, fired: true })
+  },
+)

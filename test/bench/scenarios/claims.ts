@@ -7,6 +7,7 @@ import { mkdirSync, readdirSync, rmSync, unlinkSync, writeFileSync } from 'node:
 import { connect } from 'node:net'
 import { join } from 'node:path'
 
+import { floor } from '../floor.ts'
 import { Ground } from '../ground.ts'
 import { rival } from '../rivals.ts'
 import type { Contender, Scenario, Stage } from '../scenario.ts'
@@ -37,6 +38,14 @@ export const claimScenarios: readonly Scenario[] = [
       return Promise.resolve({
         contenders: [
           claimants('BASS', stage, waiting),
+          floor(stage, 'claims', program => {
+            const { ground, clear } = layTasks(stage, waiting, {})
+            return () => {
+              const figure = Number(ground.ok(program, [ground.spool.root, String(CLIENTS)]))
+              clear()
+              return Promise.resolve(figure)
+            }
+          }),
           sqlite(new Ground(stage), waiting),
           beanstalkd(new Ground(stage), waiting),
         ],
@@ -60,13 +69,13 @@ export const claimScenarios: readonly Scenario[] = [
   },
 ]
 
-/** Lays out tasks, and eight claimants before them. */
-export function claimants(
-  name: string,
-  stage: Stage,
-  waiting: number,
-  { old = 0, others = 0, clients = CLIENTS }: { old?: number; others?: number; clients?: number } = {},
-): Contender {
+interface Crowd {
+  readonly old?: number
+  readonly others?: number
+}
+
+/** Lays out tasks that wait, in a crowd. `clear` makes them wait again, all of which have been claimed. */
+function layTasks(stage: Stage, waiting: number, { old = 0, others = 0 }: Crowd) {
   const ground = new Ground(stage)
   const { tasks, jobs } = ground.makeSpool()
   for (let i = 1; i <= old; i++) mkdirSync(join(tasks.old, `${i}:hello:v1:testarch`))
@@ -77,6 +86,22 @@ export function claimants(
     for (const file of ['code.tar', 'steps.tar', 'code-revision.txt', 'code-version.txt'])
       writeFileSync(join(tasks.cur, name, file), '')
   }
+  const clear = () => {
+    for (const name of names) unlinkSync(join(tasks.cur, name, 'claim'))
+    for (const directory of [jobs.cur, jobs.tmp])
+      for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true })
+  }
+  return { ground, clear }
+}
+
+/** Claimants, eight if nothing else is said, before tasks that wait. */
+export function claimants(
+  name: string,
+  stage: Stage,
+  waiting: number,
+  { clients = CLIENTS, ...crowd }: Crowd & { readonly clients?: number } = {},
+): Contender {
+  const { ground, clear } = layTasks(stage, waiting, crowd)
   const workers = Array.from({ length: clients }, (_, i) => {
     const worker = fork(join(__dirname, '../claimer.js'), [ground.spool.root, `host-${i}`], {
       env: ground.env,
@@ -93,9 +118,7 @@ export function claimants(
       if (claimed.length !== waiting || new Set(claimed).size !== waiting) {
         throw new Error(`${claimed.length} claims of ${new Set(claimed).size} tasks; there were ${waiting}`)
       }
-      for (const name of names) unlinkSync(join(tasks.cur, name, 'claim'))
-      for (const directory of [jobs.cur, jobs.tmp])
-        for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true })
+      clear()
       return (waiting / took) * 1000
     },
   }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 
 import { ROOT } from '../../fixtures/sandbox.ts'
 import { text, tinyCode } from '../code.ts'
+import { floor } from '../floor.ts'
 import { Ground } from '../ground.ts'
 import { rival, script } from '../rivals.ts'
 import type { Scenario } from '../scenario.ts'
@@ -33,6 +34,15 @@ export const eventsScenario: Scenario = {
     return {
       contenders: [
         { name: 'BASS', round: () => makeTasks(ours, count) },
+        floor(stage, 'events', program => {
+          const ground = new Ground(stage)
+          ground.makeSpool()
+          return () => {
+            const figure = Number(ground.ok(program, [ground.spool.root, String(count)]))
+            clearAway(ground)
+            return Promise.resolve(figure)
+          }
+        }),
         rival('outline in shell', ['inotifywait'], () => {
           const ground = new Ground(stage)
           ground.makeCode(tinyCode())
@@ -56,7 +66,7 @@ export const eventsScenario: Scenario = {
 
 async function makeTasks(ground: Ground, count: number): Promise<number> {
   const revisions = commits(ground, count)
-  const [at, { tmp, cur }] = [join(ground.spool.revs, 'hello', REF), ground.spool.tasks]
+  const [at, { cur }] = [join(ground.spool.revs, 'hello', REF), ground.spool.tasks]
   mkdirSync(at, { recursive: true })
   // One rename shows them all at once, where they are all new to whoever waits; a touch of the last wakes the outline.
   const began = performance.now()
@@ -64,12 +74,17 @@ async function makeTasks(ground: Ground, count: number): Promise<number> {
   await ground.until(cur, ARCHS.length * count)
   await ground.until(at, 0)
   const figure = (count / (performance.now() - began)) * 1000
-  // The next round finds a spool without tasks.
+  clearAway(ground)
+  return figure
+}
+
+/** The next round finds a spool without tasks. */
+function clearAway(ground: Ground): void {
+  const { tmp, cur } = ground.spool.tasks
   const aside = join(tmp, '.aside')
   mkdirSync(aside)
   for (const name of ground.ls('spool/tasks/cur')) renameSync(join(cur, name), join(aside, name))
   rmSync(aside, { recursive: true })
-  return figure
 }
 
 /** Commits to the bare repository, each of another file, without a working tree. */

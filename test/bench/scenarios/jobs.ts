@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 
+import { floor, groundOfFloor } from '../floor.ts'
 import { Ground } from '../ground.ts'
 import { rival, script } from '../rivals.ts'
 import type { Scenario } from '../scenario.ts'
@@ -40,6 +41,11 @@ export const jobsScenario: Scenario = {
     return {
       contenders: [
         { name: 'BASS', round: () => work(ground, template) },
+        floor(stage, 'taker', program => {
+          const other = groundOfFloor(stage, program, 2)
+          const plain = other.layTask({ '10-nothing': '#!/bin/sh\n:\n' }, 'cat')
+          return () => work(other, plain)
+        }),
         rival('outline in shell', ['inotifywait', 'tai64n'], () => {
           const other = new Ground(stage)
           other.init()

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 
 import { tolerating } from '../../../lib/errno.ts'
 import { parseLabel } from '../../../lib/tai64n.ts'
+import { floor } from '../floor.ts'
 import { Ground } from '../ground.ts'
 import { rival } from '../rivals.ts'
 import type { Contender, Scenario } from '../scenario.ts'
@@ -26,22 +27,29 @@ export const logsScenario: Scenario = {
     const ground = new Ground(stage)
     const mebibytes = size(stage.quick)
     const input = ground.path('input')
-    writeFileSync(input, LINE.repeat(Math.floor((mebibytes * MiB) / LINE.length)))
+    writeLines(input, mebibytes)
+    const through = (program: string) => async () => {
+      const began = performance.now()
+      await ended(spawn('sh', ['-c', `cat '${input}' | ${program} >'${ground.path('labelled')}'`]))
+      return ((statSync(input).size / MiB) * 1000) / (performance.now() - began)
+    }
     return Promise.resolve({
       contenders: [
         stepsRunner(ground, input),
-        rival('tai64n', ['tai64n'], () => async () => {
-          const began = performance.now()
-          await ended(spawn('sh', ['-c', `cat '${input}' | tai64n >'${ground.path('labelled')}'`]))
-          return ((statSync(input).size / MiB) * 1000) / (performance.now() - began)
-        }),
+        rival('tai64n', ['tai64n'], () => through('tai64n')),
+        floor(stage, 'label', through),
       ],
     })
   },
 }
 
+/** Makes a file of so many MiB of lines. */
+export function writeLines(path: string, mebibytes: number): void {
+  writeFileSync(path, LINE.repeat(Math.floor((mebibytes * MiB) / LINE.length)))
+}
+
 /** Ours: `steps-runner` with one step, from `started` to `ended` as the job has them. */
-export function stepsRunner(ground: Ground, input: string): Contender {
+export function stepsRunner(ground: Ground, input: string): Contender & { readonly peak: () => number } {
   const [work, job] = [ground.path('work'), ground.path('1:hello:v1:testarch')]
   mkdirSync(join(work, 'steps'), { recursive: true })
   mkdirSync(join(work, 'code'))
@@ -60,6 +68,8 @@ export function stepsRunner(ground: Ground, input: string): Contender {
         parseLabel(readFileSync(join(job, 'steps/10-print', name), 'latin1').trim())!
       return ((statSync(input).size / MiB) * 1000) / (at('ended') - at('started'))
     },
+    /** The most memory that any of the runs took, in MB. */
+    peak: () => peak,
     remark: () => `at most ${Math.round(peak)} MB of memory`,
   }
 }

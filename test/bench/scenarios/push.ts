@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 
+import { floorSource } from '../floor.ts'
 import { Ground } from '../ground.ts'
 import { installHook, rival, script } from '../rivals.ts'
 import type { Contender, Scenario, Stage } from '../scenario.ts'
@@ -102,11 +103,16 @@ function hooked(ground: Ground): Contender[] {
         return at - began
       }
     })
-  const checkout = (bare: string) =>
-    `${script('checkout-job')} '${bare}' "$new" "$(mktemp -u '${ground.dir}/work-XXXXXX')" ${bell}`
+  const handed = (bare: string) => `'${bare}' "$new" "$(mktemp -u '${ground.dir}/work-XXXXXX')" ${bell}`
+  const checkout = (bare: string) => `${script('checkout-job')} ${handed(bare)}`
   return [
     make('hook, no code', [], () => `${plain} >>'${ground.dir}/log' 2>&1 </dev/null &`),
     make('hook, checkout', [], bare => `${checkout(bare)} >>'${ground.dir}/log' 2>&1 </dev/null &`),
+    make(
+      'floor in sh: hook, git archive',
+      [],
+      bare => `${floorSource('push-job')} ${handed(bare)} >>'${ground.dir}/log' 2>&1 </dev/null &`,
+    ),
     make('nq, checkout', ['nq'], bare => `nq -q ${checkout(bare)} >/dev/null`),
     make('task-spooler, checkout', ['tsp'], bare => `tsp ${checkout(bare)} >/dev/null`),
   ]

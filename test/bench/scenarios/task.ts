@@ -2,12 +2,28 @@
 
 import { spawn } from 'node:child_process'
 
+import { floor, groundOfFloor } from '../floor.ts'
 import { Ground } from '../ground.ts'
 import { rival } from '../rivals.ts'
 import type { Scenario } from '../scenario.ts'
 import { stepThatRings } from './push.ts'
 
 const STEP = '10-first'
+
+export const layTaskThatRings = (ground: Ground, compressor?: string): string =>
+  ground.layTask({ [STEP]: stepThatRings(ground.bell.path) }, compressor)
+
+/** From the rename of a task, whose step rings, until the log holds its line. Waits until the job is over. */
+export async function publishAndSee(ground: Ground, template: string): Promise<number> {
+  const before = ground.ls('spool/tasks/old').length
+  const { publish } = ground.makeTasks(template, 1)
+  const began = performance.now()
+  publish()
+  const { line: task } = await ground.bell.next()
+  const seen = await ground.logged(task, STEP)
+  await ground.until(ground.spool.tasks.old, before + 1)
+  return seen - began
+}
 
 export const taskScenario: Scenario = {
   name: 'task',
@@ -20,7 +36,7 @@ export const taskScenario: Scenario = {
   open: async stage => {
     const ground = new Ground(stage)
     ground.init()
-    const template = ground.layTask({ [STEP]: stepThatRings(ground.bell.path) })
+    const template = layTaskThatRings(ground)
     await ground.takers(1)
     const submit = (name: string, programs: string[], command: string[]) =>
       rival(name, programs, () => async () => {
@@ -35,19 +51,12 @@ export const taskScenario: Scenario = {
       })
     return {
       contenders: [
-        {
-          name: 'BASS',
-          round: async () => {
-            const before = ground.ls('spool/tasks/old').length
-            const { publish } = ground.makeTasks(template, 1)
-            const began = performance.now()
-            publish()
-            const { line: task } = await ground.bell.next()
-            const seen = await ground.logged(task, STEP)
-            await ground.until(ground.spool.tasks.old, before + 1)
-            return seen - began
-          },
-        },
+        { name: 'BASS', round: () => publishAndSee(ground, template) },
+        floor(stage, 'taker', program => {
+          const other = groundOfFloor(stage, program, 1)
+          const plain = layTaskThatRings(other, 'cat')
+          return () => publishAndSee(other, plain)
+        }),
         submit('fork and exec', [], []),
         submit('nq', ['nq'], ['nq', '-q']),
         submit('task-spooler', ['tsp'], ['tsp']),

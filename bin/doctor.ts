@@ -1,0 +1,70 @@
+// bass doctor: what is wrong on this host, and what to type.
+
+import { command } from '../lib/command.ts'
+import { checkAtomic, checkDirectories, checkFileSystem } from '../lib/doctor/spool.ts'
+import type { Finding } from '../lib/doctor/finding.ts'
+import { checkClocks, checkHostNames, watchTakers } from '../lib/doctor/hosts.ts'
+import { checkPrograms } from '../lib/doctor/programs.ts'
+import { checkSettings } from '../lib/doctor/settings.ts'
+import { checkArchs, checkEvents } from '../lib/doctor/work.ts'
+import { setting } from '../lib/settings.ts'
+import { spoolAt } from '../lib/spool.ts'
+import type { Spool } from '../lib/spool.ts'
+import { terminalOf } from '../lib/terminal.ts'
+import { harmless } from '../lib/text.ts'
+
+export const verb = command(
+  {
+    name: 'bass doctor',
+    usage: '[--json]',
+    operands: [0, 0],
+    about: `Looks at this host and its spool, and prints a line for each thing: ok, or what is wrong and what to
+type.
+
+It looks at the settings and where each comes from; git, tmux and the compressor; the spool's file
+system; rename, link and fsync, by trying them in tmp; directories that cannot be written; two hosts
+with one name; clocks that differ; architectures that nobody takes; events that nobody makes into
+tasks. It changes nothing. It takes up to 4 s, to see the takers of other hosts beat.
+
+--json prints { ok, findings: [{ check, subject, ok, text, fix }] }, where check is setting,
+program, file-system, atomic, directory, host-name, clock, arch or event, and fix is null if ok.`,
+    options: { json: { type: 'boolean', about: 'print it for programs' } },
+    environment: { SPOOL: 'the spool; without one, only what has to do with none is looked at' },
+    exits: { '0': 'all is well', '1': 'something is wrong' },
+  },
+  async (_, { json }) => {
+    const findings = [
+      ...checkSettings(process.env),
+      ...checkPrograms(process.env),
+      ...(process.env['TASKS'] ? await checkSpool(spoolOfSettings()) : []),
+    ]
+    const ok = findings.every(finding => finding.ok)
+    process.stdout.write(
+      json ? JSON.stringify({ ok, findings }, null, 2) + '\n' : findings.map(lineOf).join('\n') + '\n',
+    )
+    return ok ? 0 : 1
+  },
+)
+
+/** Not `openSpool`, which ends the program where something is missing, and makes what may be made. */
+const spoolOfSettings = () => spoolAt(setting('SPOOL'), setting('TASKS'), setting('JOBS'))
+
+async function checkSpool(spool: Spool): Promise<Finding[]> {
+  const takers = await watchTakers(spool)
+  const host = setting('HOST')
+  return [
+    ...checkFileSystem(spool),
+    ...[spool.tasks.tmp, spool.jobs.tmp].map(checkAtomic),
+    ...checkDirectories(spool, process.env),
+    ...checkHostNames(takers, host),
+    ...checkClocks(spool, takers, host),
+    ...checkArchs(spool, takers),
+    ...checkEvents(spool),
+  ]
+}
+
+function lineOf({ check, subject, ok, text, fix }: Finding): string {
+  const terminal = terminalOf()
+  const label = ok ? terminal.paint('green', 'ok   ') : terminal.paint('red', 'WRONG')
+  return `${label}  ${harmless(`${check} ${subject}: ${text}${fix === null ? '' : `; ${fix}`}`)}`
+}

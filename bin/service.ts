@@ -1,0 +1,107 @@
+// bass service: has the supervisor of this machine keep programs of a spool running.
+
+import { resolve } from 'node:path'
+
+import { command, usage } from '../lib/command.ts'
+import { lists } from '../lib/durable.ts'
+import { lasting, quote } from '../lib/exit.ts'
+import { addServices, addUnits } from '../lib/services.ts'
+import type { Service } from '../lib/services.ts'
+import { setting } from '../lib/settings.ts'
+import { shellQuote } from '../lib/shell-quote.ts'
+import { isPart } from '../lib/task-name.ts'
+
+const description = {
+  name: 'bass service',
+  usage: 'add DIR [--reaper] [--notifier] [--reporter] [--project NAME] [--slots N] [OPTION...]',
+  operands: [2, 2],
+  about: `Makes services in DIR that keep programs of SPOOL running on this machine.
+
+DIR is what svscan (daemontools), runsvdir (runit) or s6-svscan looks at, such as /service; what is
+made in it is printed. With --systemd it is a directory of units, such as /etc/systemd/system, and
+what to type next is printed. Lines are logged in log/main of a service, or by journald.
+
+It may be run again at any time, with a larger N too: what is there is never changed, and a warning
+says where that differs from what would be made. How the programs are to be stopped: svc -d, sv
+down, s6-svc -d, systemctl stop; a job that runs may go on for DRAIN.`,
+  options: {
+    reaper: { type: 'boolean', about: 'the reaper; one for each spool is enough' },
+    notifier: { type: 'boolean', about: 'the notifier; one for each spool' },
+    project: { type: 'string', value: 'NAME', about: 'the task-maker of this project' },
+    reporter: { type: 'boolean', about: 'the web pages' },
+    slots: { type: 'string', value: 'N', about: 'N task-takers' },
+    state: {
+      type: 'string',
+      value: 'PATH',
+      about: 'where their slots are: PATH/1 and so on; else /var/lib/bass',
+    },
+    user: {
+      type: 'string',
+      value: 'NAME',
+      about: "whom to run as; else as the supervisor, or 'bass' in units",
+    },
+    systemd: { type: 'boolean', about: 'units for systemd' },
+  },
+  environment: { SPOOL: 'the spool' },
+} as const
+
+interface Wanted {
+  readonly reaper: boolean
+  readonly notifier: boolean
+  readonly project: string | undefined
+  readonly reporter: boolean
+  readonly slots: string | undefined
+  readonly state: string | undefined
+}
+
+export const verb = command(description, ([action, where], { systemd, user, ...wanted }) => {
+  if (action !== 'add') throw usage(description, `${quote(action!)} is not 'add'`)
+  if (user !== undefined && !/^[A-Za-z_][\w-]*$/.test(user))
+    throw usage(description, `${quote(user)} cannot be the name of a user`)
+  if (systemd && wanted.state !== undefined)
+    throw usage(description, 'systemd keeps slots in /var/lib/bass: --state is for the others')
+  const spool = resolve(setting('SPOOL'))
+  const services = servicesOf(wanted, spool)
+  const directory = resolve(where!)
+  const lines = systemd
+    ? whatNext(addUnits(directory, spool, user, services))
+    : addServices(directory, spool, user, services)
+  process.stdout.write(lines.map(line => `${line}\n`).join(''))
+})
+
+function servicesOf(wanted: Wanted, spool: string): Service[] {
+  const { reaper, notifier, project, reporter, slots, state = '/var/lib/bass' } = wanted
+  if (slots !== undefined && !/^[1-9]\d{0,3}$/.test(slots))
+    throw usage(description, `--slots wants a number, not ${quote(slots)}`)
+  if (project !== undefined) checkProject(spool, project)
+  const services: Service[] = []
+  if (reaper) services.push({ kind: 'reaper' })
+  if (notifier) services.push({ kind: 'notifier' })
+  if (project !== undefined)
+    services.push({ kind: 'task-maker', instance: project, values: { PROJECT: project } })
+  if (reporter) services.push({ kind: 'reporter' })
+  for (let slot = 1; slot <= Number(slots ?? 0); slot++) {
+    const instance = String(slot)
+    services.push({ kind: 'task-taker', instance, values: { SLOT: resolve(state, instance) } })
+  }
+  if (services.length === 0)
+    throw usage(
+      description,
+      'one of --reaper, --notifier, --project, --reporter and --slots must say what to run',
+    )
+  return services
+}
+
+function checkProject(spool: string, project: string): void {
+  const conf = resolve(spool, 'conf')
+  if (isPart(project) && lists(conf, project) && lists(resolve(conf, project), 'rc')) return
+  throw lasting(
+    `find the project ${quote(project)}`,
+    `there is no ${quote(resolve(conf, project, 'rc'))}; 'bass init ${shellQuote(spool)} --project' makes it`,
+  )
+}
+
+const whatNext = (units: readonly string[]) => [
+  'systemctl daemon-reload',
+  `systemctl enable --now ${units.map(shellQuote).join(' ')}`,
+]

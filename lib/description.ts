@@ -1,0 +1,67 @@
+// How a command describes itself: what help, manual pages and completion are made of. Pure.
+
+export interface Option {
+  readonly type: 'boolean' | 'string'
+  readonly about: string
+  /** One letter. */
+  readonly alias?: string
+  /** What stands for the value of a string in the help: `DURATION`. */
+  readonly value?: string
+}
+
+export interface Description<O extends Readonly<Record<string, Option>> = Readonly<Record<string, Option>>> {
+  /** As it is typed: `task-maker`, `bass status`. */
+  readonly name: string
+  /** The arguments: `[--once]`. */
+  readonly usage: string
+  /** How many arguments there may be besides options, least and most. */
+  readonly operands: readonly [number, number]
+  /** What it does: the first line is a sentence of its own, the rest goes into details. At most 100 columns. */
+  readonly about: string
+  readonly options?: O
+  /** The settings it reads, each with what it is for. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Exit codes beyond those all commands share. */
+  readonly exits?: Readonly<Record<string, string>>
+}
+
+/** The exit codes of all commands. */
+export const SHARED_EXITS = {
+  '0': 'done',
+  '100': 'wrong usage or a lasting error: do not retry',
+  '111': 'the system failed: retry later',
+}
+
+/** The options of all commands. */
+const COMMON = {
+  help: { type: 'boolean', about: 'show this', alias: 'h' },
+  man: { type: 'boolean', about: "print the manual page, for 'man -l -'" },
+  version: { type: 'boolean', about: 'show the version' },
+} as const
+
+/** One screen of help. */
+export function help(description: Description): string {
+  const { name, usage, about, environment = {}, exits = {} } = description
+  const all: Record<string, Option> = {
+    ...description.options,
+    ...COMMON,
+  }
+  const flags = Object.entries(all).map(([flag, o]): [string, string] => [
+    `${o.alias ? `-${o.alias}, ` : ''}--${flag}${o.type === 'string' ? ` ${o.value ?? 'VALUE'}` : ''}`,
+    o.about,
+  ])
+  const parts = [
+    `usage: ${name} ${usage}`.trimEnd(),
+    about.trim(),
+    table('options', flags),
+    table('environment', Object.entries(environment)),
+    table('exit codes', Object.entries({ ...SHARED_EXITS, ...exits })),
+  ]
+  return parts.filter(part => part !== '').join('\n\n') + '\n'
+}
+
+function table(title: string, rows: [string, string][]): string {
+  if (rows.length === 0) return ''
+  const width = Math.min(24, Math.max(...rows.map(([left]) => left.length)))
+  return [`${title}:`, ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)].join('\n')
+}

@@ -1,0 +1,129 @@
+// Tells people and programs how jobs end. What is to be told is found in the spool (notify/lookout.ts) and written down
+// there for each channel (notify/records.ts) before it is told (notify/courier.ts).
+
+import { join } from 'node:path'
+
+import { projectsWithChannels } from '../lib/channels.ts'
+import type { Channel, Project } from '../lib/channels.ts'
+import { command, run } from '../lib/command.ts'
+import { list, sweep } from '../lib/durable.ts'
+import { lasting } from '../lib/exit.ts'
+import { say, warn } from '../lib/log.ts'
+import { openSpool } from '../lib/spool.ts'
+import type { Spool } from '../lib/spool.ts'
+import { isReplaced, TREE_DIRECTORIES } from '../lib/tree.ts'
+import { watch } from '../lib/watch.ts'
+import { Courier } from './notify/courier.ts'
+import type { Deliver } from './notify/courier.ts'
+import { Lookout } from './notify/lookout.ts'
+import type { Told } from './notify/lookout.ts'
+import { mail } from './notify/mail.ts'
+import { program } from './notify/program.ts'
+import { Records } from './notify/records.ts'
+import { RefStates } from './notify/ref-state.ts'
+import { webhook } from './notify/webhook.ts'
+
+/** How long a notice on its way may take to arrive when this is told to stop, in milliseconds. */
+const GRACE = 5000
+
+export const notifier = command(
+  {
+    name: 'notifier',
+    usage: '',
+    operands: [0, 0],
+    about: `Tells people and programs how jobs end: one notifier for all projects of a spool.
+
+The channels of a project are what its settings name, and the executables in conf/PROJECT/notify.d,
+which get the notice as JSON on their input. A channel is told of 'changes', the first failure of a
+ref and architecture and when it is mended; or of 'failures'; or of 'all', also that a task waits or
+runs: written before the target, as failures:ada@example.org, and as the end of a program's name, as
+log.all. A new channel is told of what is not over yet.
+
+Each is told once. What cannot be told is tried again until the job is pruned, with pauses of up to
+5 minutes, and over restarts; after a crash something may be told twice, under the same id
+(Message-ID, X-Bass-Delivery, BASS_DELIVERY). A webhook's X-Bass-Signature is 'sha256=' and the
+HMAC-SHA256 of the body. A program says by its exit code: 0 done, 100 not this one, else not now.
+
+Settings are read at the start.`,
+    environment: {
+      SPOOL: 'the spool; the settings of its projects are in conf/PROJECT/rc',
+      NOTIFY_MAIL: '[POLICY:]ADDRESS, one or more',
+      NOTIFY_WEBHOOK: '[POLICY:]URL, one or more',
+      NOTIFY_KEY: 'what webhooks are signed with; or NOTIFY_KEY_FILE, its file',
+      NOTIFY_FROM: 'who sends the mails',
+      NOTIFY_MAILER: 'smtp://[USER@]HOST[:PORT], smtps://..., or the path of a sendmail',
+      NOTIFY_PASSWORD: "USER's password; or NOTIFY_PASSWORD_FILE, its file",
+      REPORTER_URL: 'where the pages are, for links',
+      PROJ: 'the code repository, for authors and subjects',
+      'POLL_INTERVAL, WATCH': 'how to notice that something has changed',
+    },
+  },
+  async () => {
+    const spool = openSpool()
+    const projects = projectsWithChannels(spool.root, process.env).map(project => openProject(spool, project))
+    const couriers = projects.flatMap(project => project.couriers)
+    if (couriers.length === 0) {
+      throw lasting('tell anybody', 'no project has NOTIFY_MAIL, NOTIFY_WEBHOOK or a program in its notify.d')
+    }
+    const watched = await watch([spool.tasks.cur, spool.jobs.cur, ...TREE_DIRECTORIES])
+    const stop = new AbortController()
+    const end = () => {
+      stop.abort()
+      // Whom a server keeps waiting for longer is told again at the next start.
+      setTimeout(() => process.exit(), GRACE).unref()
+    }
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        end()
+        watched.ring()
+      })
+    }
+    const lookout = new Lookout(spool, projects)
+    const told = Promise.all(couriers.map(courier => courier.run(stop.signal)))
+    while (!stop.signal.aborted) {
+      try {
+        await lookout.look()
+      } catch (error) {
+        // The spool is away or full: say so and look again.
+        warn('look through', spool.root, error)
+      }
+      await watched.next()
+      if (isReplaced()) end()
+    }
+    await watched.close()
+    await told
+  },
+)
+
+/** Opens the records of a project's channels; one that cannot be told is reported, and is told later, once it can. */
+function openProject(spool: Spool, project: Project): Told {
+  const directory = join(spool.root, 'notices', project.name)
+  const names = new Set(project.channels.map(({ name }) => name))
+  // A channel that comes again after it was taken away is a new one.
+  for (const name of list(directory)) if (name !== 'refs' && !names.has(name)) sweep(join(directory, name))
+  const couriers = project.channels.flatMap(channel => {
+    try {
+      const deliver = delivererOf(channel, project.env)
+      return [new Courier(channel, new Records(join(directory, channel.name), () => overNow(spool)), deliver)]
+    } catch (error) {
+      warn('tell', `${project.name}/${channel.name}`, error)
+      return []
+    }
+  })
+  if (couriers.length > 0) say('info', `tells of ${project.name}: ${couriers.map(tellChannel).join(', ')}`)
+  return { ...project, couriers, states: new RefStates(join(directory, 'refs')) }
+}
+
+const tellChannel = ({ channel }: Courier) => `${channel.name} (${channel.policy})`
+
+function delivererOf(channel: Channel, env: NodeJS.ProcessEnv): Deliver {
+  return { mail, webhook, program }[channel.kind](channel, env)
+}
+
+/** The numbers of all tasks that are over. */
+function overNow({ tasks, jobs }: Spool): number[] {
+  const names = new Set([...list(tasks.old), ...list(jobs.old)])
+  return [...names].map(name => Number(name.slice(0, name.indexOf(':')))).filter(Number.isInteger)
+}
+
+if (require.main === module) run(notifier)

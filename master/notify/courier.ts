@@ -1,0 +1,107 @@
+// Tells one channel what is pending for it, one notice after the other, until each is told. A channel that cannot be
+// reached is tried again after growing pauses, from the notice that failed on, so that order is kept; a notice that is
+// refused waits by itself, and lets those behind it pass.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import type { Channel } from '../../lib/channels.ts'
+import { reasonOf } from '../../lib/errno.ts'
+import { say, warn } from '../../lib/log.ts'
+import type { Notice } from './notice.ts'
+import { Records } from './records.ts'
+import type { Key } from './records.ts'
+
+/** The channel was reached and does not want this notice; it may well want the next one. */
+export class Refused extends Error {}
+
+/** Tells one notice; returns when the channel has it. `body` is the notice as it is recorded, byte by byte. */
+export type Deliver = (notice: Notice, body: string) => Promise<void>
+
+/** How long one try may take, in milliseconds. */
+export const PATIENCE = 30_000
+
+/** The first pause and the longest, in milliseconds. */
+const PAUSE = { first: 1000, last: 300_000 }
+
+/** Milliseconds to wait after so many failures in a row. Pure. */
+export const pauseAfter = (failures: number): number =>
+  Math.min(PAUSE.last, PAUSE.first * 2 ** Math.min(failures - 1, 20))
+
+const nameOf = ({ num, stage }: Key) => `${num}.${stage}`
+
+export class Courier {
+  readonly channel: Channel
+  readonly records: Records
+  readonly #deliver: Deliver
+  /** Failures in a row: of the channel, and of the notices it refused, with the time of the next try. */
+  #failures = 0
+  readonly #refused = new Map<string, { failures: number; due: number }>()
+  /** Told, but that could not be written down: it must not be told again for that. */
+  #told: string | undefined
+  #bell = new AbortController()
+
+  constructor(channel: Channel, records: Records, deliver: Deliver) {
+    this.channel = channel
+    this.records = records
+    this.#deliver = deliver
+  }
+
+  /** There is more to tell, or it is time to stop. */
+  ring(): void {
+    this.#bell.abort()
+  }
+
+  /** Tells what there is until `stop`. A notice that is on its way is brought to its end first. */
+  async run(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      this.#bell = new AbortController()
+      const now = performance.now()
+      const pending = this.records.pending()
+      const next = pending.find(key => (this.#refused.get(nameOf(key))?.due ?? 0) <= now)
+      if (!next) {
+        const due = Math.min(...pending.map(key => this.#refused.get(nameOf(key))?.due ?? Infinity))
+        await this.#rest(due - now, AbortSignal.any([stop, this.#bell.signal]))
+      } else if (!(await this.#tell(next))) {
+        // A bell in between is no reason to try earlier.
+        await this.#rest(pauseAfter(this.#failures), stop)
+      }
+    }
+  }
+
+  /** False if the channel could not be reached. */
+  async #tell(key: Key): Promise<boolean> {
+    const name = nameOf(key)
+    try {
+      if (this.#told !== name) {
+        const body = this.records.read(key)
+        if (body === undefined) return true
+        await this.#deliver(JSON.parse(body) as Notice, body)
+      }
+      this.#told = name
+      this.records.done(key)
+      this.#told = undefined
+      this.#refused.delete(name)
+      if (this.#failures > 0) say('info', `${this.#who()} is reached again`)
+      this.#failures = 0
+      return true
+    } catch (error) {
+      if (error instanceof Refused) {
+        const failures = (this.#refused.get(name)?.failures ?? 0) + 1
+        this.#refused.set(name, { failures, due: performance.now() + pauseAfter(failures) })
+        if (failures === 1) warn('tell', `${this.#who()} ${name}`, error)
+        return true
+      }
+      if (this.#failures++ === 0) warn('tell', `${this.#who()} ${name}`, reasonOf(error))
+      return false
+    }
+  }
+
+  #who(): string {
+    return `${this.channel.project}/${this.channel.name}`
+  }
+
+  async #rest(milliseconds: number, until: AbortSignal): Promise<void> {
+    // setTimeout takes no more than 2^31 ms, and Infinity means until there is more.
+    await sleep(Math.min(milliseconds, 2 ** 31 - 1), undefined, { signal: until }).catch(() => undefined)
+  }
+}

@@ -1,0 +1,134 @@
+// Sees in the spool what came to a stage that is still to be told, and leaves a record of it for each channel of its
+// project (state N0 of lib/INTERNALS.md). What is over and known costs nothing but its name in memory: a look lists what
+// is current, and what is over only where that changed.
+
+import type { Project } from '../../lib/channels.ts'
+import { list } from '../../lib/durable.ts'
+import { warnOnce } from '../../lib/log.ts'
+import { parseTasks } from '../../lib/spool.ts'
+import type { Spool } from '../../lib/spool.ts'
+import type { TaskName } from '../../lib/task-name.ts'
+import { readView, timeOf } from '../../lib/view.ts'
+import { whereIs } from '../../lib/whereabouts.ts'
+import type { Courier } from './courier.ts'
+import { describe } from './notice.ts'
+import { changeOf, outcomeOf, stagesOf, wants } from './policy.ts'
+import type { Stage } from './policy.ts'
+import type { RefStates } from './ref-state.ts'
+
+/** Between two listings of what is over, in milliseconds: only what came there unseen is found by that. */
+const OLD_EVERY = 60_000
+/** Between two looks for what was pruned. */
+const TIDY_EVERY = 3_600_000
+
+/** A project whose couriers are at work. */
+export interface Told extends Project {
+  readonly couriers: readonly Courier[]
+  readonly states: RefStates
+}
+
+export class Lookout {
+  readonly #spool: Spool
+  readonly #projects: ReadonlyMap<string, Told>
+  /** What was current at the last look: it may be over, and have gone to `old`, at the next. */
+  #current = new Map<string, TaskName>()
+  #old: { at: number; time: number | null | undefined } = { at: -Infinity, time: undefined }
+  #tidied = -Infinity
+
+  constructor(spool: Spool, projects: readonly Told[]) {
+    this.#spool = spool
+    this.#projects = new Map(projects.map(project => [project.name, project]))
+  }
+
+  /** One look. What fails for one task is reported, and tried again the next time. */
+  async look(): Promise<void> {
+    const { tasks, jobs } = this.#spool
+    // Jobs before tasks: a job whose task is not in the later listing is one whose task has left it.
+    const shown = this.#ours(jobs.cur)
+    const waiting = this.#ours(tasks.cur)
+    const current = new Map([...shown, ...waiting])
+    const over = new Map([...shown].filter(([name]) => !waiting.has(name)))
+    for (const [name, task] of this.#current) if (!current.has(name)) over.set(name, task)
+    const now = performance.now()
+    const time = timeOf(jobs.old)
+    if (time !== this.#old.time && now - this.#old.at >= OLD_EVERY) {
+      this.#old = { at: now, time }
+      for (const [name, task] of this.#ours(jobs.old)) over.set(name, task)
+    }
+    for (const task of byNumber(over)) await this.#see(task, 'over', current)
+    for (const task of byNumber(waiting))
+      await this.#see(task, shown.has(task.name) ? 'running' : 'waiting', current)
+    this.#current = current
+    if (now - this.#tidied >= TIDY_EVERY) {
+      this.#tidied = now
+      this.#tidy()
+    }
+  }
+
+  /** The tasks of our projects in a directory, by name. */
+  #ours(directory: string): Map<string, TaskName> {
+    const tasks = parseTasks(list(directory), directory).filter(({ project }) => this.#projects.has(project))
+    return new Map(tasks.map(task => [task.name, task]))
+  }
+
+  async #see(task: TaskName, stage: Stage, current: Map<string, TaskName>): Promise<void> {
+    const project = this.#projects.get(task.project)!
+    if (!project.couriers.some(courier => lacks(courier, task.num, stage))) return
+    try {
+      if (!(await this.#record(project, task, stage))) current.set(task.name, task)
+    } catch (error) {
+      current.set(task.name, task)
+      warnOnce('tell of', task.name, error)
+    }
+  }
+
+  /** N0: decides for each channel what of this task is told. False if that is still to come. */
+  async #record(project: Told, task: TaskName, stage: Stage): Promise<boolean> {
+    const where = whereIs(this.#spool, task.name)
+    const view = where && readView(where)
+    // Pruned already, or taken for over while it was on its way from one directory to the next.
+    if (!view) return true
+    if (stage === 'over' && view.state !== 'over') return false
+    const outcome = view.job?.verdict ? outcomeOf(view.job.verdict, view.job.retriedAs) : null
+    const before = stage === 'over' && outcome !== null ? project.states.note(view, outcome) : undefined
+    const change = before === undefined ? null : changeOf(outcome, before?.outcome ?? null)
+    const notice = await describe(project, view, where.jobAt, change, before?.revision ?? null)
+    // That a task runs is told before that it is over, also to those who hear of both late.
+    const stages = stagesOf(view).filter(reached => stage === 'over' || reached !== 'over')
+    for (const { channel, records } of project.couriers) {
+      for (const reached of stages) {
+        const told = wants(channel.policy, reached, outcome, change)
+        if (told || reached === 'over') {
+          records.add({ num: task.num, stage: reached }, told ? JSON.stringify(notice(reached)) : undefined)
+        }
+      }
+    }
+    for (const courier of project.couriers) courier.ring()
+    return true
+  }
+
+  /** N3 to nothing: what was pruned is forgotten. */
+  #tidy(): void {
+    const { tasks, jobs } = this.#spool
+    const there = new Set(
+      [tasks.cur, jobs.cur, tasks.old, jobs.old]
+        .flatMap(list)
+        .map(name => Number(name.slice(0, name.indexOf(':')))),
+    )
+    const isThere = (num: number) => there.has(num)
+    for (const { name, couriers, states } of this.#projects.values()) {
+      states.tidy(isThere)
+      for (const { channel, records } of couriers) {
+        for (const { num, stage } of records.tidy(isThere)) {
+          warnOnce('tell', `${name}/${channel.name} ${num}.${stage}`, 'its job has been pruned meanwhile')
+        }
+      }
+    }
+  }
+}
+
+const lacks = ({ channel, records }: Courier, num: number, stage: Stage): boolean =>
+  (stage === 'over' || channel.policy === 'all') && !records.has({ num, stage })
+
+const byNumber = (tasks: ReadonlyMap<string, TaskName>): TaskName[] =>
+  [...tasks.values()].sort((a, b) => a.num - b.num)

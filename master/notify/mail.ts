@@ -1,0 +1,49 @@
+// A channel that is an address: mails by SMTP, or by the sendmail of this host.
+
+import type { Channel } from '../../lib/channels.ts'
+import { lasting } from '../../lib/exit.ts'
+import { setting } from '../../lib/settings.ts'
+import { PATIENCE, Refused } from './courier.ts'
+import type { Deliver } from './courier.ts'
+import { mailOf } from './mail-text.ts'
+import { secret } from './secret.ts'
+
+export function mail({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
+  const from = setting('NOTIFY_FROM', env)
+  const how = optionsOf(setting('NOTIFY_MAILER', env), secret('NOTIFY_PASSWORD', env))
+  return async notice => {
+    const { createTransport } = await import('nodemailer')
+    try {
+      await createTransport(how).sendMail({ from, to: target, ...mailOf(notice, from) })
+    } catch (error) {
+      const { message, code, responseCode = 0 } = error as Error & { code?: string; responseCode?: number }
+      // The letter or its address, not who we are: a password that is wrong is wrong for all.
+      throw responseCode >= 500 && code !== 'EAUTH' ? new Refused(message) : error
+    }
+  }
+}
+
+/** How nodemailer is to send: `smtp://[USER@]HOST[:PORT]`, `smtps://...`, or the path of a sendmail. */
+function optionsOf(mailer: string, password: string | undefined) {
+  const odd = (why: string) => lasting('read the setting NOTIFY_MAILER', why)
+  if (mailer.startsWith('/')) return { sendmail: true, path: mailer }
+  const url = URL.canParse(mailer) ? new URL(mailer) : undefined
+  if (!url || !/^smtps?:$/.test(url.protocol) || url.hostname === '') {
+    throw odd('it is neither smtp://[USER@]HOST[:PORT], smtps:// and so on, nor the path of a sendmail')
+  }
+  if (url.password !== '')
+    throw odd('it holds a password; that is for NOTIFY_PASSWORD, or NOTIFY_PASSWORD_FILE')
+  const user = decodeURIComponent(url.username)
+  if (user !== '' && password === undefined) throw odd('it names a user, but there is no NOTIFY_PASSWORD')
+  const secure = url.protocol === 'smtps:'
+  return {
+    host: url.hostname,
+    ...(url.port === '' ? {} : { port: Number(url.port) }),
+    secure,
+    // A password is not sent for everyone to read.
+    ...(user === '' ? {} : { auth: { user, pass: password ?? '' }, requireTLS: !secure }),
+    connectionTimeout: PATIENCE,
+    greetingTimeout: PATIENCE,
+    socketTimeout: PATIENCE,
+  }
+}

@@ -1,0 +1,89 @@
+// What a channel is told: the JSON that webhooks and programs get, and that mails are written from.
+
+import { askGit } from '../../lib/ask-git.ts'
+import type { Project } from '../../lib/channels.ts'
+import { readCommits } from '../../lib/commit.ts'
+import type { CommitView } from '../../lib/commit.ts'
+import { token } from '../../lib/durable.ts'
+import { lastLinesOf } from '../../lib/last-lines.ts'
+import type { LastLine } from '../../lib/last-lines.ts'
+import { optional } from '../../lib/settings.ts'
+import type { TaskView } from '../../lib/view.ts'
+import type { Change, Stage } from './policy.ts'
+
+/** How many lines of the failing step, and how many commits. */
+const LINES = 20
+const COMMITS = 20
+
+export interface Notice {
+  /** The same however often it is tried; no other notice has it. */
+  readonly id: string
+  readonly stage: Stage
+  /** When the task came to this stage, in milliseconds since 1970; null if nothing says. */
+  readonly at: number | null
+  /** What this changes for its ref and architecture. */
+  readonly change: Change | null
+  /** The page of the job; null without REPORTER_URL. */
+  readonly url: string | null
+  /** The task as `bass show --json` has it, when this was written. */
+  readonly task: TaskView
+  /** What came since the last verdict of its ref and architecture, newest first; the revision itself at least. */
+  readonly commits: readonly CommitView[]
+  /** The end of the step that failed. */
+  readonly lastLines: readonly LastLine[]
+}
+
+/** What is told of a task in all its stages; `since` is the revision whose verdict was the last before. */
+export async function describe(
+  { env }: Project,
+  view: TaskView,
+  jobAt: string | undefined,
+  change: Change | null,
+  since: string | null,
+): Promise<(stage: Stage) => Notice> {
+  const pages = optional('REPORTER_URL', env)
+  const shared = {
+    url: pages === undefined ? null : new URL(`/job/${view.num}`, pages).href,
+    // Where on its host a taker works is nobody's business outside.
+    task: view.job ? { ...view, job: { ...view.job, slot: null } } : view,
+    commits: await commitsOf(optional('PROJ', env), view.revision, since),
+  }
+  const times = { waiting: view.made, running: view.job?.claimed ?? null, over: view.job?.ended ?? null }
+  const lines = lastLinesOf(view, jobAt, LINES)
+  return stage => ({
+    id: `${view.num}.${stage}.${token()}`,
+    stage,
+    at: times[stage],
+    change: stage === 'over' ? change : null,
+    ...shared,
+    lastLines: stage === 'over' ? lines : [],
+  })
+}
+
+async function commitsOf(
+  repository: string | undefined,
+  revision: string | null,
+  since: string | null,
+): Promise<CommitView[]> {
+  if (repository === undefined || revision === null) return []
+  const ids = [revision, ...between(repository, since, revision).filter(id => id !== revision)]
+  const known = await readCommits(repository, ids)
+  return ids.flatMap(id => known.get(id) ?? [])
+}
+
+function between(repository: string, since: string | null, revision: string): string[] {
+  if (since === null) return []
+  try {
+    const ids = askGit(
+      repository,
+      'rev-list',
+      `--max-count=${COMMITS}`,
+      '--end-of-options',
+      `${since}..${revision}`,
+    )
+    return (ids ?? '').split('\n').filter(id => id !== '')
+  } catch {
+    // Without git there is less to say, which is no reason to say nothing.
+    return []
+  }
+}

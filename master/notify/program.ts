@@ -1,0 +1,66 @@
+// A channel that is a program of the project's notify.d: it reads the notice on its standard input, with what scripts
+// need most in its environment. Exit 0: told; 100: refused; anything else: not now.
+
+import { spawn } from 'node:child_process'
+
+import type { Channel } from '../../lib/channels.ts'
+import { EXIT } from '../../lib/exit.ts'
+import { PATIENCE, Refused } from './courier.ts'
+import type { Deliver } from './courier.ts'
+import type { Notice } from './notice.ts'
+
+/** How much of what it says is kept, for the reason it gives. */
+const SAID = 4096
+
+/** What is no business of the programs of a project. */
+const SECRET = /^(NOTIFY_(KEY|PASSWORD)|REPORTER_TOKEN)/
+
+export function program({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
+  const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !SECRET.test(name)))
+  return (notice, body) =>
+    new Promise((done, failed) => {
+      const child = spawn(target, {
+        env: { ...inherited, ...variablesOf(notice) },
+        stdio: ['pipe', 'ignore', 'pipe'],
+        // A group of its own: when its time is over, whatever it started ends as well.
+        detached: true,
+      })
+      let said = ''
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-SAID)))
+      // It need not read all, or anything.
+      child.stdin.on('error', () => undefined)
+      child.stdin.end(body)
+      const timer = setTimeout(() => kill(child.pid), PATIENCE)
+      child.on('error', failed)
+      child.on('exit', (code, signal) => {
+        clearTimeout(timer)
+        if (code === EXIT.done) return done()
+        const why = said.trim().split('\n').at(-1) || `it ended with ${signal ?? code ?? 'nothing'}`
+        failed(code === EXIT.lasting ? new Refused(why) : new Error(why))
+      })
+    })
+}
+
+function kill(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has just ended by itself.
+  }
+}
+
+function variablesOf({ id, stage, change, url, task }: Notice): Record<string, string> {
+  return {
+    BASS_DELIVERY: id,
+    BASS_STAGE: stage,
+    BASS_CHANGE: change ?? '',
+    BASS_VERDICT: (stage === 'over' && task.job?.verdict) || '',
+    BASS_URL: url ?? '',
+    BASS_TASK: task.name,
+    BASS_PROJECT: task.project,
+    BASS_VERSION: task.version,
+    BASS_ARCH: task.arch,
+    BASS_REVISION: task.revision ?? '',
+    BASS_REF: task.ref ?? '',
+  }
+}

@@ -1,0 +1,127 @@
+// What a channel is still to be told, and what it was told: files in its directory of the spool, each named by the
+// number of a task and the stage it came to. The states N0 to N3 of lib/INTERNALS.md.
+//   since          the numbers of what was over when the channel was new, and is not told
+//   new/N.STAGE    a notice, whole: what is told stays the same, however often it has to be tried
+//   done/N.STAGE   empty: it was told, or there was nothing to tell
+
+import { unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { fsyncPath, list, listAll, publishFile, readIfThere } from '../../lib/durable.ts'
+import { ignoringENOENT } from '../../lib/errno.ts'
+import { makeDirectory } from '../../lib/spool.ts'
+import { STAGES } from './policy.ts'
+import type { Stage } from './policy.ts'
+
+export interface Key {
+  readonly num: number
+  readonly stage: Stage
+}
+
+const fileOf = ({ num, stage }: Key): string => `${num}.${stage}`
+
+/** The order in which things are told. */
+const compareKeys = (a: Key, b: Key): number =>
+  a.num - b.num || STAGES.indexOf(a.stage) - STAGES.indexOf(b.stage)
+
+function parseKey(name: string): Key | undefined {
+  const [num, stage] = name.split('.')
+  const known = STAGES.find(word => word === stage)
+  return known && /^\d+$/.test(num!) ? { num: Number(num), stage: known } : undefined
+}
+
+export class Records {
+  readonly #new: string
+  readonly #done: string
+  /** The numbers of which nothing more will be told but what is pending. */
+  readonly #over: Set<number>
+  /** Files of the stages before the last, of tasks that are not over. */
+  readonly #before = new Set<string>()
+  readonly #pending = new Map<string, Key>()
+
+  /** Opens what is in `directory`. Where there is nothing yet, `history` says what a new channel is not told of. */
+  constructor(directory: string, history: () => readonly number[]) {
+    this.#new = join(directory, 'new')
+    this.#done = join(directory, 'done')
+    for (const path of [this.#new, this.#done]) {
+      makeDirectory(path)
+      // Half of a record, of one who died.
+      for (const name of listAll(path)) if (name.startsWith('.')) remove(join(path, name))
+    }
+    const since = join(directory, 'since')
+    if (readIfThere(since) === undefined) publishFile(since, history().join('\n') + '\n')
+    fsyncPath(directory)
+    this.#over = new Set((readIfThere(since) ?? '').split('\n').filter(Boolean).map(Number))
+    const done = keysIn(this.#done)
+    for (const key of done) this.#note(key)
+    const told = new Set(done.map(fileOf))
+    for (const key of keysIn(this.#new)) {
+      this.#note(key)
+      // N2: it was told, and the end of that was cut short.
+      if (told.has(fileOf(key))) remove(join(this.#new, fileOf(key)))
+      else this.#pending.set(fileOf(key), key)
+    }
+  }
+
+  /** True if there is a record, or need not be. */
+  has({ num, stage }: Key): boolean {
+    return this.#over.has(num) || (stage !== 'over' && this.#before.has(fileOf({ num, stage })))
+  }
+
+  /** N0 to N1: a notice that is to be told, unless there is one already; or to N3, where there is nothing to tell. */
+  add(key: Key, notice: string | undefined): void {
+    if (this.has(key)) return
+    const directory = notice === undefined ? this.#done : this.#new
+    publishFile(join(directory, fileOf(key)), notice ?? '')
+    fsyncPath(directory)
+    this.#note(key)
+    if (notice !== undefined) this.#pending.set(fileOf(key), key)
+  }
+
+  /** What is to be told, in order. */
+  pending(): Key[] {
+    return [...this.#pending.values()].sort(compareKeys)
+  }
+
+  /** The notice of a pending key; undefined if somebody has told it meanwhile. */
+  read(key: Key): string | undefined {
+    const notice = readIfThere(join(this.#new, fileOf(key)))
+    if (notice === undefined) this.#pending.delete(fileOf(key))
+    return notice
+  }
+
+  /** N1 to N3: it was told. */
+  done(key: Key): void {
+    publishFile(join(this.#done, fileOf(key)), '')
+    fsyncPath(this.#done)
+    remove(join(this.#new, fileOf(key)))
+    this.#pending.delete(fileOf(key))
+    // Who knows the end need not know that there was a beginning.
+    if (key.stage === 'over') for (const stage of STAGES.slice(0, -1)) this.#forget({ num: key.num, stage })
+  }
+
+  /** Forgets tasks that are not there any more. Answers what is lost by that: it could not be told for so long. */
+  tidy(isThere: (num: number) => boolean): Key[] {
+    const lost = [...this.#pending.values()].filter(({ num }) => !isThere(num))
+    for (const key of lost) {
+      remove(join(this.#new, fileOf(key)))
+      this.#pending.delete(fileOf(key))
+    }
+    for (const key of keysIn(this.#done)) if (!isThere(key.num)) this.#forget(key)
+    return lost
+  }
+
+  #note(key: Key): void {
+    if (key.stage === 'over') this.#over.add(key.num)
+    else this.#before.add(fileOf(key))
+  }
+
+  #forget(key: Key): void {
+    remove(join(this.#done, fileOf(key)))
+    if (key.stage === 'over') this.#over.delete(key.num)
+    else this.#before.delete(fileOf(key))
+  }
+}
+
+const keysIn = (directory: string): Key[] => list(directory).flatMap(name => parseKey(name) ?? [])
+const remove = (path: string) => ignoringENOENT(() => unlinkSync(path))

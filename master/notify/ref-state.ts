@@ -1,0 +1,71 @@
+// How the last job of each ref and architecture ended: what tells a first failure, and that one is mended, from more of
+// the same. One small file for each, in the spool.
+
+import { createHash } from 'node:crypto'
+import { unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { list, readIfThere, replaceFile } from '../../lib/durable.ts'
+import { ignoringENOENT } from '../../lib/errno.ts'
+import { makeDirectory } from '../../lib/spool.ts'
+import type { TaskView } from '../../lib/view.ts'
+import type { Outcome } from './policy.ts'
+
+interface Ended {
+  readonly num: number
+  readonly outcome: Outcome
+  readonly revision: string | null
+}
+
+interface State extends Ended {
+  readonly ref: string | null
+  readonly target: string
+  /** The one before it. */
+  readonly before: Ended | null
+}
+
+export class RefStates {
+  readonly #directory: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /**
+   * Notes how a job ended, and answers what came before it; null if that is not known. The same for the same job,
+   * however often it is asked in a row, because the note holds both. A job that ended after a later one says nothing
+   * of how its ref is now: then the answer is undefined.
+   */
+  note(view: TaskView, outcome: Outcome): Ended | null | undefined {
+    const { num, ref, revision, arch, host } = view
+    const target = host === null ? arch : `${arch}:${host}`
+    const path = join(
+      this.#directory,
+      createHash('sha256')
+        .update(`${ref ?? ''}\n${target}`)
+        .digest('hex'),
+    )
+    const last = read(path)
+    if (last && last.num > num) return undefined
+    if (last?.num === num) return last.before
+    const before = last ? { num: last.num, outcome: last.outcome, revision: last.revision } : null
+    makeDirectory(this.#directory)
+    const state: State = { num, outcome, revision, ref, target, before }
+    replaceFile(path, JSON.stringify(state) + '\n')
+    return before
+  }
+
+  /** Forgets those whose last job is not there any more. */
+  tidy(isThere: (num: number) => boolean): void {
+    for (const name of list(this.#directory)) {
+      const path = join(this.#directory, name)
+      const state = read(path)
+      if (state && !isThere(state.num)) ignoringENOENT(() => unlinkSync(path))
+    }
+  }
+}
+
+function read(path: string): State | undefined {
+  const text = readIfThere(path)
+  return text === undefined ? undefined : (JSON.parse(text) as State)
+}

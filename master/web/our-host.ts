@@ -1,0 +1,17 @@
+// By which names browsers may call this site. A page of somebody else can have its own name resolved to our address, and
+// would then read here as if it were ours; what it cannot do is to own one of these names. Pure.
+
+import { isIP } from 'node:net'
+
+/**
+ * True if a request's Host header is none that a stranger can own: an address, a name without a dot or below
+ * `localhost`, or one of `names`. A request without one is of no browser.
+ */
+export function isOurHost(header: string | undefined, names: readonly (string | undefined)[]): boolean {
+  if (!header) return true
+  const url = `http://${header}`
+  if (!URL.canParse(url)) return false
+  const name = new URL(url).hostname.replace(/\.$/, '')
+  const plain = name.replace(/^\[(.*)\]$/, '$1')
+  return isIP(plain) !== 0 || !name.includes('.') || name.endsWith('.localhost') || names.includes(name)
+}

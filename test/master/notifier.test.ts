@@ -1,0 +1,134 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+
+import { linesOf, Notified } from '../fixtures/notified.ts'
+import { eventually } from '../fixtures/sandbox.ts'
+
+test('each policy is told what it asks for, in order, and once', async t => {
+  const site = new Notified(t)
+  const logs = {
+    changes: site.channel('a'),
+    failures: site.channel('b.failures'),
+    all: site.channel('c.all'),
+  }
+  const notifier = await site.notifier()
+  const other = { ref: 'refs/heads/topic' }
+  for (const verdict of ['success', 'failure', 'timeout', 'cancelled', 'success', 'success'] as const)
+    site.end(verdict)
+  site.end('failure', other)
+  site.end('failure', {}, 'linux-aarch64')
+  site.end('lost', { retriedAs: '99:hello:v1:linux-x86_64' })
+  site.end('error', other)
+  await site.settled()
+  t.same(site.told(logs.changes), [
+    '2:hello:v2:linux-x86_64 failure',
+    '5:hello:v5:linux-x86_64 success',
+    '7:hello:v7:linux-x86_64 failure',
+    '8:hello:v8:linux-aarch64 failure',
+  ])
+  const failures = [2, 3, 7, 8, 10]
+  t.same(
+    site.told(logs.failures).map(line => parseInt(line)),
+    failures,
+  )
+  t.same(
+    linesOf(logs.all).map(line => line.split('.', 2).join('.')),
+    Array.from({ length: 10 }, (_, i) =>
+      ['waiting', 'running', 'over'].map(stage => `${i + 1}.${stage}`),
+    ).flat(),
+  )
+  t.equal((await notifier.kill('SIGTERM')).code, 0)
+})
+
+test('that a task waits and runs is told as it happens', async t => {
+  const site = new Notified(t)
+  const log = site.channel('c.all')
+  // It is laid out bit by bit here, so an event may come before there is something to see.
+  await site.notifier({ WATCH: 'poll' })
+  const stages = () => linesOf(log).map(line => line.split('.')[1])
+  const name = '1:hello:v1:linux-x86_64'
+  site.maker.waitingTask(name)
+  await eventually('it waits', () => stages().includes('waiting'))
+  rmSync(join(site.spool.tasks.cur, name), { recursive: true })
+  site.maker.runningJob(name)
+  await eventually('it runs', () => stages().includes('running'))
+  t.same(stages(), ['waiting', 'running'])
+})
+
+test('an older job that ends late changes nothing for its ref', async t => {
+  const site = new Notified(t)
+  const log = site.channel('a')
+  await site.notifier()
+  const end = (verdict: 'success' | 'failure', num: number) => site.end(verdict, {}, 'linux-x86_64', num)
+  end('success', 1)
+  end('failure', 3)
+  await site.settled()
+  end('success', 2)
+  await eventually('the old one is seen', () => site.ls(site.channels()[0]!, 'done').includes('2.over'))
+  end('failure', 4)
+  end('success', 5)
+  await site.settled()
+  t.same(
+    site.told(log).map(line => parseInt(line)),
+    [3, 5],
+  )
+})
+
+test('a new channel is not told what is over already, and one that was there is told what it missed', async t => {
+  const site = new Notified(t)
+  const first = site.channel('first.all')
+  for (let i = 0; i < 3; i++) site.end('failure')
+  const before = await site.notifier()
+  site.end('failure')
+  await site.settled()
+  await before.kill('SIGKILL')
+  t.same(site.told(first).at(-1), '4:hello:v4:linux-x86_64 failure')
+
+  site.end('success')
+  const second = site.channel('second.failures')
+  site.end('failure')
+  await site.notifier()
+  site.end('error')
+  await site.settled()
+  t.same(site.told(second), ['7:hello:v7:linux-x86_64 error'])
+  const told = new Set(site.told(first).map(line => parseInt(line)))
+  t.ok(
+    [4, 5, 6, 7].every(num => told.has(num)),
+    [...told].join(),
+  )
+})
+
+test('what is pruned is forgotten, and so is a channel that was taken away', async t => {
+  const site = new Notified(t)
+  site.channel('a.all')
+  site.channel('dead.all', 'exit 1')
+  let notifier = await site.notifier()
+  site.end('failure')
+  await eventually('it is told', () => site.ls('spool/notices/hello/program-a.all/done').includes('1.over'))
+  t.same(site.ls('spool/notices/hello/program-dead.all/new'), ['1.over', '1.running', '1.waiting'])
+  await notifier.kill('SIGTERM')
+
+  rmSync(join(site.spool.root, 'conf/hello/notify.d/a.all'))
+  rmSync(site.path('spool/tasks/old', '1:hello:v1:linux-x86_64'), { recursive: true })
+  rmSync(site.path('spool/jobs/cur', '1:hello:v1:linux-x86_64'), { recursive: true })
+  notifier = await site.notifier()
+  await eventually('it is forgotten', () => site.ls('spool/notices/hello/program-dead.all/new').length === 0)
+  await eventually('the state of its ref too', () => site.ls('spool/notices/hello/refs').length === 0)
+  t.same(site.ls('spool/notices/hello'), ['program-dead.all', 'refs'])
+  t.match(
+    notifier.stderr(),
+    "unable to tell 'hello/program-dead.all 1.over': its job has been pruned meanwhile",
+  )
+})
+
+test('a spool where nobody is to be told is an error that lasts', async t => {
+  const site = new Notified(t)
+  const { code, stderr } = site.run('master/bin/notifier')
+  t.equal(code, 100)
+  t.match(stderr, /^notifier: fatal: unable to tell anybody: no project has NOTIFY_MAIL/)
+  site.configure({ NOTIFY_WEBHOOK: 'http://127.0.0.1:1/token-in-path', NOTIFY_KEY: 'short' })
+  const refused = site.run('master/bin/notifier').stderr
+  t.match(refused, 'unable to sign for a webhook: NOTIFY_KEY is to have 16 characters or more')
+  t.notMatch(refused, 'token-in-path')
+})

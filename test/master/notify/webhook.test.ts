@@ -1,0 +1,66 @@
+import { createHmac } from 'node:crypto'
+import { test } from 'tap'
+
+import type { Notice } from '../../../master/notify/notice.ts'
+import { Notified } from '../../fixtures/notified.ts'
+import { HookServer } from '../../fixtures/receivers.ts'
+import { eventually } from '../../fixtures/sandbox.ts'
+
+const KEY = '0123456789abcdef0123456789abcdef'
+
+test('a webhook gets the notice as signed JSON, with what show --json says of the task and no paths', async t => {
+  const server = await HookServer.open(t)
+  const site = new Notified(t, { NOTIFY_WEBHOOK: server.url, NOTIFY_KEY: KEY })
+  await site.notifier()
+  const name = site.end('failure')
+  await site.settled()
+  const [{ headers, body }, ...more] = server.deliveries as [(typeof server.deliveries)[0]]
+  t.same(more, [])
+  t.equal(headers['x-bass-signature'], `sha256=${createHmac('sha256', KEY).update(body).digest('hex')}`)
+  t.equal(headers['content-type'], 'application/json')
+  const notice = JSON.parse(body) as Notice
+  t.equal(headers['x-bass-delivery'], notice.id)
+  const shown = JSON.parse(
+    site.ok('bin/bass', ['show', '--json', name], { env: { LOST_AFTER: '60' } }),
+  ) as Notice['task']
+  const { job, ...task } = notice.task
+  t.match(shown, task)
+  t.same({ ...job, slot: '/slots/0' }, shown.job)
+  t.notMatch(body, site.dir)
+  t.same(
+    [notice.stage, notice.change, notice.lastLines.map(({ text }) => text)],
+    ['over', 'broken', ['hello']],
+  )
+})
+
+test('a notice that is refused lets others pass, and one that meets an outage waits for its end with them', async t => {
+  const server = await HookServer.open(t)
+  const site = new Notified(t, { NOTIFY_WEBHOOK: `failures:${server.url}`, NOTIFY_KEY: KEY })
+  const quick = site.channel('quick.failures')
+  const numOf = (body: string) => (JSON.parse(body) as Notice).task.num
+  let [refused, away] = [0, 0]
+  let back = false
+  server.status = ({ body }) => {
+    const num = numOf(body)
+    if (num === 1 && refused++ < 2) return 422
+    if (num >= 3 && !back) return (away++, 503)
+    return 200
+  }
+  const notifier = await site.notifier()
+  for (let i = 0; i < 5; i++) site.end('failure')
+  await eventually('the outage', () => away >= 2)
+  await eventually('the other channel has been told all', () => site.told(quick).length === 5)
+  t.match(
+    notifier.stderr(),
+    /unable to tell 'hello\/webhook-127\.0\.0\.1-[0-9a-f]{12} 1\.over': it answered 422/,
+  )
+  back = true
+  await site.settled()
+  const told = server.deliveries.map(({ body }) => numOf(body))
+  t.same(
+    told.filter(num => num !== 1),
+    [2, 3, 4, 5],
+  )
+  t.same([...told].sort(), [1, 2, 3, 4, 5])
+  t.equal(new Set(server.deliveries.map(({ headers }) => headers['x-bass-delivery'])).size, 5)
+})

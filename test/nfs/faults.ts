@@ -1,0 +1,95 @@
+// What BASS promises where the file server, or the way to it, is not well.
+
+import { statSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { list } from '../../lib/durable.ts'
+import { CLIENTS, network, PATIENCE, server } from '../fixtures/nfs.ts'
+import { eventually } from '../fixtures/sandbox.ts'
+import type { Part } from './inside.ts'
+
+/** For a step: shows in a file of this machine that it still runs. */
+const TICKING = (file: string) => `while :; do echo; echo >'${file}'; sleep 0.2; done`
+
+const isTicking = (file: string) => Date.now() - statSync(file).mtimeMs < 2000
+
+export const cut: Part = async (t, site) => {
+  const ticks = site.path('ticks')
+  const name = await site.runOn(1, `[ $BASS_HOST != client-1 ] || { ${TICKING(ticks)}; }`)
+  await eventually('the step', () => list(site.dir).includes('ticks'))
+  network.cut(1)
+  t.equal(await site.verdict(name), 'lost', 'the job is lost')
+  const retry = await eventually('a retry', () => site.retriedAs(name), PATIENCE)
+  t.equal(await site.verdict(retry), 'success', 'another client has done the work')
+  t.ok(isTicking(ticks), 'while the step still runs where it was')
+  network.mend(1)
+  // After some time without an answer a client asks only now and then.
+  await eventually('the end of the step', () => !isTicking(ticks), PATIENCE)
+  const next = await site.runOn(1, ':')
+  t.equal(await site.verdict(next), 'success', 'the client that returned goes on with another task')
+  t.equal(site.verdictOf(name), 'lost', 'the verdict stands')
+  t.same(
+    site.ran().filter(ran => ran === name || ran === retry),
+    [name, retry],
+    'each of the two ran once',
+  )
+}
+
+export const lies: Part = async (t, site, { disasters }) => {
+  const [ran, old] = [site.ran().length, list(site.spool.tasks.old).length]
+  let touched = 0
+  for (let i = 0; i < disasters; i++) {
+    for (let k = 0; k < 5; k++, touched++) site.touch('sleep 0.2')
+    // At another instant of the work each time.
+    await sleep(500 + 370 * (i % 7))
+    const deaf = [CLIENTS, ...CLIENTS.map(client => [client])][i % 4]!
+    deaf.forEach(network.loseReplies)
+    await sleep(1000)
+    server.restart()
+    deaf.forEach(network.mend)
+    await eventually('the work to go on', () => site.ran().length - ran >= touched - 2, PATIENCE)
+  }
+  await eventually('all to be over', () => list(site.spool.tasks.old).length === old + touched, PATIENCE)
+  const names = site.ran().slice(ran)
+  t.equal(names.length, touched, 'as many runs as there were events')
+  t.equal(new Set(names).size, touched, 'no task ran twice')
+  t.same(
+    names.filter(name => site.verdictOf(name) !== 'success'),
+    [],
+    'none was lost, and none failed',
+  )
+  t.same(site.leftovers(), [], 'nothing is left behind')
+}
+
+/** A time in which no request is answered, from `begin` to `end`. */
+const hangs =
+  (begin: () => void, end: () => void): Part =>
+  async (t, site, { hang }) => {
+    const ticks = site.path('hanging')
+    const patient = await site.runOn(1, `sleep ${hang / 2}`)
+    // Client 2 gives a step half of the time that the server hangs.
+    const endless = await site.runOn(2, TICKING(ticks))
+    begin()
+    try {
+      await sleep(hang * 1000)
+      t.notOk(isTicking(ticks), 'a step whose time was up has ended while nothing was answered')
+    } finally {
+      end()
+    }
+    t.equal(await site.verdict(endless), 'timeout', 'its verdict says why')
+    t.equal(await site.verdict(patient), 'success', 'a step that went on has not been disturbed')
+    const next = await site.publish()
+    t.equal(await site.verdict(next), 'success', 'everything goes on')
+    t.same(
+      [patient, endless, next].map(name => site.retriedAs(name)),
+      [undefined, undefined, undefined],
+      'nothing was done twice',
+    )
+  }
+
+export const hang = hangs(server.hang, server.goOn)
+
+export const silence = hangs(
+  () => CLIENTS.forEach(network.cut),
+  () => CLIENTS.forEach(network.mend),
+)
