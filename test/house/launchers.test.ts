@@ -13,13 +13,13 @@ const LAUNCHERS = ['bin', 'master/bin', 'slave/bin'].flatMap(directory =>
     .map(name => `${directory}/${name}`),
 )
 
-/** Node starts processes by copying its own, which takes the longer the more memory it has: theirs is kept small. */
-const FORKING = /^slave\/|\/task-maker$/
+/** What runs for long keeps its memory small: also because Node starts processes by copying its own. */
+const LASTING = /^slave\/|^master\/bin\/(task-maker|reaper|reporter|notifier)$/
 
 test('all launchers have one text up to their target', async t => {
   for (const launcher of LAUNCHERS) {
     const target = launcher.replace('/bin/', '/')
-    const flags = FORKING.test(launcher) ? ' --max-semi-space-size=1' : ''
+    const flags = LASTING.test(launcher) ? ' --max-semi-space-size=1' : ''
     const up = launcher.replace(/[^/]+/g, '*')
     t.equal(
       readFileSync(join(ROOT, launcher), 'utf8'),
