@@ -24,7 +24,7 @@ export async function unzstd(file: Buffer): Promise<Buffer | undefined> {
       if (room < 0) throw new RangeError('too large')
       hash.update(chunk)
       chunks.push(Buffer.from(chunk))
-    }).push(file, true)
+    }).push(narrow(file), true)
   } catch {
     // What is wrong with it the program says better.
     return undefined
@@ -43,6 +43,27 @@ function windowOf(file: Buffer): number {
   if (!isWhole) return (1 + (next & 7) / 8) * 2 ** (10 + (next >> 3))
   return [256, 65_792, file.readUInt32LE(5), Infinity][sizeBytes]!
 }
+
+/** Bytes that a block of zstd can hold at most. */
+const BLOCK_MAX = 128 * 1024
+
+/**
+ * The same frame with a smaller window, if all of it is one block: a compressor that reads a pipe asks for a window as
+ * large as its level has, and to clear that memory takes longer than such a file.
+ */
+function narrow(file: Buffer): Buffer {
+  const descriptor = file[4]!
+  // The header is magic, descriptor and window; the size of the content and a dictionary are not given.
+  const plain = (descriptor & 0b1110_0011) === 0
+  const last = (file[6]! & 1) !== 0
+  if (!plain || !last || windowOf(file) <= BLOCK_MAX) return file
+  const narrowed = Buffer.from(file)
+  narrowed[5] = WINDOW_OF_A_BLOCK
+  return narrowed
+}
+
+/** A window of 128 KiB: 2 ** (10 + 7), in the upper five bits. */
+const WINDOW_OF_A_BLOCK = 7 << 3
 
 /** Loads what is needed, for a program that has time to do so before the first file comes. */
 export const load = async () => Promise.all([import('fzstd'), (loaded ??= loadHash())])

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { test } from 'tap'
 
@@ -10,7 +11,10 @@ const pack = (content: Buffer, ...args: string[]) =>
 const CONTENT = Buffer.from('one line of many\n'.repeat(20_000))
 
 test('what zstd has packed comes out as it went in', async t => {
-  for (const content of [Buffer.from(''), Buffer.from('x'), CONTENT]) {
+  const random = randomBytes(64 * 1024)
+  // One block, which looks back as far as a block can be long; and one byte more.
+  const [whole, more] = [Buffer.concat([random, random]), Buffer.concat([random, random, Buffer.from('x')])]
+  for (const content of [Buffer.from(''), Buffer.from('x'), CONTENT, whole, more]) {
     t.ok((await unzstd(pack(content)))?.equals(content), `${content.length} bytes`)
     t.ok((await unzstd(pack(content, `--stream-size=${content.length}`)))?.equals(content), 'of known size')
   }
