@@ -22,8 +22,8 @@ import {
   writeSync,
 } from 'node:fs'
 import { basename } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 
+import { breather } from './breath.ts'
 import { BundleError } from './bundle-error.ts'
 import { ByteReader } from './byte-reader.ts'
 import { decompress } from './decompress.ts'
@@ -35,9 +35,6 @@ export { BundleError }
 
 /** More entries than any checkout has, and a bound for what a bundle without content can cost. */
 const ENTRIES_MAX = 1_000_000
-
-/** The process beats, listens and serves other jobs meanwhile: no more than this many milliseconds without a pause. */
-const BREATH = 20
 
 /**
  * Unpacks a tar, plain or compressed with gzip, zstd or xz, into the directory `into`, which it makes. Files,
@@ -63,13 +60,7 @@ export async function unpack(
 }
 
 async function unpackTar(tar: TarReader, tree: Tree, signal: AbortSignal | undefined): Promise<void> {
-  let breath = performance.now()
-  const breathe = async () => {
-    signal?.throwIfAborted()
-    if (performance.now() - breath < BREATH) return
-    await setImmediate()
-    breath = performance.now()
-  }
+  const breathe = breather(signal)
   for (let count = 0; ;) {
     await breathe()
     const entry = await tar.next()

@@ -1,11 +1,11 @@
 // The temporary directory of a job, on the slave's own disk: it holds `code/` and `steps/`, and all that steps write.
 
 import { execFile } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
+import { breather } from '../lib/breath.ts'
 import { unpack } from '../lib/bundle.ts'
 import { setting, sizeLimit } from '../lib/settings.ts'
 import { workPaths } from './environment.ts'
@@ -33,11 +33,22 @@ export async function unpackTask(task: string, work: string, signal?: AbortSigna
 /** Removes it, whatever steps have done to the modes in it. */
 export async function removeWork(work: string): Promise<void> {
   try {
-    await rm(work, { recursive: true, force: true })
+    await removeTree(work, breather())
   } catch {
-    // Directories without write permission, or deeper than Node can follow.
+    // It is gone, or has directories without write permission, names that are not UTF-8, paths that are too long.
     const run = promisify(execFile)
     await run('chmod', ['-R', 'u+rwX', '--', work]).catch(() => undefined)
     await run('rm', ['-rf', '--', work])
   }
+}
+
+/** Links are not followed. */
+async function removeTree(directory: string, breathe: () => Promise<void>): Promise<void> {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) await removeTree(path, breathe)
+    else unlinkSync(path)
+    await breathe()
+  }
+  rmdirSync(directory)
 }
