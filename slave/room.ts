@@ -87,6 +87,11 @@ export class Room {
     return childrenOf(entered)?.[0]
   }
 
+  /** True until it is closed, by us or by whoever killed its first process. */
+  get isOpen(): boolean {
+    return this.#open
+  }
+
   /** True if the step left no process and no mount behind. Orphans are children of the first process. */
   isClean(): boolean {
     return this.#open && childrenOf(this.#init)?.length === 0 && this.#readMounts() === this.#mounts
