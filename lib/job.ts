@@ -1,7 +1,7 @@
 // A job: the layout of its directory, who owns it, how it ended. What is in a job is written by its slave alone, but for
 // the names that are taken with `link`: the verdict, why, and what it was retried as.
 
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { fsyncPath, list, publishFile, readIfThere, writeNew } from './durable.ts'
@@ -65,7 +65,8 @@ export function isDeadSelf(owner: Owner, host: string, slot: string): boolean {
 /** Makes the directory of a job to be, under its private name: alive, owned, and over already if `verdict` is given. */
 export function makeJob(directory: string, owner: Owner, verdict?: Verdict): void {
   mkdirSync(directory)
-  writeNew(join(directory, 'alive'), '')
+  // Empty, so its name is all of it: that is durable with the directory.
+  writeFileSync(join(directory, 'alive'), '')
   writeNew(join(directory, 'owner.txt'), formatOwner(owner))
   if (verdict) writeNew(join(directory, 'result.txt'), verdict + '\n')
   fsyncPath(directory)
