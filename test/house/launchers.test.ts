@@ -21,11 +21,16 @@ test('all launchers have one text up to their target', async t => {
     const target = launcher.replace('/bin/', '/')
     const flags = LASTING.test(launcher) ? ' --max-semi-space-size=1' : ''
     const up = launcher.replace(/[^/]+/g, '*')
+    const down = '/..'.repeat(launcher.split('/').length - 1)
     t.equal(
       readFileSync(join(ROOT, launcher), 'utf8'),
       `#!/bin/sh
 # Reads the settings and becomes the compiled ${target}.ts.
-[ -n "$BASS_ROOT" ] || { BASS_ROOT=$(readlink -f -- "$0") && BASS_ROOT=\${BASS_ROOT%/${up}}; } || exit 111
+if [ -z "$BASS_ROOT" ] && [ -d "\${0%/*}" ] && [ ! -L "$0" ]; then
+    BASS_ROOT=$(CDPATH='' cd -P -- "\${0%/*}${down}" && pwd) || exit 111
+elif [ -z "$BASS_ROOT" ]; then
+    BASS_ROOT=$(readlink -f -- "$0") && BASS_ROOT=\${BASS_ROOT%/${up}} || exit 111
+fi
 export BASS_ROOT
 set -- "$BASS_ROOT/dist/${target}.js" "$@"
 [ -f "$1" ] || {
@@ -83,6 +88,8 @@ test('a program finds its tree through symlinks, and by BASS_ROOT where that is 
   const expected = sandbox.ok('bin/bass', ['--version'])
   t.equal(sandbox.ok(sandbox.path('bass'), ['--version']), expected)
   t.equal(sandbox.ok('sh', ['-c', 'PATH=$PWD:$PATH; cd /; bass --version']), expected)
+  for (const script of ['cd "$0" && CDPATH=/:/tmp bin/bass --version', 'cd "$0/bin" && sh bass --version'])
+    t.equal(sandbox.ok('sh', ['-c', script, ROOT]), expected, script)
   t.match(
     sandbox.run('bin/bass', ['--version'], { env: { BASS_ROOT: '/elsewhere' } }).stderr,
     "unable to run '/elsewhere/dist/bin/bass.js'",
