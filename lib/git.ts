@@ -147,9 +147,9 @@ export class Repository {
       .filter(id => wanted.has(id))
   }
 
-  /** Starts `git archive` of a commit or tree, by its id, writing to `stdout`. See `ended`. */
-  archive(id: string, stdout: NonNullable<StdioOptions[number]>): ChildProcess {
-    return this.#start(['-c', 'tar.umask=0022', 'archive', '--format=tar', id], ['ignore', stdout, 'pipe'])
+  /** Starts `git archive` of a commit or tree, by its id. See `ended`. */
+  archive(id: string): ChildProcess {
+    return this.#start(['-c', 'tar.umask=0022', 'archive', '--format=tar', id], ['ignore', 'pipe', 'pipe'])
   }
 
   /**

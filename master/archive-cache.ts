@@ -3,9 +3,18 @@
 // any instant, only costs making it again.
 
 import { createHash } from 'node:crypto'
-import { lstatSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import {
+  closeSync,
+  fstatSync,
+  fsync,
+  lstatSync,
+  openSync,
+  rmdirSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 
 import { linkOnce, listAll, token } from '../lib/durable.ts'
 import { ignoringENOENT, tolerating } from '../lib/errno.ts'
@@ -46,25 +55,39 @@ const isThere = (path: string): boolean => ignoringENOENT(() => lstatSync(path))
 
 /** Does `work` while no other process does it for the same path; if that cannot be had, in good time, does it all the same. */
 async function alone<T>(path: string, work: () => Promise<T>): Promise<T> {
-  let release: (() => Promise<void>) | undefined
-  try {
-    const { lock } = await import('proper-lockfile')
-    release = await lock(path, {
-      realpath: false,
-      lockfilePath: path + LOCK,
-      stale: 5000,
-      update: 2000,
-      // Ten seconds at most: longer than a lock lasts whose owner has died.
-      retries: { retries: 100, factor: 1, minTimeout: 100, maxTimeout: 100 },
-      onCompromised: () => undefined,
-    })
-  } catch {
-    // It only saves work.
-  }
+  const release = await tryLock(path)
   try {
     return await work()
   } finally {
-    await release?.().catch(() => undefined)
+    try {
+      await release?.()
+    } catch {
+      // Somebody took it from us.
+    }
+  }
+}
+
+async function tryLock(path: string): Promise<(() => void | Promise<void>) | undefined> {
+  const { lock, lockSync } = await import('proper-lockfile')
+  const options = {
+    realpath: false,
+    lockfilePath: path + LOCK,
+    stale: 5000,
+    update: 2000,
+    onCompromised: () => undefined,
+  }
+  try {
+    // Hardly ever is anyone else at it, and then this takes a fraction of the time.
+    return lockSync(path, options)
+  } catch {
+    try {
+      // Ten seconds at most: longer than a lock lasts whose owner has died.
+      const retries = { retries: 100, factor: 1, minTimeout: 100, maxTimeout: 100 }
+      return await lock(path, { ...options, retries })
+    } catch {
+      // It only saves work.
+      return undefined
+    }
   }
 }
 
@@ -75,15 +98,15 @@ async function makeFile(
   make: (fd: number) => Promise<void>,
 ): Promise<number> {
   const mine = join(directory, `.${key}.${token()}`)
-  const file = await open(mine, 'wx')
+  const fd = openSync(mine, 'wx')
   try {
     let time
     try {
-      await make(file.fd)
-      await file.sync()
-      time = (await file.stat()).mtimeMs
+      await make(fd)
+      await promisify(fsync)(fd)
+      time = fstatSync(fd).mtimeMs
     } finally {
-      await file.close()
+      closeSync(fd)
     }
     linkOnce(mine, join(directory, key))
     return time

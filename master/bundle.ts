@@ -130,18 +130,14 @@ async function pack(
   [program, ...args]: readonly string[],
   fd: number,
 ): Promise<void> {
-  const compressor = spawn(program!, args, { stdio: ['pipe', fd, 'pipe'] })
+  // Git first: it has the most to do.
+  const archiver = id === undefined ? undefined : repository.archive(id)
+  const archive = archiver && ended(archiver, 'git')
+  const compressor = spawn(program!, args, { stdio: [archiver?.stdout ?? 'pipe', fd, 'pipe'] })
   const compressed = ended(compressor, program!)
-  if (compressor.pid === undefined) await compressed
-  compressor.stdin!.on('error', () => undefined)
-  let archive
-  if (id === undefined) {
-    compressor.stdin!.end(EMPTY_TAR)
-  } else {
-    archive = ended(repository.archive(id, compressor.stdin!), 'git')
-    // Git holds the pipe now; it must be the last that does, or the compressor never sees an end.
-    compressor.stdin!.destroy()
-  }
+  // The compressor holds the pipe now; nobody else may, or git would never hear that it is gone.
+  archiver?.stdout!.destroy()
+  compressor.stdin?.on('error', () => undefined).end(EMPTY_TAR)
   const [made, packed] = await Promise.allSettled([archive, compressed])
   if (packed.status === 'rejected') throw packed.reason
   if (packed.value.code !== 0) {
