@@ -12,6 +12,7 @@ import { formatGrowth, formatGrowthMarkdown, growthOf, isAsItShould } from './gr
 import type { Growth } from './growth/growth.ts'
 import { openPlace } from './place.ts'
 import type { Place } from './place.ts'
+import { Profiler } from './profile.ts'
 import { formatMarkdown, formatRow, keepRow, machine, makeRow, pace, readRows } from './report.ts'
 import type { Row } from './report.ts'
 import { compete } from './scenario.ts'
@@ -33,7 +34,7 @@ const ROUNDS = { quick: 5, full: 20 }
 
 const description = {
   name: 'bench',
-  usage: '[--quick] [--rounds N] [--place tmpfs|ext4] [SCENARIO... | growth | trace]',
+  usage: '[--quick] [--rounds N] [--place tmpfs|ext4] [--profile] [SCENARIO... | growth | trace]',
   operands: [0, Infinity],
   about: `Measures BASS beside what others use for the same work: the contenders of a scenario take turns, round
 by round. Without SCENARIO all of them:
@@ -47,13 +48,14 @@ shows where the time of one push goes, and leaves that in test/bench/trace.json 
     quick: { type: 'boolean', about: 'few rounds and small sizes, in less than two minutes' },
     rounds: { type: 'string', value: 'N', about: 'so many rounds' },
     place: { type: 'string', value: 'PLACE', about: 'only on tmpfs, or only on ext4' },
+    profile: { type: 'boolean', about: 'print where our programs spend their time; keep no figures' },
     markdown: { type: 'boolean', about: 'run nothing; print what is kept as a table for README.md' },
   },
   environment: { BENCH_DISK: 'a directory on a disk, for ext4; without it that is in memory, too' },
   exits: { '1': 'a scenario failed' },
 } as const
 
-const bench = command(description, async (names, { quick, rounds, place, markdown }) => {
+const bench = command(description, async (names, { quick, rounds, place, profile, markdown }) => {
   if (markdown) {
     process.stdout.write(formatMarkdown(inOrder(readRows(STORE))))
     return 0
@@ -83,10 +85,12 @@ const bench = command(description, async (names, { quick, rounds, place, markdow
       const count =
         rounds === undefined ? (scenario.rounds ?? ROUNDS)[quick ? 'quick' : 'full'] : Number(rounds)
       try {
-        const row = await measure(scenario, name, quick, count)
+        const profiler = profile ? new Profiler(`${scenario.name}-${name}`) : undefined
+        const row = await measure(scenario, name, quick, count, profiler)
         if (!row) continue
         process.stdout.write(formatRow(row) + '\n')
-        keepRow(STORE, row)
+        if (profiler) process.stdout.write(profiler.format() + '\n')
+        else keepRow(STORE, row)
       } catch (error) {
         failed++
         process.stderr.write(`bench: ${scenario.name} on ${name}: ${String(error)}\n`)
@@ -129,9 +133,12 @@ async function measure(
   name: Place['name'],
   quick: boolean,
   rounds: number,
+  profiler?: Profiler,
 ): Promise<Row | undefined> {
   const before = { load: loadavg()[0]!, pace: pace() }
-  const results = await onStage(name, quick, stage => compete(scenario, stage, rounds))
+  const results = await onStage(name, quick, stage =>
+    compete(scenario, profiler ? { ...stage, profiler } : stage, rounds),
+  )
   return results && makeRow(scenario, name, quick, before, results)
 }
 

@@ -30,7 +30,10 @@ export class Ground extends Sandbox {
       TS_MAXFINISHED: '10',
       TMPDIR: this.dir,
     }
-    stage.teardown(() => {
+    if (stage.profiler) this.env['PATH'] = `${stage.profiler.bin}:${this.env['PATH']!}`
+    stage.teardown(async () => {
+      // Only who ends by himself writes a profile.
+      if (stage.profiler) await Promise.all(this.#started.map(running => running.kill('SIGTERM')))
       this.bell.close()
       if (existsSync(this.path('ts'))) this.ok('tsp', ['-K'], { env: this.queues })
     })

@@ -4,6 +4,7 @@
 import { summarize } from './stats.ts'
 import type { Summary } from './stats.ts'
 import type { Place } from './place.ts'
+import type { Profiler } from './profile.ts'
 
 export type Unit = 'ms' | '/s' | 'MB' | 'MiB/s' | '% of a core'
 
@@ -29,6 +30,8 @@ export interface Goal {
 export interface Stage {
   readonly place: Place
   readonly quick: boolean
+  /** Where our programs are to write profiles of themselves. */
+  readonly profiler?: Profiler
   /** What is to be done when the scenario is over, the last first. */
   teardown(cleanUp: () => void | Promise<void>): void
 }

@@ -83,7 +83,7 @@ static int claim(const char *task) {
     snprintf(private, sizeof private, "%s/%s", jobs_tmp, job);
     snprintf(owner, sizeof owner, "host=%0150d\npid=%d\n", 0, getpid());
     TRY(mkdir(private, 0777));
-    put(path(private, "alive"), "", 0666, 1);
+    put(path(private, "alive"), "", 0666, 0);
     put(path(private, "owner.txt"), owner, 0666, 1);
     sync_path(private);
     sync_path(jobs_tmp);

@@ -14,6 +14,9 @@ import type { Contender, Scenario, Stage } from '../scenario.ts'
 
 const CLIENTS = 8
 
+/** How many claimants there were, for names. */
+let worked = 0
+
 interface Sizes {
   readonly waiting: number
   readonly old: number
@@ -105,8 +108,13 @@ export function claimants(
   const workers = Array.from({ length: clients }, (_, i) => {
     const worker = fork(join(__dirname, '../claimer.js'), [ground.spool.root, `host-${i}`], {
       env: ground.env,
+      execArgv: stage.profiler?.options(`claimer.${worked++}`) ?? [],
     })
-    stage.teardown(() => void worker.kill())
+    const ended = new Promise(done => worker.on('exit', done))
+    stage.teardown(async () => {
+      if (worker.connected) worker.disconnect()
+      await ended
+    })
     return worker
   })
   return {
