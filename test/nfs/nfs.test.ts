@@ -7,9 +7,9 @@ import { test } from 'tap'
 import { lacksLab } from '../fixtures/lab.ts'
 import { ROOT } from '../fixtures/sandbox.ts'
 
-const ALL = ['tasks', 'cancel', 'beat', 'cut', 'lies', 'hang', 'silence']
-const SHORT = { '3': ['tick', 'lies'], '4.2': ['tasks', 'cancel', 'cut', 'hang'] }
-const LONG = { '3': ['tick', ...ALL], '4.2': ALL }
+const ALL = ['tasks', 'cancel', 'beat', 'deploy', 'cut', 'lies', 'hang', 'silence']
+const SHORT = { '3': ['tick', 'tasks', 'cancel', 'lies'], '4.2': ['tasks', 'cancel', 'cut', 'lies', 'hang'] }
+const LONG = { '3': ['tick', ...ALL], '4.2': [...ALL, 'reader'] }
 
 /** In milliseconds. */
 const TIMEOUT = 3_000_000

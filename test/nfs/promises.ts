@@ -8,7 +8,7 @@ import type { Test } from 'tap'
 import { list } from '../../lib/durable.ts'
 import { parseTaskName } from '../../lib/task-name.ts'
 import { readBeat } from '../../master/gone.ts'
-import { MASTER, PATIENCE } from '../fixtures/nfs.ts'
+import { CLIENTS, MASTER, PATIENCE, requestsOf } from '../fixtures/nfs.ts'
 import { eventually } from '../fixtures/sandbox.ts'
 import type { Part, Scale } from './inside.ts'
 
@@ -29,6 +29,7 @@ export const tasks: Part = async (t, site, scale) => {
     if (parseTaskName(name ?? '') && !published.has(name!)) published.set(name!, Date.now())
   })
   const [ran, old] = [site.ran().length, list(site.spool.tasks.old).length]
+  const asked = CLIENTS.map(requestsOf)
   for (let i = 0; i < scale.tasks; i++) {
     // No more at a time than there are takers: how long they wait for each other is not what is measured.
     await eventually('some to begin', () => site.ran().length - ran > i - 2 * scale.slots, PATIENCE)
@@ -36,6 +37,8 @@ export const tasks: Part = async (t, site, scale) => {
   }
   await eventually('all to be over', () => list(site.spool.tasks.old).length === old + scale.tasks, PATIENCE)
   watcher.close()
+  const requests = CLIENTS.map((client, i) => (requestsOf(client) - asked[i]!) / scale.tasks)
+  t.comment(`requests for each task, by client: ${requests.map(count => count.toFixed()).join(', ')}`)
 
   const names = [...published.keys()].sort()
   t.equal(names.length, scale.tasks, 'each event became one task')
