@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 import { CLIENTS, MASTER, network, NfsSite, server } from '../fixtures/nfs.ts'
 import { deploy } from './deploy.ts'
 import { cut, hang, lies, reader, silence } from './faults.ts'
-import { beat, cancel, tasks } from './promises.ts'
+import { beat, cancel, doctor, tasks } from './promises.ts'
 import { tick } from './tick.ts'
 
 const SCALE =
@@ -28,6 +28,7 @@ const PARTS = {
   tasks: ['each task runs exactly once, and starts in time', tasks],
   cancel: ['a cancel from another client is heard in time', cancel],
   beat: ['a sign of life is seen by another client', beat],
+  doctor: ['a client where all is well is told so', doctor],
   deploy: [
     'a tree on the share is replaced while takers run from it, and they go on from the new one',
     deploy,

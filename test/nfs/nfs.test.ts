@@ -7,7 +7,7 @@ import t, { test } from 'tap'
 import { lacksLab } from '../fixtures/lab.ts'
 import { ROOT } from '../fixtures/sandbox.ts'
 
-const ALL = ['tasks', 'cancel', 'beat', 'deploy', 'cut', 'lies', 'hang', 'silence']
+const ALL = ['tasks', 'cancel', 'beat', 'doctor', 'deploy', 'cut', 'lies', 'hang', 'silence']
 const SHORT = { '3': ['tick', 'cancel', 'cut', 'lies'], '4.2': ['tasks', 'cancel', 'cut', 'lies', 'hang'] }
 const LONG = { '3': ['tick', ...ALL], '4.2': [...ALL, 'reader'] }
 

@@ -84,3 +84,12 @@ export const beat: Part = async (t, site, { lostAfter }) => {
   t.ok(changes >= lostAfter, 'at least one each two seconds')
   t.equal(site.verdictOf(name), 'success', 'a job that is heard of is not lost')
 }
+
+export const doctor: Part = (t, site) => {
+  const report = site.bassOn(1, 'doctor')
+  t.match(report, /^ok {5}file-system \S+: nfs4? at \/mnt\/c1 /m)
+  t.match(report, /^ok {5}atomic .*\/jobs\/tmp: /m)
+  t.match(report, /^ok {5}host-name client-2: one host has this name$/m)
+  t.match(report, /^ok {5}clock the file server: agrees with ours$/m)
+  return Promise.resolve()
+}
