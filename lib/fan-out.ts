@@ -9,15 +9,21 @@ import { isErrno } from './errno.ts'
 
 /**
  * Makes the directory `to` with the files and directories of `from`, and fsyncs it: every file a hard link, or a copy
- * where links run out. `from` is durable already. What begins with a dot stays behind, and what `without` names.
+ * where links run out, or as `give` makes it. `from` is durable already. What begins with a dot stays behind, and what
+ * `without` names.
  */
-export function cloneTree(from: string, to: string, without: readonly string[] = []): void {
+export function cloneTree(
+  from: string,
+  to: string,
+  without: readonly string[] = [],
+  give: (source: string, target: string) => void = linkOrCopy,
+): void {
   mkdirSync(to)
   for (const entry of readdirSync(from, { withFileTypes: true })) {
     if (entry.name.startsWith('.') || without.includes(entry.name)) continue
     const [source, target] = [join(from, entry.name), join(to, entry.name)]
-    if (entry.isDirectory()) cloneTree(source, target)
-    else if (entry.isFile()) linkOrCopy(source, target)
+    if (entry.isDirectory()) cloneTree(source, target, [], give)
+    else if (entry.isFile()) give(source, target)
   }
   fsyncPath(to)
 }
@@ -28,9 +34,14 @@ export function linkOrCopy(source: string, target: string): void {
     linkSync(source, target)
   } catch (error) {
     if (!isErrno(error, 'EMLINK', 'EXDEV', 'EPERM', 'ENOTSUP')) throw error
-    copyFileSync(source, target)
-    fsyncPath(target)
+    copy(source, target)
   }
+}
+
+/** Makes a durable copy of a file. */
+export function copy(source: string, target: string): void {
+  copyFileSync(source, target)
+  fsyncPath(target)
 }
 
 /**

@@ -17,13 +17,14 @@ import {
 } from './durable.ts'
 import { isErrno } from './errno.ts'
 import { lasting, quote, temporary } from './exit.ts'
-import { cloneTree } from './fan-out.ts'
+import { cloneTree, copy, linkOrCopy } from './fan-out.ts'
 import { settleJob } from './archive.ts'
 import { takeNumbers } from './counter.ts'
 import { findTask } from './spool.ts'
 import type { Spool } from './spool.ts'
 import { parseTaskName, suffixOf } from './task-name.ts'
 import { trace } from './trace.ts'
+import { isLocal } from './watch.ts'
 
 export const CAUSES = ['lost', 'drain', 'user'] as const
 /** Why: the slave was lost; it was told to stop; a person asked. */
@@ -77,11 +78,13 @@ function makeRetry(spool: Spool, name: string, cause: Cause): string {
   if (!parsed) throw lasting(`retry ${quote(name)}`, 'not a name of a task')
   const clone = takeNumbers(spool.ctr, 1).toString() + suffixOf(parsed)
   const hidden = join(spool.tasks.tmp, `.${clone}.${token()}`)
+  // An NFSv4 server may have lent the files to a slave that is cut off: until its lease is over they can be read, not linked.
+  const give = isLocal(spool.tasks.cur) ? linkOrCopy : copy
   for (let tries = 1; ; tries++) {
     const task = findTask(spool, name)
     if (!task) throw lasting(`retry ${quote(name)}`, 'its task is gone')
     try {
-      cloneTree(task, hidden, ['claim', 'cancel', 'retry-of.txt'])
+      cloneTree(task, hidden, ['claim', 'cancel', 'retry-of.txt'], give)
       const before = readRetryOf(task)?.tries ?? 0
       const after = { lost: before + 1, drain: before, user: 0 }[cause]
       writeNew(join(hidden, 'retry-of.txt'), formatRetryOf({ parent: name, cause, tries: after }))

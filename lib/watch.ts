@@ -15,8 +15,8 @@ const NETWORK = new Set([
   0x7461636f,
 ])
 
-/** True if events of all writers arrive for this directory. */
-function isLocal(directory: string): boolean {
+/** True if all changes of this directory are made by this kernel: it tells of them all, and a look-up is as true as a listing. */
+export function isLocal(directory: string): boolean {
   const type = tolerating(['ENOENT'], () => statfsSync(directory).type)
   return process.platform === 'linux' && type !== undefined && !NETWORK.has(type >>> 0)
 }

@@ -33,16 +33,21 @@ const isName = (name: string): boolean => !/[\p{Cc}\uFFFD]/u.test(name)
  */
 export function scanEvents(root: string, ref = ''): Event[] {
   const events: Event[] = []
-  for (const name of tolerating(['ENOENT', 'ESTALE'], () => readdirSync(join(root, ref))) ?? []) {
+  const read = () => readdirSync(join(root, ref), { withFileTypes: true })
+  for (const entry of tolerating(['ENOENT', 'ESTALE'], read) ?? []) {
+    const { name } = entry
     if (name.startsWith('.')) continue
     const path = join(root, ref, name)
     if (!isName(name)) {
       warnOnce('understand', path, 'not a name of a revision; it is left where it is')
       continue
     }
+    if (entry.isDirectory()) {
+      events.push(...scanEvents(root, join(ref, name)))
+      continue
+    }
     const stat = tolerating(['ENOENT', 'ESTALE'], () => lstatSync(path, { bigint: true }))
-    if (stat?.isDirectory()) events.push(...scanEvents(root, join(ref, name)))
-    else if (stat?.isFile()) events.push({ ref, revision: name, time: stat.mtimeNs })
+    if (stat?.isFile()) events.push({ ref, revision: name, time: stat.mtimeNs })
     else if (stat) warnOnce('understand', path, 'not a regular file; it is left where it is')
   }
   return events

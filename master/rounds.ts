@@ -1,7 +1,7 @@
 // The reaper's rounds: what is seen in the spool and what its states still need. Every arrow taken here is one that
 // anyone may take, so it does not matter who else takes it at the same time, nor where one of us stops.
 
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { archiveJob, settleJob } from '../lib/archive.ts'
@@ -19,11 +19,15 @@ import { findJob, taskLister } from '../lib/spool.ts'
 import type { Spool } from '../lib/spool.ts'
 import { parseTaskName } from '../lib/task-name.ts'
 import type { TaskName } from '../lib/task-name.ts'
+import { isLocal } from '../lib/watch.ts'
 import { Heartbeats, readBeat } from './gone.ts'
 import { sweepAll } from './sweep.ts'
 
 /** How often the times of every polled directory are set for NFSv3 clients, in milliseconds. */
 const REFRESH = 10_000
+
+/** A change later than this after another has other times, in milliseconds. */
+const CALM = 100
 
 /** How often to delete what is older than RETENTION, in milliseconds. */
 const PRUNE = 3_600_000
@@ -44,9 +48,13 @@ export class Rounds {
   readonly #since = new Map<string, number>()
   readonly #verdicts = new Map<string, Verdict>()
   readonly #listTasks: () => readonly TaskName[]
+  readonly #isLocal: boolean
+  #tasks: ReadonlySet<string> = new Set()
+  #listed = 0
   #window = 0
-  /** What `tasks/cur` showed of its times, and how many waiting tasks are still to be looked into since it changed. */
+  /** What `tasks/cur` showed of its times, when that changed, and how many waiting tasks are still to be looked into since. */
   #times: string | undefined
+  #changed = 0
   #unseen = 0
   #refreshed = -Infinity
   #pruned = -Infinity
@@ -56,6 +64,7 @@ export class Rounds {
   constructor(spool: Spool) {
     this.spool = spool
     this.#listTasks = taskLister(spool.tasks.cur)
+    this.#isLocal = isLocal(spool.tasks.cur)
     this.#sweep = sweepAll()
   }
 
@@ -64,13 +73,12 @@ export class Rounds {
     const { spool } = this
     const now = performance.now()
     this.#heartbeats.goOn(now)
-    const hasChanged = this.#hasChanged()
-    if (now - this.#refreshed >= REFRESH) this.#refreshAll(now)
 
     // Jobs before tasks: a job whose task is not in a later listing of tasks/cur is one whose task has left it.
     const claims = list(spool.jobs.tmp)
     const jobs = new Set(list(spool.jobs.cur))
-    const tasks = new Set(this.#listTasks().map(task => task.name))
+    const hasChanged = this.#hasChanged()
+    const tasks = this.#taskNames()
     const clones = list(spool.tasks.tmp)
     this.#forget(jobs, new Set(claims), new Set(clones))
 
@@ -84,6 +92,16 @@ export class Rounds {
     for (const name of clones) this.#each(name, () => this.#lookAtClone(name, now))
     this.#sweep(spool)
     if (now - this.#pruned >= PRUNE) this.#each(spool.jobs.old, () => this.#prune(now))
+    if (now - this.#refreshed >= REFRESH) this.#refreshAll(now)
+  }
+
+  /** The names in `tasks/cur`, which need not be listed again where times tell the truth and none has changed. */
+  #taskNames(): ReadonlySet<string> {
+    if (!this.#isLocal || this.#listed - this.#changed < CALM) {
+      this.#listed = performance.now()
+      this.#tasks = new Set(this.#listTasks().map(task => task.name))
+    }
+    return this.#tasks
   }
 
   #each(name: string, action: () => void): void {
@@ -165,12 +183,16 @@ export class Rounds {
   #hasChanged(): boolean {
     const before = this.#times
     this.#times = readBeat(this.spool.tasks.cur)
-    return this.#times !== before
+    if (this.#times === before) return false
+    this.#changed = performance.now()
+    return true
   }
 
   /** T1: a waiting task that somebody cancelled. */
   #lookAtWaiting(name: string): void {
-    const files = listAll(join(this.spool.tasks.cur, name))
+    const task = join(this.spool.tasks.cur, name)
+    if (this.#isLocal && !existsSync(join(task, 'cancel'))) return
+    const files = listAll(task)
     if (!files.includes('cancel') || files.includes('claim')) return
     endWaiting(this.spool, name, newOwner(setting('HOST'), 'reaper', token()))
   }

@@ -3,7 +3,9 @@
 // else in the process.
 
 import { open, readdir, utimes } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { isErrno } from '../lib/errno.ts'
 import { warnOnce } from '../lib/log.ts'
@@ -17,7 +19,7 @@ export interface Heartbeat {
 
 /**
  * Beats until stopped: sets the times of `alive`, and lists the task for `cancel` and the job for a verdict, which can
- * only be another's. `onWord` is told once.
+ * only be another's. `onWord` is told once. The claim was the first beat.
  */
 export function startHeartbeat(
   job: string,
@@ -25,38 +27,68 @@ export function startHeartbeat(
   lostAfter: number,
   onWord: (word: 'cancelled' | 'lost') => void,
 ): Heartbeat {
-  let stopped = false
-  let timer: NodeJS.Timeout | undefined
+  const stopper = new AbortController()
+  const { signal } = stopper
+  const pause = () => sleep(Math.min(BEAT, lostAfter / 4), undefined, { signal }).catch(() => undefined)
+  const sign = new Sign(join(job, 'alive'))
   const beat = async () => {
     try {
-      await touch(join(job, 'alive'))
-      const word = (await names(job)).includes('result.txt') ? 'lost' : await listTask(task)
-      if (word && !stopped) onWord(word)
+      await sign.give()
+      const files = await names(job)
+      // Without one the reaper would never know that we died: it is made again.
+      if (!files.includes('alive')) await sign.close()
+      const word = files.includes('result.txt') ? 'lost' : await listTask(task)
+      if (word && !signal.aborted) onWord(word)
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ESTALE')) {
         // The job has moved: it was ended by others and archived.
-        if (!stopped) onWord('lost')
+        if (!signal.aborted) onWord('lost')
       } else warnOnce('keep alive', job, error)
     }
-    if (!stopped) timer = setTimeout(() => void beat(), Math.min(BEAT, lostAfter / 4))
   }
-  void beat()
-  return {
-    stop: () => {
-      stopped = true
-      clearTimeout(timer)
-    },
+  const live = async () => {
+    await pause()
+    while (!signal.aborted) {
+      await beat()
+      await pause()
+    }
+    await sign.close()
   }
+  void live()
+  return { stop: () => stopper.abort() }
 }
 
-async function touch(file: string): Promise<void> {
-  const now = new Date()
-  try {
-    await utimes(file, now, now)
-  } catch (error) {
-    // Somebody removed it: without one the reaper would never know that we died. In a job that has moved this fails.
-    if (!isErrno(error, 'ENOENT')) throw error
-    await (await open(file, 'a')).close()
+/**
+ * The file `alive`, held open for writing: an NFSv4 server lends no reader such a file. One that it has lent to a client
+ * that is cut off could not be touched until the client's lease is over, which may be long after LOST_AFTER.
+ */
+class Sign {
+  readonly #path: string
+  #file: FileHandle | undefined
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  async give(): Promise<void> {
+    const [now, held] = [new Date(), this.#file]
+    try {
+      // Makes it if it is not there; in a job that has moved this fails.
+      this.#file ??= await open(this.#path, 'a')
+      await this.#file.utimes(now, now)
+    } catch (error) {
+      await this.close()
+      // What was removed by another client says nothing of the job.
+      if (held === undefined || !isErrno(error, 'ESTALE')) throw error
+      await this.give()
+    }
+  }
+
+  async close(): Promise<void> {
+    const file = this.#file
+    this.#file = undefined
+    // Nothing was written into it that could be lost.
+    await file?.close().catch(() => undefined)
   }
 }
 

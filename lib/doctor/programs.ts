@@ -13,9 +13,10 @@ export function checkPrograms(env: NodeJS.ProcessEnv): Finding[] {
 /** `version` as `v20.1.0`. */
 export function checkNode(version: string): Finding {
   const text = version.slice(1)
-  return parseInt(text) >= 20
+  const [major, minor] = text.split('.').map(Number) as [number, number]
+  return major > 20 || (major === 20 && minor >= 16)
     ? fine('program', 'node', text)
-    : wrong('program', 'node', `${text} is too old`, 'install Node.js 20 or later')
+    : wrong('program', 'node', `${text} is too old`, 'install Node.js 20.16 or later')
 }
 
 function checkGit(env: NodeJS.ProcessEnv): Finding {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 
 import { claim } from '../../lib/claim.ts'
-import { token } from '../../lib/durable.ts'
+import { list, token } from '../../lib/durable.ts'
 import { giveVerdict, makeJob, newOwner, verdictOf } from '../../lib/job.ts'
 import { retriedAs } from '../../lib/retry.ts'
 import { askCancel } from '../../lib/wishes.ts'
@@ -15,7 +15,7 @@ const AGAIN = '2:hello:v1:testarch'
 const QUICK = { LOST_AFTER: '1', POLL_INTERVAL: '0.05', SETTLE: '0' }
 
 /** Until the times of directories that were changed are set again. */
-const settled = () => new Promise(done => setTimeout(done, 100))
+const settled = () => new Promise(done => setTimeout(done, 150))
 
 /** A spool with one waiting task, and verbs for what may become of it. */
 class Scene extends Sandbox {
@@ -99,6 +99,27 @@ test('among many waiting tasks a cancel is seen at once where tasks/cur tells of
   t.equal(askCancel(scene.spool, names[150]!), undefined)
   await settled()
   t.equal(looksUntilGone(names[150]!), 1)
+})
+
+test('what comes after many rounds in which nothing changed is seen in the next', async t => {
+  const scene = new Scene(t)
+  const { cur, old } = scene.spool.tasks
+  const rounds = scene.rounds(t)
+  for (let i = 0; i < 3; i++) {
+    rounds.look()
+    await settled()
+  }
+  const name = '2:hello:v1:other'
+  mkdirSync(join(cur, name))
+  writeFileSync(join(cur, name, 'cancel'), '')
+  rounds.look()
+  t.ok(list(old).includes(name), 'a task')
+  writeFileSync(join(scene.task, 'cancel'), '')
+  for (let i = 0; i < 3; i++) {
+    await settled()
+    rounds.look()
+  }
+  t.same(list(cur), [], 'and a cancel in one that was there')
 })
 
 test('the times of all directories that are polled are set, so that NFSv3 clients see what is in them', async t => {

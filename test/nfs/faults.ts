@@ -1,9 +1,11 @@
 // What BASS promises where the file server, or the way to it, is not well.
 
-import { statSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
+import { utimes } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { list } from '../../lib/durable.ts'
+import { list, readIfThere } from '../../lib/durable.ts'
 import { CLIENTS, network, PATIENCE, server } from '../fixtures/nfs.ts'
 import { eventually } from '../fixtures/sandbox.ts'
 import type { Part } from './inside.ts'
@@ -33,6 +35,38 @@ export const cut: Part = async (t, site) => {
     [name, retry],
     'each of the two ran once',
   )
+}
+
+/** Longer than a lease of the lab's server, in seconds. */
+const LEASE = 15
+
+export const reader: Part = async (t, site) => {
+  // What nobody has open for writing is lent to whoever reads it, once a server has been up for a while.
+  const lent = (client: 1 | 2) => join(site.on(client).root, 'lent')
+  writeFileSync(lent(1), '')
+  const isLent = () => {
+    readIfThere(lent(2))
+    return server.lends('lent')
+  }
+  await eventually('a file that is lent', isLent, PATIENCE)
+
+  const name = await site.runOn(1, `sleep ${LEASE + 5}`)
+  const beat = () => statSync(join(site.job(name), 'alive')).mtimeMs
+  await sleep(2000)
+  site.bassOn(2, 'status')
+  network.cut(2)
+  let isTouched = false
+  const touched = utimes(lent(1), 0, 0).then(() => (isTouched = true))
+  const beats = new Set<number>()
+  for (let look = 0; look < 10 * LEASE; look++) {
+    beats.add(beat())
+    if (look === 50) t.notOk(isTouched, 'what was lent to the client that is cut off nobody can touch')
+    await sleep(100)
+  }
+  network.mend(2)
+  t.ok(beats.size >= LEASE / 2, `and yet ${beats.size} signs of life in ${LEASE} s`)
+  t.equal(await site.verdict(name), 'success', 'the job goes on')
+  await touched
 }
 
 export const lies: Part = async (t, site, { disasters }) => {

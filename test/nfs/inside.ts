@@ -5,14 +5,15 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 
 import { CLIENTS, MASTER, network, NfsSite, server } from '../fixtures/nfs.ts'
-import { cut, hang, lies, silence } from './faults.ts'
-import { beat, cancel, tasks } from './promises.ts'
+import { deploy } from './deploy.ts'
+import { cut, hang, lies, reader, silence } from './faults.ts'
+import { beat, cancel, doctor, tasks } from './promises.ts'
 import { tick } from './tick.ts'
 
 const SCALE =
   process.env['NFS'] === 'long'
     ? { slots: 4, tasks: 1000, disasters: 10, lostAfter: 30, hang: 60, judge: true }
-    : { slots: 1, tasks: 6, disasters: 1, lostAfter: 5, hang: 12, judge: false }
+    : { slots: 1, tasks: 6, disasters: 1, lostAfter: 5, hang: 8, judge: false }
 
 /**
  * A server hangs for longer than a job may be silent; times are in seconds. `judge`: times are not only told but judged,
@@ -27,7 +28,13 @@ const PARTS = {
   tasks: ['each task runs exactly once, and starts in time', tasks],
   cancel: ['a cancel from another client is heard in time', cancel],
   beat: ['a sign of life is seen by another client', beat],
+  doctor: ['a client where all is well is told so', doctor],
+  deploy: [
+    'a tree on the share is replaced while takers run from it, and they go on from the new one',
+    deploy,
+  ],
   cut: ['the task of a client that is cut off runs elsewhere, and it does no harm when it returns', cut],
+  reader: ['a client that is cut off holds up no sign of life that it has read', reader],
   lies: ['lost replies and restarts of the server lose nothing and double nothing', lies],
   hang: ['a server whose disk hangs ends no job as lost, and holds up no timeout', hang],
   silence: ['nor does a server that nobody can reach', silence],

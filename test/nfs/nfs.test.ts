@@ -2,22 +2,26 @@
 // a short form, `npm run test:nfs` all of it.
 
 import { join } from 'node:path'
-import { test } from 'tap'
+import t, { test } from 'tap'
 
 import { lacksLab } from '../fixtures/lab.ts'
 import { ROOT } from '../fixtures/sandbox.ts'
 
-const ALL = ['tasks', 'cancel', 'beat', 'cut', 'lies', 'hang', 'silence']
-const SHORT = { '3': ['tick', 'lies'], '4.2': ['tasks', 'cancel', 'cut', 'hang'] }
-const LONG = { '3': ['tick', ...ALL], '4.2': ALL }
+const ALL = ['tasks', 'cancel', 'beat', 'doctor', 'deploy', 'cut', 'lies', 'hang', 'silence']
+const SHORT = { '3': ['tick', 'cancel', 'cut', 'lies'], '4.2': ['tasks', 'cancel', 'cut', 'lies', 'hang'] }
+const LONG = { '3': ['tick', ...ALL], '4.2': [...ALL, 'reader'] }
 
 /** In milliseconds. */
 const TIMEOUT = 3_000_000
 
+// Most of the time each of the two waits.
+t.jobs = 2
+
 const long = process.env['NFS'] === 'long'
 
 for (const version of ['3', '4.2'] as const) {
-  test(`NFS ${version}`, { skip: lacksLab('rpc.nfsd', 'mount.nfs', 'tc', 'fsfreeze') }, async t => {
+  const skip = lacksLab('rpc.nfsd', 'mount.nfs', 'tc', 'fsfreeze')
+  test(`NFS ${version}`, { skip, buffered: true }, async t => {
     const program = join(ROOT, 'dist/test/nfs/inside.js')
     const env = ['TMPDIR=/dev/shm', `TAP_TIMEOUT=${TIMEOUT / 1000}`, `NFS=${long ? 'long' : 'short'}`]
     const inside = ['env', ...env, process.execPath, program, ...(long ? LONG : SHORT)[version]]

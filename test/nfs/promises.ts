@@ -8,7 +8,7 @@ import type { Test } from 'tap'
 import { list } from '../../lib/durable.ts'
 import { parseTaskName } from '../../lib/task-name.ts'
 import { readBeat } from '../../master/gone.ts'
-import { MASTER, PATIENCE } from '../fixtures/nfs.ts'
+import { CLIENTS, MASTER, PATIENCE, requestsOf } from '../fixtures/nfs.ts'
 import { eventually } from '../fixtures/sandbox.ts'
 import type { Part, Scale } from './inside.ts'
 
@@ -29,6 +29,7 @@ export const tasks: Part = async (t, site, scale) => {
     if (parseTaskName(name ?? '') && !published.has(name!)) published.set(name!, Date.now())
   })
   const [ran, old] = [site.ran().length, list(site.spool.tasks.old).length]
+  const asked = CLIENTS.map(requestsOf)
   for (let i = 0; i < scale.tasks; i++) {
     // No more at a time than there are takers: how long they wait for each other is not what is measured.
     await eventually('some to begin', () => site.ran().length - ran > i - 2 * scale.slots, PATIENCE)
@@ -36,6 +37,8 @@ export const tasks: Part = async (t, site, scale) => {
   }
   await eventually('all to be over', () => list(site.spool.tasks.old).length === old + scale.tasks, PATIENCE)
   watcher.close()
+  const requests = CLIENTS.map((client, i) => (requestsOf(client) - asked[i]!) / scale.tasks)
+  t.comment(`requests for each task, by client: ${requests.map(count => count.toFixed()).join(', ')}`)
 
   const names = [...published.keys()].sort()
   t.equal(names.length, scale.tasks, 'each event became one task')
@@ -80,4 +83,13 @@ export const beat: Part = async (t, site, { lostAfter }) => {
   t.comment(`${changes} signs of life seen in ${2 * lostAfter} s, ${silence.toFixed()} ms apart at most`)
   t.ok(changes >= lostAfter, 'at least one each two seconds')
   t.equal(site.verdictOf(name), 'success', 'a job that is heard of is not lost')
+}
+
+export const doctor: Part = (t, site) => {
+  const report = site.bassOn(1, 'doctor')
+  t.match(report, /^ok {5}file-system \S+: nfs4? at \/mnt\/c1 /m)
+  t.match(report, /^ok {5}atomic .*\/jobs\/tmp: /m)
+  t.match(report, /^ok {5}host-name client-2: one host has this name$/m)
+  t.match(report, /^ok {5}clock the file server: agrees with ours$/m)
+  return Promise.resolve()
 }
