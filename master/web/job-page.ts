@@ -37,6 +37,7 @@ const TAIL = 30
 
 export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise<Html> {
   const { job, project, num, revision } = view
+  const { PUSHER: pusher, ...params } = view.params
   const commit = revision === null ? undefined : (await site.commits([view])).get(revision)
   const state = stateOf(view)
   const live = view.state !== 'over'
@@ -72,12 +73,13 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
           <dl class="about">
             ${fact('Revision', revision !== null && html`<code>${revision}</code>`)}
             ${fact('Author', commit && `${commit.author} <${commit.email}>`)}
+            ${fact('Pushed by', pusher)}
             ${fact('Made', view.made !== null && html`${localTime(view.made)} (${age(view.made)})`)}
             ${fact('Host', job?.host != null && html`<a href="${hostPath(job.host)}">${job.host}</a>`)}
             ${fact('Ended', job?.ended != null && html`${localTime(job.ended)} (${age(job.ended)})`)}
             ${fact('Retry of', view.retryOf && html`${relative(view.retryOf.parent)}, ${cause(view.retryOf.cause)}`)}
             ${fact('Retried as', job?.retriedAs != null && relative(job.retriedAs))}
-            ${Object.entries(view.params).map(([key, value]) => fact(key, value))}
+            ${Object.entries(params).map(([key, value]) => fact(key, value))}
           </dl>
         </section>
         ${relatives(site, view)}
