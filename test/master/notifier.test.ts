@@ -122,6 +122,38 @@ test('what is pruned is forgotten, and so is a channel that was taken away', asy
   )
 })
 
+test('of two notifiers one tells, and the other one goes on when it has ended', async t => {
+  const site = new Notified(t)
+  const log = site.channel('log.all')
+  const first = await site.notifier()
+  const second = site.start('master/bin/notifier')
+  await eventually('it stands by', () => second.stderr().includes('this one stands by'))
+  site.end('success')
+  await site.settled()
+  t.same(second.stderr().match(/tells of hello/), null)
+  await first.kill('SIGTERM')
+  site.end('success')
+  await site.settled()
+  t.match(second.stderr(), 'tells of hello')
+  t.equal(new Set(linesOf(log)).size, 6)
+  t.equal(linesOf(log).length, 6)
+})
+
+test('a channel that is added is told of what ends from then on, without a new start', async t => {
+  const site = new Notified(t)
+  site.channel('old.all')
+  const notifier = await site.notifier()
+  site.end('success')
+  await site.settled()
+  const log = site.channel('new.all')
+  site.end('success')
+  const both = 'tells of hello: program-new.all (all), program-old.all (all)'
+  await eventually('the settings are read again', () => notifier.stderr().includes(both))
+  site.end('success')
+  await site.settled()
+  t.same(new Set(site.told(log).map(line => parseInt(line))), new Set([3]))
+})
+
 test('a spool where nobody is to be told is an error that lasts', async t => {
   const site = new Notified(t)
   const { code, stderr } = site.run('master/bin/notifier')
