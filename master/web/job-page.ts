@@ -72,8 +72,7 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
           <h2 id="facts">About</h2>
           <dl class="about">
             ${fact('Revision', revision !== null && html`<code>${revision}</code>`)}
-            ${fact('Author', commit && `${commit.author} <${commit.email}>`)}
-            ${fact('Pushed by', pusher)}
+            ${fact('Author', commit && `${commit.author} <${commit.email}>`)} ${fact('Pushed by', pusher)}
             ${fact('Made', view.made !== null && html`${localTime(view.made)} (${age(view.made)})`)}
             ${fact('Host', job?.host != null && html`<a href="${hostPath(job.host)}">${job.host}</a>`)}
             ${fact('Ended', job?.ended != null && html`${localTime(job.ended)} (${age(job.ended)})`)}

@@ -204,6 +204,9 @@ test('artifacts are served so that they do no harm', async t => {
   })
   t.match((await ask(`${base}/tables.tar.zst`)).headers['content-disposition'], /^attachment/)
   t.match((await ask(`${base}/`)).body, /junit\.xml/)
+  const rest = await ask(`${base}/tables.tar.zst`, { Range: 'bytes=48200-' })
+  t.match(rest, { status: 206, body: /^x{13}$/, headers: { 'content-range': 'bytes 48200-48212/48213' } })
+  t.equal((await ask(`${base}/tables.tar.zst`, { Range: 'bytes=48213-' })).status, 416)
   for (const path of [
     'passwd',
     'up/result.txt',
