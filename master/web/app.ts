@@ -28,6 +28,7 @@ import { badgeSvg, stateOfRef } from './badge.ts'
 import { atomFeed } from './feed.ts'
 import { frontPage } from './front.ts'
 import { hostPage, hostsPage } from './hosts-page.ts'
+import { iconPath } from './icon.ts'
 import { isOurHost } from './our-host.ts'
 import { jobPage } from './job-page.ts'
 import { follow } from './log-follow.ts'
@@ -114,7 +115,7 @@ export function makeApp(
       'Cache-Control': 'public, max-age=31536000, immutable',
     })
   })
-  app.get('/favicon.ico', c => c.redirect(`/static/icon.svg?${assets.edition}`))
+  app.get('/favicon.ico', c => c.redirect(iconPath('none', assets.edition)))
   app.get('/robots.txt', c => c.text('User-agent: *\nDisallow: /\n'))
   app.get('/healthz', c => c.text('ok\n'))
   app.get('/metrics', c =>

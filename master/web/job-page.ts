@@ -46,7 +46,8 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
   return page(
     visit,
     {
-      title: `#${num} ${project} ${wordFor(state)}`,
+      title: `#${num} ${wordFor(state)}, ${project}`,
+      state,
       trail: [{ text: project, href: projectPath(project) }, { text: `#${num}` }],
       live,
     },
