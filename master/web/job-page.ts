@@ -190,7 +190,9 @@ async function tail(view: TaskView, directory: string, step: StepView): Promise<
     const window = await log.backward(log.size, TAIL)
     const base = logPath(view, step.name)
     return html`<section aria-labelledby="tail" class="tail">
-      <h2 id="tail">${step.state === 'running' ? 'Now in' : 'End of'} ${step.name}</h2>
+      <h2 id="tail">
+        ${step.state === 'running' ? 'Now in' : 'End of'} <span class="name">${step.name}</span>
+      </h2>
       <p class="facts"><a href="${base}">${window.first ? 'Open the log' : 'Open the whole log'}</a></p>
       ${
         window.lines.length === 0 && step.state !== 'running'

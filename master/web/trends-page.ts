@@ -14,7 +14,7 @@ import { wordFor } from './status.ts'
 
 /** Jobs that are looked at, and of these the last ones of each step that are drawn. */
 const LOOK_BACK = 400
-const DRAWN = 40
+const DRAWN = 60
 
 interface Run {
   readonly task: TaskView
