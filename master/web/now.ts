@@ -71,7 +71,7 @@ function runningItem(visit: Visit, view: TaskView, expected: number | null): Htm
       }</span
     >
     <span class="spent"
-      >${since(job?.claimed ?? null)}${expected !== null && html` <span>of about ${formatSeconds(expected)}</span>`}</span
+      >${since(job?.claimed ?? null)}${expected !== null && html` <span>of ${formatSeconds(expected)}</span>`}</span
     >
     ${view.cancelling ? html`<em>being cancelled</em>` : button(visit.viewer, `${jobPath(view)}/cancel`, 'Cancel')}
   </li>`
