@@ -76,7 +76,9 @@ within 30 seconds of a change.`,
     makeDirectory(notices)
     const letNext = await standBy(notices, stop.signal, end)
     try {
-      while (!stop.signal.aborted) await tell(spool, watched, stop.signal, end)
+      for (let first = true; !stop.signal.aborted; first = false) {
+        await tell(openProjects(spool, first), spool, watched, stop.signal, end)
+      }
     } finally {
       await watched.close()
       await letNext()
@@ -84,18 +86,33 @@ within 30 seconds of a change.`,
   },
 )
 
-/** Tells until `stop`, or until the settings have changed. */
-async function tell(spool: Spool, watched: Watch, stop: AbortSignal, end: () => void): Promise<void> {
+/**
+ * The projects as their settings are now. Later than at the start these may be half-written: then it is no error that nobody
+ * is to be told, and nothing is forgotten for that.
+ */
+function openProjects(spool: Spool, first: boolean): { settings: string; projects: Told[] } {
   const settings = stateOfSettings(spool.root)
-  const projects = projectsWithChannels(spool.root, process.env).map(project => openProject(spool, project))
-  const couriers = projects.flatMap(project => project.couriers)
-  if (couriers.length === 0) {
+  const projects = projectsWithChannels(spool.root, process.env).map(project =>
+    openProject(spool, project, first),
+  )
+  if (first && projects.every(({ couriers }) => couriers.length === 0)) {
     throw lasting('tell anybody', 'no project has NOTIFY_MAIL, NOTIFY_WEBHOOK or a program in its notify.d')
   }
+  return { settings, projects }
+}
+
+/** Tells until `stop`, or until the settings have changed. */
+async function tell(
+  { settings, projects }: ReturnType<typeof openProjects>,
+  spool: Spool,
+  watched: Watch,
+  stop: AbortSignal,
+  end: () => void,
+): Promise<void> {
   const lookout = new Lookout(spool, projects)
   const changed = new AbortController()
   const over = AbortSignal.any([stop, changed.signal])
-  const told = Promise.all(couriers.map(courier => courier.run(over)))
+  const told = Promise.all(projects.flatMap(({ couriers }) => couriers.map(courier => courier.run(over))))
   while (!over.aborted) {
     try {
       await lookout.look()
@@ -111,11 +128,12 @@ async function tell(spool: Spool, watched: Watch, stop: AbortSignal, end: () => 
 }
 
 /** Opens the records of a project's channels; one that cannot be told is reported, and is told later, once it can. */
-function openProject(spool: Spool, project: Project): Told {
+function openProject(spool: Spool, project: Project, first: boolean): Told {
   const directory = join(spool.root, 'notices', project.name)
   const names = new Set(project.channels.map(({ name }) => name))
   // A channel that comes again after it was taken away is a new one.
-  for (const name of list(directory)) if (name !== 'refs' && !names.has(name)) sweep(join(directory, name))
+  for (const name of first ? list(directory) : [])
+    if (name !== 'refs' && !names.has(name)) sweep(join(directory, name))
   const couriers = project.channels.flatMap(channel => {
     try {
       const deliver = delivererOf(channel, project.env)
@@ -125,7 +143,8 @@ function openProject(spool: Spool, project: Project): Told {
       return []
     }
   })
-  if (couriers.length > 0) say('info', `tells of ${project.name}: ${couriers.map(tellChannel).join(', ')}`)
+  if (couriers.length > 0 || !first)
+    say('info', `tells of ${project.name}: ${couriers.map(tellChannel).join(', ') || 'nobody'}`)
   return { ...project, couriers, states: new RefStates(join(directory, 'refs')) }
 }
 

@@ -120,10 +120,7 @@ class Stream {
     while (start < chunk.length) {
       const end = chunk.indexOf(NEWLINE, start)
       if (end < 0 && lines.length > 0) break
-      if (end < 0) {
-        const next = chunk.length < CHUNK ? this.size : await this.lineAfter(at + chunk.length - 1)
-        return [new Line(this.name, [at, next], chunk, [0, chunk.length])]
-      }
+      if (end < 0) return [await this.#line(at)]
       lines.push(new Line(this.name, [at + start, at + end + 1], chunk, [start, end]))
       start = end + 1
     }
@@ -204,16 +201,23 @@ class Stream {
       const chunk = await this.read(at)
       const found = chunk.toString('latin1').toLowerCase().indexOf(needle)
       if (found >= 0) {
-        const line = (await this.forward(await this.lineAt(at + found)))[0]
+        const line = await this.#line(await this.lineAt(at + found))
         // A label is no part of what was printed.
-        const inText = line !== undefined && at + found >= line.at + (line.label === '' ? 0 : LABEL_LENGTH)
-        if (line && (inText || line.text.toString('latin1').toLowerCase().includes(needle))) return line
-        if (!line) return undefined
+        const inText = at + found >= line.at + (line.label === '' ? 0 : LABEL_LENGTH)
+        if (inText || line.text.toString('latin1').toLowerCase().includes(needle)) return line
         at = line.next
       } else if (at + chunk.length >= this.size || chunk.length === 0) return undefined
       else at += Math.max(1, chunk.length - needle.length + 1)
     }
     return undefined
+  }
+
+  /** The one line that begins there, with bytes of its own. */
+  async #line(at: number): Promise<Line> {
+    const bytes = Buffer.from(await this.read(at, LINE_MAX + 1))
+    const end = bytes.indexOf(NEWLINE)
+    const next = end < 0 ? await this.lineAfter(at) : at + end + 1
+    return new Line(this.name, [at, next], bytes, [0, end < 0 ? bytes.length : end])
   }
 
   /** The end of the last whole line. */
