@@ -119,6 +119,7 @@ const section = (title: string, body: string[], terminal: Terminal) =>
 
 function facts(shown: Shown, now: number): Cell[][] {
   const { job, commit, wait, retryOf, made } = shown
+  const { PUSHER: pusher, ...params } = shown.params
   const rows: [string, string | null | undefined, Cell['colour']?][] = [
     ['state', stateOf(shown, now), COLOURS[job?.verdict ?? (shown.state as 'waiting')]],
     ['why', job?.error ?? (wait && tellWait(wait))],
@@ -126,7 +127,8 @@ function facts(shown: Shown, now: number): Cell[][] {
     ['revision', shown.revision],
     ['author', commit && `${commit.author} <${commit.email}>`],
     ['subject', commit?.subject],
-    ...Object.entries(shown.params).map(([key, value]): [string, string] => ['param', `${key}=${value}`]),
+    ['pusher', pusher],
+    ...Object.entries(params).map(([key, value]): [string, string] => ['param', `${key}=${value}`]),
     ['made', made === null ? null : ago(now - made)],
     ['taker', job?.host == null ? null : `${job.host} ${job.slot ?? ''}`],
     [

@@ -69,6 +69,7 @@ function readStatus(spool: Spool, history: History, silentAfter: number, project
   const wanted = (task: { project: string }) => project === undefined || task.project === project
   const ours = tasks.filter(wanted)
   const recent = ours.filter(task => task.state === 'over').reverse()
+  const current = [...recent]
   for (const view of history.views(wanted)) {
     if (recent.length >= RECENT) break
     if (!recent.some(other => other.name === view.name)) recent.push({ ...view, wait: null })
@@ -78,7 +79,7 @@ function readStatus(spool: Spool, history: History, silentAfter: number, project
     waiting: ours.filter(task => task.state === 'waiting'),
     running: ours
       .filter(task => task.state === 'running')
-      .map(task => ({ ...task, expected: history.usualSeconds(task) })),
+      .map(task => ({ ...task, expected: history.usualSeconds(task, current) })),
     recent: recent.sort((a, b) => (b.job?.ended ?? 0) - (a.job?.ended ?? 0)).slice(0, RECENT),
   }
 }

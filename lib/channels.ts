@@ -43,15 +43,24 @@ export function projectsWithChannels(root: string, env: NodeJS.ProcessEnv): Proj
     try {
       const rc = files.get(name)
       const settings = rc === undefined ? env : settingsOfProject(env, rc)
-      return [
-        { name, env: settings, channels: channelsOf(name, join(root, 'conf', name, 'notify.d'), settings) },
-      ]
+      return [{ name, env: settings, channels: channelsOf(name, programsOf(root, name), settings) }]
     } catch (error) {
       warn('read the channels of', name, error)
       return []
     }
   })
 }
+
+/** A text that becomes another one when a file of `projectsWithChannels` does. */
+export function stateOfSettings(root: string): string {
+  const files = [...projectFiles(root)].flatMap(([name, rc]) => {
+    const programs = programsOf(root, name)
+    return [rc, programs, ...list(programs).map(file => join(programs, file))]
+  })
+  return files.map(path => `${path} ${ignoringENOENT(() => statSync(path))?.ctimeMs ?? ''}\n`).join('')
+}
+
+const programsOf = (root: string, project: string) => join(root, 'conf', project, 'notify.d')
 
 /** The channels of a project, whose programs are in `directory`. */
 export function channelsOf(project: string, directory: string, env: NodeJS.ProcessEnv): Channel[] {

@@ -15,8 +15,11 @@ const LOOK_BACK = 50
 export interface History {
   /** The tasks of the jobs in `jobs/old` of which `wanted` is true, newest first. */
   views(wanted: (task: TaskName) => boolean): Generator<TaskView>
-  /** How many seconds a success of this project and architecture took lately; null if there was none. */
-  usualSeconds(of: Pick<TaskName, 'project' | 'arch'>): number | null
+  /**
+   * How many seconds a success of this project and architecture took lately; null if there was none. `recent`: what is
+   * over and not in `jobs/old` yet, newest first.
+   */
+  usualSeconds(of: Pick<TaskName, 'project' | 'arch'>, recent: readonly TaskView[]): number | null
 }
 
 /** The history of a spool; lists `jobs/old` again when that has changed. */
@@ -34,16 +37,23 @@ export function historyOf(spool: Spool): History {
       if (view) yield view
     }
   }
-  const usualSeconds = (of: Pick<TaskName, 'project' | 'arch'>): number | null => {
+  const usualSeconds: History['usualSeconds'] = (of, recent) => {
     const spans: number[] = []
     let looked = 0
-    for (const { job } of views(task => task.project === of.project && task.arch === of.arch)) {
+    const alike = (task: Pick<TaskName, 'project' | 'arch'>) =>
+      task.project === of.project && task.arch === of.arch
+    for (const { job } of both(recent.filter(alike), views(alike))) {
       if (job?.verdict === 'success' && job.seconds !== null) spans.push(job.seconds)
       if (spans.length === SAMPLE || ++looked === LOOK_BACK) break
     }
     return median(spans)
   }
   return { views, usualSeconds }
+}
+
+function* both<T>(first: Iterable<T>, second: Iterable<T>): Generator<T> {
+  yield* first
+  yield* second
 }
 
 /** Largest number first. What is no task's name is sorted somewhere, and left out by whoever parses it. */

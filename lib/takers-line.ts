@@ -20,7 +20,8 @@ const named = (takers: readonly TakerView[], now: number) =>
   takers
     .slice(0, 3)
     .map(
-      ({ host, slot, beat }) => harmless(`${host} ${slot}`) + (beat === null ? '' : `, ${ago(now - beat)}`),
+      ({ host, slot, beat }) =>
+        harmless(`${host} ${slot}`.trim()) + (beat === null ? '' : `, ${ago(now - beat)}`),
     )
     .concat(takers.length > 3 ? ['...'] : [])
     .join('; ')

@@ -3,16 +3,18 @@
 
 import { join } from 'node:path'
 
-import { projectsWithChannels } from '../lib/channels.ts'
+import { projectsWithChannels, stateOfSettings } from '../lib/channels.ts'
 import type { Channel, Project } from '../lib/channels.ts'
 import { command, run } from '../lib/command.ts'
 import { list, sweep } from '../lib/durable.ts'
 import { lasting } from '../lib/exit.ts'
 import { say, warn } from '../lib/log.ts'
-import { openSpool } from '../lib/spool.ts'
+import { makeDirectory, openSpool } from '../lib/spool.ts'
 import type { Spool } from '../lib/spool.ts'
 import { isReplaced, TREE_DIRECTORIES } from '../lib/tree.ts'
 import { watch } from '../lib/watch.ts'
+import type { Watch } from '../lib/watch.ts'
+import { standBy } from './notify/alone.ts'
 import { Courier } from './notify/courier.ts'
 import type { Deliver } from './notify/courier.ts'
 import { Lookout } from './notify/lookout.ts'
@@ -44,7 +46,8 @@ Each is told once. What cannot be told is tried again until the job is pruned, w
 (Message-ID, X-Bass-Delivery, BASS_DELIVERY). A webhook's X-Bass-Signature is 'sha256=' and the
 HMAC-SHA256 of the body. A program says by its exit code: 0 done, 100 not this one, else not now.
 
-Settings are read at the start.`,
+Of several for one spool one tells, and the others stand by. Settings of projects are read again
+within 30 seconds of a change.`,
     environment: {
       SPOOL: 'the spool; the settings of its projects are in conf/PROJECT/rc',
       NOTIFY_MAIL: '[POLICY:]ADDRESS, one or more',
@@ -60,47 +63,77 @@ Settings are read at the start.`,
   },
   async () => {
     const spool = openSpool()
-    const projects = projectsWithChannels(spool.root, process.env).map(project => openProject(spool, project))
-    const couriers = projects.flatMap(project => project.couriers)
-    if (couriers.length === 0) {
-      throw lasting('tell anybody', 'no project has NOTIFY_MAIL, NOTIFY_WEBHOOK or a program in its notify.d')
-    }
     const watched = await watch([spool.tasks.cur, spool.jobs.cur, ...TREE_DIRECTORIES])
     const stop = new AbortController()
     const end = () => {
       stop.abort()
+      watched.ring()
       // Whom a server keeps waiting for longer is told again at the next start.
       setTimeout(() => process.exit(), GRACE).unref()
     }
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        end()
-        watched.ring()
-      })
-    }
-    const lookout = new Lookout(spool, projects)
-    const told = Promise.all(couriers.map(courier => courier.run(stop.signal)))
-    while (!stop.signal.aborted) {
-      try {
-        await lookout.look()
-      } catch (error) {
-        // The spool is away or full: say so and look again.
-        warn('look through', spool.root, error)
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end)
+    const notices = join(spool.root, 'notices')
+    makeDirectory(notices)
+    const letNext = await standBy(notices, stop.signal, end)
+    try {
+      for (let first = true; !stop.signal.aborted; first = false) {
+        await tell(openProjects(spool, first), spool, watched, stop.signal, end)
       }
-      await watched.next()
-      if (isReplaced()) end()
+    } finally {
+      await watched.close()
+      await letNext()
     }
-    await watched.close()
-    await told
   },
 )
 
+/**
+ * The projects as their settings are now. Later than at the start these may be half-written: then it is no error that nobody
+ * is to be told, and nothing is forgotten for that.
+ */
+function openProjects(spool: Spool, first: boolean): { settings: string; projects: Told[] } {
+  const settings = stateOfSettings(spool.root)
+  const projects = projectsWithChannels(spool.root, process.env).map(project =>
+    openProject(spool, project, first),
+  )
+  if (first && projects.every(({ couriers }) => couriers.length === 0)) {
+    throw lasting('tell anybody', 'no project has NOTIFY_MAIL, NOTIFY_WEBHOOK or a program in its notify.d')
+  }
+  return { settings, projects }
+}
+
+/** Tells until `stop`, or until the settings have changed. */
+async function tell(
+  { settings, projects }: ReturnType<typeof openProjects>,
+  spool: Spool,
+  watched: Watch,
+  stop: AbortSignal,
+  end: () => void,
+): Promise<void> {
+  const lookout = new Lookout(spool, projects)
+  const changed = new AbortController()
+  const over = AbortSignal.any([stop, changed.signal])
+  const told = Promise.all(projects.flatMap(({ couriers }) => couriers.map(courier => courier.run(over))))
+  while (!over.aborted) {
+    try {
+      await lookout.look()
+    } catch (error) {
+      // The spool is away or full: say so and look again.
+      warn('look through', spool.root, error)
+    }
+    await watched.next()
+    if (isReplaced()) end()
+    if (stateOfSettings(spool.root) !== settings) changed.abort()
+  }
+  await told
+}
+
 /** Opens the records of a project's channels; one that cannot be told is reported, and is told later, once it can. */
-function openProject(spool: Spool, project: Project): Told {
+function openProject(spool: Spool, project: Project, first: boolean): Told {
   const directory = join(spool.root, 'notices', project.name)
   const names = new Set(project.channels.map(({ name }) => name))
   // A channel that comes again after it was taken away is a new one.
-  for (const name of list(directory)) if (name !== 'refs' && !names.has(name)) sweep(join(directory, name))
+  for (const name of first ? list(directory) : [])
+    if (name !== 'refs' && !names.has(name)) sweep(join(directory, name))
   const couriers = project.channels.flatMap(channel => {
     try {
       const deliver = delivererOf(channel, project.env)
@@ -110,7 +143,8 @@ function openProject(spool: Spool, project: Project): Told {
       return []
     }
   })
-  if (couriers.length > 0) say('info', `tells of ${project.name}: ${couriers.map(tellChannel).join(', ')}`)
+  if (couriers.length > 0 || !first)
+    say('info', `tells of ${project.name}: ${couriers.map(tellChannel).join(', ') || 'nobody'}`)
   return { ...project, couriers, states: new RefStates(join(directory, 'refs')) }
 }
 

@@ -1,7 +1,6 @@
 // The web pages: what a spool says, in a browser.
 
 import { hostname } from 'node:os'
-import { setFlagsFromString } from 'node:v8'
 
 import { command, run } from '../lib/command.ts'
 import { lasting, temporary } from '../lib/exit.ts'
@@ -36,8 +35,6 @@ person. Says on standard error where it listens, and runs until it is told to st
     },
   },
   async () => {
-    // What it reads is soon forgotten again: without this, V8 takes some 40 MB more to put off forgetting it.
-    setFlagsFromString('--semi-space-growth-factor=1')
     const { host, port } = parseListen(setting('REPORTER_LISTEN'))
     const origin = parseOrigin(optional('REPORTER_URL'))
     const silentAfter = duration('LOST_AFTER')

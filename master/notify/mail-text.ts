@@ -55,6 +55,7 @@ function subjectOf({ stage, task, change }: Notice): string {
 
 function paragraphs(notice: Notice): string[] {
   const { task, url, lastLines, commits } = notice
+  const { PUSHER: pusher, ...params } = task.params
   const first = lastLines[0]
   return [
     [headline(notice), ...changeLine(notice)].join('\n'),
@@ -78,7 +79,8 @@ function paragraphs(notice: Notice): string[] {
       `task      ${task.name}`,
       ...(task.ref === null ? [] : [`ref       ${harmless(task.ref)}`]),
       ...(task.revision === null ? [] : [`revision  ${harmless(task.revision)}`]),
-      ...Object.entries(task.params).map(([key, value]) => `param     ${harmless(`${key}=${value}`)}`),
+      ...(pusher === undefined ? [] : [`pusher    ${harmless(pusher)}`]),
+      ...Object.entries(params).map(([key, value]) => `param     ${harmless(`${key}=${value}`)}`),
       ...(url === null ? [] : [`page      ${url}`]),
     ].join('\n'),
   ].filter(part => part !== '')

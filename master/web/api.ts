@@ -82,7 +82,8 @@ export function statusJson(site: Site, viewer: Viewer, project?: string) {
 function recent(site: Site, project?: string): TaskView[] {
   const views: TaskView[] = []
   for (const row of site.index.rows({ project })) {
-    const view = site.view(site.index.entry(row))
+    // Anew: it may have been retried meanwhile.
+    const view = site.view(site.index.entry(row), true)
     if (view?.state === 'over') views.push(view)
     if (views.length === RECENT) break
   }

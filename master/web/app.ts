@@ -20,7 +20,7 @@ import { parseTaskName } from '../../lib/task-name.ts'
 import type { StepView, TaskView } from '../../lib/view.ts'
 import { askCancel, retryLast } from '../../lib/wishes.ts'
 import { publicView, showJson, statusJson } from './api.ts'
-import { artifactsPage, listArtifacts, openArtifact, SANDBOX } from './artifacts.ts'
+import { artifactsPage, byteRange, listArtifacts, openArtifact, SANDBOX } from './artifacts.ts'
 import type { Assets } from './assets.ts'
 import { COOKIE, isSameOrigin, SESSION } from './auth.ts'
 import type { Auth, Sender, Viewer } from './auth.ts'
@@ -28,6 +28,7 @@ import { badgeSvg, stateOfRef } from './badge.ts'
 import { atomFeed } from './feed.ts'
 import { frontPage } from './front.ts'
 import { hostPage, hostsPage } from './hosts-page.ts'
+import { iconPath } from './icon.ts'
 import { isOurHost } from './our-host.ts'
 import { jobPage } from './job-page.ts'
 import { follow } from './log-follow.ts'
@@ -114,7 +115,7 @@ export function makeApp(
       'Cache-Control': 'public, max-age=31536000, immutable',
     })
   })
-  app.get('/favicon.ico', c => c.redirect(`/static/icon.svg?${assets.edition}`))
+  app.get('/favicon.ico', c => c.redirect(iconPath('none', assets.edition)))
   app.get('/robots.txt', c => c.text('User-agent: *\nDisallow: /\n'))
   app.get('/healthz', c => c.text('ok\n'))
   app.get('/metrics', c =>
@@ -401,10 +402,18 @@ async function artifact(c: Context<Env>, view: TaskView, job: string, path: stri
   if (!opened) return missing(c)
   const { file, size, type } = opened
   const name = path.slice(path.lastIndexOf('/') + 1)
-  const content = file.createReadStream({ highWaterMark: 64 * 1024 })
-  return c.body(Readable.toWeb(content) as ReadableStream, 200, {
+  const range = byteRange(c.req.header('range'), size)
+  const { start, end } = range ?? { start: 0, end: size - 1 }
+  if (range && start > end) {
+    await file.close()
+    return c.body(null, 416, { 'Content-Range': `bytes */${size}` })
+  }
+  const content = file.createReadStream({ start, end: Math.max(0, end), highWaterMark: 64 * 1024 })
+  return c.body(Readable.toWeb(content) as ReadableStream, range ? 206 : 200, {
     'Content-Type': type ?? 'application/octet-stream',
-    'Content-Length': String(size),
+    'Content-Length': String(end - start + 1),
+    'Accept-Ranges': 'bytes',
+    ...(range ? { 'Content-Range': `bytes ${start}-${end}/${size}` } : {}),
     'Content-Security-Policy': SANDBOX,
     // A report in its sandbox is of no origin, and yet may have its own style and pictures.
     'Cross-Origin-Resource-Policy': /^(image|text\/css)/.test(type ?? '') ? 'cross-origin' : 'same-origin',

@@ -75,6 +75,21 @@ export async function openArtifact(
   return { file, size, type: TYPES[extname(path).toLowerCase()] }
 }
 
+/**
+ * The first and the last byte of `size` that a Range header asks for, so that a download goes on where it broke off; the
+ * first behind the last if there is nothing there; undefined if it asks for anything else than one range. Pure.
+ */
+export function byteRange(
+  header: string | undefined,
+  size: number,
+): { start: number; end: number } | undefined {
+  const [, from, to] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '') ?? []
+  if (from === undefined || to === undefined || from + to === '' || size === 0) return undefined
+  if (from === '') return { start: Math.max(0, size - Number(to)), end: size - 1 }
+  if (to !== '' && Number(to) < Number(from)) return undefined
+  return { start: Number(from), end: to === '' ? size - 1 : Math.min(Number(to), size - 1) }
+}
+
 /** A path below the artifacts as it really is; undefined if it is not there or leads elsewhere. */
 async function inside(job: string, path: string): Promise<string | undefined> {
   if (path.includes('\0')) return undefined

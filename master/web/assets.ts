@@ -1,13 +1,14 @@
-// The files of our own that pages refer to, in memory: there are three, and they are small.
+// The files of our own that pages refer to, in memory: they are few and small.
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { ICONS, iconSvg } from './icon.ts'
+
 const TYPES = {
   'reporter.css': 'text/css; charset=utf-8',
   'reporter.js': 'text/javascript; charset=utf-8',
-  'icon.svg': 'image/svg+xml',
 } as const
 
 export interface Assets {
@@ -19,11 +20,14 @@ export interface Assets {
 export function readAssets(): Assets {
   const hash = createHash('sha256')
   const files = new Map<string, { type: string; body: Buffer<ArrayBuffer> }>()
-  for (const [name, type] of Object.entries(TYPES)) {
-    // They are not compiled: they stay where the sources are.
-    const body = Buffer.from(readFileSync(join(__dirname, '../../../master/web/static', name)))
+  const keep = (name: string, type: string, body: Buffer<ArrayBuffer>) => {
     hash.update(body)
     files.set(name, { type, body })
   }
+  for (const [name, type] of Object.entries(TYPES)) {
+    // They are not compiled: they stay where the sources are.
+    keep(name, type, Buffer.from(readFileSync(join(__dirname, '../../../master/web/static', name))))
+  }
+  for (const mark of ICONS) keep(`icon-${mark}.svg`, 'image/svg+xml', Buffer.from(String(iconSvg(mark))))
   return { edition: hash.digest('hex').slice(0, 12), find: name => files.get(name) }
 }

@@ -22,6 +22,8 @@ export async function atomFeed(site: Site, project: string, origin: string): Pro
     feedLinks: { atom: `${origin}${projectPath(project)}/feed.atom` },
     updated: new Date(Math.max(0, ...views.map(view => view.job?.ended ?? 0))),
     generator: 'BASS',
+    // An entry without one is by the author of the feed.
+    author: { name: 'BASS' },
     copyright: '',
   })
   for (const view of views) {

@@ -4,21 +4,25 @@
 import type { CommitView } from '../../lib/commit.ts'
 import { counted } from '../../lib/text.ts'
 import type { TaskView } from '../../lib/view.ts'
+import { stateOfRef } from './badge.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { nowSection } from './now.ts'
 import { age, jobPath, page, projectPath, shortRef, targetOf, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
-import type { Site } from './site.ts'
-import { signOf, stateOf, wordFor } from './status.ts'
+import type { Board, Site } from './site.ts'
+import { signOf, stateOf, wordFor, worst } from './status.ts'
 import { blocks, duration } from './task-parts.ts'
 import { STATES } from './task-index.ts'
-import type { Filter } from './task-index.ts'
+import type { Filter, State } from './task-index.ts'
 
 /** Rows of a page. */
 const ROWS = 25
 /** Attempts before the last one that a cell shows. */
 const ATTEMPTS = 4
+/** Refs at the top of a project, at most; they are looked for among so many of its newest tasks. */
+const REFS = 8
+const REFS_BACK = 300
 
 export interface FrontQuery {
   readonly filter: Filter
@@ -42,16 +46,19 @@ export async function frontPage(visit: Visit, site: Site, query: FrontQuery): Pr
   const asked = queryOf(filter)
   const filtered = Object.keys(asked).length > 0
   const live = before === undefined
+  const board = site.board(project)
   return page(
     visit,
     {
-      title: project ?? 'All projects',
+      title: [activity(board), project ?? 'All projects'].filter(Boolean).join(' · '),
+      state: board.running.length > 0 ? 'running' : board.waiting.length > 0 ? 'waiting' : lastOf(rows),
       trail: project === undefined ? [] : [{ text: project }],
       live,
       ...(project === undefined ? {} : { feed: `${base}/feed.atom` }),
     },
     html`<h1 class="hidden">${project ?? 'All projects'}</h1>
-      ${tabs(site, project)} ${before === undefined && !filtered && nowSection(visit, site, project)}
+      ${tabs(site, project)} ${project !== undefined && live && !filtered && refsOf(site, project)}
+      ${before === undefined && !filtered && nowSection(visit, board)}
       <section aria-labelledby="revisions" data-part="revisions">
         <h2 id="revisions">Revisions</h2>
         ${filterForm(site, base, filter)}
@@ -68,6 +75,23 @@ export async function frontPage(visit: Visit, site: Site, query: FrontQuery): Pr
         </nav>
       </section>`,
   )
+}
+
+/** What goes on, for the title: `1 running, 3 waiting`. */
+function activity({ running, waiting, more }: Board): string {
+  const count = (n: number, word: string) => (n === 0 ? '' : `${n} ${word}`)
+  return [count(running.length, 'running'), count(waiting.length + more, 'waiting')]
+    .filter(Boolean)
+    .join(', ')
+}
+
+/** How the newest of the rows did, each architecture by its last attempt. */
+function lastOf([first]: readonly Row[]): State {
+  const last = new Map<string, State>()
+  for (const view of first?.views ?? []) {
+    if (!last.has(targetOf(view))) last.set(targetOf(view), stateOf(view))
+  }
+  return worst([...last.values()])
 }
 
 function gather(site: Site, { filter, before }: FrontQuery): { rows: Row[]; more: boolean } {
@@ -97,10 +121,33 @@ function tabs(site: Site, current: string | undefined): Html | false {
       current !== undefined &&
       html`<span class="side"
         ><a href="${projectPath(current)}/trends">Trends</a>
-        <a href="${projectPath(current)}/feed.atom">Feed</a></span
+        <a href="${projectPath(current)}/feed.atom">Feed</a>
+        <a href="${projectPath(current)}/badge.svg">Badge</a></span
       >`
     }
   </nav>`
+}
+
+/** The refs that were pushed lately, each with how its newest revision did that has ended: is it good? */
+function refsOf(site: Site, project: string): Html | false {
+  const refs = new Set<string>()
+  let looked = 0
+  for (const row of site.index.rows({ project })) {
+    const { ref } = site.index.entry(row)
+    if (ref !== '') refs.add(ref)
+    if (refs.size === REFS || ++looked === REFS_BACK) break
+  }
+  if (refs.size === 0) return false
+  return html`<ul class="refs" aria-label="Refs" data-part="refs">
+    ${[...refs].map(ref => {
+      const state = stateOfRef(site, project, ref)
+      return html`<li>
+        <a class="ref s-${state}" href="${withQuery(projectPath(project), { ref })}"
+          >${signOf(state)} ${shortRef(ref)}<span class="hidden">: ${wordFor(state)}</span></a
+        >
+      </li>`
+    })}
+  </ul>`
 }
 
 const queryOf = ({ ref, state, arch, host, text }: Filter): Record<string, string> =>

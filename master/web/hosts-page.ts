@@ -64,7 +64,7 @@ function takerWords(takers: readonly TakerView[]): Html | string {
       ({ arch, state, beat }) =>
         html`<li>
           <span class="s-${SIGN[state]}">${signOf(SIGN[state])} ${state}</span> ${arch}
-          ${state === 'silent' && html`<span class="quiet">since ${age(beat)}</span>`}
+          ${state === 'silent' && html`<span class="quiet">last beat ${age(beat)}</span>`}
         </li>`,
     )}
   </ul>`

@@ -37,6 +37,7 @@ const TAIL = 30
 
 export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise<Html> {
   const { job, project, num, revision } = view
+  const { PUSHER: pusher, ...params } = view.params
   const commit = revision === null ? undefined : (await site.commits([view])).get(revision)
   const state = stateOf(view)
   const live = view.state !== 'over'
@@ -45,7 +46,8 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
   return page(
     visit,
     {
-      title: `#${num} ${project} ${wordFor(state)}`,
+      title: `#${num} ${wordFor(state)}, ${project}`,
+      state,
       trail: [{ text: project, href: projectPath(project) }, { text: `#${num}` }],
       live,
     },
@@ -71,13 +73,13 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
           <h2 id="facts">About</h2>
           <dl class="about">
             ${fact('Revision', revision !== null && html`<code>${revision}</code>`)}
-            ${fact('Author', commit && `${commit.author} <${commit.email}>`)}
+            ${fact('Author', commit && `${commit.author} <${commit.email}>`)} ${fact('Pushed by', pusher)}
             ${fact('Made', view.made !== null && html`${localTime(view.made)} (${age(view.made)})`)}
             ${fact('Host', job?.host != null && html`<a href="${hostPath(job.host)}">${job.host}</a>`)}
             ${fact('Ended', job?.ended != null && html`${localTime(job.ended)} (${age(job.ended)})`)}
             ${fact('Retry of', view.retryOf && html`${relative(view.retryOf.parent)}, ${cause(view.retryOf.cause)}`)}
             ${fact('Retried as', job?.retriedAs != null && relative(job.retriedAs))}
-            ${Object.entries(view.params).map(([key, value]) => fact(key, value))}
+            ${Object.entries(params).map(([key, value]) => fact(key, value))}
           </dl>
         </section>
         ${relatives(site, view)}
@@ -188,7 +190,9 @@ async function tail(view: TaskView, directory: string, step: StepView): Promise<
     const window = await log.backward(log.size, TAIL)
     const base = logPath(view, step.name)
     return html`<section aria-labelledby="tail" class="tail">
-      <h2 id="tail">${step.state === 'running' ? 'Now in' : 'End of'} ${step.name}</h2>
+      <h2 id="tail">
+        ${step.state === 'running' ? 'Now in' : 'End of'} <span class="name">${step.name}</span>
+      </h2>
       <p class="facts"><a href="${base}">${window.first ? 'Open the log' : 'Open the whole log'}</a></p>
       ${
         window.lines.length === 0 && step.state !== 'running'

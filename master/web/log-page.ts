@@ -72,7 +72,8 @@ export async function logPage(
     return page(
       visit,
       {
-        title: `${step.name} #${view.num} ${wordFor(step.state)}`,
+        title: `${step.name} ${wordFor(step.state)}, #${view.num} ${view.project}`,
+        state: step.state,
         trail: [
           { text: view.project, href: projectPath(view.project) },
           { text: `#${view.num}`, href: jobPath(view) },

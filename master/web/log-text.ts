@@ -5,31 +5,46 @@ import { formatPosition } from './log-window.ts'
 import type { Line, LogWindow, StepLog } from './log-window.ts'
 import { LABEL_LENGTH, parseLabel } from '../../lib/tai64n.ts'
 
-const WINDOW = 1000
+/** Lines at a time: about as many as are read at once. */
+const WINDOW = 5000
 
 /** The whole of a log; with `local`, labels become local time as `tai64nlocal` writes it. */
 export async function* logText(log: StepLog, local: boolean): AsyncGenerator<Buffer> {
   let at = { out: 0, err: 0 } as LogWindow['to']
   for (;;) {
     const window = await log.forward(at, WINDOW)
-    let pieces: Buffer[] = []
-    for (const line of window.lines) {
-      if (line.label !== '') pieces.push(Buffer.from(`${local ? localLabel(line.label) : line.label} `))
-      if (!line.cut) {
-        pieces.push(line.text, NEWLINE)
-        continue
-      }
-      yield Buffer.concat(pieces)
-      pieces = []
+    let begin = 0
+    for (const [i, line] of window.lines.entries()) {
+      if (!line.cut) continue
+      yield textOf(window.lines.slice(begin, i), local)
+      yield Buffer.from(labelOf(line, local))
       yield* rest(log, line)
+      begin = i + 1
     }
-    yield Buffer.concat(pieces)
+    yield textOf(window.lines.slice(begin), local)
     if (window.last || formatPosition(window.to) === formatPosition(at)) return
     at = window.to
   }
 }
 
-const NEWLINE = Buffer.from('\n')
+const NEWLINE = 0x0a
+
+const labelOf = ({ label }: Line, local: boolean): string =>
+  label === '' ? '' : `${local ? localLabel(label) : label} `
+
+/** Lines as they are printed, one behind the other. */
+function textOf(lines: readonly Line[], local: boolean): Buffer {
+  const labels = lines.map(line => labelOf(line, local))
+  const size = lines.reduce((sum, { start, end }, i) => sum + labels[i]!.length + end - start + 1, 0)
+  const text = Buffer.allocUnsafe(size)
+  let at = 0
+  for (const [i, { bytes, start, end }] of lines.entries()) {
+    at += text.write(labels[i]!, at, 'latin1')
+    at += bytes.copy(text, at, start, end)
+    text[at++] = NEWLINE
+  }
+  return text
+}
 
 /** What stands behind the label of a line that is too long for a window. */
 async function* rest(log: StepLog, line: Line): AsyncGenerator<Buffer> {

@@ -8,21 +8,21 @@ import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { isErrno } from '../../lib/errno.ts'
-import { LABEL_LENGTH, parseLabel } from '../../lib/tai64n.ts'
+import { isLabel, LABEL_LENGTH } from '../../lib/tai64n.ts'
 
 /** What is read at once, and the longest line that is shown whole. */
 const CHUNK = 256 * 1024
 /** What of a line is kept; the rest is left out of windows, never of plain text. */
 const LINE_MAX = 16 * 1024
 
-const NEWLINE = 0x0a
+const [NEWLINE, SPACE] = [0x0a, 0x20]
 
 type StreamName = 'out' | 'err'
 
 /** A place between lines: the byte each stream has been read to. */
 export type Position = Readonly<Record<StreamName, number>>
 
-export interface Line {
+export class Line {
   readonly stream: StreamName
   /** The byte it begins at, and the one behind its newline. */
   readonly at: number
@@ -30,11 +30,37 @@ export interface Line {
   /** Empty where it has none of its own, as in a file that no slave of ours wrote. */
   readonly label: string
   /** The label it is ordered by: its own, or that of the line before it. */
-  readonly key: string
-  /** Without label and newline. */
-  readonly text: Buffer
+  key: string
+  /** What it is a part of, with others: an own copy of each of so many lines would be a burden. */
+  readonly bytes: Buffer
+  /** Where in `bytes` its text begins, without the label, and ends, without the newline. */
+  readonly start: number
+  readonly end: number
   /** True if the line is longer than what is here. */
   readonly cut: boolean
+
+  constructor(
+    stream: StreamName,
+    [at, next]: readonly [number, number],
+    bytes: Buffer,
+    [from, to]: readonly [number, number],
+  ) {
+    this.stream = stream
+    this.at = at
+    this.next = next
+    this.bytes = bytes
+    this.end = Math.min(to, from + LINE_MAX)
+    this.cut = to > this.end
+    this.label = labelOf(bytes, from, this.end)
+    this.key = this.label
+    const behind = from + (this.label === '' ? 0 : LABEL_LENGTH)
+    this.start = this.label !== '' && behind < this.end && bytes[behind] === SPACE ? behind + 1 : behind
+  }
+
+  /** Without label and newline. */
+  get text(): Buffer {
+    return this.bytes.subarray(this.start, this.end)
+  }
 }
 
 export interface LogWindow {
@@ -88,31 +114,19 @@ class Stream {
 
   /** Lines from the start of a line on: some, or none at the end. */
   async forward(at: number): Promise<Line[]> {
-    const chunk = await this.read(at)
+    const chunk = Buffer.from(await this.read(at))
     const lines: Line[] = []
     let start = 0
     while (start < chunk.length) {
       const end = chunk.indexOf(NEWLINE, start)
-      if (end < 0 && (lines.length > 0 || chunk.length === 0)) break
-      if (end < 0) {
-        const piece = Buffer.from(chunk.subarray(0, LINE_MAX))
-        const next = chunk.length < CHUNK ? this.size : await this.lineAfter(at + chunk.length - 1)
-        return [this.#line(at, next, piece, chunk.length > LINE_MAX)]
-      }
-      lines.push(this.#line(at + start, at + end + 1, copyOf(chunk, start, end), end - start > LINE_MAX))
+      if (end < 0 && lines.length > 0) break
+      if (end < 0) return [await this.#line(at)]
+      lines.push(new Line(this.name, [at + start, at + end + 1], chunk, [start, end]))
       start = end + 1
     }
     // The last line of all has no newline if its writer died.
-    if (start < chunk.length && at + chunk.length === this.size) {
-      lines.push(
-        this.#line(
-          at + start,
-          this.size,
-          copyOf(chunk, start, chunk.length),
-          chunk.length - start > LINE_MAX,
-        ),
-      )
-    }
+    if (start < chunk.length && at + chunk.length === this.size)
+      lines.push(new Line(this.name, [at + start, this.size], chunk, [start, chunk.length]))
     return lines
   }
 
@@ -120,20 +134,20 @@ class Stream {
   async backward(to: number): Promise<Line[]> {
     if (to === 0) return []
     const from = Math.max(0, to - CHUNK)
-    const chunk = await this.read(from, to - from)
+    const chunk = Buffer.from(await this.read(from, to - from))
     const begins = from === 0 ? 0 : chunk.indexOf(NEWLINE) + 1
     // The newline that ends the only line there is says nothing about where it begins.
     if (from > 0 && (begins === 0 || begins === chunk.length)) {
       const at = await this.lineAt(from)
-      const piece = Buffer.from(await this.read(at, LINE_MAX))
-      return [this.#line(at, to, piece, true)]
+      const piece = Buffer.from(await this.read(at, LINE_MAX + 1))
+      return [new Line(this.name, [at, to], piece, [0, piece.length])]
     }
     const lines: Line[] = []
     for (let start = begins; start < chunk.length;) {
       const newline = chunk.indexOf(NEWLINE, start)
       const end = newline < 0 ? chunk.length : newline
       const next = Math.min(chunk.length, end + 1)
-      lines.push(this.#line(from + start, from + next, copyOf(chunk, start, end), end - start > LINE_MAX))
+      lines.push(new Line(this.name, [from + start, from + next], chunk, [start, end]))
       start = next
     }
     return lines
@@ -187,11 +201,10 @@ class Stream {
       const chunk = await this.read(at)
       const found = chunk.toString('latin1').toLowerCase().indexOf(needle)
       if (found >= 0) {
-        const line = (await this.forward(await this.lineAt(at + found)))[0]
+        const line = await this.#line(await this.lineAt(at + found))
         // A label is no part of what was printed.
-        const inText = line !== undefined && at + found >= line.at + (line.label === '' ? 0 : LABEL_LENGTH)
-        if (line && (inText || line.text.toString('latin1').toLowerCase().includes(needle))) return line
-        if (!line) return undefined
+        const inText = at + found >= line.at + (line.label === '' ? 0 : LABEL_LENGTH)
+        if (inText || line.text.toString('latin1').toLowerCase().includes(needle)) return line
         at = line.next
       } else if (at + chunk.length >= this.size || chunk.length === 0) return undefined
       else at += Math.max(1, chunk.length - needle.length + 1)
@@ -199,24 +212,23 @@ class Stream {
     return undefined
   }
 
+  /** The one line that begins there, with bytes of its own. */
+  async #line(at: number): Promise<Line> {
+    const bytes = Buffer.from(await this.read(at, LINE_MAX + 1))
+    const end = bytes.indexOf(NEWLINE)
+    const next = end < 0 ? await this.lineAfter(at) : at + end + 1
+    return new Line(this.name, [at, next], bytes, [0, end < 0 ? bytes.length : end])
+  }
+
   /** The end of the last whole line. */
   async wholeEnd(): Promise<number> {
     return this.lineAt(this.size)
   }
-
-  #line(at: number, next: number, bytes: Buffer, cut: boolean): Line {
-    const label = labelOf(bytes)
-    const text = label === '' ? bytes : bytes.subarray(LABEL_LENGTH + (bytes[LABEL_LENGTH] === 0x20 ? 1 : 0))
-    return { stream: this.name, at, next, label, key: label, text, cut }
-  }
 }
 
-const copyOf = (chunk: Buffer, start: number, end: number) =>
-  Buffer.from(chunk.subarray(start, Math.min(end, start + LINE_MAX)))
-
-function labelOf(bytes: Buffer): string {
-  const text = bytes.toString('latin1', 0, LABEL_LENGTH)
-  return parseLabel(text) === undefined ? '' : text
+function labelOf(bytes: Buffer, from = 0, to = bytes.length): string {
+  const text = bytes.toString('latin1', from, Math.min(to, from + LABEL_LENGTH))
+  return isLabel(text) ? text : ''
 }
 
 /** The log of one step as it is now. It is to be closed. */
@@ -276,7 +288,7 @@ export class StepLog {
       queue.i++
       queue.at = line.next
       lines.push(line)
-      bytes += line.text.length
+      bytes += line.end - line.start
     }
     return this.#window(lines, from, { out: queues[0]!.at, err: queues[1]!.at })
   }
@@ -297,7 +309,7 @@ export class StepLog {
       queue.lines.pop()
       queue.at = line.at
       lines.push(line)
-      bytes += line.text.length
+      bytes += line.end - line.start
     }
     return this.#window(lines.reverse(), { out: queues[0]!.at, err: queues[1]!.at }, to)
   }
@@ -366,10 +378,11 @@ export class StepLog {
 /** Lines without a label belong to the one before them. */
 function orderly(lines: Line[]): Line[] {
   let key = ''
-  return lines.map(line => {
-    if (line.label !== '') key = line.label
-    return line.key === key ? line : { ...line, key }
-  })
+  for (const line of lines) {
+    if (line.label === '') line.key = key
+    else key = line.label
+  }
+  return lines
 }
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {

@@ -1,5 +1,7 @@
 // What goes on now: what runs, and what waits with the reason why.
 
+import type { TakerView } from '../../lib/takers.ts'
+import { takersLine } from '../../lib/takers-line.ts'
 import { counted, formatSeconds } from '../../lib/text.ts'
 import type { TaskView } from '../../lib/view.ts'
 import { tellWait } from '../../lib/why-waiting.ts'
@@ -7,19 +9,19 @@ import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { age, button, hostPath, jobPath, since } from './page.ts'
 import type { Visit } from './page.ts'
-import type { Site, Waiting } from './site.ts'
+import type { Board, Waiting } from './site.ts'
 import { signOf } from './status.ts'
 import { blocks, taskLink } from './task-parts.ts'
 
 /** Of what waits, so many are shown. */
 const SHOWN = 8
 
-export function nowSection(visit: Visit, site: Site, project?: string): Html {
-  const { running, waiting, more, paused } = site.board(project)
+export function nowSection(visit: Visit, { running, waiting, more, paused, takers }: Board): Html {
   const rest = more + Math.max(0, waiting.length - SHOWN)
   const idle = running.length === 0 && waiting.length === 0
-  return html`<section aria-labelledby="now" data-part="now">
+  return html`<section aria-labelledby="now" data-part="now" class="now">
     <h2 id="now">Now</h2>
+    <p class="side"><a href="/hosts">${takersWords(takers)}</a></p>
     ${paused.length > 0 && html`<p class="note"><strong>Paused:</strong> ${paused.map(pauseWords).join(', ')}.</p>`}
     ${idle && html`<p class="quiet">Nothing waits and nothing runs.</p>`}
     ${
@@ -38,6 +40,13 @@ export function nowSection(visit: Visit, site: Site, project?: string): Html {
   </section>`
 }
 
+/** `3 takers: 2 busy, 1 silent`; where on its host one works stands elsewhere, for those who may know. */
+const takersWords = (takers: readonly TakerView[]): string =>
+  takersLine(
+    takers.map(taker => ({ ...taker, slot: '' })),
+    Date.now(),
+  )
+
 const pauseWords = (name: string): string =>
   name === 'all' ? 'everything' : name.replace(/^(project|host):/, '$1 ')
 
@@ -47,18 +56,23 @@ function runningItem(visit: Visit, view: TaskView, expected: number | null): Htm
   const elapsed = job?.claimed == null ? 0 : Math.max(0, (Date.now() - job.claimed) / 1000)
   return html`<li data-row="">
     <span class="s-running">${signOf('running')}<span class="hidden">running</span></span>
-    ${taskLink(view)} ${step && html`<span>in <strong>${step.name}</strong></span>`}
-    ${job?.host != null && html`<span>on <a href="${hostPath(job.host)}">${job.host}</a></span>`}
-    <span>${since(job?.claimed ?? null)}${expected !== null && ` of about ${formatSeconds(expected)}`}</span>
-    ${
-      expected !== null &&
-      html`<progress
-        max="${Math.ceil(expected)}"
-        value="${Math.min(Math.ceil(expected), Math.floor(elapsed))}"
-        aria-label="Time of job ${view.num}, as part of what it usually takes"
-      ></progress>`
-    }
-    ${blocks(view)}
+    ${taskLink(view)}
+    <span class="doing"
+      >${step && html`<span>in <strong>${step.name}</strong></span>`}
+      ${job?.host != null && html`<span>on <a href="${hostPath(job.host)}">${job.host}</a></span>`}
+      ${blocks(view)}
+      ${
+        expected !== null &&
+        html`<progress
+          max="${Math.ceil(expected)}"
+          value="${Math.min(Math.ceil(expected), Math.floor(elapsed))}"
+          aria-label="Time of job ${view.num}, as part of what it usually takes"
+        ></progress>`
+      }</span
+    >
+    <span class="spent"
+      >${since(job?.claimed ?? null)}${expected !== null && html` <span>of ${formatSeconds(expected)}</span>`}</span
+    >
     ${view.cancelling ? html`<em>being cancelled</em>` : button(visit.viewer, `${jobPath(view)}/cancel`, 'Cancel')}
   </li>`
 }
@@ -66,7 +80,8 @@ function runningItem(visit: Visit, view: TaskView, expected: number | null): Htm
 function waitingItem(visit: Visit, { view, wait }: Waiting): Html {
   return html`<li data-row="">
     <span class="s-waiting">${signOf('waiting')}<span class="hidden">waiting</span></span>
-    ${taskLink(view)} <span class="why">${tellWait(wait)}</span> ${age(view.made)}
+    ${taskLink(view)} <span class="why">${tellWait(wait)}</span>
+    <span class="spent">${age(view.made)}</span>
     ${view.cancelling ? '' : button(visit.viewer, `${jobPath(view)}/cancel`, 'Cancel')}
   </li>`
 }

@@ -5,6 +5,8 @@ import type { TaskView } from '../../lib/view.ts'
 import type { Viewer } from './auth.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
+import { iconPath, markOf } from './icon.ts'
+import type { Shown } from './status.ts'
 
 /** What a page is told by whoever serves it. */
 export interface Visit {
@@ -19,13 +21,14 @@ export interface Visit {
 
 interface Frame {
   readonly title: string
+  /** How what it shows is, for its icon. */
+  readonly state?: Shown
   /** Where this page is: the pages above it and itself, the last one. */
   readonly trail?: readonly Crumb[]
   /** True if the page changes while one looks at it. */
   readonly live?: boolean
   /** A feed of what the page shows. */
   readonly feed?: string
-  readonly wide?: boolean
 }
 
 interface Crumb {
@@ -38,7 +41,7 @@ const RELOAD = 10
 
 /** A whole page. */
 export function page(visit: Visit, frame: Frame, body: Html): Html {
-  const { title, trail = [], live = false, feed } = frame
+  const { title, state, trail = [], live = false, feed } = frame
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -46,7 +49,11 @@ export function page(visit: Visit, frame: Frame, body: Html): Html {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>${title} · BASS</title>
-        <link rel="icon" href="/static/icon.svg?${visit.edition}" type="image/svg+xml" />
+        <link
+          rel="icon"
+          href="${iconPath(state === undefined ? 'none' : markOf(state), visit.edition)}"
+          type="image/svg+xml"
+        />
         <link rel="stylesheet" href="/static/reporter.css?${visit.edition}" />
         <script type="module" src="/static/reporter.js?${visit.edition}"></script>
         ${

@@ -5,6 +5,7 @@ import { html } from './html.ts'
 import type { Html } from './html.ts'
 import type { State } from './task-index.ts'
 
+/** What a page may show the state of. */
 export type Shown = State | StepView['state']
 
 const SIGNS: Record<Shown, string> = {

@@ -14,7 +14,7 @@ import { wordFor } from './status.ts'
 
 /** Jobs that are looked at, and of these the last ones of each step that are drawn. */
 const LOOK_BACK = 400
-const DRAWN = 40
+const DRAWN = 60
 
 interface Run {
   readonly task: TaskView
@@ -77,11 +77,12 @@ export async function trendsPage(visit: Visit, site: Site, project: string): Pro
                     <th scope="col">Step</th>
                     <th scope="col">Passed</th>
                     <th scope="col">Usually</th>
+                    <th scope="col">At most</th>
                     <th scope="col">Last runs, the newest on the right</th>
                   </tr>
                 </thead>
                 <tbody>
-                  ${trends.filter(trend => trend.target === target).map(trendRow)}
+                  ${rowsOf(trends.filter(trend => trend.target === target))}
                 </tbody>
               </table>
             </div>
@@ -132,10 +133,19 @@ const flakyItem = ({ target, step, both }: Flaky): Html =>
       )}
   </li>`
 
-function trendRow({ step, runs }: Trend): Html {
+/** What was one job stands in one place of all charts of a target, the newest one on the right. */
+function rowsOf(trends: readonly Trend[]): Html[] {
+  const nums = new Set(trends.flatMap(({ runs }) => runs.map(({ task }) => task.num)))
+  const newest = [...nums].sort((a, b) => b - a).slice(0, DRAWN)
+  const places = new Map(newest.map((num, i) => [num, DRAWN - 1 - i]))
+  return trends.map(trend => trendRow(trend, places))
+}
+
+function trendRow({ step, runs }: Trend, places: ReadonlyMap<number, number>): Html {
   const decided = runs.filter(run => passed(run) || failed(run))
   const good = decided.filter(passed)
   const times = good.map(run => run.step.seconds).filter(span => span !== null)
+  const drawn = runs.filter(({ task }) => places.has(task.num))
   const usual = times.sort((a, b) => a - b)[times.length >> 1]
   return html`<tr data-row="">
     <th scope="row">${step}</th>
@@ -144,15 +154,18 @@ function trendRow({ step, runs }: Trend): Html {
       <span class="quiet">${good.length} of ${decided.length}</span>
     </td>
     <td class="num">${usual !== undefined && formatSeconds(usual)}</td>
-    <td>${chart(step, runs.slice(-DRAWN))}</td>
+    <td class="num">${drawn.length > 0 && formatSeconds(longest(drawn))}</td>
+    <td class="runs">${chart(step, drawn, places)}</td>
   </tr>`
 }
+
+const longest = (runs: readonly Run[]): number => Math.max(0, ...runs.map(({ step }) => step.seconds ?? 0))
 
 const [BAR, GAP, HEIGHT] = [7, 2, 36]
 
 /** A bar for each run, as high as it took long; one that failed has a cap, so that colour is not all that tells. */
-function chart(name: string, runs: readonly Run[]): Html {
-  const longest = Math.max(0.001, ...runs.map(({ step }) => step.seconds ?? 0))
+function chart(name: string, runs: readonly Run[], places: ReadonlyMap<number, number>): Html {
+  const most = Math.max(0.001, longest(runs))
   const width = DRAWN * (BAR + GAP)
   const good = runs.filter(passed).length
   return html`<svg
@@ -161,12 +174,12 @@ function chart(name: string, runs: readonly Run[]): Html {
     width="${width}"
     height="${HEIGHT}"
     role="img"
-    aria-label="The last ${runs.length} runs of ${name}: ${good} passed, the longest took ${formatSeconds(longest)}"
+    aria-label="The last ${runs.length} runs of ${name}: ${good} passed, the longest took ${formatSeconds(most)}"
   >
     <line class="axis" x1="0" y1="${HEIGHT - 0.5}" x2="${width}" y2="${HEIGHT - 0.5}" />
-    ${runs.map(({ task, step }, i) => {
-      const x = i * (BAR + GAP)
-      const high = Math.max(2, ((step.seconds ?? 0) / longest) * (HEIGHT - 6))
+    ${runs.map(({ task, step }) => {
+      const x = places.get(task.num)! * (BAR + GAP)
+      const high = Math.max(2, ((step.seconds ?? 0) / most) * (HEIGHT - 6))
       const y = HEIGHT - high
       return html`<g class="s-${step.state}">
         <title>

@@ -22,7 +22,7 @@ test('show tells what failed, of what it was and where it is', async t => {
   const claimed = Date.now() - 3 * 3600_000
   const job = maker.finishedJob(NAME, {
     revision: commits[0]!,
-    params: { DEPTH: '3' },
+    params: { PUSHER: 'ada', DEPTH: '3' },
     made: claimed - 60_000,
     claimed,
     ended: claimed + 15_000,
@@ -44,6 +44,7 @@ test('show tells what failed, of what it was and where it is', async t => {
   revision    ${commits[0]!}
   author      Ada <ada@example.org>
   subject     make it so
+  pusher      ada
   param       DEPTH=3
   made        3 h ago
   taker       h1 /slots/0

@@ -65,6 +65,15 @@ paused: project other
   )
 })
 
+test('what has just ended counts for how long the next one takes', async t => {
+  const { maker, status } = make(t)
+  const claimed = Date.now() - 90 * SECOND
+  maker.finishedJob('1:hello:1.0:linux-x86_64', { place: 'cur', claimed, ended: claimed + 70 * SECOND })
+  maker.finishedJob('2:other:1.0:linux-x86_64', { place: 'cur', claimed, ended: claimed + 5 * SECOND })
+  maker.runningJob('3:hello:1.1:linux-x86_64', { claimed: claimed + 80 * SECOND })
+  t.match((await status()).stdout, /3 {2}hello {2}1\.1 {2}linux-x86_64 .* of 1m 10s/)
+})
+
 test('status of a project leaves the others out', async t => {
   const { maker, status } = make(t)
   busySpool(maker)

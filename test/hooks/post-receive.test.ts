@@ -247,8 +247,45 @@ test('an event that is there keeps its lines', async t => {
   mkdirSync(join(server.revs, 'refs/heads/main'), { recursive: true })
   const event = join(server.revs, 'refs/heads/main', commit!)
   writeFileSync(event, 'KEY=VALUE\n')
-  server.push(['main'])
+  server.push(['main'], { GL_USER: 'ada' })
   t.equal(readFileSync(event, 'utf8'), 'KEY=VALUE\n')
+})
+
+test('an event says who pushed it where the server names him, also where the next hook makes it', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const pushers: [Record<string, string>, string][] = [
+    [{ GL_USER: 'ada', LOGNAME: 'git' }, 'PUSHER=ada\n'],
+    [{ GITEA_PUSHER_NAME: 'grace' }, 'PUSHER=grace\n'],
+    [{ REMOTE_USER: 'ada@example.org' }, 'PUSHER=ada@example.org\n'],
+    [{ SSH_CONNECTION: '::1 1 ::1 22', LOGNAME: 'barbara' }, 'PUSHER=barbara\n'],
+    [{ SSH_CONNECTION: '::1 1 ::1 22', LOGNAME: 'git' }, ''],
+    [{ LOGNAME: 'edsger' }, ''],
+    [{ GL_USER: 'x\nEVIL=1' }, ''],
+    [{ GL_USER: '-x $(id)' }, ''],
+  ]
+  const pushed = pushers.map(([env, line]) => {
+    const [commit] = server.commit(1)
+    server.push(['main'], env)
+    return [commit!, line] as const
+  })
+  await server.settled()
+
+  rmSync(join(server.revs, 'refs/heads/late'), { recursive: true, force: true })
+  writeFileSync(join(server.revs, 'refs/heads/late'), '')
+  server.commit(1)
+  server.push(['main:late'], { GL_USER: 'ada' })
+  server.commit(1)
+  server.push(['main:late'])
+  rmSync(join(server.revs, 'refs/heads/late'))
+  server.push(['main:other'], { GL_USER: 'grace' })
+  await server.settled()
+  const lines = (ref: string, commit: string) =>
+    readFileSync(join(server.revs, 'refs/heads', ref, commit), 'utf8')
+  for (const [commit, line] of pushed) t.equal(lines('main', commit), line)
+  const [before, last] = server.git('rev-list', '--max-count=2', '--reverse', 'main').split('\n')
+  t.equal(lines('late', before!), 'PUSHER=ada\n')
+  t.equal(lines('late', last!), '')
+  t.equal(lines('other', last!), 'PUSHER=grace\n')
 })
 
 test('an event that was taken does not come back with the next push', async t => {

@@ -14,12 +14,16 @@ const LAUNCHERS = ['bin', 'master/bin', 'slave/bin'].flatMap(directory =>
 )
 
 /** What runs for long keeps its memory small: also because Node starts processes by copying its own. */
-const LASTING = /^slave\/|^master\/bin\/(task-maker|reaper|reporter|notifier)$/
+const SMALL: readonly [RegExp, string][] = [
+  [/^slave\/|^master\/bin\/(task-maker|reaper)$/, ' --max-semi-space-size=1'],
+  // These hold something of every job there is, and have no hurry.
+  [/^master\/bin\/(reporter|notifier)$/, ' --optimize-for-size'],
+]
 
 test('all launchers have one text up to their target', async t => {
   for (const launcher of LAUNCHERS) {
     const target = launcher.replace('/bin/', '/')
-    const flags = LASTING.test(launcher) ? ' --max-semi-space-size=1' : ''
+    const flags = SMALL.find(([which]) => which.test(launcher))?.[1] ?? ''
     const up = launcher.replace(/[^/]+/g, '*')
     const down = '/..'.repeat(launcher.split('/').length - 1)
     t.equal(

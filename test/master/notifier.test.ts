@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -116,10 +116,50 @@ test('what is pruned is forgotten, and so is a channel that was taken away', asy
   await eventually('it is forgotten', () => site.ls('spool/notices/hello/program-dead.all/new').length === 0)
   await eventually('the state of its ref too', () => site.ls('spool/notices/hello/refs').length === 0)
   t.same(site.ls('spool/notices/hello'), ['program-dead.all', 'refs'])
-  t.match(
-    notifier.stderr(),
-    "unable to tell 'hello/program-dead.all 1.over': its job has been pruned meanwhile",
-  )
+  const warning = "unable to tell 'hello/program-dead.all 1.over': its job has been pruned meanwhile"
+  await eventually('it is said', () => notifier.stderr().includes(warning))
+})
+
+test('of two notifiers one tells, and the other one goes on when it has ended', async t => {
+  const site = new Notified(t)
+  const log = site.channel('log.all')
+  const first = await site.notifier()
+  const second = site.start('master/bin/notifier')
+  await eventually('it stands by', () => second.stderr().includes('this one stands by'))
+  site.end('success')
+  await site.settled()
+  t.same(second.stderr().match(/tells of hello/), null)
+  await first.kill('SIGTERM')
+  site.end('success')
+  await site.settled()
+  t.match(second.stderr(), 'tells of hello')
+  t.equal(new Set(linesOf(log)).size, 6)
+  t.equal(linesOf(log).length, 6)
+})
+
+test('a channel that is added is told of what ends from then on, without a new start', async t => {
+  const site = new Notified(t)
+  site.channel('old.all')
+  const notifier = await site.notifier()
+  site.end('success')
+  await site.settled()
+  const log = site.channel('new.all')
+  site.end('success')
+  const both = 'tells of hello: program-new.all (all), program-old.all (all)'
+  await eventually('the settings are read again', () => notifier.stderr().includes(both))
+  site.end('success')
+  await site.settled()
+  t.same(new Set(site.told(log).map(line => parseInt(line))), new Set([3]))
+
+  // While they are written anew there may be none, for an instant: what is known of the channels stays.
+  renameSync(join(site.spool.root, 'conf/hello/notify.d'), site.path('aside'))
+  site.end('success')
+  await eventually('nobody is told', () => notifier.stderr().includes('tells of hello: nobody'))
+  renameSync(site.path('aside'), join(site.spool.root, 'conf/hello/notify.d'))
+  site.end('success')
+  await site.settled()
+  const told = () => new Set(site.told(log).map(line => parseInt(line)))
+  await eventually('they are told what they missed', () => told().size === 3)
 })
 
 test('a spool where nobody is to be told is an error that lasts', async t => {

@@ -3,10 +3,14 @@ import { teardown, test } from 'tap'
 import type { Locator, Page } from 'playwright-core'
 
 import { closeBrowser, openPage, scene } from '../fixtures/browser.ts'
+import type { Scene } from '../fixtures/browser.ts'
 import { lacks } from '../fixtures/sandbox.ts'
 import { endStep, printLine } from '../fixtures/showcase.ts'
 
 const TOKEN = 'correct horse battery'
+
+/** Lines of a long log: more than a page keeps. */
+const LINES = 7000
 
 /** Goes to a height of the page again and again, as somebody does who wants to see the end, until that is there. */
 async function scrollUntil(page: Page, height: number, sight: Locator): Promise<void> {
@@ -20,8 +24,12 @@ async function scrollUntil(page: Page, height: number, sight: Locator): Promise<
 const skip = lacks('chromium')
 teardown(closeBrowser)
 
+/** One spool for those who only read. */
+let still: Promise<Scene> | undefined
+const stillScene = () => (still ??= scene({ teardown: cleanUp => teardown(cleanUp) }))
+
 test('a person reads from the front page to the line that failed', { skip }, async t => {
-  const { browser, url } = await scene(t)
+  const { browser, url } = await stillScene()
   const page = await openPage(browser)
   await page.goto(url)
   await page.getByRole('link', { name: 'docs: explain <b>notes</b> & numbers' }).click()
@@ -41,7 +49,7 @@ test('a person reads from the front page to the line that failed', { skip }, asy
 })
 
 test('all of it can be read without scripts', { skip }, async t => {
-  const { browser, url } = await scene(t)
+  const { browser, url } = await stillScene()
   const page = await openPage(browser, { javaScriptEnabled: false })
   await page.goto(url)
   await page.getByLabel('State').selectOption('timeout')
@@ -74,28 +82,35 @@ test('the front page and the page of a job change while one looks', { skip }, as
   await page.goto(url)
   maker.waitingTask('30:tables:v99:linux-x86_64')
   await page.locator('.waiting', { hasText: '#30' }).waitFor()
+  t.match(await page.title(), /^1 running, 4 waiting/)
   await page.goto(`${url}/job/20`)
+  const icon = page.locator('link[rel=icon]')
+  t.match(await icon.getAttribute('href'), /icon-running\.svg/)
   printLine(running, 'still here')
   await page.locator('.tail li', { hasText: 'still here' }).waitFor()
   endStep(running, '0')
   await page.locator('.timeline tr', { hasText: '30-test' }).locator('.s-success').first().waitFor()
+  maker.endJob(join(running, '../..'), 'failure')
+  await page.locator('h1', { hasText: 'failure' }).waitFor()
+  t.match(await icon.getAttribute('href'), /icon-failure\.svg/)
+  t.match(await page.title(), /^#20 failure/)
   t.same(page.complaints, [])
 })
 
 test('a long log scrolls from end to end and the page stays small', { skip }, async t => {
   const { browser, url, running } = await scene(t)
-  for (let i = 0; i < 12_000; i++) printLine(running, `line ${i}`)
+  for (let i = 0; i < LINES; i++) printLine(running, `line ${i}`)
   endStep(running, '0')
   const page = await openPage(browser)
   await page.goto(`${url}/job/20/log/30-test`)
   t.equal(await page.locator('.log li').count(), 1000)
-  const seen = page.locator('.log li', { hasText: /^\S*line 11999$/ })
+  const seen = page.locator('.log li', { hasText: /^\S*line 6999$/ })
   await scrollUntil(page, 1e9, seen)
   const shown = await page.locator('.log li > span').allTextContents()
   t.ok(shown.length <= 5000, 'what is far away has gone')
   t.same(
     shown,
-    Array.from({ length: shown.length }, (_, i) => `line ${12_000 - shown.length + i}`),
+    Array.from({ length: shown.length }, (_, i) => `line ${LINES - shown.length + i}`),
   )
   const first = page.locator('.log li', { hasText: /^\S*line 0$/ })
   await scrollUntil(page, 0, first)
@@ -132,10 +147,9 @@ test(
     await page.getByText('It is being cancelled').waitFor()
     t.ok(sandbox.ls('spool/tasks/cur', task).includes('cancel'))
 
-    sandbox.ok('mv', [join(sandbox.spool.ctr, '0'), join(sandbox.spool.ctr, '40')])
     await page.goto(`${url}/job/15`)
     await page.getByRole('button', { name: 'Retry' }).click()
-    await page.waitForURL(`${url}/job/41`)
+    await page.waitForURL(`${url}/job/24`)
     t.match(await page.locator('h1').textContent(), /waiting/)
     await page.getByRole('button', { name: 'Log out' }).click()
     await page.getByRole('link', { name: 'Log in' }).waitFor()
@@ -143,7 +157,7 @@ test(
 )
 
 test('the keyboard alone goes everywhere', { skip }, async t => {
-  const { browser, url } = await scene(t)
+  const { browser, url } = await stillScene()
   const page = await openPage(browser)
   await page.goto(url)
   await page.keyboard.press('Tab')
@@ -165,7 +179,7 @@ test('the keyboard alone goes everywhere', { skip }, async t => {
 })
 
 test('HTML among the artifacts runs nothing', { skip }, async t => {
-  const { browser, url } = await scene(t)
+  const { browser, url } = await stillScene()
   const page = await openPage(browser)
   await page.goto(`${url}/job/15/artifacts/report/index.html`)
   t.equal(await page.locator('h1').textContent(), 'Report')

@@ -77,13 +77,20 @@ const replace = (old, fresh) => {
   if (focused) fresh.querySelector(focused)?.focus()
 }
 
+/** What a tab shows of a page. */
+const retitle = page => {
+  document.title = page.title
+  const [old, fresh] = [document, page].map(each => each.querySelector('link[rel=icon]'))
+  if (old && fresh && old.getAttribute('href') !== fresh.getAttribute('href')) old.replaceWith(fresh)
+}
+
 const refresh = async whole => {
   const response = await fetch(location.href, { headers: { Accept: 'text/html' } })
   if (!response.ok) return
   const page = new DOMParser().parseFromString(await response.text(), 'text/html')
   const fresh = page.querySelector('main')
   localise(fresh)
-  document.title = page.title
+  retitle(page)
   if (whole || !('live' in fresh.dataset)) {
     for (const events of following.splice(0)) events.close()
     main.replaceChildren(...fresh.childNodes)
@@ -202,7 +209,7 @@ const openLog = log => {
       const [old, fresh] = [main.querySelector(part), page.querySelector(`main ${part}`)]
       if (old && fresh) replace(old, fresh)
     }
-    document.title = page.title
+    retitle(page)
   }
 
   if (log.dataset.follow && log.dataset.last) follow()

@@ -19,7 +19,7 @@ const FAILED = {
   ],
 }
 
-test('a mail says what failed, its last lines, who wrote what, a link, and stands with the others of its ref', async t => {
+test('a mail says what failed, its last lines, who wrote and pushed what, a link, and stands with the others of its ref', async t => {
   const office = await PostOffice.open(t, { disabledCommands: ['STARTTLS', 'AUTH'] })
   const site = new Notified(t, {
     NOTIFY_MAIL: 'ada@example.org failures:bob@example.org',
@@ -37,7 +37,7 @@ test('a mail says what failed, its last lines, who wrote what, a link, and stand
   await site.notifier()
   site.end('success', commit('works'))
   const between = commit('between')
-  site.end('failure', { ...FAILED, ...commit('breaks it') })
+  site.end('failure', { ...FAILED, ...commit('breaks it'), params: { PUSHER: 'grace' } })
   site.end('failure', { ...FAILED, ...commit('not yet') })
   site.end('success', commit('mends it'))
   await site.settled()
@@ -55,6 +55,7 @@ test('a mail says what failed, its last lines, who wrote what, a link, and stand
   const body = bodyOf(broken!)
   t.match(body, 'hello v2 on linux-x86_64 ended after 3.0s with failure: 20-test (exit 1).')
   t.match(body, 'It is the first failure of main on linux-x86_64; 2 commits since.')
+  t.match(body, '\npusher    grace\n')
   t.match(body, 'breaks it\n           Ada <ada@example.org>')
   t.match(body, `${between.revision.slice(0, 10)} between`)
   t.match(body, 'The end of 20-test:\n\n    1 ok\n    ünder <b>here</b>\n    2 not ok\n')

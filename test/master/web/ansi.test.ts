@@ -28,6 +28,7 @@ test('what would drive a terminal is dropped, or shown as a picture of itself', 
   t.equal(rendered('\x1b]8;;http://evil/\x1b\\click\x1b]8;;\x1b\\'), 'click')
   t.equal(rendered('a\x00b\x07c'), 'a\u2400b\u2407c')
   t.equal(rendered('tab\tstays'), 'tab\tstays')
+  t.equal(rendered('\u202egnp.exe'), '\ufffdgnp.exe')
 })
 
 test('a line that returns to its beginning shows what a terminal would show at last', async t => {
