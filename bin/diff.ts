@@ -2,7 +2,8 @@
 
 import { spawnSync } from 'node:child_process'
 
-import { askGit, gitEnvironment } from '../lib/ask-git.ts'
+import { askGit } from '../lib/ask-git.ts'
+import { gitEnvironment } from '../lib/git-environment.ts'
 import { command } from '../lib/command.ts'
 import { readCommits } from '../lib/commit.ts'
 import type { CommitView } from '../lib/commit.ts'

@@ -1,15 +1,9 @@
-// Asking a git repository one thing and waiting for the answer, for people's verbs.
+// One git command in a repository, run to its end: for people's verbs, which have nothing else to do meanwhile.
 
 import { spawnSync } from 'node:child_process'
 
 import { lasting, quote, temporary } from './exit.ts'
-
-/** Variables that point git at another repository than the one we name, as they stand in a hook's environment. */
-const ELSEWHERE = /^GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE|PREFIX)$/
-
-/** Our environment without what would lead git to another repository. */
-export const gitEnvironment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !ELSEWHERE.test(name)))
+import { gitEnvironment } from './git-environment.ts'
 
 /** What git prints, without the line feed at its end; undefined if it exits other than 0. */
 export function askGit(repository: string, ...args: string[]): string | undefined {
@@ -21,6 +15,18 @@ export function askGit(repository: string, ...args: string[]): string | undefine
   })
   if (error) throw temporary(`ask git in ${quote(repository)}`, error)
   return status === 0 ? stdout.trimEnd() : undefined
+}
+
+/** What git printed, trimmed. What it does not want is a lasting error with its own sentence. */
+export function git(repository: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync('git', ['-C', repository, ...args], {
+    encoding: 'utf8',
+    env: gitEnvironment(),
+  })
+  if (error) throw lasting("run 'git'", error)
+  if (status === 0) return stdout.trim()
+  const why = stderr.split('\n').find(line => /^(fatal|error): /.test(line)) ?? `git ${args[0] ?? ''} failed`
+  throw lasting(`use the repository ${quote(repository)}`, why.replace(/^(fatal|error): /, ''))
 }
 
 /** The commit that a revision names. */

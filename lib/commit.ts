@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process'
 
-import { gitEnvironment } from './ask-git.ts'
+import { gitEnvironment } from './git-environment.ts'
 
 export interface CommitView {
   readonly revision: string

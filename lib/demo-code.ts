@@ -6,8 +6,8 @@ import { join } from 'node:path'
 // node:fs has only an experimental one in Node 20.
 import { copySync } from 'fs-extra'
 
+import { git } from './ask-git.ts'
 import { Fatal } from './exit.ts'
-import { git } from './run-git.ts'
 
 /** Whoever runs the demo need not have told git who they are, nor trust the owner of this tree. */
 const AS = ['-c', 'user.name=BASS', '-c', 'user.email=bass@localhost', '-c', 'safe.directory=*']

@@ -8,6 +8,7 @@ import { dirname } from 'node:path'
 
 import { tolerating } from './errno.ts'
 import { lasting, quote, temporary } from './exit.ts'
+import { gitEnvironment } from './git-environment.ts'
 
 /** Git was asked and said no; the message is its own sentence. */
 export class GitError extends Error {
@@ -25,18 +26,6 @@ interface GitObject {
   readonly type: string
   readonly body: Buffer
 }
-
-/** Variables that point git at another repository than the one we name, as they stand in a hook's environment. */
-const ELSEWHERE = [
-  'GIT_DIR',
-  'GIT_WORK_TREE',
-  'GIT_INDEX_FILE',
-  'GIT_COMMON_DIR',
-  'GIT_OBJECT_DIRECTORY',
-  'GIT_ALTERNATE_OBJECT_DIRECTORIES',
-  'GIT_NAMESPACE',
-  'GIT_PREFIX',
-]
 
 /**
  * A repository. It keeps one git process to look objects up with, from the first look-up until `close`; `rest` has the
@@ -57,9 +46,8 @@ export class Repository {
     this.path = path
     this.#signal = signal
     // Messages are matched, and stand in ours.
-    this.#environment = { ...process.env, LC_ALL: 'C' }
+    this.#environment = { ...(path === undefined ? process.env : gitEnvironment()), LC_ALL: 'C' }
     if (path === undefined) return
-    for (const name of ELSEWHERE) Reflect.deleteProperty(this.#environment, name)
     const real = tolerating(['ENOENT', 'ENOTDIR', 'EACCES'], () => realpathSync(path)) ?? path
     this.#environment['GIT_CEILING_DIRECTORIES'] = dirname(real)
   }

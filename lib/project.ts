@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 
+import { git } from './ask-git.ts'
 import { lasting, quote } from './exit.ts'
 import { setting } from './settings.ts'
-import { git } from './run-git.ts'
 import { shellQuote } from './shell-quote.ts'
 import type { Spool } from './spool.ts'
 import { makeDirectory, makeFile } from './make.ts'
