@@ -54,8 +54,8 @@ deploy' replaces its tree, it ends between two jobs, with 0, to be started from 
     await slot.endDead()
     const keep = duration('FAILED_JOB_WAITTIME')
     const { stop, drain } = onTerm(() => slot.killRemains())
-    // Needed for the first bundle, and slow to load.
-    void loadZstd()
+    // Needed for the first bundle, and slow to load. What goes wrong with it is met there.
+    loadZstd().catch(() => undefined)
     const bell = await watch([spool.tasks.cur, spool.pause, ...TREE_DIRECTORIES])
     stop.addEventListener('abort', () => bell.ring())
     const beat = setInterval(
