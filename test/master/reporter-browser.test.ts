@@ -86,6 +86,9 @@ test('the front page and the page of a job change while one looks', { skip }, as
   await page.goto(`${url}/job/20`)
   const icon = page.locator('link[rel=icon]')
   t.match(await icon.getAttribute('href'), /icon-running\.svg/)
+  await page.evaluate("for (const part of document.querySelectorAll('[data-part]')) part.title = 'first'")
+  await page.locator('[data-part=steps]:not([title])').waitFor()
+  t.equal(await page.locator('[data-part=head][title]').count(), 1, 'what has not changed is not replaced')
   printLine(running, 'still here')
   await page.locator('.tail li', { hasText: 'still here' }).waitFor()
   endStep(running, '0')
@@ -108,6 +111,7 @@ test('a long log scrolls from end to end and the page stays small', { skip }, as
   await scrollUntil(page, 1e9, seen)
   const shown = await page.locator('.log li > span').allTextContents()
   t.ok(shown.length <= 5000, 'what is far away has gone')
+  t.equal(await page.evaluate("document.querySelector('.log').childNodes.length"), shown.length, 'all of it')
   t.same(
     shown,
     Array.from({ length: shown.length }, (_, i) => `line ${LINES - shown.length + i}`),

@@ -65,8 +65,20 @@ const address = element =>
       ? `a[href="${CSS.escape(element.getAttribute('href'))}"]`
       : ''
 
+/** What a part says, but for times, which go on by themselves: what somebody is about to press stays where it is. */
+const timeless = part => {
+  const copy = part.cloneNode(true)
+  for (const time of copy.querySelectorAll('time, [data-since]')) time.replaceChildren()
+  for (const progress of copy.querySelectorAll('progress')) progress.removeAttribute('value')
+  return copy.innerHTML
+}
+
 const replace = (old, fresh) => {
-  if (old.innerHTML === fresh.innerHTML) return
+  if (timeless(old) === timeless(fresh)) {
+    const [shown, now] = [old, fresh].map(part => part.querySelectorAll('progress'))
+    for (const [i, progress] of shown.entries()) progress.value = now[i].value
+    return
+  }
   const focused = old.contains(document.activeElement) ? address(document.activeElement) : ''
   // Somebody is writing or choosing there, or selecting text: that part waits.
   const busy =
@@ -163,14 +175,21 @@ listen()
 
 const KEPT = 4000
 
+/** Takes away the blanks between lines, which would stay when those go. */
+const bare = parent => {
+  for (const node of [...parent.childNodes]) if (!(node instanceof Element)) node.remove()
+}
+
 const parsed = html => {
   const template = document.createElement('template')
   template.innerHTML = html
+  bare(template.content)
   localise(template.content)
   return template.content
 }
 
 const openLog = log => {
+  bare(log)
   const url = new URL(log.dataset.log, location.href)
   const kept = Number(log.dataset.follow) || KEPT
   const query = side => {
