@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, list, publishFile, readIfThere, writeNew } from './durable.ts'
+import { fsyncPath, list, noteChange, publishFile, readIfThere, writeNew } from './durable.ts'
 import { isGone, self } from './process.ts'
 import type { Identity } from './process.ts'
 import { trace } from './trace.ts'
@@ -93,6 +93,7 @@ export function explain(job: string, why: string): void {
  */
 export function giveVerdict(job: string, verdict: Verdict): { stands: Verdict; ours: boolean } {
   const ours = publishFile(join(job, 'result.txt'), verdict + '\n')
+  noteChange(job)
   fsyncPath(job)
   if (ours) trace(verdict === 'lost' ? 'L1' : 'T4', job)
   const stands = ours ? verdict : verdictOf(job)

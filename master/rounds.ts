@@ -164,7 +164,8 @@ export class Rounds {
       this.#heartbeats.keep(new Set())
       throw error
     }
-    if (!isGone()) return
+    // Now the listing is true as well: an NFSv3 client may have missed the verdict so far.
+    if (!isGone() || verdictOf(job) !== undefined) return
     const host = readOwner(job)?.host ?? 'an unknown host'
     warn('hear', name, `no sign of life from ${host} for ${setting('LOST_AFTER')} s; the job is lost`)
     endGone(this.spool, name, `The slave on ${host} gave no sign of life for ${setting('LOST_AFTER')} s.`)

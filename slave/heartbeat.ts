@@ -47,6 +47,8 @@ export function startHeartbeat(
     }
   }
   const live = async () => {
+    // If it fails, the first beat tries again and tells.
+    await sign.hold().catch(() => undefined)
     await pause()
     while (!signal.aborted) {
       await beat()
@@ -70,12 +72,15 @@ class Sign {
     this.#path = path
   }
 
+  /** Opens it, and makes it where it is not there; in a job that has moved this fails. */
+  async hold(): Promise<FileHandle> {
+    return (this.#file ??= await open(this.#path, 'a'))
+  }
+
   async give(): Promise<void> {
     const [now, held] = [new Date(), this.#file]
     try {
-      // Makes it if it is not there; in a job that has moved this fails.
-      this.#file ??= await open(this.#path, 'a')
-      await this.#file.utimes(now, now)
+      await (await this.hold()).utimes(now, now)
     } catch (error) {
       await this.close()
       // What was removed by another client says nothing of the job.

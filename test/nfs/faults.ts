@@ -48,12 +48,14 @@ export const reader: Part = async (t, site) => {
     readIfThere(lent(2))
     return server.lends('lent')
   }
-  await eventually('a file that is lent', isLent, PATIENCE)
+  await eventually('a server that lends', isLent, PATIENCE)
 
   const name = await site.runOn(1, `sleep ${LEASE + 5}`)
   const beat = () => statSync(join(site.job(name), 'alive')).mtimeMs
   await sleep(2000)
   site.bassOn(2, 'status')
+  // What is not read for some seconds is given back.
+  await eventually('a file that is lent', isLent, PATIENCE)
   network.cut(2)
   let isTouched = false
   const touched = utimes(lent(1), 0, 0).then(() => (isTouched = true))
