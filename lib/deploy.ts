@@ -121,6 +121,6 @@ function deleteOld(trees: string, keep: number): void {
     if (name.startsWith(DEAD)) remove(path)
     if (name.startsWith(DEAD) || name === CURRENT || name === current) continue
     const { mtimeMs } = ignoringENOENT(() => lstatSync(path)) ?? { mtimeMs: Infinity }
-    if (Date.now() - mtimeMs > keep) sweep(path)
+    if (Date.now() - mtimeMs >= keep) sweep(path)
   }
 }
