@@ -5,10 +5,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { help } from './description.ts'
 import type { Description, Option } from './description.ts'
 import { EXIT, Fatal, lasting, quote, temporary } from './exit.ts'
 import { say, speakAs } from './log.ts'
+import { openOutput, print } from './print.ts'
 
 export type Options<O> = {
   readonly [K in keyof O]: O[K] extends { type: 'boolean' } ? boolean : string | undefined
@@ -34,7 +34,7 @@ export function command<const O extends Readonly<Record<string, Option>>>(
         ? await parse(description, argv)
         : plain(description, argv)
       if (typeof parsed === 'string') {
-        process.stdout.write(parsed)
+        print(parsed)
         return EXIT.done
       }
       return (await main(parsed.operands, parsed.options)) ?? EXIT.done
@@ -42,13 +42,16 @@ export function command<const O extends Readonly<Record<string, Option>>>(
   }
 }
 
-/** Ends the process with what the command answers, as soon as nothing is left to do. For the last line of a command. */
-export function run(command: Pick<Command, 'main'> & { description: { name: string } }): void {
+/**
+ * Ends the process with what the command answers, as soon as nothing is left to do. For the last line of a command. `small`
+ * says that it prints with `print` alone.
+ */
+export function run(
+  command: Pick<Command, 'main'> & { description: { name: string } },
+  size: 'small' | 'any' = 'any',
+): void {
   speakAs(command.description.name.replace(/ .*/, ''))
-  // A reader that has seen enough, as `head` does, is no error; what else befalls standard output is.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.temporary)
-  })
+  if (size === 'any') openOutput()
   command.main(process.argv.slice(2)).then(
     code => {
       process.exitCode = code
@@ -140,7 +143,7 @@ async function parse<O extends Readonly<Record<string, Option>>>(
   }
   const args: Record<string, unknown> & { _: (string | number)[] } = await parser.parseAsync(argv)
   if (wrong !== undefined) throw usage(description, wrong.split('\n')[0]!.replace(/^U/, 'u'))
-  if (args['help'] === true) return help(description)
+  if (args['help'] === true) return (await import('./description.ts')).help(description)
   if (args['man'] === true) return (await import('./man.ts')).manualPage(description, version())
   if (args['version'] === true) return `${description.name} ${version()}\n`
   const options = Object.entries(description.options ?? {}).map(([name, { type }]) => {

@@ -6,6 +6,7 @@ import { command, run } from '../lib/command.ts'
 import { isErrno } from '../lib/errno.ts'
 import { lasting, quote, temporary } from '../lib/exit.ts'
 import { cloneWithNumbers } from '../lib/fan-out.ts'
+import { print } from '../lib/print.ts'
 import { setting } from '../lib/settings.ts'
 import { parseTaskName } from '../lib/task-name.ts'
 
@@ -32,7 +33,7 @@ the disk. Each copy appears when it is complete; numbers are never given out twi
     }
     try {
       const names = cloneWithNumbers(join(setting('TASKS'), 'ctr'), source!, '.', suffixes)
-      process.stdout.write(names.join('\n') + '\n')
+      print(names.join('\n') + '\n')
     } catch (error) {
       const attempt = `clone ${quote(source!)}`
       throw isErrno(error, 'ENOENT', 'ENOTDIR') ? lasting(attempt, error) : temporary(attempt, error)
@@ -41,4 +42,4 @@ the disk. Each copy appears when it is complete; numbers are never given out twi
   },
 )
 
-if (require.main === module) run(cloneWithCtr)
+if (require.main === module) run(cloneWithCtr, 'small')

@@ -3,6 +3,7 @@
 import { command, run } from '../lib/command.ts'
 import { EXIT, lasting, quote } from '../lib/exit.ts'
 import { GitError, Repository } from '../lib/git.ts'
+import { print } from '../lib/print.ts'
 import { toPart } from '../lib/task-name.ts'
 
 export const versionForGit = command(
@@ -20,7 +21,7 @@ dirty. Bytes that may not stand in the name of a task become '-'; of a long vers
   async ([revision = 'HEAD']) => {
     const repository = new Repository()
     try {
-      process.stdout.write((await versionOf(repository, revision)) + '\n')
+      print((await versionOf(repository, revision)) + '\n')
       return EXIT.done
     } catch (error) {
       if (error instanceof GitError) throw lasting(`describe ${quote(revision)}`, error)
@@ -46,4 +47,4 @@ export function day(seconds: number): string {
   return instant.toISOString().slice(0, 10).replaceAll('-', '')
 }
 
-if (require.main === module) run(versionForGit)
+if (require.main === module) run(versionForGit, 'small')
