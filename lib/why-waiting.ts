@@ -62,7 +62,8 @@ function goneText(takers: readonly TakerView[], what: string, now: number): stri
 
 /** The reason with its place: what a person asks of one task. */
 export function tellWait({ reason, text, place }: WaitView): string {
-  return place === 1 || reason === 'cancelling' ? text : `${text}; ${place - 1} wait before it`
+  if (place === 1 || reason === 'cancelling') return text
+  return `${text}; ${place === 2 ? '1 waits' : `${place - 1} wait`} before it`
 }
 
 /**
