@@ -186,13 +186,22 @@ export function listNow(directory: string): string[] {
  * Opens a file to read it, for as long as `use` takes; undefined if it is not there, or is anything but a regular file:
  * names in the spool may be anybody's, and a FIFO would be waited for.
  */
-export function openIfThere<T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined {
+export const openIfThere = <T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined =>
+  opened(path, (fd, stat) => (stat.isFile() ? use(fd, stat) : undefined))
+
+/**
+ * What the open file or directory says of itself: an NFS client asks the server for that, and answers for a name from
+ * memory. Undefined as in `openIfThere`.
+ */
+export const statIfThere = (path: string): Stats | undefined =>
+  opened(path, (_, stat) => (stat.isFile() || stat.isDirectory() ? stat : undefined))
+
+function opened<T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined {
   const flags = constants.O_RDONLY | constants.O_NONBLOCK
   const fd = tolerating(['ENOENT', 'ESTALE', 'ENOTDIR', 'ELOOP', 'ENXIO'], () => openSync(path, flags))
   if (fd === undefined) return undefined
   try {
-    const stat = fstatSync(fd)
-    return stat.isFile() ? use(fd, stat) : undefined
+    return use(fd, fstatSync(fd))
   } finally {
     closeSync(fd)
   }

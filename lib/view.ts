@@ -6,7 +6,7 @@
 import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 
-import { list, listAll, openIfThere, readIfThere, readSmall } from './durable.ts'
+import { list, listAll, openIfThere, readIfThere, readSmall, statIfThere } from './durable.ts'
 import { parseOwner, VERDICTS } from './job.ts'
 import type { Verdict } from './job.ts'
 import { parseRetryOf } from './retry.ts'
@@ -197,9 +197,11 @@ const readStamped = (path: string): Stamped | null =>
 
 const timeOfFile = ({ mtimeMs }: Stats) => Math.round(mtimeMs)
 
-/** When a file was written last, in milliseconds since 1970; null if it is not there. */
-export const timeOf = (path: string): number | null =>
-  openIfThere(path, (_, stat) => timeOfFile(stat)) ?? null
+/** When a file was written last, or a directory got or lost a name, in milliseconds since 1970; null if it is not there. */
+export function timeOf(path: string): number | null {
+  const stat = statIfThere(path)
+  return stat ? timeOfFile(stat) : null
+}
 
 /** Seconds from one instant to another, to the millisecond; two hosts' clocks may make it negative: then it is 0. */
 function span(from: number | null, to: number | null): number | null {

@@ -1,8 +1,9 @@
-import { rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { parseExit, parseParams, readView } from '../../lib/view.ts'
+import { parseExit, parseParams, readView, timeOf } from '../../lib/view.ts'
 import { archived, current, whereIs } from '../../lib/whereabouts.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'
 import { NOON, SpoolMaker } from '../fixtures/spool-maker.ts'
@@ -151,4 +152,22 @@ test('what ended a step is one word', async t => {
 
 test('lines that are no KEY=VALUE are left out', async t => {
   t.same(parseParams('A=1\n\nnonsense\n=x\nB=\n'), { A: '1', B: '' })
+})
+
+test('files and directories tell their time, and what is neither tells nothing', async t => {
+  const sandbox = new Sandbox(t)
+  const [file, directory, fifo] = ['file', 'directory', 'fifo'].map(name => sandbox.path(name)) as [
+    string,
+    string,
+    string,
+  ]
+  writeFileSync(file, '')
+  mkdirSync(directory)
+  execFileSync('mkfifo', [fifo])
+  for (const path of [file, directory]) {
+    utimesSync(path, 12, 34.5)
+    t.equal(timeOf(path), 34_500)
+  }
+  t.equal(timeOf(fifo), null)
+  t.equal(timeOf(sandbox.path('nothing')), null)
 })
