@@ -11,7 +11,7 @@ import { EXIT, lasting, quote, temporary } from '../lib/exit.ts'
 import { findOne } from '../lib/find-task.ts'
 import { openSpool } from '../lib/spool.ts'
 import { harmless } from '../lib/text.ts'
-import { readView } from '../lib/view.ts'
+import { decisiveStep, readView } from '../lib/view.ts'
 import type { TaskView } from '../lib/view.ts'
 import { workPaths } from '../slave/environment.ts'
 import { findSteps } from '../slave/steps.ts'
@@ -62,8 +62,7 @@ Everything is deleted when the shell ends. Exits as the shell does.`,
   },
 )
 
-const firstFailure = ({ job }: TaskView): string | undefined =>
-  job?.steps.find(({ state }) => state !== 'success' && state !== 'skipped')?.name
+const firstFailure = ({ job }: TaskView): string | undefined => (job ? decisiveStep(job)?.name : undefined)
 
 /** Runs what comes before the step. Answers the step that did not let us come so far. */
 async function comeTo(bench: Bench, step: string): Promise<string | undefined> {

@@ -20,7 +20,7 @@ import { table, terminalOf } from '../lib/terminal.ts'
 import type { Cell, Terminal } from '../lib/terminal.ts'
 import { ago, formatBytes, formatSeconds, harmless, harmlessLine } from '../lib/text.ts'
 import { COLOURS } from '../lib/verdict-style.ts'
-import { readView } from '../lib/view.ts'
+import { pusherOf, readView } from '../lib/view.ts'
 import type { StepView, TaskView } from '../lib/view.ts'
 import type { Whereabouts } from '../lib/whereabouts.ts'
 import { tellWait } from '../lib/why-waiting.ts'
@@ -119,7 +119,7 @@ const section = (title: string, body: string[], terminal: Terminal) =>
 
 function facts(shown: Shown, now: number): Cell[][] {
   const { job, commit, wait, retryOf, made } = shown
-  const { PUSHER: pusher, ...params } = shown.params
+  const { pusher, params } = pusherOf(shown)
   const rows: [string, string | null | undefined, Cell['colour']?][] = [
     ['state', stateOf(shown, now), COLOURS[job?.verdict ?? (shown.state as 'waiting')]],
     ['why', job?.error ?? (wait && tellWait(wait))],

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 
 import { lastLines, timeOfLine } from './job-log.ts'
+import { decisiveStep } from './view.ts'
 import type { TaskView } from './view.ts'
 
 export interface LastLine {
@@ -16,7 +17,7 @@ export interface LastLine {
 /** The last `count` lines; none of a job that succeeded, or that `jobAt` does not say where it is. */
 export function lastLinesOf({ job }: TaskView, jobAt: string | undefined, count: number): LastLine[] {
   if (!job || job.verdict === 'success' || jobAt === undefined) return []
-  const step = job.steps.find(({ state }) => state !== 'success' && state !== 'skipped')?.name
+  const step = decisiveStep(job)?.name
   if (step === undefined) return []
   return lastLines(join(jobAt, 'steps', step), count).map(line => ({
     step,

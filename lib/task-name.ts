@@ -34,6 +34,9 @@ export function parseTaskName(name: string): TaskName | undefined {
   return { name, num: Number(num), project, version, arch, ...(host === undefined ? {} : { host }) }
 }
 
+/** The number of a task by its name, of which nothing else is checked. Pure. */
+export const numberOf = (name: string): number => Number(name.slice(0, name.indexOf(':')))
+
 /** Orders tasks as they are numbered. */
 export function compareByNumber(a: TaskName, b: TaskName): number {
   return a.num - b.num

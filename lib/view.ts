@@ -176,6 +176,18 @@ export function parseExit(
   return { state: exit === 0 ? 'success' : exit === SKIPPED ? 'skipped' : 'failure', exit }
 }
 
+/** The step that ended a job, or that it is at: the first that is no good; undefined if all are. Pure. */
+export const decisiveStep = ({ steps }: Pick<JobView, 'steps'>): StepView | undefined =>
+  steps.find(({ state }) => state !== 'success' && state !== 'skipped')
+
+/** Who pushed, where the server named him (see hooks/post-receive), and the other parameters. Pure. */
+export function pusherOf({ params: { PUSHER: pusher, ...params } }: Pick<TaskView, 'params'>): {
+  readonly pusher: string | undefined
+  readonly params: Readonly<Record<string, string>>
+} {
+  return { pusher, params }
+}
+
 /** Lines of `KEY=VALUE`; what is none is left out. Pure. */
 export function parseParams(text: string): Record<string, string> {
   const pairs = text

@@ -11,6 +11,7 @@ import { lasting } from '../lib/exit.ts'
 import { say, warn } from '../lib/log.ts'
 import { makeDirectory, openSpool } from '../lib/spool.ts'
 import type { Spool } from '../lib/spool.ts'
+import { numberOf } from '../lib/task-name.ts'
 import { isReplaced, TREE_DIRECTORIES } from '../lib/tree.ts'
 import { watch } from '../lib/watch.ts'
 import type { Watch } from '../lib/watch.ts'
@@ -157,7 +158,7 @@ function delivererOf(channel: Channel, env: NodeJS.ProcessEnv): Deliver {
 /** The numbers of all tasks that are over. */
 function overNow({ tasks, jobs }: Spool): number[] {
   const names = new Set([...list(tasks.old), ...list(jobs.old)])
-  return [...names].map(name => Number(name.slice(0, name.indexOf(':')))).filter(Number.isInteger)
+  return [...names].map(numberOf).filter(Number.isInteger)
 }
 
 if (require.main === module) run(notifier)

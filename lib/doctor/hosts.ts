@@ -1,7 +1,6 @@
 // The hosts whose takers beat while we look: whether each has a name of its own, and what their clocks say. A beat sets
 // the times of a file to the clock of its taker, so the time of one that we see arrive tells that clock.
 
-import { closeSync, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -9,7 +8,7 @@ import { list, readIfThere, remove, token, writeNew } from '../durable.ts'
 import { tolerating } from '../errno.ts'
 import { self } from '../process.ts'
 import type { Spool } from '../spool.ts'
-import { parseParams } from '../view.ts'
+import { parseParams, timeOf } from '../view.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
 
@@ -33,33 +32,21 @@ export async function watchTakers(spool: Spool): Promise<LiveTaker[]> {
   const files = new Map(
     list(spool.takers)
       .filter(name => list(join(spool.takers, name)).includes('alive'))
-      .map(name => [name, timeOfOpened(join(spool.takers, name, 'alive'))]),
+      .map(name => [name, timeOf(join(spool.takers, name, 'alive'))]),
   )
   const alive: LiveTaker[] = []
   const end = performance.now() + LONG
   while (files.size > 0 && performance.now() < end) {
     await sleep(LOOK)
     for (const [name, before] of files) {
-      const time = timeOfOpened(join(spool.takers, name, 'alive'))
-      if (time === undefined || time === before) continue
+      const time = timeOf(join(spool.takers, name, 'alive'))
+      if (time === null || time === before) continue
       files.delete(name)
       const { host, boot, arch } = parseParams(readIfThere(join(spool.takers, name, 'about.txt')) ?? '')
       if (host && boot !== undefined && arch) alive.push({ host, boot, arch, ahead: time - Date.now() })
     }
   }
   return alive
-}
-
-/** Asks the open file, because an NFS client answers for a name from memory. */
-function timeOfOpened(path: string): number | undefined {
-  return tolerating(['ENOENT', 'ESTALE'], () => {
-    const fd = openSync(path, 'r')
-    try {
-      return fstatSync(fd).mtimeMs
-    } finally {
-      closeSync(fd)
-    }
-  })
 }
 
 /** `host` and `boot` are ours. */
@@ -100,7 +87,7 @@ function serverAhead(directory: string): number | undefined {
   return tolerating(['EACCES', 'EPERM', 'ENOENT', 'EROFS', 'ENOSPC', 'EDQUOT', 'EIO', 'ESTALE'], () => {
     try {
       writeNew(path, '')
-      return timeOfOpened(path)! - Date.now()
+      return timeOf(path)! - Date.now()
     } finally {
       remove(path)
     }

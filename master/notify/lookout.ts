@@ -7,6 +7,7 @@ import { list } from '../../lib/durable.ts'
 import { warnOnce } from '../../lib/log.ts'
 import { parseTasks } from '../../lib/spool.ts'
 import type { Spool } from '../../lib/spool.ts'
+import { compareByNumber, numberOf } from '../../lib/task-name.ts'
 import type { TaskName } from '../../lib/task-name.ts'
 import { readView, timeOf } from '../../lib/view.ts'
 import { whereIs } from '../../lib/whereabouts.ts'
@@ -92,16 +93,18 @@ export class Lookout {
     const outcome = view.job?.verdict ? outcomeOf(view.job.verdict, view.job.retriedAs) : null
     const before = stage === 'over' && outcome !== null ? project.states.note(view, outcome) : undefined
     const change = before === undefined ? null : changeOf(outcome, before?.outcome ?? null)
-    const notice = await describe(project, view, where.jobAt, change, before?.revision ?? null)
     // That a task runs is told before that it is over, also to those who hear of both late.
     const stages = stagesOf(view).filter(reached => stage === 'over' || reached !== 'over')
-    for (const { channel, records } of project.couriers) {
-      for (const reached of stages) {
-        const told = wants(channel.policy, reached, outcome, change)
-        if (told || reached === 'over') {
-          records.add({ num: task.num, stage: reached }, told ? JSON.stringify(notice(reached)) : undefined)
-        }
-      }
+    const entries = project.couriers.flatMap(({ channel, records }) =>
+      stages.map(reached => ({ records, reached, told: wants(channel.policy, reached, outcome, change) })),
+    )
+    // To describe it takes git and a log, and most of what is over is told to nobody.
+    const notice = entries.some(({ told }) => told)
+      ? await describe(project, view, where.jobAt, change, before?.revision ?? null)
+      : undefined
+    for (const { records, reached, told } of entries) {
+      if (told) records.add({ num: task.num, stage: reached }, JSON.stringify(notice!(reached)))
+      else if (reached === 'over') records.add({ num: task.num, stage: reached }, undefined)
     }
     for (const courier of project.couriers) courier.ring()
     return true
@@ -110,11 +113,7 @@ export class Lookout {
   /** N3 to nothing: what was pruned is forgotten. */
   #tidy(): void {
     const { tasks, jobs } = this.#spool
-    const there = new Set(
-      [tasks.cur, jobs.cur, tasks.old, jobs.old]
-        .flatMap(list)
-        .map(name => Number(name.slice(0, name.indexOf(':')))),
-    )
+    const there = new Set([tasks.cur, jobs.cur, tasks.old, jobs.old].flatMap(list).map(numberOf))
     const isThere = (num: number) => there.has(num)
     for (const { name, couriers, states } of this.#projects.values()) {
       states.tidy(isThere)
@@ -131,4 +130,4 @@ const lacks = ({ channel, records }: Courier, num: number, stage: Stage): boolea
   (stage === 'over' || channel.policy === 'all') && !records.has({ num, stage })
 
 const byNumber = (tasks: ReadonlyMap<string, TaskName>): TaskName[] =>
-  [...tasks.values()].sort((a, b) => a.num - b.num)
+  [...tasks.values()].sort(compareByNumber)

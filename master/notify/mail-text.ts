@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 
 import { counted, formatSeconds, harmless, harmlessLine } from '../../lib/text.ts'
+import { decisiveStep, pusherOf } from '../../lib/view.ts'
 import type { StepView, TaskView } from '../../lib/view.ts'
 import type { Notice } from './notice.ts'
 
@@ -55,7 +56,7 @@ function subjectOf({ stage, task, change }: Notice): string {
 
 function paragraphs(notice: Notice): string[] {
   const { task, url, lastLines, commits } = notice
-  const { PUSHER: pusher, ...params } = task.params
+  const { pusher, params } = pusherOf(task)
   const first = lastLines[0]
   return [
     [headline(notice), ...changeLine(notice)].join('\n'),
@@ -91,8 +92,8 @@ function headline({ stage, task }: Notice): string {
   const { job } = task
   if (stage === 'waiting') return `${what} waits for a taker.`
   if (stage === 'running') return `${what} runs${job?.host == null ? '' : ` on ${harmless(job.host)}`}.`
-  const step = job?.steps.find(({ state }) => !['success', 'skipped'].includes(state))
-  const how = step && job?.verdict !== 'success' ? `: ${tellStep(step)}` : ''
+  const step = job && decisiveStep(job)
+  const how = step && job.verdict !== 'success' ? `: ${tellStep(step)}` : ''
   const after = job?.seconds == null ? '' : ` after ${formatSeconds(job.seconds)}`
   return `${what} ended${after} with ${job?.verdict ?? 'no verdict'}${how}.`
 }

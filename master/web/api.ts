@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 
 import { parseLabel } from '../../lib/tai64n.ts'
+import { decisiveStep } from '../../lib/view.ts'
 import type { TaskView } from '../../lib/view.ts'
 import { whereIs } from '../../lib/whereabouts.ts'
 import { listArtifacts } from './artifacts.ts'
@@ -50,8 +51,8 @@ async function filesBelow(job: string, path = ''): Promise<{ path: string; bytes
 
 /** The end of the step that ended the job, or that it is at. */
 async function lastLines({ job }: TaskView, directory: string) {
-  const decisive = job?.steps.find(({ state }) => state !== 'success' && state !== 'skipped')
-  if (!decisive || job?.verdict === 'success') return []
+  const decisive = job && decisiveStep(job)
+  if (!decisive || job.verdict === 'success') return []
   const log = await StepLog.open(join(directory, 'steps', decisive.name), false)
   try {
     return (await log.backward(log.size, LINES)).lines.map(({ stream, label, text }) => ({

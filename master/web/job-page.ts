@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 import { readIfThere } from '../../lib/durable.ts'
 import { formatBytes } from '../../lib/text.ts'
+import { pusherOf } from '../../lib/view.ts'
 import type { StepView, TaskView } from '../../lib/view.ts'
 import { tellWait } from '../../lib/why-waiting.ts'
 import { listArtifacts } from './artifacts.ts'
@@ -37,7 +38,7 @@ const TAIL = 30
 
 export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise<Html> {
   const { job, project, num, revision } = view
-  const { PUSHER: pusher, ...params } = view.params
+  const { pusher, params } = pusherOf(view)
   const commit = revision === null ? undefined : (await site.commits([view])).get(revision)
   const state = stateOf(view)
   const live = view.state !== 'over'

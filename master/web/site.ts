@@ -15,7 +15,7 @@ import { paused } from '../../lib/spool.ts'
 import type { Spool } from '../../lib/spool.ts'
 import { readTakers } from '../../lib/takers.ts'
 import type { TakerView } from '../../lib/takers.ts'
-import { parseTaskName } from '../../lib/task-name.ts'
+import { numberOf, parseTaskName } from '../../lib/task-name.ts'
 import type { TaskName } from '../../lib/task-name.ts'
 import { readView, timeOf } from '../../lib/view.ts'
 import type { TaskView } from '../../lib/view.ts'
@@ -391,8 +391,6 @@ function queued({ name, num, project, target }: Entry) {
   const [arch = '', host = null] = target.split(':')
   return { name, num, project, arch, host, state: 'waiting' as const, priority: null, cancelling: false }
 }
-
-const numberOf = (name: string): number => Number(name.slice(0, name.indexOf(':')))
 
 function stateOf({ jobAt }: Whereabouts, current: boolean): State {
   const word = jobAt === undefined ? undefined : readIfThere(join(jobAt, 'result.txt'))?.trim()
