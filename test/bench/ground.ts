@@ -12,6 +12,9 @@ import type { Running } from '../fixtures/sandbox.ts'
 import { Bell } from './bell.ts'
 import type { Stage } from './scenario.ts'
 
+/** For so long a scenario waits for what it does, in milliseconds. */
+const PATIENCE = 120_000
+
 export class Ground extends Sandbox {
   readonly code = this.path('code')
   readonly bare = this.path('hello.git')
@@ -163,14 +166,27 @@ export class Ground extends Sandbox {
     return { names, publish }
   }
 
-  /** Waits until a directory of the spool has so many names; looks each few milliseconds. */
-  async until(directory: string, count: number, seconds = 120): Promise<number> {
-    const end = performance.now() + seconds * 1000
-    for (;;) {
-      if (readdirSync(directory).length === count) return performance.now()
-      if (performance.now() > end) throw new Error(`${directory}: not ${count} names within ${seconds} s`)
+  /**
+   * Waits until a directory of the spool holds so many directories, each of which is a link to it; looks each few
+   * milliseconds. To list a thousand of them as often would take a tenth of what is measured.
+   */
+  until(directory: string, count: number): Promise<number> {
+    return this.#look(directory, () => statSync(directory).nlink - 2 === count)
+  }
+
+  /** Waits until a directory holds nothing. */
+  emptied(directory: string): Promise<number> {
+    return this.#look(directory, () => readdirSync(directory).length === 0)
+  }
+
+  async #look(directory: string, isDone: () => boolean): Promise<number> {
+    const end = performance.now() + PATIENCE
+    while (!isDone()) {
+      if (performance.now() > end)
+        throw new Error(`${directory} is not as it should be within ${PATIENCE} ms`)
       await new Promise(done => setTimeout(done, 3))
     }
+    return performance.now()
   }
 
   /** Waits until the log of a job's step holds something. */

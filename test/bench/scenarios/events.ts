@@ -72,7 +72,7 @@ async function makeTasks(ground: Ground, count: number): Promise<number> {
   const began = performance.now()
   for (const revision of revisions) writeFileSync(join(at, revision), '')
   await ground.until(cur, ARCHS.length * count)
-  await ground.until(at, 0)
+  await ground.emptied(at)
   const figure = (count / (performance.now() - began)) * 1000
   clearAway(ground)
   return figure
