@@ -17,6 +17,8 @@ export interface Expected {
   readonly work: readonly string[]
   /** The verdict that stands for each work at the end; or that it `waits`, since no slave runs. */
   readonly verdict: string
+  /** The steps of each job that succeeded. */
+  readonly steps?: readonly string[]
   /** Work that there may be as well: nobody was told that it would be. */
   readonly may?: readonly string[]
   /** What `params.txt` of each task holds. */
@@ -76,7 +78,7 @@ export function inspect(spool: string, expected: Expected): Findings {
   )
   inspectNumbers(spool, tasks, findings)
   inspectWork(tasks, expected, findings)
-  inspectJobs(spool, tasks, expected.verdict, findings)
+  inspectJobs(spool, tasks, expected, findings)
   inspectRest(spool, expected, findings)
   findings.left.push(...(expected.notes ?? []))
   return findings
@@ -127,7 +129,12 @@ function inspectWork(tasks: readonly Task[], expected: Expected, { lost, doubled
   }
 }
 
-function inspectJobs(spool: string, tasks: readonly Task[], standing: string, findings: Findings): void {
+function inspectJobs(
+  spool: string,
+  tasks: readonly Task[],
+  { verdict: standing, steps = [] }: Expected,
+  findings: Findings,
+): void {
   const { lost, doubled, left } = findings
   const jobs = ['cur', 'old'].flatMap(state =>
     visible(join(spool, 'jobs', state)).map(name => ({ name, path: join(spool, 'jobs', state, name) })),
@@ -143,7 +150,10 @@ function inspectJobs(spool: string, tasks: readonly Task[], standing: string, fi
       continue
     if (path.includes('/tasks/cur/')) left.push(`the task ${name} is not over`)
     if (own.length !== 1) (own.length === 0 ? lost : doubled).push(`${name} has ${own.length} jobs`)
-    for (const job of own) inspectVerdict(job, tasks, standing, findings)
+    for (const job of own) {
+      inspectVerdict(job, tasks, standing, findings)
+      inspectSteps(job, steps, findings)
+    }
   }
 }
 
@@ -170,6 +180,28 @@ function inspectVerdict(
   }
   if (verdict !== 'lost' && verdict !== standing && standing !== 'waits') {
     lost.push(`${job.name} ended as ${verdict}: ${read(join(job.path, 'error.txt')) ?? ''}`)
+  }
+}
+
+/** What a job that succeeded must say of its steps. */
+function inspectSteps(
+  job: { name: string; path: string },
+  steps: readonly string[],
+  { lost }: Findings,
+): void {
+  if (read(join(job.path, 'result.txt')) !== 'success') return
+  for (const step of steps) {
+    const told = {
+      'exitcode.txt': /^0$/,
+      'stdout.txt': /^@[0-9a-f]{24} here$/,
+      started: /^@[0-9a-f]{24}$/,
+      ended: /^@[0-9a-f]{24}$/,
+    }
+    for (const [file, expected] of Object.entries(told)) {
+      const text = read(join(job.path, 'steps', step, file))
+      if (text === undefined || !expected.test(text))
+        lost.push(`${job.name} says of ${step}/${file}: ${String(text)}`)
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import type { World } from './world.ts'
 const expected = (world: World) => ({
   work: [`${world.fixtures.revisions[0]!} testarch`],
   verdict: 'success',
+  steps: ['10-test'],
 })
 
 /** What an operator starts again: takers and a reaper, until there is nothing to do. */

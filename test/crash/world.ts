@@ -65,8 +65,8 @@ export class Fixtures {
   }
 }
 
-/** The step says in a directory beside the spool that a task of this name ran. */
-const STEP = '#!/bin/sh\necho ran >>"$LEDGER/$BASS_TASK"\n'
+/** The step says in its log, and in a directory beside the spool, that a task of this name ran. */
+const STEP = '#!/bin/sh\necho here\necho ran >>"$LEDGER/$BASS_TASK"\n'
 
 function makeRepository(directory: string): string[] {
   mkdirSync(join(directory, '.bass'), { recursive: true })
