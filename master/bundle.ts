@@ -1,13 +1,13 @@
 // What a task is made of: the code and the steps as compressed archives, and what they are, in words.
 
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 
 import { writeNew } from '../lib/durable.ts'
-import { temporary, quote } from '../lib/exit.ts'
+import { lasting, quote, temporary } from '../lib/exit.ts'
 import { linkOrCopy } from '../lib/fan-out.ts'
-import { ended, GitError, sentence } from '../lib/git.ts'
+import { FilterError, GitError } from '../lib/git.ts'
 import type { Repository } from '../lib/git.ts'
+import { shellQuote } from '../lib/shell-quote.ts'
 import { trace } from '../lib/trace.ts'
 import { archived } from './archive-cache.ts'
 import { versionOf } from './version-for-git.ts'
@@ -37,8 +37,11 @@ export interface Bundle {
 /** Where in the code the steps are that have no repository of their own. */
 const STEPS_DIRECTORY = '.bass'
 
-/** An archive with nothing in it is two blocks of zeros, filled up to a record. */
-const EMPTY_TAR = Buffer.alloc(10_240)
+/** The tree without entries, which git knows without having it: by SHA-1, and by SHA-256. */
+const EMPTY_TREES = [
+  '4b825dc642cb6eb9a060e54bf8d69288fbee4904',
+  '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321',
+]
 
 /** Makes, or finds, all that the tasks of a revision are made of. Throws GitError if the code is not to be had. */
 export async function makeBundle(
@@ -111,39 +114,22 @@ async function stepsOf(sources: Sources, repository: Repository): Promise<Steps>
 
 /** The steps that a commit brings along; where it has none, its jobs will say so. */
 async function stepsInCode(sources: Sources, commit: string): Promise<Steps> {
+  const empty = EMPTY_TREES.find(({ length }) => length === commit.length)!
   const tree = await sources.code.tree(commit, STEPS_DIRECTORY)
-  return { tar: await archiveOf(sources, sources.code, tree) }
+  return { tar: await archiveOf(sources, sources.code, tree ?? empty) }
 }
 
-/** The archive of a commit or tree, or of nothing. */
-function archiveOf({ archives, compressor }: Sources, repository: Repository, id?: string): Promise<string> {
-  const path = repository.path ?? ''
-  return archived(archives, [id === undefined ? '' : path, id ?? '', ...compressor], fd =>
-    pack(repository, id, compressor, fd),
-  )
-}
-
-/** Writes the compressed archive of a commit or tree, or of nothing, to an open file. */
-async function pack(
-  repository: Repository,
-  id: string | undefined,
-  [program, ...args]: readonly string[],
-  fd: number,
-): Promise<void> {
-  // Git first: it has the most to do.
-  const archiver = id === undefined ? undefined : repository.archive(id)
-  const archive = archiver && ended(archiver, 'git')
-  const compressor = spawn(program!, args, { stdio: [archiver?.stdout ?? 'pipe', fd, 'pipe'] })
-  const compressed = ended(compressor, program!)
-  // The compressor holds the pipe now; nobody else may, or git would never hear that it is gone.
-  archiver?.stdout!.destroy()
-  compressor.stdin?.on('error', () => undefined).end(EMPTY_TAR)
-  const [made, packed] = await Promise.allSettled([archive, compressed])
-  if (packed.status === 'rejected') throw packed.reason
-  if (packed.value.code !== 0) {
-    throw temporary(`compress with ${quote([program, ...args].join(' '))}`, sentence(packed.value))
-  }
-  if (made.status === 'rejected') throw made.reason
-  if (made.value && made.value.code !== 0) throw new GitError(sentence(made.value))
-  trace('packed', id ?? 'nothing')
+/** The archive of a commit or tree. */
+function archiveOf({ archives, compressor }: Sources, repository: Repository, id: string): Promise<string> {
+  return archived(archives, [repository.path ?? '', id, ...compressor], async fd => {
+    try {
+      await repository.archive(id, `exec ${compressor.map(shellQuote).join(' ')}`, fd)
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error
+      if (error.message.endsWith(': not found'))
+        throw lasting(`run ${quote(compressor[0]!)}`, 'no such program')
+      throw temporary(`compress with ${quote(compressor.join(' '))}`, error)
+    }
+    trace('packed', id)
+  })
 }
