@@ -3,13 +3,14 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { constants } from 'node:fs'
+import { constants, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 
 import { BundleError } from './bundle-error.ts'
+import { openIfThere } from './durable.ts'
 import { errnoOf, isErrno, reasonOf } from './errno.ts'
 import { quote } from './exit.ts'
 import { SMALL, unzstd } from './zstd.ts'
@@ -21,7 +22,6 @@ const CHUNK = 256 * 1024
 const COMPLAINT_MAX = 1000
 
 const GZIP = '1f8b'
-const ZSTD = '28b52ffd'
 /** How a file begins, in hex, and what reads it. pzstd begins with a frame to be skipped, of one of 16 kinds. */
 const PROGRAMS: readonly [RegExp, string, readonly string[]][] = [
   [/^(28b52ffd|5.2a4d18)/, 'zstd', ['-dcq']],
@@ -33,19 +33,33 @@ const PROGRAMS: readonly [RegExp, string, readonly string[]][] = [
  * Throws BundleError for what is wrong with the file itself. What it started is gone when it ends or is returned from.
  */
 export async function* decompress(path: string, signal?: AbortSignal): AsyncGenerator<Buffer, void> {
+  const content = await unzstdSmall(path)
+  if (content) {
+    yield content
+    return
+  }
   const file = await openFile(path)
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0)
     const magic = buffer.toString('hex', 0, bytesRead)
     const program = PROGRAMS.find(([pattern]) => pattern.test(magic))
-    const content = magic.startsWith(ZSTD) ? await unzstdSmall(file) : undefined
-    if (content) yield content
-    else if (program) yield* throughProgram(file, program[1], program[2], signal)
+    if (program) yield* throughProgram(file, program[1], program[2], signal)
     else if (magic.startsWith(GZIP)) yield* gunzip(file)
     else yield* contentOf(file)
   } finally {
     await file.close()
   }
+}
+
+/** What most bundles hold, read at once: a thread of Node takes longer for each call. Undefined of any other file. */
+async function unzstdSmall(path: string): Promise<Buffer | undefined> {
+  let file: Buffer | undefined
+  try {
+    file = openIfThere(path, (fd, { size }) => (size > SMALL ? undefined : readFileSync(fd)))
+  } catch {
+    // Whoever opens it next is told why.
+  }
+  return file && unzstd(file)
 }
 
 async function openFile(path: string): Promise<FileHandle> {
@@ -64,13 +78,6 @@ async function openFile(path: string): Promise<FileHandle> {
 
 const contentOf = (file: FileHandle): AsyncIterable<Buffer> =>
   file.createReadStream({ start: 0, highWaterMark: CHUNK })
-
-async function unzstdSmall(file: FileHandle): Promise<Buffer | undefined> {
-  const { size } = await file.stat()
-  if (size > SMALL) return undefined
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0)
-  return unzstd(buffer.subarray(0, bytesRead))
-}
 
 async function* gunzip(file: FileHandle): AsyncGenerator<Buffer, void> {
   const output = createGunzip({ chunkSize: CHUNK })

@@ -4,6 +4,9 @@
 /** Bytes of a file that are decompressed here; beyond, a second processor serves better. */
 export const SMALL = 256 * 1024
 
+/** How every frame begins. */
+const MAGIC = 0xfd2fb528
+
 /** Bytes of memory that a file may make us take: for its window, and for its content. */
 const WINDOW_MAX = 8 * 1024 * 1024
 const CONTENT_MAX = 16 * 1024 * 1024
@@ -13,7 +16,8 @@ const CONTENT_MAX = 16 * 1024 * 1024
  * The format is that of RFC 8878.
  */
 export async function unzstd(file: Buffer): Promise<Buffer | undefined> {
-  if (file.length < 12 || windowOf(file) > WINDOW_MAX || !hasChecksum(file)) return undefined
+  if (file.length < 12 || file.readUInt32LE() !== MAGIC || windowOf(file) > WINDOW_MAX || !hasChecksum(file))
+    return undefined
   const [{ Decompress }, hashes] = await load()
   const hash = hashes.create64()
   const chunks: Buffer[] = []
