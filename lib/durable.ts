@@ -123,12 +123,17 @@ export function linkOpened(fd: number, from: string, to: string): boolean {
  * prepared in `tmp`: where nobody would ever clear away what a crash leaves there, that is `tasks/tmp`.
  */
 export function publishFile(path: string, content: string, mode = 0o666, tmp = dirname(path)): boolean {
-  const private_ = join(tmp, `.new.${token()}`)
-  writeNew(private_, content, mode)
+  const prepared = join(tmp, `.new.${token()}`)
+  writeNew(prepared, content, mode)
+  return publishPrepared(prepared, path)
+}
+
+/** As `publishFile`, of a file that is ours, durable, and has the one name that it loses here. */
+export function publishPrepared(prepared: string, path: string): boolean {
   try {
-    return linkOnce(private_, path)
+    return linkOnce(prepared, path)
   } finally {
-    ignoringENOENT(() => unlinkSync(private_))
+    ignoringENOENT(() => unlinkSync(prepared))
   }
 }
 

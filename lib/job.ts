@@ -4,7 +4,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, list, noteChange, publishFile, readIfThere, writeNew } from './durable.ts'
+import {
+  fsyncPath,
+  list,
+  noteChange,
+  publishFile,
+  publishPrepared,
+  readIfThere,
+  writeNew,
+} from './durable.ts'
 import { isGone, self } from './process.ts'
 import type { Identity } from './process.ts'
 import { trace } from './trace.ts'
@@ -68,9 +76,12 @@ export function makeJob(directory: string, owner: Owner, verdict?: Verdict): voi
   // Empty, so its name is all of it: that is durable with the directory.
   writeFileSync(join(directory, 'alive'), '')
   writeNew(join(directory, 'owner.txt'), formatOwner(owner))
-  if (verdict) writeNew(join(directory, 'result.txt'), verdict + '\n')
+  if (verdict) writeNew(join(directory, 'result.txt'), formatVerdict(verdict))
   fsyncPath(directory)
 }
+
+/** The content of `result.txt`. Pure. */
+export const formatVerdict = (verdict: Verdict): string => verdict + '\n'
 
 /** The verdict of a job, as its listing shows it; undefined while there is none. */
 export function verdictOf(job: string): Verdict | undefined {
@@ -89,10 +100,17 @@ export function explain(job: string, why: string): void {
 
 /**
  * T3 to T4, first half: gives a job its verdict, unless one stands already: the first one stands, and what stands
- * decides. Answers it, and whether it is this one. Durable as far as the job's own directory goes.
+ * decides. Answers it, and whether it is this one. Durable as far as the job's own directory goes. `prepared` is a file
+ * that holds it already, as for `publishPrepared`.
  */
-export function giveVerdict(job: string, verdict: Verdict): { stands: Verdict; ours: boolean } {
-  const ours = publishFile(join(job, 'result.txt'), verdict + '\n')
+export function giveVerdict(
+  job: string,
+  verdict: Verdict,
+  prepared?: string,
+): { stands: Verdict; ours: boolean } {
+  const path = join(job, 'result.txt')
+  const ours =
+    prepared === undefined ? publishFile(path, formatVerdict(verdict)) : publishPrepared(prepared, path)
   noteChange(job)
   fsyncPath(job)
   if (ours) trace(verdict === 'lost' ? 'L1' : 'T4', job)

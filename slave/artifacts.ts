@@ -1,11 +1,12 @@
 // What the steps left in $BASS_ARTIFACTS goes into the job: regular files, directories, and symlinks that stay inside.
 // The steps are not trusted: no link is followed, and what cannot be read is left out and said.
 
-import { constants } from 'node:fs'
-import { lstat, open, readdir, readlink, symlink } from 'node:fs/promises'
+import { constants, lstatSync, opendirSync } from 'node:fs'
+import { open, readdir, readlink, symlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 
+import { tolerating } from '../lib/errno.ts'
 import { Fatal } from '../lib/exit.ts'
 import { warn } from '../lib/log.ts'
 import { makeDirectory } from './job-writer.ts'
@@ -15,8 +16,22 @@ const CHUNK = 1 << 20
 
 /** Copies what is in `from` to `to`, which is made if there is anything; ends early when `stop` says so. */
 export async function keepArtifacts(from: string, to: string, stop: AbortSignal): Promise<void> {
-  const stats = await lstat(from).catch(() => undefined)
-  if (stats?.isDirectory() && (await readdir(from)).length > 0) await copyDirectory(from, to, from, stop)
+  if (!isEmpty(from)) await copyDirectory(from, to, from, stop)
+}
+
+/** True of a directory without entries, and of what is no directory. At once, for most jobs leave nothing. */
+function isEmpty(path: string): boolean {
+  return (
+    tolerating(['ENOENT', 'ENOTDIR', 'EACCES'], () => {
+      if (!lstatSync(path).isDirectory()) return true
+      const directory = opendirSync(path)
+      try {
+        return directory.readSync() === null
+      } finally {
+        directory.closeSync()
+      }
+    }) ?? true
+  )
 }
 
 async function copyDirectory(from: string, to: string, root: string, stop: AbortSignal): Promise<void> {
@@ -50,6 +65,8 @@ async function copyFile(source: string, target: string, stop: AbortSignal): Prom
       stop,
     )
     try {
+      // As all files of a job, see `openFile`.
+      await output.truncate()
       await pour(input, output, target, stop)
     } finally {
       await output.close()

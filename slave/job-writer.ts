@@ -1,28 +1,62 @@
 // Writing into a job directory: patient, and fsynced once at the end. Between two steps, when nothing has to go on while
 // a file server hangs, small files are written synchronously, which costs a tenth of doing it otherwise.
 
-import { close, constants, fsync, mkdirSync, open, writeFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
+import { breather } from '../lib/breath.ts'
 import { move } from '../lib/durable.ts'
 import { tolerating } from '../lib/errno.ts'
 import { patiently } from './patience.ts'
 
-/** As in node:fs/promises, on descriptors: a FileHandle costs more than an fsync of what is written already. */
-const [openAsync, fsyncAsync, closeAsync] = [promisify(open), promisify(fsync), promisify(close)]
+const fsyncAsync = promisify(fsync)
+
+/**
+ * Opens a file to be written, closed, and fsynced later with others. It is cut to nothing, which it is already: ext4 and XFS
+ * give such a file its place on the disk when it is closed, any other when it is fsynced, and each in a transaction of its
+ * own, though all are asked for together.
+ */
+export async function openFile(path: string, stop?: AbortSignal): Promise<number> {
+  return patiently('make', path, () => openEmpty(path), stop)
+}
+
+function openEmpty(path: string): number {
+  const fd = openSync(path, 'w')
+  ftruncateSync(fd)
+  return fd
+}
+
+function put(path: string, content: string): void {
+  const fd = openEmpty(path)
+  try {
+    writeFileSync(fd, content)
+  } finally {
+    closeSync(fd)
+  }
+}
 
 /** Writes a small file whose content nobody reads before it is complete: it appears under its name at once. */
 export async function writeWhole(path: string, content: string, stop?: AbortSignal): Promise<void> {
   const hidden = join(dirname(path), `.${basename(path)}`)
-  await patiently('write', path, () => writeFileSync(hidden, content), stop)
+  await patiently('write', path, () => put(hidden, content), stop)
   await patiently('write', path, () => move(hidden, path), stop)
 }
 
 /** Writes a small file that need not appear at once. */
 export async function writePlain(path: string, content: string, stop?: AbortSignal): Promise<void> {
-  await patiently('write', path, () => writeFileSync(path, content), stop)
+  await patiently('write', path, () => put(path, content), stop)
 }
 
 /**
@@ -33,29 +67,39 @@ export async function makeDirectory(path: string, stop?: AbortSignal): Promise<v
   await patiently('make', path, () => tolerating(['EEXIST'], () => mkdirSync(path)), stop)
 }
 
-/** Fsyncs a file, or a directory: itself and not what is below it. */
-export async function persist(path: string, stop?: AbortSignal): Promise<void> {
-  // NOFOLLOW: what is not ours to fsync is not followed out of the job.
-  const sync = async () => {
-    const fd = await openAsync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
-    try {
-      await fsyncAsync(fd)
-    } finally {
-      await closeAsync(fd)
+/** Bytes of a file whose fsync a thread waits for, so that the process goes on meanwhile. */
+const LARGE = 65_536
+
+/** Fsyncs all that a slave has written in a job since its claim; not the job's own directory. */
+export async function persistJob(job: string, stop?: AbortSignal): Promise<void> {
+  const breathe = breather()
+  // All is listed before anything is fsynced: to read a directory sets its times, which would be one more commit.
+  const paths: string[] = []
+  const walk = async (directory: string) => {
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      const path = join(directory, entry.name)
+      if (entry.isDirectory()) await walk(path)
+      if (entry.isDirectory() || entry.isFile()) paths.push(path)
+      await breathe()
     }
   }
-  await patiently('fsync', path, sync, stop)
+  await walk(job)
+  // Its owner is durable since the claim, and its sign of life says nothing when it is over.
+  const done = ['owner.txt', 'alive'].map(name => join(job, name))
+  for (const [i, path] of paths.filter(path => !done.includes(path)).entries()) {
+    // With the first, the commit of the journal for all of them is waited for; then there is little to wait for.
+    await patiently('fsync', path, () => fsyncFile(path, i === 0), stop)
+    await breathe()
+  }
 }
 
-/** Fsyncs every file and directory below a directory, then that directory. */
-export async function persistTree(directory: string, stop?: AbortSignal): Promise<void> {
-  const entries = await readdir(directory, { withFileTypes: true })
-  await Promise.all(
-    entries.map(async entry => {
-      const path = join(directory, entry.name)
-      if (entry.isDirectory()) await persistTree(path, stop)
-      else if (entry.isFile()) await persist(path, stop)
-    }),
-  )
-  await persist(directory, stop)
+/** Fsyncs a file, or a directory without what is below it; a link is not followed out of the job. */
+async function fsyncFile(path: string, mayTakeLong: boolean): Promise<void> {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  try {
+    if (mayTakeLong || fstatSync(fd).size > LARGE) await fsyncAsync(fd)
+    else fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
 }

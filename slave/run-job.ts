@@ -1,6 +1,5 @@
 // One job from its claim to its archive: the states T2 to T5 of the design, as its slave takes them.
 
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -9,7 +8,7 @@ import { claim } from '../lib/claim.ts'
 import { listNow, lists } from '../lib/durable.ts'
 import { reasonOf } from '../lib/errno.ts'
 import { EXIT, Fatal, quote } from '../lib/exit.ts'
-import { explain, giveVerdict } from '../lib/job.ts'
+import { explain, formatVerdict, giveVerdict } from '../lib/job.ts'
 import type { Owner, Verdict } from '../lib/job.ts'
 import { warn } from '../lib/log.ts'
 import { finish } from '../lib/lose.ts'
@@ -20,6 +19,7 @@ import { trace } from '../lib/trace.ts'
 import { buildEnvironment } from './environment.ts'
 import { readFacts } from './facts.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import { persistJob, writePlain } from './job-writer.ts'
 import { readLimits } from './limits.ts'
 import type { Outcome } from './plan.ts'
 import { runSteps } from './run-steps.ts'
@@ -59,13 +59,18 @@ export async function takeTask(slot: Slot, task: TaskName, drain: AbortSignal): 
   }
 }
 
+/** What came of the steps, and the durable file that holds its verdict where there is one. */
+interface Ended extends Outcome {
+  readonly prepared?: string
+}
+
 async function setUpAndRun(
   slot: Slot,
   task: TaskName,
   job: string,
   owner: Owner,
   stop: AbortController,
-): Promise<Outcome> {
+): Promise<Ended> {
   const directory = join(slot.spool.tasks.cur, task.name)
   if (listNow(directory).includes('cancel')) return { verdict: 'cancelled' }
   try {
@@ -73,13 +78,18 @@ async function setUpAndRun(
     // First of all, so that there is never one that nobody knows.
     slot.remember(task.name, work)
     makeWork(work)
-    writeFileSync(join(job, 'host.txt'), slot.host + '\n')
-    writeFileSync(join(job, 'tmp-path.txt'), work + '\n')
+    await writePlain(join(job, 'host.txt'), slot.host + '\n', stop.signal)
+    await writePlain(join(job, 'tmp-path.txt'), work + '\n', stop.signal)
     await unpackTask(directory, work, stop.signal)
     trace('unpacked', task.name)
     const facts = { task, host: slot.host, ...readFacts(directory), work, cache: slot.cache(task.project) }
     const plan = { task, job, work, environment: buildEnvironment(facts), limits: readLimits() }
-    return await runSteps(plan, stop.signal)
+    const outcome = await runSteps(plan, stop.signal)
+    // What the verdict will be is made durable together with what it says it of: that saves a commit of a journal.
+    const prepared = join(job, `.new.${owner.token}`)
+    await writePlain(prepared, formatVerdict(outcome.verdict), stop.signal)
+    await persistJob(job, stop.signal)
+    return { ...outcome, prepared }
   } catch (error) {
     if (stop.signal.aborted) return { verdict: stop.signal.reason === 'cancelled' ? 'cancelled' : 'lost' }
     const why = `the job could not be set up: ${reasonOf(error)}`
@@ -100,17 +110,20 @@ async function conclude(
   slot: Slot,
   name: string,
   job: string,
-  outcome: Outcome,
+  { verdict, why, prepared }: Ended,
   cause: Cause,
 ): Promise<Verdict> {
+  let file = prepared
   for (let wait = 500; ; wait = Math.min(2 * wait, 10_000)) {
     try {
-      if (outcome.why !== undefined) explain(job, outcome.why)
-      const { stands } = giveVerdict(job, outcome.verdict)
+      if (why !== undefined) explain(job, why)
+      const { stands } = giveVerdict(job, verdict, file)
       // A verdict that is not ours is another's to finish.
-      if (stands === outcome.verdict) finish(slot.spool, name, stands, cause)
+      if (stands === verdict) finish(slot.spool, name, stands, cause)
       return stands
     } catch (error) {
+      // Its name may be gone.
+      file = undefined
       if (!lists(slot.spool.jobs.cur, name)) return 'lost'
       warn('end', quote(name), error)
       await sleep(wait)

@@ -1,6 +1,6 @@
 // One step from its start to its end, whatever ends it: its process, its log, its time.
 
-import { closeSync, openSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { formatEnd, stepDirectory } from '../lib/job-files.ts'
@@ -9,8 +9,7 @@ import { now } from '../lib/tai64n.ts'
 import { trace } from '../lib/trace.ts'
 import { takeCage } from './isolate.ts'
 import type { Isolate } from './isolate.ts'
-import { makeDirectory, writePlain, writeWhole } from './job-writer.ts'
-import { patiently } from './patience.ts'
+import { makeDirectory, openFile, writePlain, writeWhole } from './job-writer.ts'
 import { givePipes, takePipes } from './pipes.ts'
 import { Silence } from './silence.ts'
 import { StepLog } from './step-log.ts'
@@ -71,7 +70,7 @@ export async function runStep(plan: StepPlan): Promise<StepResult> {
   const paths = ['stdout.txt', 'stderr.txt'].map(name => join(directory, name))
   const files: number[] = []
   try {
-    for (const path of paths) files.push(await patiently('make', path, () => openSync(path, 'w'), plan.hurry))
+    for (const path of paths) files.push(await openFile(path, plan.hurry))
     await write('started')
     const result = await execute(plan, paths, files)
     await write('ended')

@@ -2,15 +2,15 @@
 // All of it is written into the job's directory.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { readIfThere } from '../lib/durable.ts'
 import { quote } from '../lib/exit.ts'
 import { warn } from '../lib/log.ts'
 import { keepArtifacts } from './artifacts.ts'
 import { formatEnvironment, secretValues, workPaths } from './environment.ts'
 import { prepareIsolation } from './isolate.ts'
-import { persist, persistTree, writePlain } from './job-writer.ts'
+import { writePlain } from './job-writer.ts'
 import type { Limits } from './limits.ts'
 import { mask } from './mask.ts'
 import type { Audience, Outcome, Plan, StopReason } from './plan.ts'
@@ -37,8 +37,8 @@ export async function checkLimits(limits: Limits): Promise<void> {
 }
 
 /**
- * Runs the steps; `stop.reason` is a StopReason. When this resolves, nothing of the steps is left, and everything it
- * wrote in the job is durable: every file, and every directory but that of the job itself, which the caller fsyncs.
+ * Runs the steps; `stop.reason` is a StopReason. When this resolves, nothing of the steps is left, and all is written in
+ * the job: the caller makes it durable.
  * Fails with a Fatal if the job directory cannot be written, or this machine lacks something; then the verdict is not ours to give.
  */
 export async function runSteps(plan: Plan, stop: AbortSignal): Promise<Outcome> {
@@ -92,10 +92,9 @@ class Run {
       written.catch(() => undefined)
       const outcome = await this.#runAll()
       await written
-      const packages = mask(await readFile(pkg, 'utf8'), this.#secrets)
+      const packages = mask(readIfThere(pkg) ?? '', this.#secrets)
       await writePlain(join(job, 'pkg.txt'), packages, this.#stop)
       if (!this.#stop.aborted) await keepArtifacts(artifacts, join(job, 'artifacts'), this.#stop)
-      await this.#persist()
       return outcome
     } finally {
       this.#stop.removeEventListener('abort', noteStop)
@@ -186,17 +185,6 @@ class Run {
   #jobLimit(): TimeLimit {
     const left = this.#begun + this.#plan.limits.job - performance.now()
     return { setting: 'JOB_TIMEOUT', milliseconds: left }
-  }
-
-  async #persist(): Promise<void> {
-    const { job } = this.#plan
-    const written = await readdir(job)
-    await Promise.all([
-      ...['env.txt', 'pkg.txt'].map(name => persist(join(job, name), this.#stop)),
-      ...['steps', 'artifacts']
-        .filter(name => written.includes(name))
-        .map(name => persistTree(join(job, name), this.#stop)),
-    ])
   }
 }
 

@@ -14,6 +14,7 @@ import { parseExit } from '../lib/view.ts'
 import { buildEnvironment } from './environment.ts'
 import { readFacts } from './facts.ts'
 import { ISOLATION_HELP } from './isolate.ts'
+import { persistJob } from './job-writer.ts'
 import { LIMITS_HELP, readLimits } from './limits.ts'
 import type { Outcome } from './plan.ts'
 import { runSteps } from './run-steps.ts'
@@ -58,6 +59,7 @@ ${ISOLATION_HELP}`,
     for (const name of signals) process.on(name, cancel)
     try {
       const outcome = await runSteps(plan, stop.signal)
+      await persistJob(job, stop.signal)
       if (outcome.why !== undefined) say('info', outcome.why)
       return exitCodeOf(job, outcome)
     } finally {

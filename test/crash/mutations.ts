@@ -52,6 +52,14 @@ export const MUTATIONS: readonly Mutation[] = [
     words: EVENT,
   },
   {
+    name: 'what a job did is not fsynced before its verdict is given',
+    file: 'slave/run-job.ts',
+    text: '    await persistJob(job, stop.signal)\n',
+    instead: '',
+    kind: 'power cut',
+    words: RUN,
+  },
+  {
     name: 'a task is archived before the verdict of its job is fsynced',
     file: 'lib/archive.ts',
     text: '  settleJob(spool, join(spool.jobs.cur, name))\n',
@@ -103,8 +111,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a verdict is renamed into its place, over the one that stands',
     file: 'lib/durable.ts',
-    text: '    return linkOnce(private_, path)',
-    instead: '    renameSync(private_, path)\n    return true',
+    text: '    return linkOnce(prepared, path)',
+    instead: '    renameSync(prepared, path)\n    return true',
     kind: 'undead',
     words: RUN,
   },
