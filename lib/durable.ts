@@ -9,6 +9,7 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   futimesSync,
   linkSync,
   mkdir,
@@ -24,6 +25,7 @@ import {
   unlinkSync,
   utimes,
   utimesSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs'
 import type { Stats } from 'node:fs'
@@ -70,6 +72,27 @@ export function fsyncTree(directory: string): void {
     else if (entry.isFile()) fsyncPath(path)
   }
   fsyncPath(directory)
+}
+
+/**
+ * Opens a file, made or emptied, that is to be written, closed, and fsynced later with others. That it is cut to nothing,
+ * which it is already, makes ext4 and XFS find its place on the disk when it is closed; any other gets that when it is fsynced,
+ * each in a transaction of its own, though all are asked for together.
+ */
+export function create(path: string): number {
+  const fd = openSync(path, 'w')
+  ftruncateSync(fd)
+  return fd
+}
+
+/** Writes a file that is fsynced later with others. */
+export function write(path: string, content: string): void {
+  const fd = create(path)
+  try {
+    naming(path, () => writeFileSync(fd, content))
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** Makes a file that was not there, and fsyncs it, not its directory. After an error it is not there. */

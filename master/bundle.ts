@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 
-import { writeNew } from '../lib/durable.ts'
+import { fsyncPath, write } from '../lib/durable.ts'
 import { lasting, quote, temporary } from '../lib/exit.ts'
 import { linkOrCopy } from '../lib/fan-out.ts'
 import { FilterError, GitError } from '../lib/git.ts'
@@ -84,10 +84,11 @@ export function fillTask(task: string, bundle: Bundle): void {
   for (const [name, text] of bundle.texts) {
     const path = join(task, name)
     const equal = written.get(text)
-    if (equal !== undefined) linkOrCopy(equal, path)
-    else writeNew(path, text)
-    written.set(text, path)
+    if (equal === undefined) write(path, text)
+    else linkOrCopy(equal, path)
+    written.set(text, equal ?? path)
   }
+  for (const path of written.values()) fsyncPath(path)
 }
 
 interface Steps {

@@ -65,7 +65,7 @@ async function copyFile(source: string, target: string, stop: AbortSignal): Prom
       stop,
     )
     try {
-      // As all files of a job, see `openFile`.
+      // As all files of a job, see `create`.
       await output.truncate()
       await pour(input, output, target, stop)
     } finally {

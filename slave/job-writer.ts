@@ -1,62 +1,32 @@
 // Writing into a job directory: patient, and fsynced once at the end. Between two steps, when nothing has to go on while
 // a file server hangs, small files are written synchronously, which costs a tenth of doing it otherwise.
 
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, fsync, fsyncSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { breather } from '../lib/breath.ts'
-import { move } from '../lib/durable.ts'
+import { create, move, write } from '../lib/durable.ts'
 import { tolerating } from '../lib/errno.ts'
 import { patiently } from './patience.ts'
 
 const fsyncAsync = promisify(fsync)
 
-/**
- * Opens a file to be written, closed, and fsynced later with others. It is cut to nothing, which it is already: ext4 and XFS
- * give such a file its place on the disk when it is closed, any other when it is fsynced, and each in a transaction of its
- * own, though all are asked for together.
- */
+/** Opens a file of a job to be written. */
 export async function openFile(path: string, stop?: AbortSignal): Promise<number> {
-  return patiently('make', path, () => openEmpty(path), stop)
-}
-
-function openEmpty(path: string): number {
-  const fd = openSync(path, 'w')
-  ftruncateSync(fd)
-  return fd
-}
-
-function put(path: string, content: string): void {
-  const fd = openEmpty(path)
-  try {
-    writeFileSync(fd, content)
-  } finally {
-    closeSync(fd)
-  }
+  return patiently('make', path, () => create(path), stop)
 }
 
 /** Writes a small file whose content nobody reads before it is complete: it appears under its name at once. */
 export async function writeWhole(path: string, content: string, stop?: AbortSignal): Promise<void> {
   const hidden = join(dirname(path), `.${basename(path)}`)
-  await patiently('write', path, () => put(hidden, content), stop)
+  await patiently('write', path, () => write(hidden, content), stop)
   await patiently('write', path, () => move(hidden, path), stop)
 }
 
 /** Writes a small file that need not appear at once. */
 export async function writePlain(path: string, content: string, stop?: AbortSignal): Promise<void> {
-  await patiently('write', path, () => put(path, content), stop)
+  await patiently('write', path, () => write(path, content), stop)
 }
 
 /**

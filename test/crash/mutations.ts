@@ -28,6 +28,14 @@ export const MUTATIONS: readonly Mutation[] = [
     words: EVENT,
   },
   {
+    name: 'the files of a task are not fsynced before it is published',
+    file: 'master/bundle.ts',
+    text: '  for (const path of written.values()) fsyncPath(path)\n',
+    instead: '',
+    kind: 'power cut',
+    words: EVENT,
+  },
+  {
     name: 'a number is used before the counter is fsynced',
     file: 'master/record.ts',
     text: '    fsyncPath(spool.ctr)\n',
