@@ -120,11 +120,20 @@ async function stepsInCode(sources: Sources, commit: string): Promise<Steps> {
   return { tar: await archiveOf(sources, sources.code, tree ?? empty) }
 }
 
+/**
+ * The command that compresses what git archives. zstd reads, compresses and writes with a thread for each, which get into the way
+ * of git where there are two processors; who asks for nothing else is better served by one.
+ */
+function filterOf(compressor: readonly string[]): string {
+  const isPlain = compressor.join(' ') === 'zstd -q -1'
+  return ['exec', ...compressor.map(shellQuote), ...(isPlain ? ['--single-thread'] : [])].join(' ')
+}
+
 /** The archive of a commit or tree. */
 function archiveOf({ archives, compressor }: Sources, repository: Repository, id: string): Promise<string> {
   return archived(archives, [repository.path ?? '', id, ...compressor], async fd => {
     try {
-      await repository.archive(id, `exec ${compressor.map(shellQuote).join(' ')}`, fd)
+      await repository.archive(id, filterOf(compressor), fd)
     } catch (error) {
       if (!(error instanceof FilterError)) throw error
       if (error.message.endsWith(': not found'))
