@@ -98,10 +98,10 @@ export const number = (value: number): string =>
     ? Math.round(value).toLocaleString('en')
     : Number(value.toPrecision(value < 10 ? 2 : 3)).toString()
 
-export const figure = ({ missing, median, low, high, rounds, remark }: Result): string => {
+export const figure = ({ missing, median, low, high, rounds, remark }: Result, unit = ''): string => {
   if (missing !== undefined) return `- (${missing} is not installed)`
   const spread = rounds! > 1 ? ` (${number(low!)}-${number(high!)})` : ''
-  return number(median!) + spread + (remark === undefined ? '' : `, ${remark}`)
+  return number(median!) + spread + unit + (remark === undefined ? '' : `, ${remark}`)
 }
 
 /** A row for people who wait for it. */
@@ -129,7 +129,7 @@ export function formatMarkdown(rows: readonly Row[]): string {
     return [
       row.about + (row.quick ? ' (quick)' : ''),
       row.place,
-      `${figure(ours!)} ${row.unit}`,
+      figure(ours!, ` ${row.unit}`),
       others.map(other => `${other.name} ${figure(other)}`).join('; '),
       row.least === undefined ? '' : number(row.least),
       row.aim === undefined ? '' : number(row.aim),
@@ -138,7 +138,7 @@ export function formatMarkdown(rows: readonly Row[]): string {
     ]
   })
   const head = ['what', 'where', 'BASS', 'others', 'at least', 'aim', 'met', 'when']
-  const line = (row: readonly string[]) => `| ${row.join(' | ')} |`
+  const line = (row: readonly string[]) => `| ${row.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...cells.map(line)].join('\n') + '\n'
 }
 

@@ -134,8 +134,12 @@ export function claimants(
 
 const claimAll = (worker: ChildProcess) =>
   new Promise<string[]>((done, failed) => {
-    worker.once('message', names => done(names as string[]))
-    worker.once('exit', code => failed(new Error(`a claimant ended with ${String(code)}`)))
+    const exited = (code: unknown) => failed(new Error(`a claimant ended with ${String(code)}`))
+    worker.once('exit', exited)
+    worker.once('message', names => {
+      worker.off('exit', exited)
+      done(names as string[])
+    })
     worker.send('go')
   })
 
