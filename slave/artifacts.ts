@@ -1,12 +1,12 @@
 // What the steps left in $BASS_ARTIFACTS goes into the job: regular files, directories, and symlinks that stay inside.
 // The steps are not trusted: no link is followed, and what cannot be read is left out and said.
 
-import { constants, lstatSync, opendirSync } from 'node:fs'
+import { constants, lstatSync } from 'node:fs'
 import { open, readdir, readlink, symlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 
-import { tolerating } from '../lib/errno.ts'
+import { listAll } from '../lib/durable.ts'
 import { Fatal } from '../lib/exit.ts'
 import { warn } from '../lib/log.ts'
 import { makeDirectory } from './job-writer.ts'
@@ -16,22 +16,17 @@ const CHUNK = 1 << 20
 
 /** Copies what is in `from` to `to`, which is made if there is anything; ends early when `stop` says so. */
 export async function keepArtifacts(from: string, to: string, stop: AbortSignal): Promise<void> {
-  if (!isEmpty(from)) await copyDirectory(from, to, from, stop)
+  if (holdsAny(from)) await copyDirectory(from, to, from, stop)
 }
 
-/** True of a directory without entries, and of what is no directory. At once, for most jobs leave nothing. */
-function isEmpty(path: string): boolean {
-  return (
-    tolerating(['ENOENT', 'ENOTDIR', 'EACCES'], () => {
-      if (!lstatSync(path).isDirectory()) return true
-      const directory = opendirSync(path)
-      try {
-        return directory.readSync() === null
-      } finally {
-        directory.closeSync()
-      }
-    }) ?? true
-  )
+/** True of a directory with entries. Without a thread, for most jobs leave nothing. */
+function holdsAny(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true && listAll(path).length > 0
+  } catch (error) {
+    warn('keep the artifacts', path, error)
+    return false
+  }
 }
 
 async function copyDirectory(from: string, to: string, root: string, stop: AbortSignal): Promise<void> {
