@@ -96,15 +96,16 @@ export class Lookout {
     // That a task runs is told before that it is over, also to those who hear of both late.
     const stages = stagesOf(view).filter(reached => stage === 'over' || reached !== 'over')
     const entries = project.couriers.flatMap(({ channel, records }) =>
-      stages.map(reached => ({ records, reached, told: wants(channel.policy, reached, outcome, change) })),
+      stages
+        .map(reached => ({ records, reached, told: wants(channel.policy, reached, outcome, change) }))
+        .filter(({ reached, told }) => told || reached === 'over'),
     )
     // To describe it takes git and a log, and most of what is over is told to nobody.
     const notice = entries.some(({ told }) => told)
       ? await describe(project, view, where.jobAt, change, before?.revision ?? null)
       : undefined
     for (const { records, reached, told } of entries) {
-      if (told) records.add({ num: task.num, stage: reached }, JSON.stringify(notice!(reached)))
-      else if (reached === 'over') records.add({ num: task.num, stage: reached }, undefined)
+      records.add({ num: task.num, stage: reached }, told ? JSON.stringify(notice!(reached)) : undefined)
     }
     for (const courier of project.couriers) courier.ring()
     return true
