@@ -61,9 +61,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'what a job did is not fsynced before its verdict is given',
-    file: 'slave/run-job.ts',
-    text: '    await persistJob(job, stop.signal)\n',
-    instead: '',
+    file: 'slave/job-writer.ts',
+    text: "    await patiently('fsync', path, () => fsyncFile(path, i === 0), stop)\n",
+    instead: '    if (path.includes(".new.")) await fsyncFile(path, i === 0)\n',
     kind: 'power cut',
     words: RUN,
   },
