@@ -3,15 +3,15 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
-import { command } from '../lib/command.ts'
-import { readIfThere } from '../lib/durable.ts'
-import { EXIT, lasting, quote, temporary } from '../lib/exit.ts'
-import { findOne } from '../lib/find-task.ts'
-import { setting } from '../lib/settings.ts'
-import { shellQuote } from '../lib/shell-quote.ts'
-import { openSpool } from '../lib/spool.ts'
-import { isPart } from '../lib/task-name.ts'
-import { readView } from '../lib/view.ts'
+import { command } from '../lib/system/command.ts'
+import { readIfThere } from '../lib/system/durable.ts'
+import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
+import { findOne } from '../lib/view/find-task.ts'
+import { setting } from '../lib/base/settings.ts'
+import { shellQuote } from '../lib/base/shell-quote.ts'
+import { openSpool } from '../lib/spool/spool.ts'
+import { isPart } from '../lib/spool/task-name.ts'
+import { readView } from '../lib/view/view.ts'
 
 /** Goes to the directory $1: into its tmux if that lives, else a shell in the code. */
 const ENTER = `cd -- "$1" 2>/dev/null || {

@@ -1,8 +1,8 @@
 // bass: the command for people. It only finds the verb; each is a command of its own.
 
-import { run, version } from '../lib/command.ts'
-import { EXIT, lasting, quote } from '../lib/exit.ts'
-import { nearest } from '../lib/nearest.ts'
+import { run, version } from '../lib/system/command.ts'
+import { EXIT, lasting, quote } from '../lib/base/exit.ts'
+import { nearest } from './parts/nearest.ts'
 import { GROUPS, VERBS } from './verbs.ts'
 import type { Verb } from './verbs.ts'
 
@@ -36,7 +36,7 @@ async function start(word: string, argv: string[]): Promise<number> {
 
 /** The manual page of bass itself, for `man -l` and packagers; each verb prints its own. */
 async function manual(): Promise<string> {
-  const { manualPage } = await import('../lib/man.ts')
+  const { manualPage } = await import('../lib/base/man.ts')
   return manualPage(ITSELF, version())
 }
 

@@ -1,9 +1,9 @@
 // bass cancel: asks that tasks end. A file `cancel` in the task says so, waiting or running alike.
 
-import { command } from '../lib/command.ts'
-import { findOne } from '../lib/find-task.ts'
-import { openSpool } from '../lib/spool.ts'
-import { askCancel } from '../lib/wishes.ts'
+import { command } from '../lib/system/command.ts'
+import { findOne } from '../lib/view/find-task.ts'
+import { openSpool } from '../lib/spool/spool.ts'
+import { askCancel } from '../lib/view/wishes.ts'
 
 export const verb = command(
   {

@@ -1,15 +1,15 @@
 // bass completion: what bash and zsh need to complete its arguments, made of the same descriptions as the help.
 
-import { command, usage } from '../lib/command.ts'
-import type { Command } from '../lib/command.ts'
-import type { Description } from '../lib/description.ts'
-import { list } from '../lib/durable.ts'
-import { quote } from '../lib/exit.ts'
-import { projectsOf } from '../lib/repository.ts'
-import { shellQuote } from '../lib/shell-quote.ts'
-import { openSpool } from '../lib/spool.ts'
-import type { Spool } from '../lib/spool.ts'
-import { parseTaskName } from '../lib/task-name.ts'
+import { command, usage } from '../lib/system/command.ts'
+import type { Command } from '../lib/system/command.ts'
+import type { Description } from '../lib/base/description.ts'
+import { list } from '../lib/system/durable.ts'
+import { quote } from '../lib/base/exit.ts'
+import { projectsOf } from '../lib/conf/project-settings.ts'
+import { shellQuote } from '../lib/base/shell-quote.ts'
+import { openSpool } from '../lib/spool/spool.ts'
+import type { Spool } from '../lib/spool/spool.ts'
+import { parseTaskName } from '../lib/spool/task-name.ts'
 
 /** How many tasks are offered. */
 const OFFERED = 30

@@ -2,10 +2,10 @@
 
 import { resolve } from 'node:path'
 
-import { command, usage } from '../lib/command.ts'
-import { deploy } from '../lib/deploy.ts'
-import { quote } from '../lib/exit.ts'
-import { parseDuration, setting } from '../lib/settings.ts'
+import { command, usage } from '../lib/system/command.ts'
+import { deploy } from './setup/deploy.ts'
+import { quote } from '../lib/base/exit.ts'
+import { parseDuration, setting } from '../lib/base/settings.ts'
 
 const description = {
   name: 'bass deploy',

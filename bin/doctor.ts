@@ -1,17 +1,17 @@
 // bass doctor: what is wrong on this host, and what to type.
 
-import { command } from '../lib/command.ts'
-import { checkAtomic, checkDirectories, checkFileSystem } from '../lib/doctor/spool.ts'
-import type { Finding } from '../lib/doctor/finding.ts'
-import { checkClocks, checkHostNames, watchTakers } from '../lib/doctor/hosts.ts'
-import { checkPrograms } from '../lib/doctor/programs.ts'
-import { checkSettings } from '../lib/doctor/settings.ts'
-import { checkArchs, checkEvents } from '../lib/doctor/work.ts'
-import { setting } from '../lib/settings.ts'
-import { spoolAt } from '../lib/spool.ts'
-import type { Spool } from '../lib/spool.ts'
-import { terminalOf } from '../lib/terminal.ts'
-import { harmless } from '../lib/text.ts'
+import { command } from '../lib/system/command.ts'
+import { checkAtomic, checkDirectories, checkFileSystem } from './doctor/spool.ts'
+import type { Finding } from './doctor/finding.ts'
+import { checkClocks, checkHostNames, watchTakers } from './doctor/hosts.ts'
+import { checkPrograms } from './doctor/programs.ts'
+import { checkSettings } from './doctor/settings.ts'
+import { checkArchs, checkEvents } from './doctor/work.ts'
+import { setting } from '../lib/base/settings.ts'
+import { spoolAt } from '../lib/spool/spool.ts'
+import type { Spool } from '../lib/spool/spool.ts'
+import { terminalOf } from '../lib/system/terminal.ts'
+import { harmless } from '../lib/base/text.ts'
 
 export const verb = command(
   {

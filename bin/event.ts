@@ -2,15 +2,15 @@
 
 import { basename, join } from 'node:path'
 
-import { command, usage } from '../lib/command.ts'
-import { fsyncPath, lists, noteChange, publishFile } from '../lib/durable.ts'
-import { isErrno } from '../lib/errno.ts'
-import { lasting, quote } from '../lib/exit.ts'
-import { refAndCommit } from '../lib/ask-git.ts'
-import { projectsOf, repositoryOf } from '../lib/repository.ts'
-import { optional } from '../lib/settings.ts'
-import { makeDirectory, openSpool } from '../lib/spool.ts'
-import type { Spool } from '../lib/spool.ts'
+import { command, usage } from '../lib/system/command.ts'
+import { fsyncPath, lists, noteChange, publishFile } from '../lib/system/durable.ts'
+import { isErrno } from '../lib/base/errno.ts'
+import { lasting, quote } from '../lib/base/exit.ts'
+import { refAndCommit } from '../lib/git/ask-git.ts'
+import { projectsOf, repositoryOf } from '../lib/conf/project-settings.ts'
+import { optional } from '../lib/base/settings.ts'
+import { makeDirectory, openSpool } from '../lib/spool/spool.ts'
+import type { Spool } from '../lib/spool/spool.ts'
 
 const description = {
   name: 'bass event',

@@ -2,10 +2,10 @@
 
 import { join } from 'node:path'
 
-import { command } from '../lib/command.ts'
-import { fsyncPath, noteChange, publishFile } from '../lib/durable.ts'
-import { pauseName } from '../lib/pause-name.ts'
-import { makeDirectory, openSpool, paused } from '../lib/spool.ts'
+import { command } from '../lib/system/command.ts'
+import { fsyncPath, noteChange, publishFile } from '../lib/system/durable.ts'
+import { pauseName } from './parts/pause-name.ts'
+import { makeDirectory, openSpool, paused } from '../lib/spool/spool.ts'
 
 export const verb = command(
   {

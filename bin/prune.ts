@@ -2,15 +2,15 @@
 
 import { join } from 'node:path'
 
-import { command, usage } from '../lib/command.ts'
-import { quote } from '../lib/exit.ts'
-import { Freed, prunable, prune } from '../lib/prune.ts'
-import { optional, parseDuration } from '../lib/settings.ts'
-import { openSpool } from '../lib/spool.ts'
-import { table, terminalOf } from '../lib/terminal.ts'
-import { ago, counted, formatBytes } from '../lib/text.ts'
-import { COLOURS } from '../lib/verdict-style.ts'
-import { readJob } from '../lib/view.ts'
+import { command, usage } from '../lib/system/command.ts'
+import { quote } from '../lib/base/exit.ts'
+import { Freed, prunable, prune } from '../lib/spool/prune.ts'
+import { optional, parseDuration } from '../lib/base/settings.ts'
+import { openSpool } from '../lib/spool/spool.ts'
+import { table, terminalOf } from '../lib/system/terminal.ts'
+import { ago, counted, formatBytes } from '../lib/base/text.ts'
+import { COLOURS } from '../lib/view/verdict-style.ts'
+import { readJob } from '../lib/view/view.ts'
 
 const description = {
   name: 'bass prune',

@@ -3,12 +3,12 @@
 import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { command } from '../lib/command.ts'
-import { fsyncPath, noteChange } from '../lib/durable.ts'
-import { ignoringENOENT } from '../lib/errno.ts'
-import { lasting, quote } from '../lib/exit.ts'
-import { pauseName } from '../lib/pause-name.ts'
-import { openSpool, paused } from '../lib/spool.ts'
+import { command } from '../lib/system/command.ts'
+import { fsyncPath, noteChange } from '../lib/system/durable.ts'
+import { ignoringENOENT } from '../lib/base/errno.ts'
+import { lasting, quote } from '../lib/base/exit.ts'
+import { pauseName } from './parts/pause-name.ts'
+import { openSpool, paused } from '../lib/spool/spool.ts'
 
 export const verb = command(
   {

@@ -1,9 +1,9 @@
 // bass retry: publishes the task of a job that is over once more, under a new number.
 
-import { command } from '../lib/command.ts'
-import { findOne } from '../lib/find-task.ts'
-import { openSpool } from '../lib/spool.ts'
-import { retryLast } from '../lib/wishes.ts'
+import { command } from '../lib/system/command.ts'
+import { findOne } from '../lib/view/find-task.ts'
+import { openSpool } from '../lib/spool/spool.ts'
+import { retryLast } from '../lib/view/wishes.ts'
 
 export const verb = command(
   {

@@ -1,14 +1,14 @@
 // bass run: the steps of a task, or of the working tree, on this machine.
 
-import { lasting, quote } from '../lib/exit.ts'
-import { command } from '../lib/command.ts'
-import { findOne } from '../lib/find-task.ts'
-import { openSpool } from '../lib/spool.ts'
-import { EXIT_OF, VERDICT_EXITS } from '../lib/verdict-style.ts'
-import { LIMITS_HELP } from '../slave/limits.ts'
-import { atBench, runBench, tellOutcome, layTask } from './bench.ts'
-import type { Bench } from './bench.ts'
-import { copyWorkingTree } from './working-tree.ts'
+import { lasting, quote } from '../lib/base/exit.ts'
+import { command } from '../lib/system/command.ts'
+import { findOne } from '../lib/view/find-task.ts'
+import { openSpool } from '../lib/spool/spool.ts'
+import { EXIT_OF, VERDICT_EXITS } from '../lib/view/verdict-style.ts'
+import { LIMITS_HELP } from '../slave/run/limits.ts'
+import { atBench, runBench, tellOutcome, layTask } from './parts/workbench.ts'
+import type { Bench } from './parts/workbench.ts'
+import { copyWorkingTree } from './parts/working-tree.ts'
 
 export const verb = command(
   {

@@ -2,14 +2,14 @@
 
 import { resolve } from 'node:path'
 
-import { command, usage } from '../lib/command.ts'
-import { lists } from '../lib/durable.ts'
-import { lasting, quote } from '../lib/exit.ts'
-import { addServices, addUnits } from '../lib/services.ts'
-import type { Service } from '../lib/services.ts'
-import { setting } from '../lib/settings.ts'
-import { shellQuote } from '../lib/shell-quote.ts'
-import { isPart } from '../lib/task-name.ts'
+import { command, usage } from '../lib/system/command.ts'
+import { lists } from '../lib/system/durable.ts'
+import { lasting, quote } from '../lib/base/exit.ts'
+import { addServices, addUnits } from './setup/services.ts'
+import type { Service } from './setup/services.ts'
+import { setting } from '../lib/base/settings.ts'
+import { shellQuote } from '../lib/base/shell-quote.ts'
+import { isPart } from '../lib/spool/task-name.ts'
 
 const description = {
   name: 'bass service',

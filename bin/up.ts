@@ -3,11 +3,11 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 
-import { command, usage } from '../lib/command.ts'
-import { duration, setting } from '../lib/settings.ts'
-import { programsOf } from '../lib/programs.ts'
-import { environmentOf } from '../lib/sourced.ts'
-import { Supervisor } from '../lib/supervisor.ts'
+import { command, usage } from '../lib/system/command.ts'
+import { duration, setting } from '../lib/base/settings.ts'
+import { programsOf } from './setup/programs.ts'
+import { environmentOf } from '../lib/conf/sourced.ts'
+import { Supervisor } from './setup/supervisor.ts'
 
 /** What programs have beyond DRAIN to end, in milliseconds: longer than the 5 s that a step may take after TERM. */
 const GRACE = 10_000

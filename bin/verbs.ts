@@ -1,7 +1,7 @@
 // The verbs of `bass`: what each is for, and where its program is, which is loaded only when it is asked for. A verb's
 // module exports its command as `verb`.
 
-import type { Command } from '../lib/command.ts'
+import type { Command } from '../lib/system/command.ts'
 
 export interface Verb {
   /** One line of `bass help`, without a full stop. */

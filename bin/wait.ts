@@ -2,17 +2,17 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { command, usage } from '../lib/command.ts'
-import { EXIT, lasting, quote } from '../lib/exit.ts'
-import { hasEvent } from '../lib/pending-events.ts'
-import { findAll } from '../lib/find-task.ts'
-import { isSettled, lastRetry } from '../lib/settled.ts'
-import { parseDuration } from '../lib/settings.ts'
-import { openSpool } from '../lib/spool.ts'
-import type { Spool } from '../lib/spool.ts'
-import { terminalOf } from '../lib/terminal.ts'
-import { COLOURS, EXIT_OF, VERDICT_EXITS } from '../lib/verdict-style.ts'
-import type { TaskView } from '../lib/view.ts'
+import { command, usage } from '../lib/system/command.ts'
+import { EXIT, lasting, quote } from '../lib/base/exit.ts'
+import { hasEvent } from '../lib/view/pending-events.ts'
+import { findAll } from '../lib/view/find-task.ts'
+import { isSettled, lastRetry } from '../lib/view/settled.ts'
+import { parseDuration } from '../lib/base/settings.ts'
+import { openSpool } from '../lib/spool/spool.ts'
+import type { Spool } from '../lib/spool/spool.ts'
+import { terminalOf } from '../lib/system/terminal.ts'
+import { COLOURS, EXIT_OF, VERDICT_EXITS } from '../lib/view/verdict-style.ts'
+import type { TaskView } from '../lib/view/view.ts'
 
 /** How often it looks, in milliseconds. */
 const EACH = 200

@@ -2,13 +2,13 @@
 
 import { join } from 'node:path'
 
-import { command, run } from '../lib/command.ts'
-import { isErrno } from '../lib/errno.ts'
-import { lasting, quote, temporary } from '../lib/exit.ts'
-import { cloneWithNumbers } from '../lib/fan-out.ts'
-import { print } from '../lib/print.ts'
-import { setting } from '../lib/settings.ts'
-import { parseTaskName } from '../lib/task-name.ts'
+import { command, run } from '../lib/system/command.ts'
+import { isErrno } from '../lib/base/errno.ts'
+import { lasting, quote, temporary } from '../lib/base/exit.ts'
+import { cloneWithNumbers } from '../lib/spool/fan-out.ts'
+import { print } from '../lib/system/print.ts'
+import { setting } from '../lib/base/settings.ts'
+import { parseTaskName } from '../lib/spool/task-name.ts'
 
 /** The largest number there can be: a name that is valid with it stays so. */
 const LARGEST = '9'.repeat(15)

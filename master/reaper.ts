@@ -3,12 +3,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { command, run } from '../lib/command.ts'
-import { warn } from '../lib/log.ts'
-import { duration } from '../lib/settings.ts'
-import { openSpool } from '../lib/spool.ts'
-import { isReplaced } from '../lib/tree.ts'
-import { Rounds } from './rounds.ts'
+import { command, run } from '../lib/system/command.ts'
+import { warn } from '../lib/system/log.ts'
+import { duration } from '../lib/base/settings.ts'
+import { openSpool } from '../lib/spool/spool.ts'
+import { isReplaced } from '../lib/system/tree.ts'
+import { Rounds } from './reap/rounds.ts'
 
 export const reaper = command(
   {

@@ -2,13 +2,13 @@
 
 import { hostname } from 'node:os'
 
-import { command, run } from '../lib/command.ts'
-import { lasting, temporary } from '../lib/exit.ts'
-import { say } from '../lib/log.ts'
-import { repositoryOf } from '../lib/repository.ts'
-import { duration, optional, setting } from '../lib/settings.ts'
-import { openSpool } from '../lib/spool.ts'
-import { isReplaced } from '../lib/tree.ts'
+import { command, run } from '../lib/system/command.ts'
+import { lasting, temporary } from '../lib/base/exit.ts'
+import { say } from '../lib/system/log.ts'
+import { repositoryOf } from '../lib/conf/project-settings.ts'
+import { duration, optional, setting } from '../lib/base/settings.ts'
+import { openSpool } from '../lib/spool/spool.ts'
+import { isReplaced } from '../lib/system/tree.ts'
 
 export const reporter = command(
   {

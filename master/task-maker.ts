@@ -1,17 +1,17 @@
 // Makes tasks of events. Everything it does is in maker.ts; here is when.
 
-import { command, run } from '../lib/command.ts'
-import { EXIT, Fatal, lasting, quote } from '../lib/exit.ts'
-import { say } from '../lib/log.ts'
-import { count, optional, setting, words } from '../lib/settings.ts'
-import { mustList, openTasks } from '../lib/spool.ts'
-import { isPart, isTarget } from '../lib/task-name.ts'
-import { isReplaced } from '../lib/tree.ts'
-import { watch } from '../lib/watch.ts'
-import type { Watch } from '../lib/watch.ts'
-import { Maker, SYSTEM_PAUSE } from './maker.ts'
-import type { Settings } from './maker.ts'
-import { projectOf } from './record.ts'
+import { command, run } from '../lib/system/command.ts'
+import { EXIT, Fatal, lasting, quote } from '../lib/base/exit.ts'
+import { say } from '../lib/system/log.ts'
+import { count, optional, setting, words } from '../lib/base/settings.ts'
+import { mustList, openTasks } from '../lib/spool/spool.ts'
+import { isPart, isTarget } from '../lib/spool/task-name.ts'
+import { isReplaced } from '../lib/system/tree.ts'
+import { watch } from '../lib/system/watch.ts'
+import type { Watch } from '../lib/system/watch.ts'
+import { Maker, SYSTEM_PAUSE } from './make/maker.ts'
+import type { Settings } from './make/maker.ts'
+import { projectOf } from './make/record.ts'
 
 /** How deep refs may be below $REVS for an event to wake us; deeper ones are found by the poll. */
 const DEPTH = 16

@@ -1,10 +1,10 @@
-// A version that people can read for each commit, and that can stand in the name of a task.
+// The command that prints the version of a commit.
 
-import { command, run } from '../lib/command.ts'
-import { EXIT, lasting, quote } from '../lib/exit.ts'
-import { GitError, Repository } from '../lib/git.ts'
-import { print } from '../lib/print.ts'
-import { toPart } from '../lib/task-name.ts'
+import { command, run } from '../lib/system/command.ts'
+import { EXIT, lasting, quote } from '../lib/base/exit.ts'
+import { GitError, Repository } from '../lib/git/git.ts'
+import { print } from '../lib/system/print.ts'
+import { versionOf } from './make/version.ts'
 
 export const versionForGit = command(
   {
@@ -31,20 +31,5 @@ dirty. Bytes that may not stand in the name of a task become '-'; of a long vers
     }
   },
 )
-
-/** The version of a commit, of at most `max` bytes; throws GitError if there is no such commit. */
-export async function versionOf(repository: Repository, revision: string, max?: number): Promise<string> {
-  // Both at once: each is a process to be waited for.
-  const [described, commit] = await Promise.all([repository.describe(revision), repository.commit(revision)])
-  if (described !== undefined) return toPart(described, max)
-  if (!commit) throw new GitError('no such commit')
-  return `${day(commit.time)}-${await repository.shorten(commit.id)}`
-}
-
-/** The day of an instant, in seconds since 1970, in UTC: `20261121`. Git allows instants that no calendar has. Pure. */
-export function day(seconds: number): string {
-  const instant = new Date(Math.min(seconds, 253_402_300_799) * 1000)
-  return instant.toISOString().slice(0, 10).replaceAll('-', '')
-}
 
 if (require.main === module) run(versionForGit, 'small')

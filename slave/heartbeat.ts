@@ -7,8 +7,8 @@ import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { isErrno } from '../lib/errno.ts'
-import { warnOnce } from '../lib/log.ts'
+import { isErrno } from '../lib/base/errno.ts'
+import { warnOnce } from '../lib/system/log.ts'
 
 /** The longest time between two beats, in milliseconds. LOST_AFTER must be several times as long. */
 const BEAT = 1000

@@ -1,6 +1,6 @@
 // The settings that decide how a slave runs jobs, for the help of the commands that run one.
 
-import { LIMITS_HELP } from './limits.ts'
+import { LIMITS_HELP } from './run/limits.ts'
 
 export const RUN_SETTINGS = {
   'SPOOL, TASKS, JOBS': 'where the spool is',

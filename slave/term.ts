@@ -1,6 +1,6 @@
 // TERM, and INT from a terminal: the first asks the program to stop, the second is final.
 
-import { duration } from '../lib/settings.ts'
+import { duration } from '../lib/base/settings.ts'
 
 export interface Term {
   /** Aborted by the first signal: take nothing more. */

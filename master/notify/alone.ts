@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { lock } from 'proper-lockfile'
 
-import { isErrno } from '../../lib/errno.ts'
-import { say, warn } from '../../lib/log.ts'
+import { isErrno } from '../../lib/base/errno.ts'
+import { say, warn } from '../../lib/system/log.ts'
 
 /** A lock that was not renewed for so long is that of somebody who died, in milliseconds; it is renewed each `UPDATE`. */
 const STALE = 10_000

@@ -4,9 +4,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { Channel } from '../../lib/channels.ts'
-import { reasonOf } from '../../lib/errno.ts'
-import { say, warn } from '../../lib/log.ts'
+import type { Channel } from './channels.ts'
+import { reasonOf } from '../../lib/base/errno.ts'
+import { say, warn } from '../../lib/system/log.ts'
 import type { Notice } from './notice.ts'
 import { Records } from './records.ts'
 import type { Key } from './records.ts'

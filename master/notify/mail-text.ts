@@ -2,9 +2,9 @@
 
 import { createHash } from 'node:crypto'
 
-import { counted, formatSeconds, harmless, harmlessLine } from '../../lib/text.ts'
-import { decisiveStep, pusherOf } from '../../lib/view.ts'
-import type { StepView, TaskView } from '../../lib/view.ts'
+import { counted, formatSeconds, harmless, harmlessLine } from '../../lib/base/text.ts'
+import { decisiveStep, pusherOf } from '../../lib/view/view.ts'
+import type { StepView, TaskView } from '../../lib/view/view.ts'
 import type { Notice } from './notice.ts'
 
 /** What nodemailer makes a mail of, but for who gets it. */

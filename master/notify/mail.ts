@@ -1,8 +1,8 @@
 // A channel that is an address: mails by SMTP, or by the sendmail of this host.
 
-import type { Channel } from '../../lib/channels.ts'
-import { lasting } from '../../lib/exit.ts'
-import { setting } from '../../lib/settings.ts'
+import type { Channel } from './channels.ts'
+import { lasting } from '../../lib/base/exit.ts'
+import { setting } from '../../lib/base/settings.ts'
 import { PATIENCE, Refused } from './courier.ts'
 import type { Deliver } from './courier.ts'
 import { mailOf } from './mail-text.ts'

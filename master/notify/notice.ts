@@ -1,14 +1,14 @@
 // What a channel is told: the JSON that webhooks and programs get, and that mails are written from.
 
-import { askGit } from '../../lib/ask-git.ts'
-import type { Project } from '../../lib/channels.ts'
-import { readCommits } from '../../lib/commit.ts'
-import type { CommitView } from '../../lib/commit.ts'
-import { token } from '../../lib/durable.ts'
-import { lastLinesOf } from '../../lib/last-lines.ts'
-import type { LastLine } from '../../lib/last-lines.ts'
-import { optional } from '../../lib/settings.ts'
-import type { TaskView } from '../../lib/view.ts'
+import { askGit } from '../../lib/git/ask-git.ts'
+import type { Project } from './channels.ts'
+import { readCommits } from '../../lib/git/commit.ts'
+import type { CommitView } from '../../lib/git/commit.ts'
+import { token } from '../../lib/system/durable.ts'
+import { lastLinesOf } from '../../lib/view/last-lines.ts'
+import type { LastLine } from '../../lib/view/last-lines.ts'
+import { optional } from '../../lib/base/settings.ts'
+import type { TaskView } from '../../lib/view/view.ts'
 import type { Change, Stage } from './policy.ts'
 
 /** How many lines of the failing step, and how many commits. */

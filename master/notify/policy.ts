@@ -1,8 +1,8 @@
 // What of a job is worth telling, and to whom. Pure.
 
-import type { Policy } from '../../lib/channels.ts'
-import type { Verdict } from '../../lib/job.ts'
-import type { TaskView } from '../../lib/view.ts'
+import type { Policy } from './channels.ts'
+import type { Verdict } from '../../lib/spool/job.ts'
+import type { TaskView } from '../../lib/view/view.ts'
 
 /** What can be told of a task, in the order in which it happens. */
 export const STAGES = ['waiting', 'running', 'over'] as const

@@ -3,8 +3,8 @@
 
 import { spawn } from 'node:child_process'
 
-import type { Channel } from '../../lib/channels.ts'
-import { EXIT } from '../../lib/exit.ts'
+import type { Channel } from './channels.ts'
+import { EXIT } from '../../lib/base/exit.ts'
 import { PATIENCE, Refused } from './courier.ts'
 import type { Deliver } from './courier.ts'
 import type { Notice } from './notice.ts'

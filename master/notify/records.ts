@@ -7,9 +7,9 @@
 import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, list, listAll, publishFile, readIfThere } from '../../lib/durable.ts'
-import { ignoringENOENT } from '../../lib/errno.ts'
-import { makeDirectory } from '../../lib/spool.ts'
+import { fsyncPath, list, listAll, publishFile, readIfThere } from '../../lib/system/durable.ts'
+import { ignoringENOENT } from '../../lib/base/errno.ts'
+import { makeDirectory } from '../../lib/spool/spool.ts'
 import { STAGES } from './policy.ts'
 import type { Stage } from './policy.ts'
 

@@ -5,10 +5,10 @@ import { createHash } from 'node:crypto'
 import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { list, readIfThere, replaceFile } from '../../lib/durable.ts'
-import { ignoringENOENT } from '../../lib/errno.ts'
-import { makeDirectory } from '../../lib/spool.ts'
-import type { TaskView } from '../../lib/view.ts'
+import { list, readIfThere, replaceFile } from '../../lib/system/durable.ts'
+import { ignoringENOENT } from '../../lib/base/errno.ts'
+import { makeDirectory } from '../../lib/spool/spool.ts'
+import type { TaskView } from '../../lib/view/view.ts'
 import type { Outcome } from './policy.ts'
 
 interface Ended {

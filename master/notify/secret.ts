@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs'
 
-import { lasting, quote } from '../../lib/exit.ts'
-import { optional } from '../../lib/settings.ts'
+import { lasting, quote } from '../../lib/base/exit.ts'
+import { optional } from '../../lib/base/settings.ts'
 
 /** What NAME holds, or the file that NAME_FILE names; undefined if neither is set. */
 export function secret(name: string, env: NodeJS.ProcessEnv): string | undefined {

@@ -2,9 +2,9 @@
 
 import { createHmac } from 'node:crypto'
 
-import type { Channel } from '../../lib/channels.ts'
-import { version } from '../../lib/command.ts'
-import { lasting } from '../../lib/exit.ts'
+import type { Channel } from './channels.ts'
+import { version } from '../../lib/system/command.ts'
+import { lasting } from '../../lib/base/exit.ts'
 import { PATIENCE, Refused } from './courier.ts'
 import type { Deliver } from './courier.ts'
 import { secret } from './secret.ts'

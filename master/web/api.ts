@@ -2,10 +2,10 @@
 
 import { join } from 'node:path'
 
-import { parseLabel } from '../../lib/tai64n.ts'
-import { decisiveStep } from '../../lib/view.ts'
-import type { TaskView } from '../../lib/view.ts'
-import { whereIs } from '../../lib/whereabouts.ts'
+import { parseLabel } from '../../lib/base/tai64n.ts'
+import { decisiveStep } from '../../lib/view/view.ts'
+import type { TaskView } from '../../lib/view/view.ts'
+import { whereIs } from '../../lib/view/whereabouts.ts'
 import { listArtifacts } from './artifacts.ts'
 import type { Viewer } from './auth.ts'
 import { StepLog } from './log-window.ts'

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { ROOT } from '../../lib/base/root.ts'
 import { ICONS, iconSvg } from './icon.ts'
 
 const TYPES = {
@@ -26,7 +27,7 @@ export function readAssets(): Assets {
   }
   for (const [name, type] of Object.entries(TYPES)) {
     // They are not compiled: they stay where the sources are.
-    keep(name, type, Buffer.from(readFileSync(join(__dirname, '../../../master/web/static', name))))
+    keep(name, type, Buffer.from(readFileSync(join(ROOT, 'master/web/static', name))))
   }
   for (const mark of ICONS) keep(`icon-${mark}.svg`, 'image/svg+xml', Buffer.from(String(iconSvg(mark))))
   return { edition: hash.digest('hex').slice(0, 12), find: name => files.get(name) }

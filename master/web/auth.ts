@@ -5,8 +5,8 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { BlockList, isIP } from 'node:net'
 
-import { lasting } from '../../lib/exit.ts'
-import { optional, words } from '../../lib/settings.ts'
+import { lasting } from '../../lib/base/exit.ts'
+import { optional, words } from '../../lib/base/settings.ts'
 
 /** Who looks at a page. */
 export interface Viewer {

@@ -1,7 +1,7 @@
 // The verdicts of a project as an Atom feed.
 
-import { formatSeconds, harmless } from '../../lib/text.ts'
-import type { TaskView } from '../../lib/view.ts'
+import { formatSeconds, harmless } from '../../lib/base/text.ts'
+import type { TaskView } from '../../lib/view/view.ts'
 import { html } from './html.ts'
 import { jobPath, projectPath, shortRef, targetOf } from './page.ts'
 import type { Site } from './site.ts'

@@ -1,9 +1,9 @@
 // The front page, of all projects or of one: what goes on now, then a row for each revision, newest first, with a column
 // for each architecture.
 
-import type { CommitView } from '../../lib/commit.ts'
-import { counted } from '../../lib/text.ts'
-import type { TaskView } from '../../lib/view.ts'
+import type { CommitView } from '../../lib/git/commit.ts'
+import { counted } from '../../lib/base/text.ts'
+import type { TaskView } from '../../lib/view/view.ts'
 import { stateOfRef } from './badge.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'

@@ -1,7 +1,7 @@
 // Which hosts there are, and of one host: its takers, what it runs, what it ran.
 
-import type { TakerView } from '../../lib/takers.ts'
-import type { TaskView } from '../../lib/view.ts'
+import type { TakerView } from '../../lib/view/takers.ts'
+import type { TaskView } from '../../lib/view/view.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { age, hostPath, page, withQuery } from './page.ts'

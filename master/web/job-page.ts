@@ -3,11 +3,11 @@
 
 import { join } from 'node:path'
 
-import { readIfThere } from '../../lib/durable.ts'
-import { formatBytes } from '../../lib/text.ts'
-import { pusherOf } from '../../lib/view.ts'
-import type { StepView, TaskView } from '../../lib/view.ts'
-import { tellWait } from '../../lib/why-waiting.ts'
+import { readIfThere } from '../../lib/system/durable.ts'
+import { formatBytes } from '../../lib/base/text.ts'
+import { pusherOf } from '../../lib/view/view.ts'
+import type { StepView, TaskView } from '../../lib/view/view.ts'
+import { tellWait } from '../../lib/view/why-waiting.ts'
 import { listArtifacts } from './artifacts.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'

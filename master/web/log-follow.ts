@@ -2,8 +2,8 @@
 
 import { join } from 'node:path'
 
-import type { TaskView } from '../../lib/view.ts'
-import { watch } from '../../lib/watch.ts'
+import type { TaskView } from '../../lib/view/view.ts'
+import { watch } from '../../lib/system/watch.ts'
 import { StepLog } from './log-window.ts'
 import type { LogWindow, Position } from './log-window.ts'
 

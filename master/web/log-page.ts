@@ -2,9 +2,9 @@
 
 import { join } from 'node:path'
 
-import { parseLabel } from '../../lib/tai64n.ts'
-import { counted, formatBytes } from '../../lib/text.ts'
-import type { StepView, TaskView } from '../../lib/view.ts'
+import { parseLabel } from '../../lib/base/tai64n.ts'
+import { counted, formatBytes } from '../../lib/base/text.ts'
+import type { StepView, TaskView } from '../../lib/view/view.ts'
 import { plainLine, renderLine } from './ansi.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'

@@ -7,8 +7,8 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { isErrno } from '../../lib/errno.ts'
-import { isLabel, LABEL_LENGTH } from '../../lib/tai64n.ts'
+import { isErrno } from '../../lib/base/errno.ts'
+import { isLabel, LABEL_LENGTH } from '../../lib/base/tai64n.ts'
 
 /** What is read at once, and the longest line that is shown whole. */
 const CHUNK = 256 * 1024

@@ -1,10 +1,10 @@
 // What goes on now: what runs, and what waits with the reason why.
 
-import type { TakerView } from '../../lib/takers.ts'
-import { takersLine } from '../../lib/takers-line.ts'
-import { counted, formatSeconds } from '../../lib/text.ts'
-import type { TaskView } from '../../lib/view.ts'
-import { tellWait } from '../../lib/why-waiting.ts'
+import type { TakerView } from '../../lib/view/takers.ts'
+import { takersLine } from '../../lib/view/takers-line.ts'
+import { counted, formatSeconds } from '../../lib/base/text.ts'
+import type { TaskView } from '../../lib/view/view.ts'
+import { tellWait } from '../../lib/view/why-waiting.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { age, button, hostPath, jobPath, since } from './page.ts'

@@ -1,7 +1,7 @@
 // What all pages have in common: the frame around them, links, times, and people's words for places.
 
-import { ago, formatSeconds } from '../../lib/text.ts'
-import type { TaskView } from '../../lib/view.ts'
+import { ago, formatSeconds } from '../../lib/base/text.ts'
+import type { TaskView } from '../../lib/view/view.ts'
 import type { Viewer } from './auth.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'

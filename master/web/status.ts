@@ -1,6 +1,6 @@
 // How states look: a sign, a colour and a word each, so that nobody needs to tell the colours apart. Pure.
 
-import type { StepView, TaskView } from '../../lib/view.ts'
+import type { StepView, TaskView } from '../../lib/view/view.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import type { State } from './task-index.ts'

@@ -1,7 +1,7 @@
 // Parts of pages that stand for one task: its name as a link, its time, its steps as blocks.
 
-import { formatSeconds } from '../../lib/text.ts'
-import type { StepView, TaskView } from '../../lib/view.ts'
+import { formatSeconds } from '../../lib/base/text.ts'
+import type { StepView, TaskView } from '../../lib/view/view.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { jobPath, logPath, seconds, since, targetOf } from './page.ts'

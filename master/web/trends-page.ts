@@ -3,8 +3,8 @@
 
 import { setImmediate as turn } from 'node:timers/promises'
 
-import { counted, formatSeconds } from '../../lib/text.ts'
-import type { StepView, TaskView } from '../../lib/view.ts'
+import { counted, formatSeconds } from '../../lib/base/text.ts'
+import type { StepView, TaskView } from '../../lib/view/view.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { jobPath, page, projectPath, targetOf } from './page.ts'

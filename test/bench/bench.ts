@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 
-import { command, run, usage } from '../../lib/command.ts'
+import { command, run, usage } from '../../lib/system/command.ts'
 import { ROOT } from '../fixtures/sandbox.ts'
 import { drawCharts } from './growth/chart.ts'
 import { curves } from './growth/curves.ts'

@@ -3,10 +3,10 @@
 
 import { join } from 'node:path'
 
-import { claim } from '../../lib/claim.ts'
-import { listAll, token } from '../../lib/durable.ts'
-import { newOwner } from '../../lib/job.ts'
-import { spoolAt, taskLister } from '../../lib/spool.ts'
+import { claim } from '../../lib/spool/claim.ts'
+import { listAll, token } from '../../lib/system/durable.ts'
+import { newOwner } from '../../lib/spool/job.ts'
+import { spoolAt, taskLister } from '../../lib/spool/spool.ts'
 import { candidates, passAfterRace } from '../../slave/scan.ts'
 
 /** As in the task-taker. */

@@ -4,9 +4,9 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { takeNumbers } from '../../lib/counter.ts'
-import { tolerating } from '../../lib/errno.ts'
-import { cloneTree } from '../../lib/fan-out.ts'
+import { takeNumbers } from '../../lib/spool/counter.ts'
+import { tolerating } from '../../lib/base/errno.ts'
+import { cloneTree } from '../../lib/spool/fan-out.ts'
 import { eventually, Sandbox } from '../fixtures/sandbox.ts'
 import type { Running } from '../fixtures/sandbox.ts'
 import { Bell } from './bell.ts'

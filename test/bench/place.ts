@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { reasonOf } from '../../lib/errno.ts'
+import { reasonOf } from '../../lib/base/errno.ts'
 
 export interface Place {
   readonly name: 'tmpfs' | 'ext4'

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { arch, cpus, loadavg, release } from 'node:os'
 
-import { ignoringENOENT } from '../../lib/errno.ts'
+import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { summarize } from './stats.ts'
 import type { Goal, Result, Scenario } from './scenario.ts'
 

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 
 import { GROUPS, VERBS } from '../../bin/verbs.ts'
-import { help } from '../../lib/description.ts'
+import { help } from '../../lib/base/description.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'
 
 test('the help lists every verb in its group, each on one line of a terminal', async t => {

@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, 
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { processesWith } from '../../lib/process.ts'
+import { processesWith } from '../../lib/system/process.ts'
 import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 /** A TMPDIR of its own for the demo, and what is left in it and of its processes. */

@@ -11,7 +11,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { processesWith } from '../../lib/process.ts'
+import { processesWith } from '../../lib/system/process.ts'
 import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 import { Workshop } from '../fixtures/workshop.ts'
 

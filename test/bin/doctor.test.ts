@@ -5,8 +5,8 @@ import { test } from 'tap'
 import { buildFault, FAULT_NEEDS, FaultState } from '../fixtures/fault.ts'
 import { lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 import { SpoolMaker } from '../fixtures/spool-maker.ts'
-import type { Finding } from '../../lib/doctor/finding.ts'
-import { self } from '../../lib/process.ts'
+import type { Finding } from '../../bin/doctor/finding.ts'
+import { self } from '../../lib/system/process.ts'
 
 type T = ConstructorParameters<typeof Sandbox>[0]
 type Env = Record<string, string | undefined>

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 
 import { verb } from '../../bin/log.ts'
-import { formatLabel } from '../../lib/tai64n.ts'
+import { formatLabel } from '../../lib/base/tai64n.ts'
 import { call } from '../fixtures/in-process.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'
 import { NOON, SpoolMaker } from '../fixtures/spool-maker.ts'

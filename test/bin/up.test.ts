@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
-import { ignoringENOENT } from '../../lib/errno.ts'
-import { processesWith } from '../../lib/process.ts'
+import { ignoringENOENT } from '../../lib/base/errno.ts'
+import { processesWith } from '../../lib/system/process.ts'
 import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
 
 type T = ConstructorParameters<typeof Sandbox>[0]

@@ -21,7 +21,7 @@ const RUN = 'that job-starter runs'
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'files are not fsynced before they are published',
-    file: 'lib/durable.ts',
+    file: 'lib/system/durable.ts',
     text: '      fsyncSync(fd)\n    })',
     instead: '    })',
     kind: 'power cut',
@@ -29,7 +29,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the files of a task are not fsynced before it is published',
-    file: 'master/bundle.ts',
+    file: 'master/make/bundle.ts',
     text: '  for (const path of written.values()) fsyncPath(path)\n',
     instead: '',
     kind: 'power cut',
@@ -37,7 +37,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a number is used before the counter is fsynced',
-    file: 'master/record.ts',
+    file: 'master/make/record.ts',
     text: '    fsyncPath(spool.ctr)\n',
     instead: '',
     kind: 'power cut',
@@ -45,7 +45,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a batch is chosen before it is fsynced',
-    file: 'master/record.ts',
+    file: 'master/make/record.ts',
     text: '    fsyncPath(path)\n    fsyncPath(spool.tasks.tmp)',
     instead: '',
     kind: 'power cut',
@@ -53,7 +53,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a record ends before its tasks are fsynced in tasks/cur',
-    file: 'master/record.ts',
+    file: 'master/make/record.ts',
     text: '  fsyncPath(spool.tasks.cur)\n',
     instead: '',
     kind: 'power cut',
@@ -61,7 +61,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'what a job did is not fsynced before its verdict is given',
-    file: 'slave/job-writer.ts',
+    file: 'slave/run/job-writer.ts',
     text: "    await patiently('fsync', path, () => fsyncFile(path, i === 0), stop)\n",
     instead: '    if (path.includes(".new.")) await fsyncFile(path, i === 0)\n',
     kind: 'power cut',
@@ -69,7 +69,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a task is archived before the verdict of its job is fsynced',
-    file: 'lib/archive.ts',
+    file: 'lib/spool/archive.ts',
     text: '  settleJob(spool, join(spool.jobs.cur, name))\n',
     instead: '',
     kind: 'power cut',
@@ -77,7 +77,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a job is shown before its claim is fsynced',
-    file: 'lib/claim.ts',
+    file: 'lib/spool/claim.ts',
     text: '  fsyncPath(join(spool.tasks.cur, name))\n',
     instead: '',
     kind: 'power cut',
@@ -85,7 +85,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a retry is published before its parent says so on the disk',
-    file: 'lib/retry.ts',
+    file: 'lib/spool/retry.ts',
     text: '  fsyncPath(job)\n  move(',
     instead: '  move(',
     kind: 'power cut',
@@ -93,7 +93,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a record ends before its tasks are published',
-    file: 'master/record.ts',
+    file: 'master/make/record.ts',
     text: '  for (const name of names) move(join(path, name), join(spool.tasks.cur, name))\n',
     instead:
       '  endRecord(project, record)\n  for (const name of names) move(join(path, name), join(spool.tasks.cur, name))\n',
@@ -102,7 +102,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a lost task is archived before it is published again',
-    file: 'lib/lose.ts',
+    file: 'lib/spool/lose.ts',
     text: "  if (verdict === 'lost' &&",
     instead: "  if (verdict === 'lost') archiveTask(spool, name)\n  if (verdict === 'lost' &&",
     kind: 'crash',
@@ -110,7 +110,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a job is pruned before its task',
-    file: 'lib/prune.ts',
+    file: 'lib/spool/prune.ts',
     text: '    sweep(join(spool.tasks.old, name))\n    sweep(join(spool.jobs.old, name))',
     instead: '    sweep(join(spool.jobs.old, name))\n    sweep(join(spool.tasks.old, name))',
     kind: 'crash',
@@ -118,7 +118,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a verdict is renamed into its place, over the one that stands',
-    file: 'lib/durable.ts',
+    file: 'lib/system/durable.ts',
     text: '    return linkOnce(prepared, path)',
     instead: '    renameSync(prepared, path)\n    return true',
     kind: 'undead',
@@ -126,7 +126,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a claim is renamed into its place',
-    file: 'lib/durable.ts',
+    file: 'lib/system/durable.ts',
     text: '    linkSync(from, to)\n    return true',
     instead: '    renameSync(from, to)\n    return true',
     kind: 'undead',
@@ -134,7 +134,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a job to be claimed is named without its token',
-    file: 'lib/claim.ts',
+    file: 'lib/spool/claim.ts',
     text: '`${name}.${token}`',
     instead: 'name + token.slice(16)',
     kind: 'crash',
@@ -142,7 +142,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a reaper publishes its own clone, whichever was recorded',
-    file: 'lib/retry.ts',
+    file: 'lib/spool/retry.ts',
     text: '  const standing = retriedAs(job)\n',
     instead: '  const standing: string | undefined = clone\n',
     kind: 'undead',
@@ -150,7 +150,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the counter grows by making the next directory and removing the last',
-    file: 'lib/counter.ts',
+    file: 'lib/spool/counter.ts',
     text: '      renameSync(join(ctr, String(last)), join(ctr, String(last + count)))',
     instead:
       '      mkdirSync(join(ctr, String(last + count)))\n      require("node:fs").rmSync(join(ctr, String(last)), { recursive: true, force: true })',
@@ -159,7 +159,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'an error of a link is believed',
-    file: 'lib/durable.ts',
+    file: 'lib/system/durable.ts',
     text: '    if (fstatSync(fd).nlink > 1) return true\n',
     instead: '',
     kind: 'error',
@@ -167,7 +167,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'an error of a rename is believed',
-    file: 'lib/durable.ts',
+    file: 'lib/system/durable.ts',
     text: '    if (listAll(dirname(from)).includes(basename(from))) throw error\n    return false',
     instead: '    throw error',
     kind: 'error',

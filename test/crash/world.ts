@@ -19,7 +19,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
-import { readIfThere } from '../../lib/durable.ts'
+import { readIfThere } from '../../lib/system/durable.ts'
 import { buildFault, FaultState } from '../fixtures/fault.ts'
 import type { Operation } from '../fixtures/fault.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'

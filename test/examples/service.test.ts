@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { processesWith } from '../../lib/process.ts'
+import { processesWith } from '../../lib/system/process.ts'
 import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 import type { Running } from '../fixtures/sandbox.ts'
 

@@ -8,9 +8,9 @@ import { lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 /** `bin/bass` and its like. */
 const LAUNCHERS = ['bin', 'master/bin', 'slave/bin'].flatMap(directory =>
-  readdirSync(join(ROOT, directory))
-    .filter(name => !name.includes('.'))
-    .map(name => `${directory}/${name}`),
+  readdirSync(join(ROOT, directory), { withFileTypes: true })
+    .filter(entry => entry.isFile() && !entry.name.includes('.'))
+    .map(({ name }) => `${directory}/${name}`),
 )
 
 /** What runs for long keeps its memory small: also because Node starts processes by copying its own. */

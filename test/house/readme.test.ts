@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { VERDICTS } from '../../lib/job.ts'
+import { VERDICTS } from '../../lib/spool/job.ts'
 import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')

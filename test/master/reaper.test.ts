@@ -2,12 +2,12 @@ import { mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { claim } from '../../lib/claim.ts'
-import { list, token } from '../../lib/durable.ts'
-import { giveVerdict, makeJob, newOwner, verdictOf } from '../../lib/job.ts'
-import { retriedAs } from '../../lib/retry.ts'
-import { askCancel } from '../../lib/wishes.ts'
-import { Rounds } from '../../master/rounds.ts'
+import { claim } from '../../lib/spool/claim.ts'
+import { list, token } from '../../lib/system/durable.ts'
+import { giveVerdict, makeJob, newOwner, verdictOf } from '../../lib/spool/job.ts'
+import { retriedAs } from '../../lib/spool/retry.ts'
+import { askCancel } from '../../lib/view/wishes.ts'
+import { Rounds } from '../../master/reap/rounds.ts'
 import { eventually, Sandbox } from '../fixtures/sandbox.ts'
 
 const X = '1:hello:v1:testarch'

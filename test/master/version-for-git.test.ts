@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { test } from 'tap'
 
-import { day } from '../../master/version-for-git.ts'
+import { day } from '../../master/make/version.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'
 
 const PROGRAM = 'master/bin/version-for-git'

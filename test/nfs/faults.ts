@@ -5,7 +5,7 @@ import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { list, readIfThere } from '../../lib/durable.ts'
+import { list, readIfThere } from '../../lib/system/durable.ts'
 import { CLIENTS, network, PATIENCE, server } from '../fixtures/nfs.ts'
 import { eventually } from '../fixtures/sandbox.ts'
 import type { Part } from './inside.ts'

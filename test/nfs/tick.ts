@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { list, listNow, noteChange } from '../../lib/durable.ts'
+import { list, listNow, noteChange } from '../../lib/system/durable.ts'
 import type { Part } from './inside.ts'
 
 const DIRECTORIES = 50

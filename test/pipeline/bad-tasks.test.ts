@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSy
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { verdictOf } from '../../lib/job.ts'
+import { verdictOf } from '../../lib/spool/job.ts'
 import { ask, serve } from '../fixtures/browser.ts'
 import { eventually } from '../fixtures/sandbox.ts'
 import { Site } from '../fixtures/site.ts'

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { verdictOf } from '../../lib/job.ts'
+import { verdictOf } from '../../lib/spool/job.ts'
 import { eventually } from '../fixtures/sandbox.ts'
 import { Site } from '../fixtures/site.ts'
 import { lacksTinyDisk, TinyDisk } from '../fixtures/tiny-disk.ts'

@@ -5,8 +5,8 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { verdictOf } from '../../lib/job.ts'
-import { parseTaskName } from '../../lib/task-name.ts'
+import { verdictOf } from '../../lib/spool/job.ts'
+import { parseTaskName } from '../../lib/spool/task-name.ts'
 import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 /** How many commits the history has, at least. */

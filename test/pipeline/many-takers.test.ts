@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { verdictOf } from '../../lib/job.ts'
+import { verdictOf } from '../../lib/spool/job.ts'
 import { eventually } from '../fixtures/sandbox.ts'
 import { Site } from '../fixtures/site.ts'
 

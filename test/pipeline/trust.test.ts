@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { verdictOf } from '../../lib/job.ts'
+import { verdictOf } from '../../lib/spool/job.ts'
 import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
 import { Site } from '../fixtures/site.ts'
 

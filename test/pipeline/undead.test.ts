@@ -4,8 +4,8 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { verdictOf } from '../../lib/job.ts'
-import { retriedAs } from '../../lib/retry.ts'
+import { verdictOf } from '../../lib/spool/job.ts'
+import { retriedAs } from '../../lib/spool/retry.ts'
 import { eventually } from '../fixtures/sandbox.ts'
 import { Site } from '../fixtures/site.ts'
 

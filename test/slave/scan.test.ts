@@ -1,6 +1,6 @@
 import { test } from 'tap'
 
-import { parseTaskName } from '../../lib/task-name.ts'
+import { parseTaskName } from '../../lib/spool/task-name.ts'
 import { candidates, isPaused } from '../../slave/scan.ts'
 
 const tasks = (...names: string[]) => names.map(name => parseTaskName(name)!)

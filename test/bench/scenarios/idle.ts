@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { tolerating } from '../../../lib/errno.ts'
+import { tolerating } from '../../../lib/base/errno.ts'
 import { tinyCode } from '../code.ts'
 import { Ground } from '../ground.ts'
 import type { Scenario } from '../scenario.ts'

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 
-import { Fatal } from '../../../lib/exit.ts'
+import { Fatal } from '../../../lib/base/exit.ts'
 import { isSameOrigin, openAuth } from '../../../master/web/auth.ts'
 import type { Auth, Sender } from '../../../master/web/auth.ts'
 import { backTo } from '../../../master/web/login-page.ts'

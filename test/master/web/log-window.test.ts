@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { test } from 'tap'
 
-import { formatLabel } from '../../../lib/tai64n.ts'
+import { formatLabel } from '../../../lib/base/tai64n.ts'
 import {
   formatLineName,
   formatPosition,

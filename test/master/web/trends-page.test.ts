@@ -1,6 +1,6 @@
 import { test } from 'tap'
 
-import type { StepView, TaskView } from '../../../lib/view.ts'
+import type { StepView, TaskView } from '../../../lib/view/view.ts'
 import { flakyOf, trendsOf } from '../../../master/web/trends-page.ts'
 
 /** A task of a version with steps that ended so. */

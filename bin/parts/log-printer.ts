@@ -1,0 +1,102 @@
+// How the lines of a job's log are printed: for people or for programs.
+
+import { timeOfLine } from '../../lib/view/job-log.ts'
+import type { LogLine } from '../../lib/view/job-log.ts'
+import { terminalOf } from '../../lib/system/terminal.ts'
+import { formatSeconds, harmless, harmlessLine } from '../../lib/base/text.ts'
+import { COLOURS } from '../../lib/view/verdict-style.ts'
+import type { StepView, TaskView } from '../../lib/view/view.ts'
+
+/** How the time of a line is told. */
+export const TIMES = ['relative', 'local', 'label', 'none'] as const
+
+export interface Printer {
+  stepBegins(step: StepView): void
+  line(step: StepView, line: LogLine, begin: number): void
+  stepEnded(step: StepView): void
+  jobEnded(view: TaskView): void
+  /** What was said so far is out. */
+  flush(): void
+}
+
+/** Lines for standard output, written many at a time. */
+function gathered() {
+  let out = ''
+  const flush = () => {
+    if (out !== '') process.stdout.write(out)
+    out = ''
+  }
+  const say = (line: string) => {
+    out += line + '\n'
+    if (out.length > 1 << 16) flush()
+  }
+  return { say, flush }
+}
+
+/** Prints for people; `headings` tell of steps and the verdict. */
+export function textPrinter(how: (typeof TIMES)[number], headings: boolean): Printer {
+  const terminal = terminalOf()
+  const { say, flush } = gathered()
+  const stamp = (line: LogLine, begin: number): string => {
+    if (how === 'none') return ''
+    const time = timeOfLine(line)
+    const shown = { label: line.label, local: localTime(time), relative: relativeTime(time, begin) }[how]
+    const sign = line.stream === 'stderr' ? terminal.paint('red', '!') : terminal.paint('dim', '|')
+    return `${terminal.paint('dim', shown)} ${sign} `
+  }
+  return {
+    flush,
+    stepBegins: ({ name }) => {
+      if (headings) say(terminal.paint('bold', `== ${harmless(name)}`))
+    },
+    line: (_step, line, begin) => {
+      const text = harmlessLine(line.text, terminal.colours)
+      // A line that set a colour and did not reset it, shall not colour what follows.
+      say(stamp(line, begin) + text + (text.includes('\x1b') ? '\x1b[0m' : ''))
+    },
+    stepEnded: step => {
+      if (headings) say(`== ${harmless(step.name)}: ${terminal.paint(COLOURS[step.state], tellStep(step))}`)
+    },
+    jobEnded: ({ name, job }) => {
+      if (!headings) return
+      const why = job!.error === null ? '' : `: ${harmless(job!.error)}`
+      const retry = job!.retriedAs === null ? '' : `; retried as ${harmless(job!.retriedAs)}`
+      say(`== ${name}: ${terminal.paint(COLOURS[job!.verdict!], job!.verdict!)}${why}${retry}`)
+    },
+  }
+}
+
+function tellStep({ state, exit, signal, seconds }: StepView): string {
+  const how =
+    signal !== null ? ` (signal ${signal})` : exit !== null && state === 'failure' ? ` (exit ${exit})` : ''
+  return `${state}${how}${seconds === null ? '' : `, ${formatSeconds(seconds)}`}`
+}
+
+const relativeTime = (time: number | null, begin: number): string =>
+  (time === null ? '' : ((time - begin) / 1000).toFixed(3)).padStart(9)
+
+function localTime(time: number | null): string {
+  if (time === null) return ' '.repeat(12)
+  const date = new Date(time)
+  const part = (n: number, digits = 2) => String(n).padStart(digits, '0')
+  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(n => part(n)).join(':')
+  return `${clock}.${part(date.getMilliseconds(), 3)}`
+}
+
+/** Prints a JSON object for each line, and nothing else. */
+export function jsonPrinter(): Printer {
+  const { say, flush } = gathered()
+  const nothing = () => undefined
+  return {
+    flush,
+    stepBegins: nothing,
+    stepEnded: nothing,
+    jobEnded: nothing,
+    line: (step, line) => {
+      const time = timeOfLine(line)
+      const rounded = time === null ? null : Math.round(time)
+      const { stream, text } = line
+      say(JSON.stringify({ step: step.name, stream, time: rounded, text }))
+    },
+  }
+}

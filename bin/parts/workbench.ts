@@ -1,0 +1,128 @@
+// A job's temporary directory of our own: a task, or the working tree, unpacked and run here as a slave would, without
+// touching the spool. What the steps write goes into `job` in it.
+
+import { mkdirSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { remove, token } from '../../lib/system/durable.ts'
+import { harmless, harmlessLine } from '../../lib/base/text.ts'
+import { setting } from '../../lib/base/settings.ts'
+import type { TaskName } from '../../lib/spool/task-name.ts'
+import { terminalOf } from '../../lib/system/terminal.ts'
+import { COLOURS } from '../../lib/view/verdict-style.ts'
+import { buildEnvironment, workPaths } from '../../slave/run/environment.ts'
+import type { Environment, Facts } from '../../slave/run/environment.ts'
+import { readFacts } from '../../slave/run/facts.ts'
+import { readLimits } from '../../slave/run/limits.ts'
+import type { Outcome, StopReason } from '../../slave/run/plan.ts'
+import { runStepsHere } from '../../slave/run/run-steps.ts'
+import { findSteps } from '../../slave/run/steps.ts'
+import { makeWork, removeWork, unpackTask, workOf } from '../../slave/run/work.ts'
+
+export interface Bench {
+  readonly task: TaskName
+  readonly work: string
+  /** Where the logs and the exit codes of the steps go. */
+  readonly job: string
+  readonly environment: Environment
+}
+
+/** The bench of a task that lies at `from`; `more` is added to the environment where that has not got it. */
+export async function layTask(
+  task: TaskName,
+  from: string,
+  work: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Bench> {
+  await unpackTask(from, work)
+  return benchOf(task, work, readFacts(from), more)
+}
+
+/** The bench of what was put into `work`. */
+export function benchOf(
+  task: TaskName,
+  work: string,
+  facts: Pick<Facts, 'revision' | 'ref' | 'params'>,
+  more: Readonly<Record<string, string>> = {},
+): Bench {
+  const { home, tmp, artifacts } = workPaths(work)
+  const [job, cache] = [join(work, 'job'), join(work, 'cache')]
+  for (const directory of [home, tmp, artifacts, cache, job]) mkdirSync(directory, { recursive: true })
+  const { values, secrets } = buildEnvironment({ task, work, cache, host: setting('HOST'), ...facts })
+  return { task, work, job, environment: { values: { ...more, ...values }, secrets } }
+}
+
+/** Runs its steps before the eyes of whoever sits at standard output; Ctrl-C cancels. */
+export async function runBench({ task, work, job, environment }: Bench): Promise<Outcome> {
+  const terminal = terminalOf()
+  const stop = new AbortController()
+  const cancel = () => stop.abort('cancelled' satisfies StopReason)
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+  for (const name of signals) process.on(name, cancel)
+  let rest = ''
+  const print = (line: string) => process.stdout.write(harmlessLine(line, terminal.colours) + '\n')
+  const flush = () => {
+    if (rest !== '') print(rest)
+    rest = ''
+  }
+  try {
+    const limits = { ...readLimits(), tmux: false }
+    return await runStepsHere({ task, work, job, environment, limits }, stop.signal, {
+      step: name => {
+        flush()
+        process.stdout.write(terminal.paint('bold', `== ${harmless(name)}`) + '\n')
+      },
+      output: bytes => {
+        const lines = (rest + bytes.toString('utf8')).split('\n')
+        rest = lines.pop()!
+        for (const line of lines) print(line)
+      },
+    })
+  } finally {
+    flush()
+    for (const name of signals) process.off(name, cancel)
+  }
+}
+
+/** `== failure: step '20-test' exited with 1`. */
+export function tellOutcome({ verdict, why }: Outcome): void {
+  const word = terminalOf().paint(COLOURS[verdict], verdict)
+  process.stdout.write(`== ${word}${why === undefined ? '' : `: ${harmless(why)}`}\n`)
+}
+
+/**
+ * Runs the steps before `step`, so that things are as that step found them. Answers the outcome, or undefined if there is
+ * no step before it.
+ */
+export async function runBefore(bench: Bench, step: string): Promise<Outcome | undefined> {
+  const { steps } = workPaths(bench.work)
+  const names = findSteps(steps).map(step => step.name)
+  const later = names.slice(Math.max(0, names.indexOf(step)))
+  if (later.length === names.length) return undefined
+  // What is not there is not run.
+  const aside = join(bench.work, 'steps-to-come')
+  mkdirSync(aside)
+  for (const name of later) renameSync(join(steps, name), join(aside, name))
+  try {
+    return await runBench(bench)
+  } finally {
+    for (const name of later) renameSync(join(aside, name), join(steps, name))
+    remove(aside)
+  }
+}
+
+/** Uses a new temporary directory, and deletes it unless `use` answers that it shall stay. */
+export async function atBench<T extends { readonly keep: boolean }>(
+  use: (work: string) => Promise<T>,
+): Promise<T> {
+  const work = workOf(token())
+  makeWork(work)
+  let keep = false
+  try {
+    const answer = await use(work)
+    keep = answer.keep
+    return answer
+  } finally {
+    if (!keep) await removeWork(work)
+  }
+}

@@ -1,0 +1,84 @@
+// The repositories of the demo: this project's own code with its history, and steps for it.
+
+import { existsSync, mkdirSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
+
+// node:fs has only an experimental one in Node 20.
+import { copySync } from 'fs-extra'
+
+import { git } from '../../lib/git/ask-git.ts'
+import { Fatal } from '../../lib/base/exit.ts'
+
+/** Whoever runs the demo need not have told git who they are, nor trust the owner of this tree. */
+const AS = ['-c', 'user.name=BASS', '-c', 'user.email=bass@localhost', '-c', 'safe.directory=*']
+
+/** A bare repository to push to. What a person has set for all repositories must not get in the way of the hook. */
+export function makeBare(path: string): void {
+  mkdirSync(path)
+  git(path, 'init', '-q', '--bare')
+  for (const [key, value] of [
+    ['core.hooksPath', join(path, 'hooks')],
+    ['receive.shallowUpdate', 'true'],
+    ['receive.autogc', 'false'],
+    ['bass.revisions', 'tip'],
+  ] as const) {
+    git(path, 'config', key, value)
+  }
+}
+
+export interface Source {
+  /** The repository to push from. */
+  readonly path: string
+  readonly tip: string
+  readonly commits: number
+  /** False where there was no history, and one commit was made of the files. */
+  readonly real: boolean
+}
+
+/** The history of the tree `root`; where it was installed without one, `spare` becomes a repository of its files. */
+export function findHistory(root: string, spare: string): Source {
+  const real = hasHistory(root)
+  if (!real) commitFiles(root, spare)
+  const path = real ? root : spare
+  const ask = (...args: string[]) => git(path, ...AS, ...args)
+  return { path, tip: ask('rev-parse', 'HEAD'), commits: Number(ask('rev-list', '--count', 'HEAD')), real }
+}
+
+function hasHistory(root: string): boolean {
+  try {
+    // A repository around it is somebody else's.
+    git(root, ...AS, 'rev-parse', '--verify', '-q', 'HEAD')
+    return git(root, ...AS, 'rev-parse', '--show-toplevel') === realpathSync(root)
+  } catch (error) {
+    if (error instanceof Fatal) return false
+    throw error
+  }
+}
+
+const FILES = ['bin', 'examples', 'hooks', 'lib', 'master', 'slave', 'package.json', 'tsconfig.json']
+
+function commitFiles(root: string, path: string): void {
+  commitTree(
+    path,
+    FILES.filter(name => existsSync(join(root, name))).map(name => [join(root, name), name]),
+  )
+}
+
+/** A repository with the example steps. */
+export function makeSteps(root: string, path: string): void {
+  commitTree(path, [[join(root, 'examples/steps'), '.']])
+}
+
+/** A repository with one commit, of copies of what is named first under the names that come second. */
+function commitTree(path: string, copies: readonly (readonly [string, string])[]): void {
+  mkdirSync(path)
+  for (const [from, to] of copies) copySync(from, join(path, to))
+  git(path, 'init', '-q')
+  git(path, 'add', '--all')
+  git(path, ...AS, 'commit', '-q', '-m', 'the demo')
+}
+
+/** Pushes the tip of the history as `main`. Answers what git and the hook say. */
+export function push(source: Source, to: string): void {
+  git(source.path, ...AS, 'push', '-q', to, 'HEAD:refs/heads/main')
+}

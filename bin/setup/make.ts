@@ -1,0 +1,39 @@
+// What `bass init` makes: directories and files that are there afterwards, and durable. What was there is not changed.
+
+import { chmodSync, mkdirSync, statSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+
+import { fsyncPath, lists, publishFile } from '../../lib/system/durable.ts'
+import { isErrno, tolerating } from '../../lib/base/errno.ts'
+import { lasting, quote, temporary } from '../../lib/base/exit.ts'
+
+/**
+ * Makes a directory where there is none: with the permissions of `keep` that umask allows, and the bits of `set`, by
+ * default the one that gives what is made in it the same group.
+ */
+export function makeDirectory(path: string, keep = 0o775, set = 0o2000): void {
+  attempt('make the directory', path, () => {
+    const made = tolerating(['EEXIST'], () => (mkdirSync(path), true))
+    if (made === undefined) return
+    chmodSync(path, (statSync(path).mode & keep) | set)
+    fsyncPath(dirname(path))
+  })
+}
+
+/** Makes a file where there is none; nobody ever sees half of it. */
+export function makeFile(path: string, content: string, mode = 0o644): void {
+  attempt('make the file', path, () => {
+    if (lists(dirname(path), basename(path))) return
+    publishFile(path, content, mode)
+    fsyncPath(dirname(path))
+  })
+}
+
+function attempt(verb: string, path: string, action: () => void): void {
+  try {
+    action()
+  } catch (error) {
+    const fail = isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EPERM') ? lasting : temporary
+    throw fail(`${verb} ${quote(path)}`, error)
+  }
+}

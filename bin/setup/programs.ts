@@ -1,0 +1,65 @@
+// The programs of a spool that run on one machine, for `bass up`.
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { projectsWithChannels } from '../../master/notify/channels.ts'
+import { lists } from '../../lib/system/durable.ts'
+import { lasting, quote } from '../../lib/base/exit.ts'
+import { say } from '../../lib/system/log.ts'
+import { optional, setting } from '../../lib/base/settings.ts'
+import { environmentOfProject, projectFiles } from '../../lib/conf/sourced.ts'
+import type { Program } from './supervisor.ts'
+import { HOME } from '../../lib/system/tree.ts'
+
+/**
+ * The reaper, a task-maker for each project of the spool `root`, so many takers, the notifier where a project has
+ * channels, and the reporter if `web`; `settings` are the spool's.
+ */
+export function programsOf(
+  root: string,
+  settings: NodeJS.ProcessEnv,
+  takers: number,
+  web = false,
+): Program[] {
+  // Each time it is started, a launcher finds the tree that is there then.
+  const env = { ...settings, BASS_ROOT: '' }
+  if (!lists(setting('TASKS', env), 'ctr')) {
+    throw lasting(`use the spool ${quote(root)}`, "there is none; 'bass init DIR' makes one")
+  }
+  const program = (name: string, path: string, more: Partial<Program> = {}): Program => ({
+    name,
+    file: join(HOME, path),
+    directory: root,
+    env,
+    ...more,
+  })
+  return [
+    program('reaper', 'master/bin/reaper'),
+    ...(projectsWithChannels(root, env).some(({ channels }) => channels.length > 0)
+      ? [program('notifier', 'master/bin/notifier')]
+      : []),
+    ...(web ? [program('reporter', 'master/bin/reporter')] : []),
+    ...projectsOf(root, env).map(([name, env]) => program(name, 'master/bin/task-maker', { env })),
+    ...slotsOf(root, setting('HOST', env), takers).map((directory, index) =>
+      program(`task-taker ${index + 1}`, 'slave/bin/task-taker', { directory }),
+    ),
+  ]
+}
+
+/** A name and an environment for each task-maker. Projects have settings files; a site with one project may have none. */
+function projectsOf(root: string, env: NodeJS.ProcessEnv): [string, NodeJS.ProcessEnv][] {
+  const projects = projectFiles(root)
+  if (projects.size > 0) {
+    return [...projects].map(([name, rc]) => [`task-maker ${name}`, environmentOfProject(env, rc)])
+  }
+  if (optional('PROJ', env) !== undefined) return [['task-maker', env]]
+  say('info', `no project is set up in ${quote(root)}: see 'bass init --help'`)
+  return []
+}
+
+function slotsOf(root: string, host: string, count: number): string[] {
+  const slots = Array.from({ length: count }, (_, index) => join(root, 'slots', `${host}-${index + 1}`))
+  for (const slot of slots) mkdirSync(slot, { recursive: true })
+  return slots
+}

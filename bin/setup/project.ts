@@ -1,0 +1,85 @@
+// A project of a spool: the directory of its events, its settings file, and the hook in its code repository.
+
+import { readFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+
+import { git } from '../../lib/git/ask-git.ts'
+import { lasting, quote } from '../../lib/base/exit.ts'
+import { setting } from '../../lib/base/settings.ts'
+import { shellQuote } from '../../lib/base/shell-quote.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
+import { makeDirectory, makeFile } from './make.ts'
+
+export interface Project {
+  readonly name: string
+  /** The git repository, an absolute path on this host. */
+  readonly code: string
+  /** That of its steps; without, they are in the code. */
+  readonly steps: string | undefined
+  /** What tasks are made for: ARCH or ARCH:HOST, one or more. */
+  readonly archs: readonly string[]
+}
+
+/** Makes what is missing of a project. */
+export function addProject(spool: Spool, project: Project): void {
+  for (const repository of [project.code, project.steps]) {
+    if (repository !== undefined) git(repository, 'rev-parse', '--git-dir')
+  }
+  makeDirectory(join(spool.revs, project.name))
+  const conf = join(spool.root, 'conf', project.name)
+  makeDirectory(conf, 0o755, 0)
+  makeFile(join(conf, 'rc'), settingsOf(project))
+}
+
+// The spool is where this file is, wherever a host has mounted it.
+const settingsOf = ({ name, code, steps, archs }: Project) => `# shellcheck shell=sh disable=SC2034
+# The settings of the project ${name}, for its task-maker; ../rc has those of the spool.
+: "\${SPOOL:=\${BASS_RC%/conf/*/rc}}"
+. "\${BASS_RC%/*/*}/rc"
+
+PROJECT=${name}
+
+# The git repository of the code, and that of the steps; without STEPS they are in the code, in .bass/.
+PROJ=${shellQuote(code)}
+${steps === undefined ? '#STEPS=' : `STEPS=${shellQuote(steps)}`}
+
+# One task for each of these: ARCH, or ARCH:HOST.
+ARCHS=${shellQuote(archs.join(' '))}
+`
+
+/** What a person would type to have pushes make events. */
+export function hookCommands(spool: Spool, { name, code }: Project): string[] {
+  return [
+    `git -C ${shellQuote(code)} config bass.revs ${shellQuote(join(spool.revs, name))}`,
+    `cp ${shellQuote(ourHook())} ${shellQuote(join(hooksOf(code), 'post-receive'))}`,
+  ]
+}
+
+/**
+ * Pushes to the code repository make events afterwards. The hook is a copy: it goes on when this tree moves. What is set
+ * or lies there already is left alone; where that is in the way, a lasting error says so.
+ */
+export function installHook(spool: Spool, { name, code }: Project): void {
+  const stop = (why: string) => lasting(`install the hook in ${quote(code)}`, why)
+  const revs = join(spool.revs, name)
+  const standing = git(code, 'config', '--default', '', 'bass.revs')
+  if (standing !== '' && standing !== revs)
+    throw stop(`its bass.revs is ${quote(standing)}, not ${quote(revs)}`)
+
+  const hooks = hooksOf(code)
+  // core.hooksPath may name a directory that serves other repositories too.
+  if (relative(git(code, 'rev-parse', '--absolute-git-dir'), hooks).startsWith('..')) {
+    throw stop(`its core.hooksPath is ${quote(hooks)}; put the hook there yourself`)
+  }
+  const path = join(hooks, 'post-receive')
+  const ours = readFileSync(ourHook(), 'utf8')
+  makeDirectory(hooks, 0o777, 0)
+  makeFile(path, ours, 0o777)
+  if (readFileSync(path, 'utf8') !== ours)
+    throw stop(`it has another post-receive; let that one run ${ourHook()}`)
+  if (standing === '') git(code, 'config', 'bass.revs', revs)
+}
+
+const ourHook = () => join(setting('BASS_ROOT'), 'hooks/post-receive')
+const hooksOf = (repository: string) =>
+  resolve(repository, git(repository, 'rev-parse', '--git-path', 'hooks'))

@@ -1,0 +1,114 @@
+// What keeps the programs of a spool running on this machine: service directories for daemontools, runit and s6, or
+// units for systemd. They are those of examples/, with paths and names filled in.
+
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { fsyncPath, lists, move, remove, token, writeNew } from '../../lib/system/durable.ts'
+import { lasting, quote } from '../../lib/base/exit.ts'
+import { warn } from '../../lib/system/log.ts'
+import { makeFile } from './make.ts'
+import { setting } from '../../lib/base/settings.ts'
+import { shellQuote } from '../../lib/base/shell-quote.ts'
+import { HOME } from '../../lib/system/tree.ts'
+
+/** One program that is to be kept running. */
+export interface Service {
+  readonly kind: 'task-maker' | 'reaper' | 'notifier' | 'reporter' | 'task-taker'
+  /** Which one, where there may be several: the project, the number of the slot. */
+  readonly instance?: string
+  /** What its run script assigns beyond what all do. */
+  readonly values?: Readonly<Record<string, string>>
+}
+
+/** Files by their path in a service directory or in that of the units. */
+type Files = ReadonlyMap<string, { readonly content: string; readonly mode: number }>
+
+/**
+ * Makes service directories in `directory`, where a supervisor may be looking: it sees each of them whole or not at all.
+ * Answers the paths of those that were not there.
+ */
+export function addServices(
+  directory: string,
+  spool: string,
+  user: string | undefined,
+  services: readonly Service[],
+): string[] {
+  mkdirSync(directory, { recursive: true })
+  const made = services.flatMap(service => {
+    const name = nameOf(service)
+    const files = filesOf(service, spool, user)
+    if (lists(directory, name)) {
+      complete(join(directory, name), files)
+      return []
+    }
+    return makeService(directory, name, files) ? [join(directory, name)] : []
+  })
+  fsyncPath(directory)
+  return made
+}
+
+/** Makes units in `directory`; answers what to give to `systemctl enable`. */
+export function addUnits(
+  directory: string,
+  spool: string,
+  user: string | undefined,
+  services: readonly Service[],
+): string[] {
+  for (const text of [HOME, spool, ...services.map(nameOf)]) {
+    // What means something to systemd would have to be escaped in another way on each line.
+    if (!/^[\w./:@-]+$/.test(text)) throw lasting(`write ${quote(text)} into a unit`, 'it has odd characters')
+  }
+  mkdirSync(directory, { recursive: true })
+  const units = services.map(service => {
+    const unit = `bass-${service.kind}${service.instance === undefined ? '' : '@'}.service`
+    const content = example('systemd', unit)
+      .replaceAll('/opt/bass', HOME)
+      .replaceAll('/srv/bass', spool)
+      .replace(/^User=.*$/m, line => (user === undefined ? line : `User=${user}`))
+    return [unit, { content, mode: 0o644 }] as const
+  })
+  complete(directory, new Map(units))
+  return services.map(nameOf).map(name => name.replace(/^(bass-task-\w+)-/, '$1@'))
+}
+
+const nameOf = ({ kind, instance }: Service) => `bass-${kind}${instance === undefined ? '' : `-${instance}`}`
+
+const example = (...path: string[]) => readFileSync(join(setting('BASS_ROOT'), 'examples', ...path), 'utf8')
+
+function filesOf({ kind, values }: Service, spool: string, user: string | undefined): Files {
+  const assigned: Record<string, string | undefined> = { BASS: HOME, SPOOL: spool, RUN_AS: user, ...values }
+  const run = example('service', kind, 'run').replace(/^([A-Z_]+)=.*$/gm, (line, name: string) => {
+    const value = assigned[name]
+    return value === undefined ? line : `${name}=${shellQuote(value)}`
+  })
+  const log = example('service', kind, 'log/run')
+  return new Map([
+    ['run', { content: run, mode: 0o755 }],
+    ['log/run', { content: log, mode: 0o755 }],
+  ])
+}
+
+/** Supervisors do not look at names that begin with a dot. False if somebody else has made that service meanwhile. */
+function makeService(directory: string, name: string, files: Files): boolean {
+  const making = join(directory, `.${name}.${token()}`)
+  try {
+    mkdirSync(join(making, 'log'), { recursive: true })
+    for (const [path, { content, mode }] of files) writeNew(join(making, path), content, mode)
+    fsyncPath(join(making, 'log'))
+    fsyncPath(making)
+    return move(making, join(directory, name))
+  } finally {
+    remove(making)
+  }
+}
+
+/** Makes the files that are missing. One that is there and differs is left to whoever changed it. */
+function complete(directory: string, files: Files): void {
+  for (const [path, { content, mode }] of files) {
+    const file = join(directory, path)
+    makeFile(file, content, mode)
+    if (readFileSync(file, 'utf8') !== content)
+      warn('renew', file, 'it was changed, or is of another version; move it away and it is made again')
+  }
+}

@@ -1,0 +1,129 @@
+// What a compressed file holds, recognised by its first bytes and not by its name. Node knows gzip; zstd and xz are
+// left to the programs of that name, but for small files of zstd, which most bundles are.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { constants, readFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { pipeline } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+
+import { BundleError } from './bundle-error.ts'
+import { openIfThere } from '../system/durable.ts'
+import { errnoOf, isErrno, reasonOf } from '../base/errno.ts'
+import { quote } from '../base/exit.ts'
+import { SMALL, unzstd } from './zstd.ts'
+
+/** Bytes read at a time. */
+const CHUNK = 256 * 1024
+
+/** What of the complaint of a program is kept. */
+const COMPLAINT_MAX = 1000
+
+const GZIP = '1f8b'
+/** How a file begins, in hex, and what reads it. pzstd begins with a frame to be skipped, of one of 16 kinds. */
+const PROGRAMS: readonly [RegExp, string, readonly string[]][] = [
+  [/^(28b52ffd|5.2a4d18)/, 'zstd', ['-dcq']],
+  [/^fd377a585a00/, 'xz', ['-dcq', '--memlimit-decompress=512MiB']],
+]
+
+/**
+ * The content of a file: of one that is compressed with gzip, zstd or xz, what it was before; of any other, its bytes.
+ * Throws BundleError for what is wrong with the file itself. What it started is gone when it ends or is returned from.
+ */
+export async function* decompress(path: string, signal?: AbortSignal): AsyncGenerator<Buffer, void> {
+  const content = await unzstdSmall(path)
+  if (content) {
+    yield content
+    return
+  }
+  const file = await openFile(path)
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0)
+    const magic = buffer.toString('hex', 0, bytesRead)
+    const program = PROGRAMS.find(([pattern]) => pattern.test(magic))
+    if (program) yield* throughProgram(file, program[1], program[2], signal)
+    else if (magic.startsWith(GZIP)) yield* gunzip(file)
+    else yield* contentOf(file)
+  } finally {
+    await file.close()
+  }
+}
+
+/** What most bundles hold, read at once: a thread of Node takes longer for each call. Undefined of any other file. */
+async function unzstdSmall(path: string): Promise<Buffer | undefined> {
+  let file: Buffer | undefined
+  try {
+    file = openIfThere(path, (fd, { size }) => (size > SMALL ? undefined : readFileSync(fd)))
+  } catch {
+    // Whoever opens it next is told why.
+  }
+  return file && unzstd(file)
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    // Without blocking: nobody may ever write into what turns out to be a FIFO.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    if ((await file.stat()).isFile()) return file
+    await file.close()
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENXIO'))
+      throw new BundleError(reasonOf(error))
+    throw error
+  }
+  throw new BundleError('not a regular file')
+}
+
+const contentOf = (file: FileHandle): AsyncIterable<Buffer> =>
+  file.createReadStream({ start: 0, highWaterMark: CHUNK })
+
+async function* gunzip(file: FileHandle): AsyncGenerator<Buffer, void> {
+  const output = createGunzip({ chunkSize: CHUNK })
+  // An error of either side destroys the other, so that it is met in reading `output`.
+  pipeline(contentOf(file), output, () => undefined)
+  try {
+    yield* output as AsyncIterable<Buffer>
+  } catch (error) {
+    if (errnoOf(error)?.startsWith('Z_')) throw new BundleError(`damaged: gzip: ${reasonOf(error)}`)
+    throw error
+  }
+}
+
+async function* throughProgram(
+  file: FileHandle,
+  program: string,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer, void> {
+  const child = spawn(program, args, { stdio: [file.fd, 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' })
+  const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+  // It is met below, or of no interest because the reader has had enough.
+  closed.catch(() => undefined)
+  let complaint = ''
+  child.stderr!.on('data', (bytes: Buffer) => {
+    complaint = (complaint + bytes.toString()).slice(0, COMPLAINT_MAX)
+  })
+  try {
+    yield* child.stdout! as AsyncIterable<Buffer>
+    const [code, killer] = await closed
+    if (code === 0) return
+    const why = complaint.split('\n')[0] ?? ''
+    throw new BundleError(`damaged: ${program} says ${quote(why || `exit ${killer ?? code ?? ''}`)}`)
+  } catch (error) {
+    // Its output ends early where it could not be started; the error of that says more.
+    const why =
+      error instanceof BundleError
+        ? error
+        : await closed.then(
+            () => error,
+            (first: unknown) => first,
+          )
+    if (!isErrno(why, 'ENOENT')) throw why
+    throw new BundleError(`compressed with ${program}, and there is no such program here`)
+  } finally {
+    child.kill('SIGKILL')
+    await closed.catch(() => undefined)
+  }
+}

@@ -1,0 +1,57 @@
+// The environment that the programs of a spool have.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+import { list } from '../system/durable.ts'
+import { lasting, quote } from '../base/exit.ts'
+import { optional, setting } from '../base/settings.ts'
+import { isPart } from '../spool/task-name.ts'
+
+/** What belongs to one project; a settings file that sets some of them must not get the others from elsewhere. */
+const PROJECT = ['REVS', 'PROJECT', 'PROJ', 'STEPS', 'ARCHS']
+
+/** What belongs to one spool. */
+const SPOOL = ['TASKS', 'JOBS', 'BASS_RC', ...PROJECT]
+
+/** `env` with the settings of the spool `root`: as it is if they are those of its SPOOL, else as lib/rc makes them. */
+export function environmentOf(root: string, env = process.env): NodeJS.ProcessEnv {
+  if (resolve(optional('SPOOL', env) ?? '') === root) return env
+  return sourced({ ...without(env, SPOOL), SPOOL: root }, root)
+}
+
+/** The settings files of the projects of a spool, by name. */
+export function projectFiles(root: string): Map<string, string> {
+  const conf = join(root, 'conf')
+  const files = list(conf)
+    .filter(isPart)
+    .map(name => [name, join(conf, name, 'rc')] as const)
+  return new Map(files.filter(([, rc]) => existsSync(rc)))
+}
+
+/** The settings of the project whose file is `rc`, as its own programs have them. */
+export const settingsOfProject = (env: NodeJS.ProcessEnv, rc: string): NodeJS.ProcessEnv =>
+  sourced(environmentOfProject(env, rc), rc)
+
+/** `env` as lib/rc fills it in; `of` names what it is of. */
+function sourced(env: NodeJS.ProcessEnv, of: string): NodeJS.ProcessEnv {
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', '. "$BASS_ROOT/lib/rc" && exec env -0'], {
+    env: { ...env, BASS_ROOT: setting('BASS_ROOT') },
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw lasting(`read the settings of ${quote(of)}`, stderr.trim().split('\n').at(-1))
+  const entries = stdout.split('\0').filter(entry => entry !== '')
+  return Object.fromEntries(
+    entries.map(entry => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
+  )
+}
+
+/** The environment for a program that reads the settings of a project from their file. */
+export function environmentOfProject(env: NodeJS.ProcessEnv, rc: string): NodeJS.ProcessEnv {
+  return { ...without(env, PROJECT), BASS_RC: rc }
+}
+
+function without(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)))
+}

@@ -1,0 +1,80 @@
+// From a waiting task to a job: the states T1 and T2 of the design. The claim is one `link` of our owner file into the
+// task: whoever comes later, with however stale a view and wherever the task has moved, finds the name taken.
+
+import { closeSync, openSync } from 'node:fs'
+import { basename, join } from 'node:path'
+
+import { fsyncPath, linkOpened, move, noteChange, remove } from '../system/durable.ts'
+import { isErrno } from '../base/errno.ts'
+import { makeJob, readOwner } from './job.ts'
+import type { Owner, Verdict } from './job.ts'
+import type { Spool } from './spool.ts'
+import { trace } from '../system/trace.ts'
+
+/** By these errors a link was refused, and nobody will make it later. */
+const REFUSED = ['EACCES', 'EDQUOT', 'ELOOP', 'EMLINK', 'ENOSPC', 'EPERM', 'EROFS', 'EXDEV']
+
+/** The private name of a job to be. */
+const privateName = (name: string, token: string): string => `${name}.${token}`
+
+/** The task and token of a name in `jobs/tmp`. Pure. */
+export function parsePrivateName(entry: string): { name: string; token: string } | undefined {
+  const match = /^(.+)\.([0-9a-f]{16})$/.exec(entry)
+  return match ? { name: match[1]!, token: match[2]! } : undefined
+}
+
+/**
+ * T1 to T2 to T3: claims a task for `owner`. Answers the directory of its job, or undefined if somebody else has the
+ * task or it is gone. With `verdict` the job is over as soon as it is there, which is how a waiting task is ended.
+ */
+export function claim(spool: Spool, name: string, owner: Owner, verdict?: Verdict): string | undefined {
+  const mine = join(spool.jobs.tmp, privateName(name, owner.token))
+  let rubbish = true
+  try {
+    makeJob(mine, owner, verdict)
+    fsyncPath(spool.jobs.tmp)
+    rubbish = false
+    rubbish = !linkClaim(mine, join(spool.tasks.cur, name))
+  } catch (error) {
+    // After any other error of the link the claim may stand: then the job is shown by whoever finds it.
+    rubbish ||= isErrno(error, ...REFUSED)
+    throw error
+  } finally {
+    if (rubbish) remove(mine)
+  }
+  if (rubbish) return undefined
+  trace('T2', name)
+  return showJob(spool, name, owner.token)
+}
+
+function linkClaim(job: string, task: string): boolean {
+  const file = join(job, 'owner.txt')
+  const fd = openSync(file, 'r+')
+  try {
+    return linkOpened(fd, file, join(task, 'claim'))
+  } catch (error) {
+    // The task was archived since we saw it: it has been claimed, and is over. Or it is no directory, and no task.
+    if (isErrno(error, 'ENOENT', 'ESTALE', 'ENOTDIR')) return false
+    throw error
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/**
+ * T2 to T3, for whoever finds a claimed task whose job is still under its private name: the claim is made durable,
+ * then the job moves to `jobs/cur`. Answers where it is, or undefined if that name belongs to another claim.
+ */
+export function showJob(spool: Spool, name: string, token: string): string | undefined {
+  const shown = join(spool.jobs.cur, name)
+  fsyncPath(join(spool.tasks.cur, name))
+  move(join(spool.jobs.tmp, privateName(name, token)), shown)
+  noteChange(spool.jobs.cur)
+  trace('T3', name)
+  return readOwner(shown)?.token === token ? shown : undefined
+}
+
+/** The token of the claim in a task, which is the truth about who has it; undefined while it waits. */
+export function claimOf(spool: Spool, name: string): string | undefined {
+  return readOwner(join(spool.tasks.cur, basename(name)), 'claim')?.token
+}

@@ -1,0 +1,63 @@
+// The counter: `tasks/ctr` holds a directory named by the last number given out. It grows by renaming that directory,
+// which only one can do; the largest number wins where there are several. A gap is fine, a repeat is not.
+
+import { mkdirSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { fsyncPath, list, listNow } from '../system/durable.ts'
+import { isErrno, tolerating } from '../base/errno.ts'
+import { lasting, quote } from '../base/exit.ts'
+
+/** The next `count` numbers, the first of them; they are ours alone and the counter is durable before this returns. */
+export function takeNumbers(ctr: string, count: number): number {
+  const first = drawNumbers(ctr, count)
+  fsyncPath(ctr)
+  return first
+}
+
+/**
+ * As `takeNumbers`, for a caller who fsyncs the counter himself before a number is in a published name. A counter is
+ * never made here: a spool without one may have lost it, and numbers would repeat.
+ */
+export function drawNumbers(ctr: string, count: number): number {
+  for (;;) {
+    const last = lastNumber(ctr)
+    try {
+      renameSync(join(ctr, String(last)), join(ctr, String(last + count)))
+    } catch (error) {
+      // Somebody else was faster, or it was us and the answer was lost: then these numbers are a gap.
+      if (isErrno(error, 'ENOENT')) continue
+      throw error
+    }
+    return last + 1
+  }
+}
+
+/** The last number given out. */
+export function lastNumber(ctr: string): number {
+  const numbers = listCounter(ctr, /^(0|[1-9]\d{0,14})$/)
+  if (numbers.length > 0) return Math.max(...numbers.map(Number))
+  throw lasting(
+    `read the counter in ${quote(ctr)}`,
+    "it holds no number; if this spool is new, 'bass init' makes one, else make a directory there named by the largest number of any task",
+  )
+}
+
+/** True if `ctr` holds anything at all. */
+export const hasCounter = (ctr: string): boolean => listCounter(ctr, /^/).length > 0
+
+/** While the one name there is is being renamed, a listing may miss it: one without any is read again. */
+function listCounter(ctr: string, names: RegExp): string[] {
+  for (let tries = 0; tries < 10; tries++) {
+    const found = (tries === 0 ? list(ctr) : listNow(ctr)).filter(name => names.test(name))
+    if (found.length > 0) return found
+  }
+  return []
+}
+
+/** Makes the counter of a new spool, where `ctr` holds nothing. Two may do it at a time. */
+export function makeCounter(ctr: string): void {
+  if (hasCounter(ctr)) return
+  tolerating(['EEXIST'], () => mkdirSync(join(ctr, '0')))
+  fsyncPath(ctr)
+}

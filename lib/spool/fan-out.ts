@@ -1,0 +1,71 @@
+// Copies of a task directory, every file a hard link: the fan-out to architectures, and what is published again.
+
+import { copyFileSync, linkSync, mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { takeNumbers } from './counter.ts'
+import { fsyncPath, fsyncTree, move, remove, sweep, token } from '../system/durable.ts'
+import { isErrno } from '../base/errno.ts'
+
+/**
+ * Makes the directory `to` with the files and directories of `from`, and fsyncs it: every file a hard link, or a copy
+ * where links run out, or as `give` makes it. `from` is durable already. What begins with a dot stays behind, and what
+ * `without` names.
+ */
+export function cloneTree(
+  from: string,
+  to: string,
+  without: readonly string[] = [],
+  give: (source: string, target: string) => void = linkOrCopy,
+): void {
+  mkdirSync(to)
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    if (entry.name.startsWith('.') || without.includes(entry.name)) continue
+    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+    if (entry.isDirectory()) cloneTree(source, target, [], give)
+    else if (entry.isFile()) give(source, target)
+  }
+  fsyncPath(to)
+}
+
+/** Gives a durable file one more name; a durable copy where it has as many as the file system allows. */
+export function linkOrCopy(source: string, target: string): void {
+  try {
+    linkSync(source, target)
+  } catch (error) {
+    if (!isErrno(error, 'EMLINK', 'EXDEV', 'EPERM', 'ENOTSUP')) throw error
+    copy(source, target)
+  }
+}
+
+/** Makes a durable copy of a file. */
+export function copy(source: string, target: string): void {
+  copyFileSync(source, target)
+  fsyncPath(target)
+}
+
+/**
+ * Makes copies of `from` in a directory, named by the next numbers of the counter and each by its suffix, and fsyncs
+ * all of it. Each appears under its name when it is complete; after an error there is none. Answers the names.
+ */
+export function cloneWithNumbers(ctr: string, from: string, directory: string, suffixes: string[]): string[] {
+  fsyncTree(from)
+  const first = takeNumbers(ctr, suffixes.length)
+  const names = suffixes.map((suffix, i) => `${first + i}${suffix}`)
+  const hidden = names.map(name => join(directory, `.${name}.${token()}`))
+  const shown: string[] = []
+  try {
+    for (const clone of hidden) cloneTree(from, clone)
+    for (const [i, clone] of hidden.entries()) {
+      const path = join(directory, names[i]!)
+      move(clone, path)
+      shown.push(path)
+    }
+    fsyncPath(directory)
+  } catch (error) {
+    shown.forEach(sweep)
+    hidden.forEach(remove)
+    throw error
+  }
+  return names
+}

@@ -1,0 +1,89 @@
+// What is over and old is deleted: the state T6 of the design. Task first, then job, each renamed to `.dead-` and then
+// removed; a crash between the two leaves a job without a task, which the next prune takes.
+
+import { lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { DEAD, fsyncPath, list, listAll, remove, sweep, timeOf } from '../system/durable.ts'
+import { ignoringENOENT } from '../base/errno.ts'
+import { parsePrivateName } from './claim.ts'
+import type { Spool } from './spool.ts'
+import { parseTasks } from './spool.ts'
+import type { TaskName } from './task-name.ts'
+
+export interface Policy {
+  /** Only what got its verdict before this, in milliseconds since 1970. */
+  readonly before?: number
+  /** The newest of each project and architecture that stay, whatever their age. */
+  readonly keep?: number
+}
+
+/** The tasks that a policy lets go, by number: of those whose job is in `jobs/old`, all but what it keeps. */
+export function prunable(spool: Spool, { before = Infinity, keep = 0 }: Policy): TaskName[] {
+  const kept = new Map<string, number>()
+  const newestFirst = parseTasks(list(spool.jobs.old), spool.jobs.old).reverse()
+  const old = newestFirst.filter(task => {
+    const kind = `${task.project}:${task.arch}`
+    const before = kept.get(kind) ?? 0
+    kept.set(kind, before + 1)
+    return before >= keep
+  })
+  const waiting = new Set(list(spool.tasks.cur))
+  return old.filter(({ name }) => !waiting.has(name) && endedBefore(spool, name, before)).reverse()
+}
+
+function endedBefore(spool: Spool, name: string, limit: number): boolean {
+  if (limit === Infinity) return true
+  const ended = timeOf(join(spool.jobs.old, name, 'result.txt'))
+  return ended !== null && ended < limit
+}
+
+/**
+ * T6: deletes tasks and jobs that `prunable` named. What a claimant that died left in `jobs/tmp` under their names goes
+ * first: that the task is in `old` is the proof that it is rubbish.
+ */
+export function prune(spool: Spool, tasks: readonly TaskName[]): void {
+  const names = new Set(tasks.map(task => task.name))
+  // What is seen in `old` is durable before anything is done because of it.
+  for (const directory of [spool.tasks.old, spool.tasks.cur, spool.jobs.old, spool.jobs.cur])
+    fsyncPath(directory)
+  const archived = new Set(list(spool.tasks.old))
+  for (const entry of list(spool.jobs.tmp)) {
+    const name = parsePrivateName(entry)?.name ?? ''
+    if (names.has(name) && archived.has(name)) sweep(join(spool.jobs.tmp, entry))
+  }
+  for (const name of names) {
+    sweep(join(spool.tasks.old, name))
+    sweep(join(spool.jobs.old, name))
+  }
+  // What an earlier prune that was stopped did not come to delete.
+  for (const directory of [spool.tasks.old, spool.jobs.old, spool.jobs.tmp]) {
+    for (const name of listAll(directory)) if (name.startsWith(DEAD)) remove(join(directory, name))
+  }
+}
+
+/** Counts what deleting trees frees: a file with several names is freed with the last of them. */
+export class Freed {
+  readonly #files = new Map<bigint, { bytes: number; links: number }>()
+  #bytes = 0
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Adds a tree; one that is gone adds nothing. */
+  add(path: string): void {
+    const stat = ignoringENOENT(() => lstatSync(path, { bigint: true }))
+    if (!stat) return
+    const bytes = Number(stat.blocks) * 512
+    if (stat.isDirectory()) {
+      this.#bytes += bytes
+      for (const name of ignoringENOENT(() => readdirSync(path)) ?? []) this.add(join(path, name))
+      return
+    }
+    const file = this.#files.get(stat.ino) ?? { bytes, links: Number(stat.nlink) }
+    file.links--
+    this.#files.set(stat.ino, file)
+    if (file.links === 0) this.#bytes += file.bytes
+  }
+}

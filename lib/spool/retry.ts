@@ -1,0 +1,129 @@
+// A task that is published again under a new number: the states L1 to L3 of the design. One primitive serves the
+// reaper (the job was lost), a taker that is told to stop, and `bass retry`. A name never runs twice.
+
+import { join } from 'node:path'
+
+import {
+  fsyncPath,
+  list,
+  lists,
+  move,
+  noteChange,
+  publishFile,
+  readIfThere,
+  sweep,
+  token,
+  writeNew,
+} from '../system/durable.ts'
+import { isErrno } from '../base/errno.ts'
+import { lasting, quote, temporary } from '../base/exit.ts'
+import { cloneTree, copy, linkOrCopy } from './fan-out.ts'
+import { settleJob } from './archive.ts'
+import { takeNumbers } from './counter.ts'
+import { findTask } from './spool.ts'
+import type { Spool } from './spool.ts'
+import { parseTaskName, suffixOf } from './task-name.ts'
+import { trace } from '../system/trace.ts'
+import { isLocal } from '../system/watch.ts'
+
+export const CAUSES = ['lost', 'drain', 'user'] as const
+/** Why: the slave was lost; it was told to stop; a person asked. */
+export type Cause = (typeof CAUSES)[number]
+
+export interface RetryOf {
+  readonly parent: string
+  readonly cause: Cause
+  /** How many times in a row the work was lost before this. */
+  readonly tries: number
+}
+
+/** The content of `retry-of.txt`. Pure. */
+export const formatRetryOf = ({ parent, cause, tries }: RetryOf): string => `${parent} ${cause} ${tries}\n`
+
+/** What `retry-of.txt` says; undefined if it says nothing. Pure. */
+export function parseRetryOf(text: string): RetryOf | undefined {
+  const match = /^(\S+) (lost|drain|user) (\d{1,9})\n?$/.exec(text)
+  return match && parseTaskName(match[1]!)
+    ? { parent: match[1]!, cause: match[2] as Cause, tries: Number(match[3]) }
+    : undefined
+}
+
+/** What a task is a retry of, or undefined. */
+export function readRetryOf(task: string): RetryOf | undefined {
+  return parseRetryOf(readIfThere(join(task, 'retry-of.txt')) ?? '')
+}
+
+/** What a job was retried as, or undefined. Throws if that is no name: nobody could act on it. */
+export function retriedAs(job: string): string | undefined {
+  if (!list(job).includes('retried-as.txt')) return undefined
+  const name = readIfThere(join(job, 'retried-as.txt'))?.trim() ?? ''
+  if (!parseTaskName(name)) throw lasting(`find what ${quote(job)} was retried as`, 'it names no task')
+  return name
+}
+
+/**
+ * L1 to L3: publishes the task of a job that is over once more, or finishes what somebody began, and answers the new
+ * task's name. `job` is where the job is now.
+ */
+export function republish(spool: Spool, name: string, job: string, cause: Cause): string {
+  settleJob(spool, job)
+  const standing = retriedAs(job) ?? recordRetry(spool, job, makeRetry(spool, name, cause))
+  publishRetry(spool, job, standing)
+  return standing
+}
+
+/** L1, first half: a finished clone of the task in `tasks/tmp`, which says whose retry it is. Answers its name. */
+function makeRetry(spool: Spool, name: string, cause: Cause): string {
+  const parsed = parseTaskName(name)
+  if (!parsed) throw lasting(`retry ${quote(name)}`, 'not a name of a task')
+  const clone = takeNumbers(spool.ctr, 1).toString() + suffixOf(parsed)
+  const hidden = join(spool.tasks.tmp, `.${clone}.${token()}`)
+  // An NFSv4 server may have lent the files to a slave that is cut off: until its lease is over they can be read, not linked.
+  const give = isLocal(spool.tasks.cur) ? linkOrCopy : copy
+  for (let tries = 1; ; tries++) {
+    const task = findTask(spool, name)
+    if (!task) throw lasting(`retry ${quote(name)}`, 'its task is gone')
+    try {
+      cloneTree(task, hidden, ['claim', 'cancel', 'retry-of.txt'], give)
+      const before = readRetryOf(task)?.tries ?? 0
+      const after = { lost: before + 1, drain: before, user: 0 }[cause]
+      writeNew(join(hidden, 'retry-of.txt'), formatRetryOf({ parent: name, cause, tries: after }))
+      break
+    } catch (error) {
+      sweep(hidden)
+      // It was archived while we copied: its files are in `tasks/old` now.
+      if (tries < 3 && isErrno(error, 'ENOENT', 'ESTALE')) continue
+      throw error
+    }
+  }
+  fsyncPath(hidden)
+  if (!move(hidden, join(spool.tasks.tmp, clone)) && !isThere(spool, clone)) {
+    // We were held up for so long that somebody took it for rubbish.
+    throw temporary(`retry ${quote(name)}`, 'its clone was swept')
+  }
+  fsyncPath(spool.tasks.tmp)
+  return clone
+}
+
+const isThere = (spool: Spool, clone: string): boolean =>
+  lists(spool.tasks.tmp, clone) || findTask(spool, clone) !== undefined
+
+/** L1, second half: the first name that is written down is what will be published. Sweeps `clone` if it is another. */
+export function recordRetry(spool: Spool, job: string, clone: string): string {
+  publishFile(join(job, 'retried-as.txt'), clone + '\n')
+  const standing = retriedAs(job)
+  if (standing === undefined) throw new Error(`${job}/retried-as.txt is not there`)
+  trace('L2', standing)
+  if (standing !== clone) sweep(join(spool.tasks.tmp, clone))
+  return standing
+}
+
+/** L2 to L3: the recorded clone moves into `tasks/cur`, if nobody has moved it yet. */
+export function publishRetry(spool: Spool, job: string, clone: string): void {
+  fsyncPath(job)
+  move(join(spool.tasks.tmp, clone), join(spool.tasks.cur, clone))
+  fsyncPath(spool.tasks.cur)
+  fsyncPath(spool.tasks.tmp)
+  noteChange(spool.tasks.cur)
+  trace('L3', clone)
+}

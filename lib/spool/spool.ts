@@ -1,0 +1,115 @@
+// The spool: where everything is, and what is listed there. The directory tree is section 2 of the design; each state
+// of a task or job is a name in one of these directories.
+
+import { mkdirSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+import { fsyncPath, list, listAll, lists } from '../system/durable.ts'
+import { lasting, temporary, quote } from '../base/exit.ts'
+import { warnOnce } from '../system/log.ts'
+import { optional, setting } from '../base/settings.ts'
+import { compareByNumber, parseTaskName } from './task-name.ts'
+import type { TaskName } from './task-name.ts'
+
+export interface Spool {
+  readonly root: string
+  readonly ctr: string
+  readonly tasks: { readonly tmp: string; readonly cur: string; readonly old: string }
+  readonly jobs: { readonly tmp: string; readonly cur: string; readonly old: string }
+  readonly revs: string
+  readonly takers: string
+  readonly pause: string
+}
+
+/** The paths of a spool. */
+export function spoolAt(root: string, tasks = join(root, 'tasks'), jobs = join(root, 'jobs')): Spool {
+  const three = (base: string) => ({ tmp: join(base, 'tmp'), cur: join(base, 'cur'), old: join(base, 'old') })
+  return {
+    root,
+    ctr: join(tasks, 'ctr'),
+    tasks: three(tasks),
+    jobs: three(jobs),
+    revs: join(root, 'revs'),
+    takers: join(root, 'takers'),
+    pause: join(root, 'pause'),
+  }
+}
+
+/** The spool of $SPOOL, $TASKS and $JOBS; the directories that programs may make are there afterwards. */
+export function openSpool(): Spool {
+  if (optional('SPOOL') === undefined && optional('TASKS') === undefined) {
+    throw lasting('find the spool', "SPOOL is not set; 'bass init DIR' makes one")
+  }
+  const spool = openTasks(setting('JOBS'))
+  for (const directory of [spool.jobs.tmp, spool.jobs.cur, spool.jobs.old]) makeDirectory(directory)
+  return spool
+}
+
+/** The spool of $SPOOL and $TASKS, for those that have nothing to do with jobs. */
+export function openTasks(jobs?: string): Spool {
+  const tasks = setting('TASKS')
+  const spool = spoolAt(optional('SPOOL') ?? dirname(tasks), tasks, jobs)
+  for (const directory of [spool.tasks.tmp, spool.tasks.cur, spool.tasks.old]) mustList(directory)
+  return spool
+}
+
+/** A directory that a person or `bass init` makes: without it this is no spool. */
+export function mustList(directory: string): void {
+  if (!listAll(dirname(directory)).includes(basename(directory))) {
+    throw temporary(`use the spool's ${quote(directory)}`, "no such directory; 'bass init' makes a spool")
+  }
+}
+
+/** Makes a directory of the spool where it is missing, its parents too, durably; modes are as umask and parent say. */
+export function makeDirectory(path: string): void {
+  const first = mkdirSync(path, { recursive: true })
+  if (first === undefined) return
+  for (let made = path; made.length >= first.length; made = dirname(made)) fsyncPath(dirname(made))
+}
+
+/** A lister of the tasks in a directory, by number: it answers the same array again as long as nothing has changed. */
+export function taskLister(directory: string): () => readonly TaskName[] {
+  let before: string | undefined
+  let tasks: readonly TaskName[] = []
+  return () => {
+    const names = list(directory)
+    const now = names.join('/')
+    if (now !== before) tasks = parseTasks(names, directory)
+    before = now
+    return tasks
+  }
+}
+
+/** The names of a listing that are tasks', by number; the others are reported once. */
+export function parseTasks(names: readonly string[], directory: string): TaskName[] {
+  const tasks: TaskName[] = []
+  for (const name of names) {
+    const task = parseTaskName(name)
+    if (task) tasks.push(task)
+    else warnOnce('understand', join(directory, name), 'not a name of a task; it is left where it is')
+  }
+  return tasks.sort(compareByNumber)
+}
+
+/** Where the job of a task is now, or undefined: a job that is over may be in `old` already. */
+export function findJob(spool: Spool, name: string): string | undefined {
+  return find([spool.jobs.cur, spool.jobs.old, spool.jobs.cur], name)
+}
+
+/** Where a task is now, waiting, running or over, or undefined. */
+export function findTask(spool: Spool, name: string): string | undefined {
+  return find([spool.tasks.cur, spool.tasks.old, spool.tasks.cur], name)
+}
+
+// A look-up is cheap, but on NFS it may say for a while that a name is missing; then listings decide. What moves from
+// the first to the second while we look is found at the third look at the latest.
+function find(directories: readonly string[], name: string): string | undefined {
+  const inside = (directory: string) => listAll(join(directory, name)).length > 0
+  const directory = directories.find(inside) ?? directories.find(directory => lists(directory, name))
+  return directory && join(directory, name)
+}
+
+/** What is paused: `all`, `project:P`, `host:H`. */
+export function paused(spool: Spool): Set<string> {
+  return new Set(list(spool.pause))
+}

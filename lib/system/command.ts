@@ -1,0 +1,167 @@
+// A command of BASS: how it describes itself, reads its arguments and ends. yargs is loaded only when an argument
+// begins with `-`, because it doubles the start of a small program; help, manual pages and completion all come from
+// the one description.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { ROOT } from '../base/root.ts'
+import type { Description, Option } from '../base/description.ts'
+import { EXIT, Fatal, lasting, quote, temporary } from '../base/exit.ts'
+import { say, speakAs } from './log.ts'
+import { openOutput, print } from './print.ts'
+
+export type Options<O> = {
+  readonly [K in keyof O]: O[K] extends { type: 'boolean' } ? boolean : string | undefined
+}
+
+type Main<O> = (operands: string[], options: Options<O>) => Promise<number | void> | number | void
+
+export interface Command<O extends Readonly<Record<string, Option>> = Readonly<Record<string, Option>>> {
+  readonly description: Description<O>
+  /** Runs the command in this process: answers its exit code, prints on the standard streams, throws Fatal. */
+  readonly main: (argv: string[]) => Promise<number>
+}
+
+/** Makes a command of its description and what it does; `main` answers its exit code, nothing meaning 0. */
+export function command<const O extends Readonly<Record<string, Option>>>(
+  description: Description<O>,
+  main: Main<O>,
+): Command<O> {
+  return {
+    description,
+    main: async argv => {
+      const parsed = argv.some(arg => arg.startsWith('-'))
+        ? await parse(description, argv)
+        : plain(description, argv)
+      if (typeof parsed === 'string') {
+        print(parsed)
+        return EXIT.done
+      }
+      return (await main(parsed.operands, parsed.options)) ?? EXIT.done
+    },
+  }
+}
+
+/**
+ * Ends the process with what the command answers, as soon as nothing is left to do. For the last line of a command. `small`
+ * says that it prints with `print` alone.
+ */
+export function run(
+  command: Pick<Command, 'main'> & { description: { name: string } },
+  size: 'small' | 'any' = 'any',
+): void {
+  speakAs(command.description.name.replace(/ .*/, ''))
+  if (size === 'any') openOutput()
+  command.main(process.argv.slice(2)).then(
+    code => {
+      process.exitCode = code
+    },
+    (error: unknown) => {
+      process.exitCode = failed(error)
+    },
+  )
+}
+
+/**
+ * Says why a program ends and answers its exit code. An error of the system names its call and is reason enough; any
+ * other that nobody foresaw is a bug and keeps its stack.
+ */
+export function failed(error: unknown): number {
+  const fatal = error instanceof Fatal ? error : systemError(error)
+  if (fatal) {
+    say('fatal', fatal.message)
+    return fatal.exitCode
+  }
+  say('fatal', `unable to go on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  return EXIT.temporary
+}
+
+function systemError(error: unknown): Fatal | undefined {
+  const { syscall, path } = error as NodeJS.ErrnoException
+  if (!(error instanceof Error) || syscall === undefined) return undefined
+  return temporary(`${syscall} ${path === undefined ? 'a file' : quote(path)}`, error)
+}
+
+export interface Parsed<O> {
+  operands: string[]
+  options: Options<O>
+}
+
+function plain<O extends Readonly<Record<string, Option>>>(
+  description: Description<O>,
+  argv: string[],
+): Parsed<O> {
+  const none = Object.entries(description.options ?? {}).map(([name, { type }]) => [
+    name,
+    type === 'boolean' ? false : undefined,
+  ])
+  return { operands: checked(description, argv), options: Object.fromEntries(none) as Options<O> }
+}
+
+function checked(description: Description, operands: string[]): string[] {
+  const [least, most] = description.operands
+  if (operands.length < least) throw usage(description, 'an argument is missing')
+  if (operands.length > most) throw usage(description, `'${operands[most]!}' is one argument too many`)
+  return operands
+}
+
+/** Wrong usage: one sentence, and where to read more. */
+export function usage(description: Pick<Description, 'name' | 'usage'>, why: string): Fatal {
+  return lasting(
+    'understand the arguments',
+    `${why}; usage: ${description.name} ${description.usage}`.trimEnd(),
+  )
+}
+
+async function parse<O extends Readonly<Record<string, Option>>>(
+  description: Description<O>,
+  argv: string[],
+): Promise<Parsed<O> | string> {
+  const { default: yargs } = await import('yargs')
+  let wrong: string | undefined
+  const parser = yargs()
+    .scriptName(description.name)
+    .help(false)
+    .version(false)
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    // Without these yargs makes 1000 of the name 1e3, and an option `x` of `no-x`.
+    .parserConfiguration({
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'boolean-negation': false,
+    })
+    .option('help', { type: 'boolean', alias: 'h' })
+    .option('man', { type: 'boolean' })
+    .option('version', { type: 'boolean' })
+    .strictOptions()
+    .fail((message, error) => {
+      wrong ??= message || error.message
+    })
+  for (const [name, { type, alias }] of Object.entries(description.options ?? {})) {
+    parser.option(name, { type, requiresArg: type === 'string', ...(alias ? { alias } : {}) })
+  }
+  const args: Record<string, unknown> & { _: (string | number)[] } = await parser.parseAsync(argv)
+  if (wrong !== undefined) throw usage(description, wrong.split('\n')[0]!.replace(/^U/, 'u'))
+  if (args['help'] === true) return (await import('../base/description.ts')).help(description)
+  if (args['man'] === true) return (await import('../base/man.ts')).manualPage(description, version())
+  if (args['version'] === true) return `${description.name} ${version()}\n`
+  const options = Object.entries(description.options ?? {}).map(([name, { type }]) => {
+    const value = args[name]
+    if (Array.isArray(value)) throw usage(description, `--${name} is given twice`)
+    return [name, type === 'boolean' ? value === true : value]
+  })
+  return {
+    operands: checked(description, args._.map(String)),
+    options: Object.fromEntries(options) as Options<O>,
+  }
+}
+
+/** The version of this tree. */
+export function version(): string {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    version: string
+  }
+  return version
+}

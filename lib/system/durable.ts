@@ -1,0 +1,330 @@
+// Writing so that it stays written, once for all programs: prepare under a private name, fsync, one rename or link,
+// fsync the directory. Calls are synchronous: each is a step of an order that matters.
+//
+// What is reported is not always what happened: on NFS a call can be done and its reply lost. So an error of a rename
+// is decided by a listing of where the thing was, and an error of a link by the link count of our own open file.
+
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  futimesSync,
+  linkSync,
+  mkdir,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmdir,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  utimes,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import type { Stats } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+import { ignoringENOENT, isErrno, tolerating } from '../base/errno.ts'
+
+/** A name that nobody else has: 16 hex digits. From the kernel: to load the crypto of Node takes longer than a claim. */
+export function token(): string {
+  const bytes = Buffer.alloc(8)
+  const fd = openSync('/dev/urandom', 'r')
+  try {
+    if (readSync(fd, bytes) !== bytes.length) throw new Error('/dev/urandom gave too little')
+  } finally {
+    closeSync(fd)
+  }
+  return bytes.toString('hex')
+}
+
+/** Does something with an open file: an error names it, as those of calls by name do. */
+function naming<T>(path: string, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    throw error instanceof Error ? Object.assign(error, { path }) : error
+  }
+}
+
+/** What is written in this file or directory, itself and not what is below it, is on the disk when this returns. */
+export function fsyncPath(path: string): void {
+  const fd = openSync(path, 'r')
+  try {
+    naming(path, () => fsyncSync(fd))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Fsyncs every file below a directory, then each directory, itself last. */
+export function fsyncTree(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) fsyncTree(path)
+    else if (entry.isFile()) fsyncPath(path)
+  }
+  fsyncPath(directory)
+}
+
+/**
+ * Opens a file, made or emptied, that is to be written, closed, and fsynced later with others. That it is cut to nothing,
+ * which it is already, makes ext4 and XFS find its place on the disk when it is closed; any other gets that when it is fsynced,
+ * each in a transaction of its own, though all are asked for together.
+ */
+export function create(path: string): number {
+  const fd = openSync(path, 'w')
+  ftruncateSync(fd)
+  return fd
+}
+
+/** Writes a file that is fsynced later with others. */
+export function write(path: string, content: string): void {
+  const fd = create(path)
+  try {
+    naming(path, () => writeFileSync(fd, content))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Makes a file that was not there, and fsyncs it, not its directory. After an error it is not there. */
+export function writeNew(path: string, content: string | Uint8Array, mode = 0o666): void {
+  const fd = openSync(path, 'wx', mode)
+  let written = false
+  try {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content
+    naming(path, () => {
+      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+      fsyncSync(fd)
+    })
+    written = true
+  } finally {
+    closeSync(fd)
+    if (!written) ignoringENOENT(() => unlinkSync(path))
+  }
+}
+
+/**
+ * Gives the file `from` the name `to` as well, which no one can do twice: true if this call did it, whatever was
+ * reported; false if the name is taken. `from` is ours, and its only name. Does not fsync.
+ */
+export function linkOnce(from: string, to: string): boolean {
+  const fd = openSync(from, 'r+')
+  try {
+    return linkOpened(fd, from, to)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** As `linkOnce`, of a file with one name that is open as `fd`, so that it may be moved away meanwhile. */
+export function linkOpened(fd: number, from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch (error) {
+    // Setting the times makes an NFS client ask the server, instead of answering from what it remembers.
+    const now = new Date()
+    futimesSync(fd, now, now)
+    if (fstatSync(fd).nlink > 1) return true
+    if (isErrno(error, 'EEXIST')) return false
+    throw error
+  }
+}
+
+/**
+ * Puts `content` under a name that is taken once and for ever: true if it was this call, false if the name was
+ * taken. The content is durable before the name is there; the name is when the caller has fsynced the directory. It is
+ * prepared in `tmp`: where nobody would ever clear away what a crash leaves there, that is `tasks/tmp`.
+ */
+export function publishFile(path: string, content: string, mode = 0o666, tmp = dirname(path)): boolean {
+  const prepared = join(tmp, `.new.${token()}`)
+  writeNew(prepared, content, mode)
+  return publishPrepared(prepared, path)
+}
+
+/** As `publishFile`, of a file that is ours, durable, and has the one name that it loses here. */
+export function publishPrepared(prepared: string, path: string): boolean {
+  try {
+    return linkOnce(prepared, path)
+  } finally {
+    ignoringENOENT(() => unlinkSync(prepared))
+  }
+}
+
+/**
+ * Puts `content` under a name, in the place of what was there; whoever reads finds the one or the other. Durable. `tmp`
+ * is as above.
+ */
+export function replaceFile(path: string, content: string, tmp = dirname(path)): void {
+  const private_ = join(tmp, `.new.${token()}`)
+  try {
+    writeNew(private_, content)
+    move(private_, path)
+  } finally {
+    ignoringENOENT(() => unlinkSync(private_))
+  }
+  fsyncPath(dirname(path))
+}
+
+/**
+ * Renames what is ours, or what anyone may rename because all mean the same target: after an error, what is no longer
+ * listed where it was has been moved, by us or by them: then the answer is false. Does not fsync.
+ */
+export function move(from: string, to: string): boolean {
+  try {
+    renameSync(from, to)
+    return true
+  } catch (error) {
+    if (listAll(dirname(from)).includes(basename(from))) throw error
+    return false
+  }
+}
+
+/** True if a fresh listing of the directory has the name, hidden or not; a directory that is gone has none. */
+export function lists(directory: string, name: string): boolean {
+  return listAll(directory).includes(name)
+}
+
+/** A fresh listing of names that do not begin with a dot; a directory that is gone has none. */
+export function list(directory: string): string[] {
+  return listAll(directory).filter(name => !name.startsWith('.'))
+}
+
+/** A fresh listing with the names that begin with a dot; what is gone, or is no directory, has none. */
+export function listAll(directory: string): string[] {
+  return tolerating(['ENOENT', 'ESTALE', 'ENOTDIR'], () => readdirSync(directory)) ?? []
+}
+
+/** A listing that decides: the times of the directory are set first, so that no NFSv3 client answers from memory. */
+export function listNow(directory: string): string[] {
+  refresh(directory)
+  return list(directory)
+}
+
+/**
+ * Opens a file to read it, for as long as `use` takes; undefined if it is not there, or is anything but a regular file:
+ * names in the spool may be anybody's, and a FIFO would be waited for.
+ */
+export const openIfThere = <T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined =>
+  opened(path, (fd, stat) => (stat.isFile() ? use(fd, stat) : undefined))
+
+/**
+ * What the open file or directory says of itself: an NFS client asks the server for that, and answers for a name from
+ * memory. Undefined as in `openIfThere`.
+ */
+const statIfThere = (path: string): Stats | undefined =>
+  opened(path, (_, stat) => (stat.isFile() || stat.isDirectory() ? stat : undefined))
+
+/** When an open file was written last, in milliseconds since 1970. */
+export const timeOfFile = ({ mtimeMs }: Stats) => Math.round(mtimeMs)
+
+/** When a file was written last, or a directory got or lost a name, in milliseconds since 1970; null if it is not there. */
+export function timeOf(path: string): number | null {
+  const stat = statIfThere(path)
+  return stat ? timeOfFile(stat) : null
+}
+
+function opened<T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined {
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK
+  const fd = tolerating(['ENOENT', 'ESTALE', 'ENOTDIR', 'ELOOP', 'ENXIO'], () => openSync(path, flags))
+  if (fd === undefined) return undefined
+  try {
+    return use(fd, fstatSync(fd))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Most bytes of a small file: more than an environment can hold. */
+const SMALL = 4 << 20
+
+/** The content of a small file; undefined if it is not there, or nothing that one of our programs would have written. */
+export const readIfThere = (path: string): string | undefined => openIfThere(path, readSmall)
+
+/** As `readIfThere`, of an open file. */
+export function readSmall(fd: number, { size }: Stats): string | undefined {
+  return size > SMALL ? undefined : readFileSync(fd, 'utf8')
+}
+
+/**
+ * Sets the times of a directory, so that every client of the file system notices that it has changed. Only the owner
+ * may set times; a member of its group makes and removes a name instead.
+ */
+export function refresh(directory: string): void {
+  const now = new Date()
+  try {
+    utimesSync(directory, now, now)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESTALE')) return
+    if (!isErrno(error, 'EPERM', 'EACCES')) throw error
+    const name = join(directory, `.touch-${token()}`)
+    tolerating(['EEXIST'], () => mkdirSync(name))
+    ignoringENOENT(() => rmdirSync(name))
+  }
+}
+
+/** As `refresh`, while the process goes on: a file server that hangs holds up nothing else. It is a hint, and may fail. */
+function refreshBeside(directory: string): void {
+  const now = new Date()
+  utimes(directory, now, now, error => {
+    if (!isErrno(error, 'EPERM', 'EACCES')) return
+    const name = join(directory, `.touch-${token()}`)
+    mkdir(name, () => rmdir(name, () => undefined))
+  })
+}
+
+/** Longer than a tick of any file server's clock, in milliseconds. */
+const TICK = 20
+
+const soon = new Map<string, NodeJS.Timeout>()
+
+/**
+ * Says that a polled directory was changed: sets its times some 20 ms after the last change, when the clock of the file
+ * server has moved on. On NFSv3 a listing between two changes within one tick would otherwise hide the second one for good.
+ */
+export function noteChange(directory: string): void {
+  const pending = soon.get(directory)
+  if (pending) {
+    pending.refresh()
+    return
+  }
+  const timer = setTimeout(() => {
+    soon.delete(directory)
+    // The reaper does the same every 10 s.
+    refreshBeside(directory)
+  }, TICK)
+  soon.set(directory, timer)
+}
+
+/** The prefix of what is rubbish: whoever sees such a name deletes it. */
+export const DEAD = '.dead-'
+
+/** Sweeps a directory or file: one rename to a name that says so, an fsync, then deletion, which anyone may finish. */
+export function sweep(path: string): void {
+  const dead = join(dirname(path), DEAD + token())
+  if (ignoringENOENT(() => (renameSync(path, dead), true)) === undefined) return
+  fsyncPath(dirname(path))
+  remove(dead)
+}
+
+/** Deletes a tree. What is in use on NFS stays as `.nfs...` for a while; whoever sees its dead name comes back. */
+export function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true })
+  } catch (error) {
+    // Node recurses, and a step can make directories deeper than a stack; rm does not.
+    if (error instanceof RangeError) {
+      // Hardly ever needed, and a tenth of the start of a small program.
+      process.getBuiltinModule('node:child_process').spawnSync('rm', ['-rf', '--', path])
+    } else if (!isErrno(error, 'ENOTEMPTY', 'EBUSY', 'EEXIST', 'ESTALE')) throw error
+  }
+}

@@ -1,0 +1,39 @@
+// What a program says about itself: one line for each message on standard error, `name: level: text`.
+
+import { writeSync } from 'node:fs'
+import { basename } from 'node:path'
+
+import { reasonOf } from '../base/errno.ts'
+import { Fatal, quote } from '../base/exit.ts'
+
+let program = 'bass'
+
+/** Names the program that speaks from now on. */
+export function speakAs(name: string): void {
+  program = basename(name)
+}
+
+/** Says one line. A standard error that is closed or full loses the line and harms nothing else. */
+export function say(level: 'fatal' | 'warning' | 'info', text: string): void {
+  try {
+    writeSync(2, `${program}: ${level}: ${text}\n`)
+  } catch {
+    // There is nobody to tell.
+  }
+}
+
+/** Something went wrong and the program goes on: `name: warning: unable to VERB 'OBJECT': reason`. */
+export function warn(verb: string, object: string, why: unknown): void {
+  say('warning', `unable to ${verb} ${quote(object)}: ${why instanceof Fatal ? why.message : reasonOf(why)}`)
+}
+
+const said = new Set<string>()
+
+/** As `warn`, but the same words only once in the life of the program. For what stays wrong until someone mends it. */
+export function warnOnce(verb: string, object: string, why: unknown): void {
+  const key = `${verb}\0${object}\0${reasonOf(why)}`
+  if (said.has(key)) return
+  if (said.size > 10_000) said.clear()
+  said.add(key)
+  warn(verb, object, why)
+}

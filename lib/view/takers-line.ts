@@ -1,0 +1,27 @@
+// The takers in one line: how many do what, and who fell silent. Pure.
+
+import type { TakerView } from './takers.ts'
+import { ago, counted, harmless } from '../base/text.ts'
+
+/** `3 takers: 2 busy, 1 idle`; a silent one is named with its last beat. `now` in milliseconds. */
+export function takersLine(takers: readonly TakerView[], now: number): string {
+  if (takers.length === 0) return 'no taker has been seen'
+  const states = ['busy', 'idle', 'stopped', 'silent'] as const
+  const counts = states
+    .map(state => ({ state, those: takers.filter(taker => taker.state === state) }))
+    .filter(({ those }) => those.length > 0)
+    .map(
+      ({ state, those }) => `${those.length} ${state}${state === 'silent' ? ` (${named(those, now)})` : ''}`,
+    )
+  return `${counted(takers.length, 'taker')}: ${counts.join(', ')}`
+}
+
+const named = (takers: readonly TakerView[], now: number) =>
+  takers
+    .slice(0, 3)
+    .map(
+      ({ host, slot, beat }) =>
+        harmless(`${host} ${slot}`.trim()) + (beat === null ? '' : `, ${ago(now - beat)}`),
+    )
+    .concat(takers.length > 3 ? ['...'] : [])
+    .join('; ')

@@ -1,0 +1,55 @@
+// The takers that a spool has seen, as they describe themselves in `takers/SLOT`.
+
+import { join } from 'node:path'
+
+import { list, readIfThere, timeOf } from '../system/durable.ts'
+import type { Spool } from '../spool/spool.ts'
+import { parseParams } from './view.ts'
+import type { TaskView } from './view.ts'
+
+export interface TakerView {
+  readonly host: string
+  /** Its working directory on that host. */
+  readonly slot: string
+  readonly arch: string
+  readonly version: string | null
+  /** `stopped`: it ended as it should; `silent`: it stopped beating without a word. */
+  readonly state: 'idle' | 'busy' | 'stopped' | 'silent'
+  /** Its last beat; null if it is stopped. */
+  readonly beat: number | null
+  /** The name of the task it runs. */
+  readonly task: string | null
+}
+
+/**
+ * The takers, by host and slot. `views` are those of `tasks/cur` and `jobs/cur`: they tell who runs what. A beat older
+ * than `silentAfter` milliseconds is none: this compares clocks, so it may inform people and must decide nothing.
+ */
+export function readTakers(
+  spool: Spool,
+  views: readonly TaskView[],
+  silentAfter: number,
+  now = Date.now(),
+): TakerView[] {
+  const running = new Map<string, string>()
+  for (const { state, job, name } of views) {
+    if (state === 'running' && job?.host && job.slot !== null) running.set(`${job.host}\0${job.slot}`, name)
+  }
+  const takers: TakerView[] = []
+  for (const entry of list(spool.takers)) {
+    const { host, slot, arch, version } = parseParams(
+      readIfThere(join(spool.takers, entry, 'about.txt')) ?? '',
+    )
+    if (!host || slot === undefined || !arch) continue
+    const beat = list(join(spool.takers, entry)).includes('alive')
+      ? timeOf(join(spool.takers, entry, 'alive'))
+      : null
+    const task = running.get(`${host}\0${slot}`) ?? null
+    const alive = beat !== null && now - beat <= silentAfter
+    const state = alive ? (task ? 'busy' : 'idle') : beat === null ? 'stopped' : 'silent'
+    takers.push({ host, slot, arch, version: version ?? null, state, beat, task })
+  }
+  return takers.sort((a, b) => compare(a.host, b.host) || compare(a.slot, b.slot))
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

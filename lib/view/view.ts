@@ -1,0 +1,212 @@
+// What a task and its job are to a person, read from their two directories and nothing else. This is the shape of
+// `--json` and of the reporter's /api: every key is always there, `null` where there is nothing to say; times are
+// milliseconds since 1970, spans are seconds. What a slave or a person wrote stands here as it was written: whoever
+// prints it, makes it harmless.
+
+import { join } from 'node:path'
+
+import { list, listAll, openIfThere, readIfThere, readSmall, timeOf, timeOfFile } from '../system/durable.ts'
+import { parseOwner, VERDICTS } from '../spool/job.ts'
+import type { Verdict } from '../spool/job.ts'
+import { parseRetryOf } from '../spool/retry.ts'
+import type { RetryOf } from '../spool/retry.ts'
+import { parseLabel } from '../base/tai64n.ts'
+import type { Whereabouts } from './whereabouts.ts'
+
+export interface TaskView {
+  readonly name: string
+  readonly num: number
+  readonly project: string
+  readonly version: string
+  readonly arch: string
+  /** The one host it is for. */
+  readonly host: string | null
+  readonly state: 'waiting' | 'running' | 'over'
+  readonly revision: string | null
+  readonly ref: string | null
+  /** The lines of the event. */
+  readonly params: Readonly<Record<string, string>>
+  readonly retryOf: RetryOf | null
+  readonly priority: number | null
+  /** When it was made. */
+  readonly made: number | null
+  /** Somebody asked to cancel it. */
+  readonly cancelling: boolean
+  /** Null while it waits. */
+  readonly job: JobView | null
+}
+
+export interface JobView {
+  /** Null while it runs. */
+  readonly verdict: Verdict | null
+  readonly host: string | null
+  /** The working directory of the taker on that host. */
+  readonly slot: string | null
+  readonly claimed: number | null
+  /** When its first step started. */
+  readonly started: number | null
+  /** When it got its verdict. */
+  readonly ended: number | null
+  /** From claim to verdict. */
+  readonly seconds: number | null
+  /** The last sign of life of a job that runs. */
+  readonly beat: number | null
+  /** Those that were started, in their order. */
+  readonly steps: readonly StepView[]
+  /** Why it could not be set up, or what else there is to say of the verdict. */
+  readonly error: string | null
+  /** The name of the task that was made of it again. */
+  readonly retriedAs: string | null
+  /** Whether it has a directory of artifacts. */
+  readonly artifacts: boolean
+}
+
+export interface StepView {
+  readonly name: string
+  /** `interrupted`: it left no exit code, and the job is over. */
+  readonly state: 'running' | 'success' | 'failure' | 'skipped' | 'timeout' | 'interrupted'
+  readonly exit: number | null
+  /** The signal that killed it, as `KILL`. */
+  readonly signal: string | null
+  readonly started: number | null
+  readonly ended: number | null
+  readonly seconds: number | null
+}
+
+/** The exit code by which a step says that it had nothing to do. */
+const SKIPPED = 77
+
+/**
+ * Reads a task and its job: a listing of each and of its steps, and a few small files. Undefined if both have gone
+ * meanwhile. The view of a task that is over never changes again, but for `retriedAs`, which may come later: then
+ * there is a new task whose `retryOf.parent` has its name. So it can be kept.
+ */
+export function readView({ task, taskAt, jobAt }: Whereabouts): TaskView | undefined {
+  const files = taskAt === undefined ? [] : listAll(taskAt)
+  const job = jobAt === undefined ? null : readJob(jobAt)
+  if (files.length === 0 && job === null) return undefined
+  const read = (file: string) =>
+    taskAt !== undefined && files.includes(file) ? readStamped(join(taskAt, file)) : null
+  const revision = read('code-revision.txt')
+  const retry = read('retry-of.txt')
+  const priority = read('priority')?.text.trim() ?? ''
+  return {
+    name: task.name,
+    num: task.num,
+    project: task.project,
+    version: task.version,
+    arch: task.arch,
+    host: task.host ?? null,
+    state: job?.verdict ? 'over' : job || files.includes('claim') ? 'running' : 'waiting',
+    revision: revision?.text.trim() || null,
+    ref: read('ref.txt')?.text.replace(/\n$/, '') || null,
+    params: parseParams(read('params.txt')?.text ?? ''),
+    retryOf: (retry && parseRetryOf(retry.text)) ?? null,
+    priority: /^-?\d{1,9}$/.test(priority) ? Number(priority) : null,
+    made: (retry ?? revision)?.time ?? null,
+    cancelling: files.includes('cancel'),
+    job,
+  }
+}
+
+/** Reads a job directory; null if it has gone. */
+export function readJob(directory: string): JobView | null {
+  const files = listAll(directory)
+  if (files.length === 0) return null
+  const read = (file: string) => (files.includes(file) ? readStamped(join(directory, file)) : null)
+  const result = read('result.txt')
+  const verdict = VERDICTS.find(word => word === result?.text.trim()) ?? null
+  const ownerFile = read('owner.txt')
+  const owner = parseOwner(ownerFile?.text ?? '')
+  const claimed = ownerFile?.time ?? null
+  const ended = verdict ? result!.time : null
+  const steps = files.includes('steps') ? readSteps(join(directory, 'steps'), verdict !== null) : []
+  const starts = steps.map(step => step.started).filter(time => time !== null)
+  return {
+    verdict,
+    host: owner?.host ?? (read('host.txt')?.text.trim() || null),
+    slot: owner?.slot ?? null,
+    claimed,
+    started: starts.length > 0 ? Math.min(...starts) : null,
+    ended,
+    seconds: span(claimed, ended),
+    beat: verdict ? null : timeOf(join(directory, 'alive')),
+    steps,
+    error: read('error.txt')?.text.trim() || null,
+    retriedAs: read('retried-as.txt')?.text.trim() || null,
+    artifacts: files.includes('artifacts'),
+  }
+}
+
+function readSteps(directory: string, over: boolean): StepView[] {
+  return list(directory)
+    .sort()
+    .map(name => readStep(join(directory, name), name, over))
+}
+
+function readStep(directory: string, name: string, over: boolean): StepView {
+  const started = parseLabel(readIfThere(join(directory, 'started'))?.trim() ?? '') ?? null
+  const code = readStamped(join(directory, 'exitcode.txt'))
+  const how = parseExit(code?.text ?? '')
+  // The label is when it ended by the slave's clock; without one, the exit code was written right after.
+  const ended = code && (parseLabel(readIfThere(join(directory, 'ended'))?.trim() ?? '') ?? code.time)
+  const state = how?.state ?? (over ? 'interrupted' : 'running')
+  return {
+    name,
+    state,
+    exit: how?.exit ?? null,
+    signal: how?.signal ?? null,
+    started: started === null ? null : Math.round(started),
+    ended: ended === null ? null : Math.round(ended),
+    seconds: span(started, ended),
+  }
+}
+
+/** What `exitcode.txt` says; undefined if it says nothing. Pure. */
+export function parseExit(
+  text: string,
+): { state: StepView['state']; exit?: number; signal?: string } | undefined {
+  const word = text.trim()
+  if (word === 'timeout') return { state: 'timeout' }
+  const signal = /^signal (?:SIG)?(\w{1,16})$/.exec(word)
+  if (signal) return { state: 'failure', signal: signal[1]! }
+  if (!/^\d{1,10}$/.test(word)) return undefined
+  const exit = Number(word)
+  return { state: exit === 0 ? 'success' : exit === SKIPPED ? 'skipped' : 'failure', exit }
+}
+
+/** The step that ended a job, or that it is at: the first that is no good; undefined if all are. Pure. */
+export const decisiveStep = ({ steps }: Pick<JobView, 'steps'>): StepView | undefined =>
+  steps.find(({ state }) => state !== 'success' && state !== 'skipped')
+
+/** Who pushed, where the server named him (see hooks/post-receive), and the other parameters. Pure. */
+export function pusherOf({ params: { PUSHER: pusher, ...params } }: Pick<TaskView, 'params'>): {
+  readonly pusher: string | undefined
+  readonly params: Readonly<Record<string, string>>
+} {
+  return { pusher, params }
+}
+
+/** Lines of `KEY=VALUE`; what is none is left out. Pure. */
+export function parseParams(text: string): Record<string, string> {
+  const pairs = text
+    .split('\n')
+    .map(line => /^([^=]+)=(.*)$/.exec(line))
+    .filter(match => match !== null)
+  return Object.fromEntries(pairs.map(([, key, value]) => [key!.trim(), value!]))
+}
+
+interface Stamped {
+  readonly text: string
+  /** When it was written, in milliseconds since 1970. */
+  readonly time: number
+}
+
+// One open serves both, and asks the server of an NFS mount where a look-up would answer from memory.
+const readStamped = (path: string): Stamped | null =>
+  openIfThere(path, (fd, stat) => ({ text: readSmall(fd, stat) ?? '', time: timeOfFile(stat) })) ?? null
+
+/** Seconds from one instant to another, to the millisecond; two hosts' clocks may make it negative: then it is 0. */
+function span(from: number | null, to: number | null): number | null {
+  return from === null || to === null ? null : Math.max(0, Math.round(to - from) / 1000)
+}

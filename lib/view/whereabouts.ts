@@ -1,0 +1,71 @@
+// Where the directories of a task are now. A name that moves while we list is found at its old place or its new one,
+// because we list in the order in which things move.
+
+import { join } from 'node:path'
+
+import { parsePrivateName } from '../spool/claim.ts'
+import { list } from '../system/durable.ts'
+import { findJob, findTask, parseTasks } from '../spool/spool.ts'
+import type { Spool } from '../spool/spool.ts'
+import { compareByNumber, parseTaskName } from '../spool/task-name.ts'
+import type { TaskName } from '../spool/task-name.ts'
+
+export interface Whereabouts {
+  readonly task: TaskName
+  /** Its task directory, where there is one: what was pruned half, or is very young, has none. */
+  readonly taskAt?: string
+  /** Its job directory, under whatever name, where there is one. */
+  readonly jobAt?: string
+}
+
+/** What waits, what runs, and what is over but still in `jobs/cur`; by number. Three listings. */
+export function current(spool: Spool): Whereabouts[] {
+  const tasks = parseTasks(list(spool.tasks.cur), spool.tasks.cur)
+  const claimed = new Map<string, string>()
+  for (const entry of list(spool.jobs.tmp)) {
+    const parsed = parsePrivateName(entry)
+    if (parsed) claimed.set(parsed.name, join(spool.jobs.tmp, entry))
+  }
+  const jobs = parseTasks(list(spool.jobs.cur), spool.jobs.cur)
+  const shown = new Set(jobs.map(job => job.name))
+  const found = new Map<string, Whereabouts>()
+  // Published, claimed and archived since we listed: it is in `old`, or in `cur` at the next look.
+  for (const task of jobs)
+    found.set(task.name, { task, ...jobIn(spool.jobs.cur, task), ...taskIn(spool.tasks.old, task) })
+  for (const task of tasks) {
+    const claim = claimed.get(task.name)
+    const job = shown.has(task.name) ? jobIn(spool.jobs.cur, task) : claim ? { jobAt: claim } : {}
+    found.set(task.name, { task, ...taskIn(spool.tasks.cur, task), ...job })
+  }
+  return [...found.values()].sort((a, b) => compareByNumber(a.task, b.task))
+}
+
+/** What is over and in `jobs/old`, by number. One listing; reads nothing of the 100,000 jobs there may be. */
+export function archived(spool: Spool): Whereabouts[] {
+  return parseTasks(list(spool.jobs.old), spool.jobs.old).map(task => inOld(spool, task))
+}
+
+/** Where the name of a task that is over and archived leads. */
+export function inOld(spool: Spool, task: TaskName): Whereabouts {
+  return { task, ...taskIn(spool.tasks.old, task), ...jobIn(spool.jobs.old, task) }
+}
+
+/** Where one task is now; undefined if there is neither a task nor a job of that name. */
+export function whereIs(spool: Spool, name: string): Whereabouts | undefined {
+  const task = parseTaskName(name)
+  if (!task) return undefined
+  const taskAt = findTask(spool, name)
+  // A task without a claim has no job: nobody need look for it among 100,000 old ones.
+  const waits = taskAt === join(spool.tasks.cur, name) && !list(taskAt).includes('claim')
+  const jobAt = waits ? undefined : (findJob(spool, name) ?? hiddenJob(spool, name))
+  if (taskAt === undefined && jobAt === undefined) return undefined
+  return { task, ...(taskAt === undefined ? {} : { taskAt }), ...(jobAt === undefined ? {} : { jobAt }) }
+}
+
+function hiddenJob(spool: Spool, name: string): string | undefined {
+  const entry = list(spool.jobs.tmp).find(entry => parsePrivateName(entry)?.name === name)
+  return entry && join(spool.jobs.tmp, entry)
+}
+
+const taskIn = (directory: string, task: TaskName) => ({ taskAt: join(directory, task.name) })
+const jobIn = (directory: string, task: TaskName) => ({ jobAt: join(directory, task.name) })

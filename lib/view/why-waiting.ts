@@ -1,0 +1,90 @@
+// Why a waiting task waits, in a word for programs and a sentence for people. Pure.
+
+import type { TakerView } from './takers.ts'
+import { ago, plural } from '../base/text.ts'
+import type { TaskView } from './view.ts'
+
+export interface WaitView {
+  /** `free`: a taker for it is idle, so it is about to be taken. */
+  readonly reason: 'cancelling' | 'paused' | 'unseen' | 'gone' | 'busy' | 'free'
+  /** The same as a sentence without its full stop; it is the same for all that wait for this reason. */
+  readonly text: string
+  /** Its place among those that wait for the same takers, from 1. */
+  readonly place: number
+}
+
+type Task = Pick<TaskView, 'name' | 'num' | 'project' | 'arch' | 'host' | 'state' | 'priority' | 'cancelling'>
+
+/**
+ * Why `task` waits. `places` are those of all that wait, `takers` all that were seen, `paused` the names in `pause/`,
+ * `now` the time in milliseconds.
+ */
+export function whyWaiting(
+  task: Task,
+  places: ReadonlyMap<string, number>,
+  takers: readonly TakerView[],
+  paused: ReadonlySet<string>,
+  now = Date.now(),
+): WaitView {
+  const place = places.get(task.name) ?? 1
+  const because = (reason: WaitView['reason'], text: string): WaitView => ({ reason, text, place })
+  const able = takers.filter(taker => serves(taker, task))
+  const open = able.filter(taker => !paused.has(`host:${taker.host}`))
+  const alive = open.filter(taker => taker.state === 'idle' || taker.state === 'busy')
+  const what = task.host === null ? task.arch : `${task.arch} on ${task.host}`
+
+  if (task.cancelling) return because('cancelling', 'it is being cancelled')
+  if (paused.has('all')) return because('paused', 'everything is paused')
+  if (paused.has(`project:${task.project}`)) return because('paused', `${task.project} is paused`)
+  if (able.length === 0) return because('unseen', `no taker for ${what} has been seen`)
+  if (open.length === 0)
+    return because('paused', `${hosts(able)} ${plural(hosts(able).split(' ').length, 'is', 'are')} paused`)
+  if (alive.length === 0) return because('gone', goneText(open, what, now))
+  if (alive.some(taker => taker.state === 'idle')) return because('free', `a taker for ${what} is free`)
+  return because(
+    'busy',
+    alive.length === 1
+      ? `the one taker for ${what} is busy`
+      : `all ${alive.length} takers for ${what} are busy`,
+  )
+}
+
+const serves = (taker: TakerView, task: Task) =>
+  taker.arch === task.arch && (task.host === null || taker.host === task.host)
+
+const hosts = (takers: readonly TakerView[]) => [...new Set(takers.map(taker => taker.host))].join(' ')
+
+function goneText(takers: readonly TakerView[], what: string, now: number): string {
+  const beats = takers.map(taker => taker.beat).filter(beat => beat !== null)
+  if (beats.length === 0) return `no taker for ${what} is running`
+  return `no taker for ${what} is alive, the last beat was ${ago(now - Math.max(...beats))}`
+}
+
+/** The reason with its place: what a person asks of one task. */
+export function tellWait({ reason, text, place }: WaitView): string {
+  if (place === 1 || reason === 'cancelling') return text
+  return `${text}; ${place === 2 ? '1 waits' : `${place - 1} wait`} before it`
+}
+
+/**
+ * The place of each waiting task, by its name, among those that wait for the same takers: takers go round by number, so
+ * this is where it stands when nothing else comes.
+ */
+export function placesInQueue(tasks: readonly Task[]): ReadonlyMap<string, number> {
+  const waiting = tasks.filter(({ state }) => state === 'waiting')
+  waiting.sort((a, b) => (b.priority ?? 0) - (a.priority ?? 0) || a.num - b.num)
+  // How many come before, by architecture: all of them, those for any host, and those for each host.
+  const before = new Map<string, { all: number; anyHost: number; byHost: Map<string, number> }>()
+  return new Map(
+    waiting.map(({ name, arch, host }) => {
+      const count = before.get(arch) ?? { all: 0, anyHost: 0, byHost: new Map<string, number>() }
+      before.set(arch, count)
+      const here = host === null ? 0 : (count.byHost.get(host) ?? 0)
+      const rivals = host === null ? count.all : count.anyHost + here
+      count.all++
+      if (host === null) count.anyHost++
+      else count.byHost.set(host, here + 1)
+      return [name, rivals + 1]
+    }),
+  )
+}

@@ -1,0 +1,53 @@
+// What a person wishes of a task, in a terminal or in a browser: that it ends, or that it runs once more.
+
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { fsyncPath, noteChange } from '../system/durable.ts'
+import { ignoringENOENT, isErrno } from '../base/errno.ts'
+import { lasting, quote } from '../base/exit.ts'
+import { republish } from '../spool/retry.ts'
+import { lastRetry, look } from './settled.ts'
+import type { Spool } from '../spool/spool.ts'
+
+/** T1 or T3: leaves the wish. Answers why that is not possible. */
+export function askCancel(spool: Spool, name: string): Error | undefined {
+  const task = join(spool.tasks.cur, name)
+  const job = look(spool, name)?.view.job
+  const refuse = (why: string) => lasting(`cancel ${quote(name)}`, why)
+  if (job?.verdict) {
+    return refuse(
+      `it is over: ${job.verdict}${job.retriedAs === null ? '' : `; it was retried as ${job.retriedAs}`}`,
+    )
+  }
+  const asked = ignoringENOENT(() => {
+    closeSync(openSync(join(task, 'cancel'), 'a'))
+    fsyncPath(task)
+    return true
+  })
+  if (!asked) return refuse('it is over')
+  noteChange(task)
+  noteChange(spool.tasks.cur)
+  return undefined
+}
+
+/**
+ * L1 to L3: publishes a task that is over once more, or the last of what it was retried as, and answers the new one's
+ * name. What is not over yet is not retried, and the error says so.
+ */
+export function retryLast(spool: Spool, name: string, tries = 3): string {
+  const found = lastRetry(spool, name, 'all')
+  const refuse = (why: string) => lasting(`retry ${quote(name)}`, why)
+  if (!found) throw refuse('what it was retried as has been pruned, or is not published yet')
+  const { where, view } = found
+  const other = view.name === name ? 'it' : `it was retried as ${view.name}, which`
+  if (view.state === 'waiting') throw refuse(`${other} still waits`)
+  if (view.state === 'running') throw refuse(`${other} is running; 'bass cancel ${view.num}' would end it`)
+  try {
+    return republish(spool, view.name, where.jobAt ?? join(spool.jobs.old, view.name), 'user')
+  } catch (error) {
+    const moved = isErrno(error, 'ENOENT', 'ESTALE') && look(spool, view.name)?.where.jobAt !== where.jobAt
+    if (moved && tries > 1) return retryLast(spool, name, tries - 1)
+    throw error
+  }
+}

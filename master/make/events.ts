@@ -1,0 +1,77 @@
+// Events: the files in `$REVS/REF/REVISION`. A name below $REVS says which revision of which ref to make tasks of.
+
+import { lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { tolerating } from '../../lib/base/errno.ts'
+import type { Commit, Repository } from '../../lib/git/git.ts'
+import { warnOnce } from '../../lib/system/log.ts'
+
+export interface Event {
+  /** The directory it is in, relative to $REVS; may be empty. */
+  readonly ref: string
+  /** Its name: what git is to make of it a commit. */
+  readonly revision: string
+  /** When it was touched, in nanoseconds, by the clock of the file server. */
+  readonly time: bigint
+}
+
+/** The event itself is at fault that no tasks can be made of it. */
+export class BadEvent extends Error {
+  override name = 'BadEvent'
+}
+
+/** How an event is called in messages. Pure. */
+export const pathOf = (event: Event): string => join(event.ref, event.revision)
+
+/** True if a name can be that of an event or a part of its ref. Node shows what is not UTF-8 as U+FFFD. Pure. */
+const isName = (name: string): boolean => !/[\p{Cc}\uFFFD]/u.test(name)
+
+/**
+ * The events below a directory, in no order. What begins with a dot is not looked at; what is no regular file, or
+ * cannot be the name of a revision, is reported once and left where it is.
+ */
+export function scanEvents(root: string, ref = ''): Event[] {
+  const events: Event[] = []
+  const read = () => readdirSync(join(root, ref), { withFileTypes: true })
+  for (const entry of tolerating(['ENOENT', 'ESTALE'], read) ?? []) {
+    const { name } = entry
+    if (name.startsWith('.')) continue
+    const path = join(root, ref, name)
+    if (!isName(name)) {
+      warnOnce('understand', path, 'not a name of a revision; it is left where it is')
+      continue
+    }
+    if (entry.isDirectory()) {
+      events.push(...scanEvents(root, join(ref, name)))
+      continue
+    }
+    const stat = tolerating(['ENOENT', 'ESTALE'], () => lstatSync(path, { bigint: true }))
+    if (stat?.isFile()) events.push({ ref, revision: name, time: stat.mtimeNs })
+    else if (stat) warnOnce('understand', path, 'not a regular file; it is left where it is')
+  }
+  return events
+}
+
+/**
+ * Sorts events as they are to be taken: the oldest first; of those touched within one tick of the clock, as many of a
+ * push are, in the order of `git rev-list --reverse`.
+ */
+export async function inOrder<E extends Event>(events: readonly E[], repository: Repository): Promise<E[]> {
+  const times = new Map<bigint, number>()
+  for (const { time } of events) times.set(time, (times.get(time) ?? 0) + 1)
+  const commits = new Map<E, Commit>()
+  await Promise.all(
+    events.map(async event => {
+      if (times.get(event.time) === 1) return
+      const commit = await repository.commit(event.revision)
+      if (commit) commits.set(event, commit)
+    }),
+  )
+  const order = commits.size > 0 ? await repository.inOrder([...commits.values()]) : []
+  const place = new Map(order.map((id, i) => [id, i]))
+  const placeOf = (event: E) => place.get(commits.get(event)?.id ?? '') ?? -1
+  return [...events].sort(
+    (a, b) => Number(a.time - b.time) || placeOf(a) - placeOf(b) || (pathOf(a) < pathOf(b) ? -1 : 1),
+  )
+}

@@ -1,0 +1,268 @@
+// The work of a task-maker: which event is next, what is made of it, and what becomes of one that fails. The states are
+// in record.ts; all this may be cut short at any instant.
+
+import { join } from 'node:path'
+
+import { drawNumbers } from '../../lib/spool/counter.ts'
+import { isErrno } from '../../lib/base/errno.ts'
+import { EXIT, Fatal, lasting, quote, temporary } from '../../lib/base/exit.ts'
+import { GitError, Repository } from '../../lib/git/git.ts'
+import { say, warnOnce } from '../../lib/system/log.ts'
+import { makeDirectory } from '../../lib/spool/spool.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
+import { roomForVersion } from '../../lib/spool/task-name.ts'
+import { fillTask, makeBundle } from './bundle.ts'
+import type { Bundle, Sources } from './bundle.ts'
+import { BadEvent, inOrder, pathOf, scanEvents } from './events.ts'
+import type { Event } from './events.ts'
+import * as records from './record.ts'
+import type { Decision, Project } from './record.ts'
+import { addTry, countTries, pauseAfter, pauseOf } from './tries.ts'
+
+export interface Settings {
+  readonly spool: Spool
+  readonly project: Project
+  /** Path of the code repository. */
+  readonly code: string
+  /** Path of the steps repository, if the steps have one. */
+  readonly steps: string | undefined
+  /** `ARCH` or `ARCH:HOST`: one task of an event for each. */
+  readonly targets: readonly string[]
+  /** A command and its arguments. */
+  readonly compressor: readonly string[]
+  /** How often an event is tried before it is given up. */
+  readonly eventTries: number
+}
+
+/** An event to be worked off, and its record if it has one already. */
+type Pending = Event & { readonly record?: string }
+
+/** An event that is being worked off. */
+interface Work {
+  readonly event: Event
+  readonly record: string
+  /** What its tasks will be made of; undefined where that is decided already. */
+  readonly bundle: Promise<Bundle | undefined>
+}
+
+/** So many events are prepared at a time: git and the compressor run beside us. Half of them begin together. */
+const AHEAD = 8
+
+/** For so long records are left to the makers that began them, in milliseconds; then they may be dead, or just slow. */
+const OTHERS_TURN = 2000
+
+/** When to try again what failed through no fault of the event, in milliseconds. */
+export const SYSTEM_PAUSE = 10_000
+
+const SWEEP_EVERY = 3600_000
+
+/** An archive may be forgotten between being found and being linked; more often than this it is something else. */
+const BUILD_TRIES = 3
+
+export class Maker {
+  readonly #settings: Settings
+  readonly #print: (names: readonly string[]) => void
+  readonly #signal: AbortSignal | undefined
+  readonly #versionMax: number
+  readonly #code: Repository
+  readonly #steps: Repository | undefined
+  /** When each record that was seen is to be tried, by our own monotonic clock; undefined before the first look. */
+  #turns: Map<string, number> | undefined
+  #swept = -Infinity
+
+  /** `print` is told the names of tasks when they are published and durable. An aborted `signal` ends the work. */
+  constructor(settings: Settings, print: (names: readonly string[]) => void, signal?: AbortSignal) {
+    const { project, targets, code, steps } = settings
+    this.#settings = settings
+    this.#code = new Repository(code, signal)
+    this.#steps = steps === undefined ? undefined : new Repository(steps, signal)
+    this.#print = print
+    this.#signal = signal
+    this.#versionMax = Math.min(...targets.map(target => roomForVersion(project.name, target)))
+    if (this.#versionMax < 20) {
+      throw lasting(
+        `name the tasks of ${quote(project.name)}`,
+        'the project and $ARCHS leave no room for a version',
+      )
+    }
+  }
+
+  /**
+   * Works off all there is; what fails is said and left for later. Answers in how many milliseconds to come again at
+   * the latest. Throws Fatal if nothing at all can be worked off.
+   */
+  async burst(): Promise<number> {
+    let next = Infinity
+    const pending = this.#pending()
+    if (pending.length > 0) {
+      await this.#withSources(async sources => {
+        const ahead: Work[] = []
+        const endFirst = async () => {
+          const failure = await this.#end(sources, ahead.shift()!)
+          if (failure) say('warning', failure.message)
+        }
+        for (const [i, one] of (await inOrder(pending, sources.code)).entries()) {
+          if (i % (AHEAD / 2) === 0) while (ahead.length > AHEAD / 2) await endFirst()
+          if (this.#signal?.aborted) break
+          const work = this.#begin(sources, one)
+          if (work) ahead.push(work)
+          else next = OTHERS_TURN
+        }
+        while (ahead.length > 0) await endFirst()
+      })
+      this.#code.rest()
+      this.#steps?.rest()
+    }
+    this.#sweep()
+    return Math.max(0, Math.min(next, ...[...this.#turns!.values()].map(turn => turn - performance.now())))
+  }
+
+  /** Works off one event, the oldest that can be, and answers true; false if there is none. Throws Fatal if it failed. */
+  async once(): Promise<boolean> {
+    const pending = this.#pending()
+    const worked =
+      pending.length > 0 &&
+      (await this.#withSources(async sources => {
+        for (const one of await inOrder(pending, sources.code)) {
+          const work = this.#begin(sources, one)
+          if (!work) continue
+          const failure = await this.#end(sources, work)
+          if (failure) throw failure
+          return true
+        }
+        return false
+      }))
+    if (!worked) this.#sweep()
+    return worked
+  }
+
+  /** Ends what runs for this maker. */
+  close(): void {
+    this.#code.close()
+    this.#steps?.close()
+  }
+
+  /** Does `work` with the repositories, each of which has what we need of it; else no event can be worked off. */
+  async #withSources<T>(work: (sources: Sources) => Promise<T>): Promise<T> {
+    const { spool, compressor } = this.#settings
+    const [code, steps] = [this.#code, this.#steps]
+    const archives = join(spool.tasks.tmp, '.bundles')
+    await Promise.all([code.check(), steps?.check()])
+    makeDirectory(archives)
+    return work({ code, steps, compressor, archives, versionMax: this.#versionMax, stepsVersions: new Map() })
+  }
+
+  /** The events in $REVS, and those in records whose turn it is. */
+  #pending(): Pending[] {
+    const { project } = this.#settings
+    const now = performance.now()
+    const before = this.#turns
+    const turns = new Map<string, number>()
+    this.#turns = turns
+    const pending: Pending[] = []
+    for (const record of records.listRecords(project)) {
+      // At the first look they are from makers that are gone, as far as we know.
+      const turn = before ? (before.get(record) ?? now + OTHERS_TURN) : now
+      turns.set(record, turn)
+      if (turn > now) continue
+      const event = records.eventOf(record)
+      const pause = event && !records.decisionOf(record) ? pauseOf(record) : 0
+      turns.set(record, now + (pause || SYSTEM_PAUSE))
+      if (!event) records.removeEmpty(record)
+      else if (pause === 0) pending.push({ ...event, record })
+    }
+    return [...pending, ...scanEvents(project.revs)]
+  }
+
+  /** E0 to E1, or going on with a record. Undefined if somebody else took the event, or it cannot be taken. */
+  #begin(sources: Sources, { record: existing, ...event }: Pending): Work | undefined {
+    const { project } = this.#settings
+    let record = existing
+    try {
+      record ??= records.takeEvent(project, event)
+    } catch (error) {
+      warnOnce('take the event', join(project.revs, pathOf(event)), error)
+    }
+    if (record === undefined) return undefined
+    const bundle = this.#prepare(sources, record, event)
+    // It is awaited when its turn has come, and a failure is no news before.
+    bundle.catch(() => undefined)
+    return { event, record, bundle }
+  }
+
+  async #prepare(sources: Sources, record: string, event: Event): Promise<Bundle | undefined> {
+    if (records.decisionOf(record)) return undefined
+    return makeBundle(sources, { ...event, params: records.paramsOf(record, event) })
+  }
+
+  /** E1 to E4: makes the tasks, or counts one more failure and answers it. */
+  async #end(sources: Sources, { event, record, bundle }: Work): Promise<Fatal | undefined> {
+    const { spool, project } = this.#settings
+    try {
+      const made = await bundle
+      const stands =
+        records.decisionOf(record) ??
+        (made && records.decide(spool, project, record, await this.#build(sources, record, event, made)))
+      if (stands) this.#carryOut(record, stands)
+      this.#turns!.delete(record)
+      return undefined
+    } catch (error) {
+      if (error instanceof Fatal && error.exitCode === EXIT.lasting) throw error
+      // Asked to stop, or finished by another maker: nothing has failed.
+      if (this.#signal?.aborted || !records.listRecords(project).includes(record)) return undefined
+      return this.#fail(record, event, error)
+    }
+  }
+
+  /** E1: the batch, built of the bundle. */
+  async #build(sources: Sources, record: string, event: Event, bundle: Bundle): Promise<Decision> {
+    const { spool, project, targets } = this.#settings
+    for (let tries = 1, made = bundle; ; tries++) {
+      const first = drawNumbers(spool.ctr, targets.length)
+      const names = targets.map((target, i) => `${first + i}:${project.name}:${made.version}:${target}`)
+      try {
+        return records.buildBatch(spool, project, record, event, names, task => fillTask(task, made))
+      } catch (error) {
+        if (tries === BUILD_TRIES || !isErrno(error, 'ENOENT')) throw error
+        made = await makeBundle(sources, { ...event, params: records.paramsOf(record, event) })
+      }
+    }
+  }
+
+  /** E2 to E4: does what was decided about a record. */
+  #carryOut(record: string, decision: Decision): void {
+    const { spool, project } = this.#settings
+    if ('failed' in decision) {
+      records.moveToFailed(project, record)
+      return
+    }
+    const names = records.publishBatch(spool, project, record, decision)
+    if (names.length > 0) this.#print(names)
+  }
+
+  /** What could not be made into tasks waits for its next turn, or is given up. Answers why, and for how long. */
+  #fail(record: string, event: Event, error: unknown): Fatal {
+    const { spool, project, eventTries } = this.#settings
+    const attempt = `make tasks of ${quote(pathOf(event))}`
+    const why = error instanceof Error ? error.message : String(error)
+    let pause = SYSTEM_PAUSE
+    if (error instanceof GitError || error instanceof BadEvent) {
+      if (addTry(record, why, eventTries)) {
+        const stands = records.decide(spool, project, record, { failed: why })
+        if (stands) this.#carryOut(record, stands)
+        this.#turns!.delete(record)
+        return lasting(attempt, `${why}; given up, it is in ${quote(project.failed)}`)
+      }
+      pause = pauseAfter(countTries(record))
+    }
+    this.#turns!.set(record, performance.now() + pause)
+    return temporary(attempt, error)
+  }
+
+  #sweep(): void {
+    const now = performance.now()
+    if (now - this.#swept < SWEEP_EVERY) return
+    this.#swept = now
+    records.sweepBatches(this.#settings.spool.tasks.tmp, this.#settings.project)
+  }
+}

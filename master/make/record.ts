@@ -1,0 +1,253 @@
+// From an event to tasks, exactly once, whatever crashes: the states E0 to E4 of the design. An event being made into
+// tasks is a record, a directory T in `.making/PROJECT` beside $REVS. A record has no owner: every function here may
+// be called by any maker, for any record, again and again.
+
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+
+import {
+  fsyncPath,
+  list,
+  listAll,
+  listNow,
+  move,
+  noteChange,
+  publishFile,
+  readIfThere,
+  remove,
+  sweep,
+  token,
+} from '../../lib/system/durable.ts'
+import { isErrno, reasonOf, tolerating } from '../../lib/base/errno.ts'
+import { cloneTree } from '../../lib/spool/fan-out.ts'
+import { makeDirectory } from '../../lib/spool/spool.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
+import { trace } from '../../lib/system/trace.ts'
+import { BadEvent, scanEvents } from './events.ts'
+import type { Event } from './events.ts'
+
+export interface Project {
+  readonly name: string
+  readonly revs: string
+  /** Where its records are. */
+  readonly making: string
+  /** Where the records of events are that could not be made into tasks. */
+  readonly failed: string
+}
+
+/** The project whose events are in this directory. */
+export function projectOf(revs: string): Project {
+  const path = resolve(revs)
+  const [name, around] = [basename(path), dirname(path)]
+  return { name, revs: path, making: join(around, '.making', name), failed: join(around, '.failed', name) }
+}
+
+/** What was decided about a record, once and for ever: the batch that holds its tasks, or why there will be none. */
+export type Decision =
+  { readonly batch: string; readonly names: readonly string[] } | { readonly failed: string }
+
+/** The content of `names`: the batch and the names of its tasks, one a line; or `failed`, and why. Pure. */
+export const formatDecision = (decision: Decision): string =>
+  ('failed' in decision ? ['failed', decision.failed] : [decision.batch, ...decision.names]).join('\n') + '\n'
+
+/** Pure. */
+export function parseDecision(text: string): Decision {
+  const [batch, ...rest] = text.trimEnd().split('\n')
+  return batch === 'failed' ? { failed: rest.join('\n') } : { batch: batch!, names: rest }
+}
+
+/** What another maker has finished meanwhile is gone, which is as good. */
+const GONE = ['ENOENT', 'ESTALE'] as const
+const ignoringGone = <T>(action: () => T): T | undefined => tolerating(GONE, action)
+
+const NAMES = 'names'
+
+/** Where in a record events are whose path begins with `names`, which would be taken for the decision. */
+const ASIDE = '.event'
+
+const DONE = '.done-'
+
+/** Most bytes of `KEY=VALUE` lines: they are to become an environment. */
+const PARAMS_MAX = 65_536
+
+const placeOf = (record: string, event: Event): string =>
+  /^names(\/|$)/.test(join(event.ref, event.revision))
+    ? join(record, ASIDE, event.ref)
+    : join(record, event.ref)
+
+/** The records of a project. What is left of those that are done is deleted. */
+export function listRecords(project: Project): string[] {
+  for (const name of listAll(project.making)) {
+    if (name.startsWith(DONE)) remove(join(project.making, name))
+  }
+  return list(project.making).map(name => join(project.making, name))
+}
+
+/** The event in a record; undefined if it holds none. */
+export function eventOf(record: string): Event | undefined {
+  const inside = scanEvents(record).filter(event => event.ref !== '' || event.revision !== NAMES)
+  return [...inside, ...scanEvents(join(record, ASIDE))][0]
+}
+
+/** The lines of the event in a record; throws BadEvent if it cannot be read. */
+export function paramsOf(record: string, event: Event): string {
+  const path = join(placeOf(record, event), event.revision)
+  try {
+    const { size } = statSync(path)
+    if (size > PARAMS_MAX) throw new BadEvent(`it has ${size} bytes, and may have ${PARAMS_MAX}`)
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw isErrno(error, 'EACCES', 'EPERM') ? new BadEvent(reasonOf(error)) : error
+  }
+}
+
+/** What was decided about a record; undefined while nothing is. */
+export function decisionOf(record: string): Decision | undefined {
+  if (!list(record).includes(NAMES)) return undefined
+  const text = readIfThere(join(record, NAMES))
+  return text === undefined ? undefined : parseDecision(text)
+}
+
+/** E0 to E1: takes an event out of $REVS into a record of its own. Undefined if somebody else took it. */
+export function takeEvent(project: Project, event: Event): string | undefined {
+  const record = join(project.making, token())
+  const place = placeOf(record, event)
+  makeDirectory(place)
+  fsyncPath(place)
+  try {
+    if (move(join(project.revs, event.ref, event.revision), join(place, event.revision))) {
+      trace('E1', event.revision)
+      return record
+    }
+    if (listAll(place).includes(event.revision)) return record
+  } catch (error) {
+    // Somebody took the empty record for one that was left behind. The event is where it was.
+    if (!isErrno(error, ...GONE)) throw error
+  }
+  removeEmpty(record)
+  return undefined
+}
+
+/** Removes a record that holds no event: it cannot remove one that does. */
+export function removeEmpty(record: string): void {
+  for (const entry of ignoringGone(() => readdirSync(record, { withFileTypes: true })) ?? []) {
+    if (entry.isDirectory()) removeEmpty(join(record, entry.name))
+  }
+  tolerating([...GONE, 'ENOTEMPTY', 'EEXIST'], () => rmdirSync(record))
+}
+
+const batchPath = (spool: Spool, project: Project, record: string, batch: string): string =>
+  join(spool.tasks.tmp, `.${project.name}.${basename(record)}.${batch}`)
+
+/**
+ * E1: builds a batch for a record, a private directory that holds the finished tasks under their names, and fsyncs it
+ * and what it follows from, the counter included. `fill` puts the files into the first task; the others are clones of that. After an error
+ * there is no batch.
+ */
+export function buildBatch(
+  spool: Spool,
+  project: Project,
+  record: string,
+  event: Event,
+  names: readonly string[],
+  fill: (task: string) => void,
+): Decision {
+  const batch = token()
+  const path = batchPath(spool, project, record, batch)
+  let built = false
+  try {
+    mkdirSync(path)
+    const [first, ...others] = names.map(name => join(path, name))
+    mkdirSync(first!)
+    fill(first!)
+    for (const task of others) cloneTree(first!, task)
+    fsyncPath(first!)
+    fsyncPath(path)
+    fsyncPath(spool.tasks.tmp)
+    fsyncPath(spool.ctr)
+    fsyncPath(placeOf(record, event))
+    // The directory of the ref may have been removed since the event left it.
+    ignoringGone(() => fsyncPath(join(project.revs, event.ref)))
+    built = true
+  } finally {
+    if (!built) sweep(path)
+  }
+  return { batch, names }
+}
+
+/**
+ * E1 to E2: makes this the decision about a record, if there is none yet. Answers the one that stands; undefined if the
+ * record is gone, because another maker has made its tasks meanwhile. A batch that was not chosen is swept.
+ */
+export function decide(spool: Spool, project: Project, record: string, mine: Decision): Decision | undefined {
+  try {
+    publishFile(join(record, NAMES), formatDecision(mine))
+  } catch (error) {
+    if (!isErrno(error, ...GONE)) throw error
+  }
+  // Through a path that was cached before the record moved away, a link can succeed that decides nothing any more.
+  const stands = listNow(project.making).includes(basename(record)) ? decisionOf(record) : undefined
+  trace('E2', basename(record))
+  if ('batch' in mine && !(stands && 'batch' in stands && stands.batch === mine.batch)) {
+    sweep(batchPath(spool, project, record, mine.batch))
+  }
+  return stands
+}
+
+/**
+ * E2 to E4: publishes the tasks of a batch that have not left it yet, durably, and ends the record. Answers the names
+ * if it was this call that ended it.
+ */
+export function publishBatch(
+  spool: Spool,
+  project: Project,
+  record: string,
+  { batch, names }: { readonly batch: string; readonly names: readonly string[] },
+): readonly string[] {
+  const path = batchPath(spool, project, record, batch)
+  ignoringGone(() => fsyncPath(record))
+  for (const name of names) move(join(path, name), join(spool.tasks.cur, name))
+  fsyncPath(spool.tasks.cur)
+  noteChange(spool.tasks.cur)
+  trace('E3', names.join(' '))
+  const ended = endRecord(project, record)
+  tolerating([...GONE, 'ENOTEMPTY', 'EEXIST'], () => rmdirSync(path))
+  return ended ? names : []
+}
+
+/** E3 to E4. Answers true if it was this call that did it. */
+function endRecord(project: Project, record: string): boolean {
+  const done = join(project.making, DONE + basename(record))
+  if (!move(record, done)) return false
+  fsyncPath(project.making)
+  remove(done)
+  trace('E4', basename(record))
+  return true
+}
+
+/** E2 to the end of an event that was given up: its record moves to `.failed`, for people. */
+export function moveToFailed(project: Project, record: string): void {
+  makeDirectory(project.failed)
+  ignoringGone(() => fsyncPath(record))
+  move(record, join(project.failed, basename(record)))
+  fsyncPath(project.failed)
+  fsyncPath(project.making)
+}
+
+/**
+ * Sweeps the batches of a project that nobody will publish: their record is gone, or chose another. While a record has
+ * decided nothing, somebody may be building its batch.
+ */
+export function sweepBatches(tmp: string, project: Project): void {
+  // Batches first: a record is there before its batch, so that of a listed batch can only be missing if it is done.
+  const names = listAll(tmp)
+  const records = listNow(project.making)
+  for (const name of names) {
+    const [, of, record, batch] = /^\.([^:]+)\.([0-9a-f]{16})\.([0-9a-f]{16})$/.exec(name) ?? []
+    if (of !== project.name) continue
+    const decision = records.includes(record!) ? decisionOf(join(project.making, record!)) : 'gone'
+    if (decision === undefined) continue
+    if (decision !== 'gone' && 'batch' in decision && decision.batch === batch) continue
+    sweep(join(tmp, name))
+  }
+}

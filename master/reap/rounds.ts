@@ -1,0 +1,241 @@
+// The reaper's rounds: what is seen in the spool and what its states still need. Every arrow taken here is one that
+// anyone may take, so it does not matter who else takes it at the same time, nor where one of us stops.
+
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { archiveJob, settleJob } from '../../lib/spool/archive.ts'
+import { claimOf, parsePrivateName, showJob } from '../../lib/spool/claim.ts'
+import { list, listAll, lists, refresh, sweep, token } from '../../lib/system/durable.ts'
+import { tolerating } from '../../lib/base/errno.ts'
+import { newOwner, readOwner, verdictOf } from '../../lib/spool/job.ts'
+import type { Verdict } from '../../lib/spool/job.ts'
+import { warn, warnOnce } from '../../lib/system/log.ts'
+import { endGone, endWaiting, finish } from '../../lib/spool/lose.ts'
+import { publishRetry, readRetryOf, recordRetry, retriedAs } from '../../lib/spool/retry.ts'
+import { prunable, prune } from '../../lib/spool/prune.ts'
+import { duration, limit, setting } from '../../lib/base/settings.ts'
+import { findJob, taskLister } from '../../lib/spool/spool.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
+import { parseTaskName } from '../../lib/spool/task-name.ts'
+import type { TaskName } from '../../lib/spool/task-name.ts'
+import { isLocal } from '../../lib/system/watch.ts'
+import { Heartbeats, readBeat } from './gone.ts'
+import { sweepAll } from './sweep.ts'
+
+/** How often the times of every polled directory are set for NFSv3 clients, in milliseconds. */
+const REFRESH = 10_000
+
+/** A change later than this after another has other times, in milliseconds. */
+const CALM = 100
+
+/** How often to delete what is older than RETENTION, in milliseconds. */
+const PRUNE = 3_600_000
+
+/**
+ * How many waiting tasks are looked into for `cancel` in one round, all of them in turn: after `tasks/cur` has changed,
+ * as it does when `bass cancel` asks, and as long as it has not, for what was touched by hand.
+ */
+const WINDOW = { changed: 1000, calm: 50 } as const
+
+export class Rounds {
+  readonly spool: Spool
+  readonly #settle = duration('SETTLE')
+  /** How long what its own maker is about to do is left to it: only to save the work of doing it twice. */
+  readonly #courtesy = 2 * duration('POLL_INTERVAL')
+  readonly #heartbeats = new Heartbeats(duration('LOST_AFTER'), duration('POLL_INTERVAL'))
+  /** Since when something has been seen to be so; by a key of what and which. */
+  readonly #since = new Map<string, number>()
+  readonly #verdicts = new Map<string, Verdict>()
+  readonly #listTasks: () => readonly TaskName[]
+  readonly #isLocal: boolean
+  #tasks: ReadonlySet<string> = new Set()
+  #listed = 0
+  #window = 0
+  /** What `tasks/cur` showed of its times, when that changed, and how many waiting tasks are still to be looked into since. */
+  #times: string | undefined
+  #changed = 0
+  #unseen = 0
+  #refreshed = -Infinity
+  #pruned = -Infinity
+  readonly #retention = limit('RETENTION')
+  readonly #sweep: (spool: Spool) => void
+
+  constructor(spool: Spool) {
+    this.spool = spool
+    this.#listTasks = taskLister(spool.tasks.cur)
+    this.#isLocal = isLocal(spool.tasks.cur)
+    this.#sweep = sweepAll()
+  }
+
+  /** One look at everything. What fails for one name is reported and tried again the next time. */
+  look(): void {
+    const { spool } = this
+    const now = performance.now()
+    this.#heartbeats.goOn(now)
+
+    // Jobs before tasks: a job whose task is not in a later listing of tasks/cur is one whose task has left it.
+    const claims = list(spool.jobs.tmp)
+    const jobs = new Set(list(spool.jobs.cur))
+    const hasChanged = this.#hasChanged()
+    const tasks = this.#taskNames()
+    const clones = list(spool.tasks.tmp)
+    this.#forget(jobs, new Set(claims), new Set(clones))
+
+    for (const entry of claims) this.#each(entry, () => this.#lookAtClaim(entry, tasks, now))
+    for (const name of jobs) this.#each(name, () => this.#lookAtJob(name, tasks.has(name), now))
+    const waiting = [...tasks].filter(name => !jobs.has(name))
+    if (hasChanged) this.#unseen = waiting.length
+    for (const name of this.#nextWindow(waiting)) {
+      this.#each(name, () => this.#lookAtWaiting(name))
+    }
+    for (const name of clones) this.#each(name, () => this.#lookAtClone(name, now))
+    this.#sweep(spool)
+    if (now - this.#pruned >= PRUNE) this.#each(spool.jobs.old, () => this.#prune(now))
+    if (now - this.#refreshed >= REFRESH) this.#refreshAll(now)
+  }
+
+  /** The names in `tasks/cur`, which need not be listed again where times tell the truth and none has changed. */
+  #taskNames(): ReadonlySet<string> {
+    if (!this.#isLocal || this.#listed - this.#changed < CALM) {
+      this.#listed = performance.now()
+      this.#tasks = new Set(this.#listTasks().map(task => task.name))
+    }
+    return this.#tasks
+  }
+
+  #each(name: string, action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      warnOnce('mend', name, error)
+    }
+  }
+
+  /** True once `key` has been so for `span` of milliseconds, over rounds. */
+  #for(key: string, span: number, now: number): boolean {
+    const since = this.#since.get(key) ?? now
+    this.#since.set(key, since)
+    return now - since >= span
+  }
+
+  #forget(jobs: ReadonlySet<string>, ...others: ReadonlySet<string>[]): void {
+    this.#heartbeats.keep(jobs)
+    for (const name of this.#verdicts.keys()) if (!jobs.has(name)) this.#verdicts.delete(name)
+    for (const key of this.#since.keys()) {
+      const name = key.slice(key.indexOf(' ') + 1)
+      if (!jobs.has(name) && !others.some(names => names.has(name))) this.#since.delete(key)
+    }
+  }
+
+  /** T2: a claim whose job is still under its private name. Or rubbish: the task went to another claim. */
+  #lookAtClaim(entry: string, tasks: ReadonlySet<string>, now: number): void {
+    const mine = parsePrivateName(entry)
+    if (!mine || !parseTaskName(mine.name)) return warnOnce('understand', entry, 'not a name of a job to be')
+    if (!this.#for(`claim ${entry}`, this.#courtesy, now)) return
+    const { name } = mine
+    const standing = tasks.has(name) ? claimOf(this.spool, name) : undefined
+    if (standing === mine.token) showJob(this.spool, name, mine.token)
+    else if (standing !== undefined || (!tasks.has(name) && lists(this.spool.tasks.old, name))) {
+      sweep(join(this.spool.jobs.tmp, entry))
+    }
+  }
+
+  /** T3, T4 and T5, L0 to L3. */
+  #lookAtJob(name: string, hasTask: boolean, now: number): void {
+    const job = join(this.spool.jobs.cur, name)
+    if (!parseTaskName(name))
+      return warnOnce('understand', job, 'not a name of a job; it is left where it is')
+    const verdict = this.#verdicts.get(name) ?? verdictOf(job)
+    if (verdict === undefined) return this.#lookAtRunning(name, job)
+    this.#verdicts.set(name, verdict)
+    if (hasTask) {
+      if (this.#for(`over ${name}`, this.#courtesy, now)) finish(this.spool, name, verdict)
+    } else if (this.#for(`settle ${name}`, this.#settle, now)) archiveJob(this.spool, name)
+  }
+
+  #lookAtRunning(name: string, job: string): void {
+    const isGone = () => this.#heartbeats.isGone(name, readBeat(join(job, 'alive')), performance.now())
+    if (!isGone()) return
+    // While nobody can write, nobody can give a sign of life: if our own writing was held up, so may theirs have been.
+    try {
+      refresh(job)
+    } catch (error) {
+      this.#heartbeats.keep(new Set())
+      throw error
+    }
+    // Now the listing is true as well: an NFSv3 client may have missed the verdict so far.
+    if (!isGone() || verdictOf(job) !== undefined) return
+    const host = readOwner(job)?.host ?? 'an unknown host'
+    warn('hear', name, `no sign of life from ${host} for ${setting('LOST_AFTER')} s; the job is lost`)
+    endGone(this.spool, name, `The slave on ${host} gave no sign of life for ${setting('LOST_AFTER')} s.`)
+  }
+
+  #nextWindow(waiting: string[]): string[] {
+    const size = this.#unseen > 0 ? WINDOW.changed : WINDOW.calm
+    const from = this.#window < waiting.length ? this.#window : 0
+    this.#window = from + size
+    const next = [...waiting.slice(from), ...waiting.slice(0, from)].slice(0, size)
+    this.#unseen -= next.length
+    return next
+  }
+
+  /** True if anybody else has changed `tasks/cur` since the last time. */
+  #hasChanged(): boolean {
+    const before = this.#times
+    this.#times = readBeat(this.spool.tasks.cur)
+    if (this.#times === before) return false
+    this.#changed = performance.now()
+    return true
+  }
+
+  /** T1: a waiting task that somebody cancelled. */
+  #lookAtWaiting(name: string): void {
+    const task = join(this.spool.tasks.cur, name)
+    if (this.#isLocal && !existsSync(join(task, 'cancel'))) return
+    const files = listAll(task)
+    if (!files.includes('cancel') || files.includes('claim')) return
+    endWaiting(this.spool, name, newOwner(setting('HOST'), 'reaper', token()))
+  }
+
+  /** L1 and L2: a finished clone says whose retry it is; that job says what is to be published. */
+  #lookAtClone(name: string, now: number): void {
+    const clone = join(this.spool.tasks.tmp, name)
+    if (!parseTaskName(name) || !list(clone).includes('retry-of.txt')) return
+    if (!this.#for(`clone ${name}`, this.#courtesy, now)) return
+    const parent = readRetryOf(clone)?.parent
+    const job = parent === undefined ? undefined : findJob(this.spool, parent)
+    if (job === undefined) return warnOnce('publish', clone, 'the job that it would retry is not there')
+    settleJob(this.spool, job)
+    const standing = retriedAs(job) ?? recordRetry(this.spool, job, name)
+    if (standing === name) publishRetry(this.spool, job, name)
+    else sweep(clone)
+  }
+
+  /** T6: what ended longer ago than RETENTION. The times are those of the file server, and so is roughly our clock. */
+  #prune(now: number): void {
+    this.#pruned = now
+    if (this.#retention === Infinity) return
+    const tasks = prunable(this.spool, { before: Date.now() - this.#retention })
+    if (tasks.length > 0) prune(this.spool, tasks)
+  }
+
+  #refreshAll(now: number): void {
+    const { revs, takers, pause, tasks, jobs } = this.spool
+    this.#refreshed = now
+    const events = [revs, ...directoriesBelow(revs)]
+    for (const directory of [tasks.cur, tasks.tmp, jobs.cur, jobs.tmp, takers, pause, ...events]) {
+      // A directory that is not there, or not ours to touch, is somebody else's to refresh.
+      tolerating(['EACCES', 'EPERM', 'ENOENT', 'EROFS'], () => refresh(directory))
+    }
+    this.#hasChanged()
+  }
+}
+
+function directoriesBelow(directory: string): string[] {
+  const read = () => readdirSync(directory, { withFileTypes: true })
+  return (tolerating(['EACCES', 'ENOENT', 'ESTALE'], read) ?? [])
+    .filter(entry => entry.isDirectory())
+    .map(entry => join(directory, entry.name))
+    .flatMap(path => [path, ...directoriesBelow(path)])
+}

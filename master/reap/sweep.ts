@@ -1,0 +1,74 @@
+// What proves that something in the spool is rubbish, and its end. Age alone proves it only for what was left in
+// tasks/tmp by a shell task-maker, a cloner, or whoever was about to publish a file; and then by this observer's clock:
+// not a name, size or time of the whole tree may have changed for SWEEP_AFTER.
+
+import { lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { DEAD, list, listAll, remove, sweep } from '../../lib/system/durable.ts'
+import { ignoringENOENT } from '../../lib/base/errno.ts'
+import { say } from '../../lib/system/log.ts'
+import { duration } from '../../lib/base/settings.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
+import { parseTaskName } from '../../lib/spool/task-name.ts'
+
+/** How often to look where 100,000 names may be listed, in milliseconds. */
+const EACH_OLD = 3_600_000
+
+/** A sweeper with its memory: to be called in every round. */
+export function sweepAll(): (spool: Spool) => void {
+  const after = duration('SWEEP_AFTER')
+  // Sweeping is never urgent.
+  const each = 10 * duration('POLL_INTERVAL')
+  const prints = new Map<string, { print: string; since: number }>()
+  let [looked, lookedAtOld] = [-Infinity, -Infinity]
+  return spool => {
+    const now = performance.now()
+    if (now - looked < each) return
+    looked = now
+    sweepDead([spool.tasks.tmp, spool.tasks.cur, spool.jobs.tmp, spool.jobs.cur])
+    if (now - lookedAtOld >= EACH_OLD) {
+      lookedAtOld = now
+      sweepDead([spool.tasks.old, spool.jobs.old])
+    }
+    const candidates = listAll(spool.tasks.tmp).filter(mayBeLeft)
+    for (const name of prints.keys()) if (!candidates.includes(name)) prints.delete(name)
+    for (const name of candidates) {
+      const path = join(spool.tasks.tmp, name)
+      // What says whose retry it is has an owner in the tables, however old it is.
+      if (!name.startsWith('.') && list(path).includes('retry-of.txt')) continue
+      const print = fingerprint(path)
+      const seen = prints.get(name)
+      if (seen?.print !== print) prints.set(name, { print, since: now })
+      else if (now - seen.since >= after) {
+        say('info', `sweeping ${path}: unchanged for SWEEP_AFTER`)
+        sweep(path)
+      }
+    }
+  }
+}
+
+/**
+ * `:P:V:...` and `NUM:P:...` of a shell task-maker, `.NUM:P:....TOKEN` of a cloner, `.new.TOKEN` of whoever was about to
+ * publish a file: his `link` finds nothing then, and he says so. Pure.
+ */
+function mayBeLeft(name: string): boolean {
+  if (name.startsWith('.')) return /^\.(\d+:.*|new)\.[0-9a-f]{16}$/.test(name)
+  return name.startsWith(':') || parseTaskName(name) !== undefined
+}
+
+/** Names, sizes and times of a tree. */
+function fingerprint(path: string): string {
+  const stat = ignoringENOENT(() => lstatSync(path))
+  if (!stat) return ''
+  const below = stat.isDirectory() ? (ignoringENOENT(() => readdirSync(path)) ?? []) : []
+  const own = `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`
+  return [own, ...below.sort().map(name => `${name}(${fingerprint(join(path, name))})`)].join(' ')
+}
+
+/** What was renamed to say that it is dead, and not deleted to the end. */
+function sweepDead(directories: readonly string[]): void {
+  for (const directory of directories) {
+    for (const name of listAll(directory)) if (name.startsWith(DEAD)) remove(join(directory, name))
+  }
+}

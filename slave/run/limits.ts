@@ -1,0 +1,57 @@
+// What a job may take, as the settings say.
+
+import { choice, count, duration, limit, optional, sizeLimit } from '../../lib/base/settings.ts'
+import { ISOLATE } from './isolate.ts'
+import type { Isolate } from './isolate.ts'
+
+export interface Limits {
+  /** Milliseconds; `Infinity` is no limit. Of silence, of a step, of all steps together. */
+  readonly line: number
+  readonly step: number
+  readonly job: number
+  /** Bytes of log that a step may write. */
+  readonly log: number
+  readonly isolate: Isolate
+  /** Whom the steps run as, if not as ourselves. */
+  readonly user?: string
+  /** How many processes that user may have. */
+  readonly procs?: number
+  readonly prepare?: string
+  readonly tmux: boolean
+  /** How long a person may look at a failed job, in milliseconds. */
+  readonly wait: number
+}
+
+type Settings = Readonly<Record<string, string | undefined>>
+
+/** What the settings that `readLimits` reads are for. */
+export const LIMITS_HELP = {
+  LINE_TIMEOUT: 'a step that says nothing for so long is ended',
+  STEP_TIMEOUT: 'how long a step may take',
+  JOB_TIMEOUT: 'how long all steps of a job may take together',
+  LOG_MAX: 'how much log a step may write; then the log is cut and the step goes on',
+  ISOLATE: 'how steps are held together: auto, pid or no',
+  STEP_USER: 'the user whom steps run as, when this runs as root; one of its own for each slot',
+  STEP_PROCS: 'how many processes that user may have',
+  STEP_ENV: 'names of variables that steps get from this environment',
+  SECRETS: 'the same, and their values are shown as *** in env.txt and the logs',
+  PREPARE: 'a command to run before the steps, in the temporary directory; it may fill $BASS_PKG',
+} as const
+
+/** The limits of the settings. */
+export function readLimits(env: Settings = process.env): Limits {
+  const user = optional('STEP_USER', env)
+  const prepare = optional('PREPARE', env)
+  return {
+    line: limit('LINE_TIMEOUT', env),
+    step: limit('STEP_TIMEOUT', env),
+    job: limit('JOB_TIMEOUT', env),
+    log: sizeLimit('LOG_MAX', env),
+    isolate: choice('ISOLATE', ISOLATE, env),
+    ...(user === undefined ? {} : { user }),
+    ...(optional('STEP_PROCS', env) === undefined ? {} : { procs: count('STEP_PROCS', env) }),
+    ...(prepare === undefined ? {} : { prepare }),
+    tmux: choice('JOB_TMUX', ['yes', 'no'], env) === 'yes',
+    wait: duration('FAILED_JOB_WAITTIME', env),
+  }
+}

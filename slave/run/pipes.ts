@@ -1,0 +1,63 @@
+// The pipes for the output of a step. Node itself would give it sockets, which `/dev/stdout` and `/dev/stderr` cannot
+// open; so they are named pipes whose names are gone before the step begins. A pipe that every writer has closed is
+// empty and serves the next step.
+
+import { execFile } from 'node:child_process'
+import { closeSync, constants, existsSync, openSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+import { ignoringENOENT } from '../../lib/base/errno.ts'
+import { temporary, quote } from '../../lib/base/exit.ts'
+
+const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
+
+/** The mode lets a step that runs as another user open its own output again; there is no name to be found by. */
+const MODE = '622'
+
+export class Pipe {
+  /** Keeps the pipe; nothing is read from here. */
+  readonly #kept: number
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#kept = openSync(path, O_RDONLY | O_NONBLOCK)
+    const nameless = `/proc/self/fd/${this.#kept}`
+    const hasProc = existsSync(nameless)
+    this.#path = hasProc ? nameless : path
+    if (hasProc) ignoringENOENT(() => unlinkSync(path))
+  }
+
+  /** Opens both ends; whoever opens them closes them. */
+  open(): { reader: number; writer: number } {
+    const reader = openSync(this.#path, O_RDONLY | O_NONBLOCK)
+    return { reader, writer: openSync(this.#path, O_WRONLY) }
+  }
+
+  close(): void {
+    closeSync(this.#kept)
+  }
+}
+
+export type Pipes = readonly [stdout: Pipe, stderr: Pipe]
+
+const spare: Pipes[] = []
+
+/** Pipes for one step; `directory` is on a local file system. */
+export async function takePipes(directory: string): Promise<Pipes> {
+  const found = spare.pop()
+  if (found) return found
+  const paths = ['.stdout', '.stderr'].map(name => join(directory, name))
+  try {
+    await promisify(execFile)('mkfifo', ['-m', MODE, ...paths])
+  } catch (error) {
+    throw temporary(`make pipes in ${quote(directory)}`, error)
+  }
+  return [new Pipe(paths[0]!), new Pipe(paths[1]!)]
+}
+
+/** Gives pipes back; `drained` if everyone else has closed them and all was read. */
+export function givePipes(pipes: Pipes, drained: boolean): void {
+  if (drained) spare.push(pipes)
+  else for (const pipe of pipes) pipe.close()
+}

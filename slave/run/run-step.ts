@@ -1,0 +1,176 @@
+// One step from its start to its end, whatever ends it: its process, its log, its time.
+
+import { closeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+import { formatEnd, stepDirectory } from '../../lib/spool/job-files.ts'
+import type { ProcessEnd } from '../../lib/spool/job-files.ts'
+import { now } from '../../lib/base/tai64n.ts'
+import { trace } from '../../lib/system/trace.ts'
+import { takeCage } from './isolate.ts'
+import type { Isolate } from './isolate.ts'
+import { makeDirectory, openFile, writePlain, writeWhole } from './job-writer.ts'
+import { givePipes, takePipes } from './pipes.ts'
+import { Silence } from './silence.ts'
+import { StepLog } from './step-log.ts'
+import type { LogOptions } from './step-log.ts'
+import { StepProcess } from './step-process.ts'
+
+export interface StepPlan {
+  readonly name: string
+  readonly command: readonly string[]
+  /** Where it runs. */
+  readonly directory: string
+  /** The job's directory, and its temporary directory. */
+  readonly job: string
+  readonly work: string
+  readonly env: Readonly<Record<string, string>>
+  readonly secrets: readonly string[]
+  readonly isolate: Isolate
+  /** Bytes of log it may write. */
+  readonly log: number
+  /** Milliseconds it may be silent, and may take; each with the setting that says so. */
+  readonly line: TimeLimit
+  readonly time: readonly TimeLimit[]
+  /** Milliseconds after which it is killed, which is no timeout: the job was cancelled. */
+  readonly mercy: number
+  /** Ends it: TERM, and KILL a second later. */
+  readonly stop: AbortSignal
+  /** From here on an error of the job's directory is not waited out. */
+  readonly hurry: AbortSignal
+  /** Sees the output of both streams, secrets hidden. */
+  readonly tee?: (bytes: Buffer) => void
+}
+
+export interface TimeLimit {
+  readonly setting: string
+  readonly milliseconds: number
+}
+
+export interface StepResult {
+  readonly end: ProcessEnd
+  /** The limit that it ran into. */
+  readonly limit?: TimeLimit
+}
+
+/** From TERM to KILL, in milliseconds: when the time is up, and when somebody wants the job to end. */
+const GRACE = { timeout: 5000, stop: 1000 } as const
+
+/** How long to read from a pipe when all that was found of a step is dead: only what escaped holds it open so long. */
+const LAST_WORDS = 500
+
+/** The longest time that a timer can take. */
+const FAR = 2 ** 31 - 1
+
+/** Runs a step; fails with a Fatal if the job directory cannot be written. Nothing of the step is left afterwards. */
+export async function runStep(plan: StepPlan): Promise<StepResult> {
+  const directory = stepDirectory(plan.job, plan.name)
+  for (const path of [dirname(directory), directory]) await makeDirectory(path, plan.hurry)
+  const write = (name: string) => writePlain(join(directory, name), now() + '\n', plan.hurry)
+  const paths = ['stdout.txt', 'stderr.txt'].map(name => join(directory, name))
+  const files: number[] = []
+  try {
+    for (const path of paths) files.push(await openFile(path, plan.hurry))
+    await write('started')
+    const result = await execute(plan, paths, files)
+    await write('ended')
+    await writeWhole(
+      join(directory, 'exitcode.txt'),
+      formatEnd(result.limit ? 'timeout' : result.end),
+      plan.hurry,
+    )
+    return result
+  } finally {
+    for (const file of files) closeSync(file)
+  }
+}
+
+async function execute(
+  plan: StepPlan,
+  paths: readonly string[],
+  files: readonly number[],
+): Promise<StepResult> {
+  const cage = await takeCage(plan.isolate, plan.work)
+  const pipes = await takePipes(plan.work).catch(async (error: unknown) => {
+    await cage.leave(0)
+    throw error
+  })
+  const ends = pipes.map(pipe => pipe.open())
+  const [stdout, stderr] = ends.map(({ writer }) => writer) as [number, number]
+  const options: Omit<LogOptions, 'path'> = {
+    secrets: plan.secrets,
+    budget: {
+      left: plan.log,
+      notice: `the log is cut here: LOG_MAX allows ${plan.log} bytes; the step goes on`,
+    },
+    heard: () => clock.heard(),
+    stop: plan.hurry,
+    ...(plan.tee ? { tee: plan.tee } : {}),
+  }
+  const logs = ends.map(({ reader }, i) => new StepLog(reader, files[i]!, { ...options, path: paths[i]! }))
+  const writable = () => logs.every(log => !log.writing)
+  const step = new StepProcess(cage, { ...plan, stdout, stderr })
+  trace('step started', plan.name)
+  const clock = new Clock(plan, step, writable)
+  // A log that cannot be written any more ends the step.
+  for (const log of logs) log.ended.catch(() => step.end(GRACE.stop))
+
+  const end = await step.ended.finally(() => clock.stop())
+  trace('step ended', plan.name)
+  await step.leave()
+  const lastWords = new Silence(LAST_WORDS, writable, () => {
+    for (const log of logs) log.close()
+  })
+  try {
+    await Promise.all(logs.map(log => log.ended))
+  } finally {
+    lastWords.stop()
+    givePipes(
+      pipes,
+      logs.every(log => log.drained),
+    )
+  }
+  return clock.limit ? { end, limit: clock.limit } : { end }
+}
+
+/** All that ends a step before it ends itself. */
+class Clock {
+  /** The limit that it ran into. */
+  limit: TimeLimit | undefined
+  readonly #step: StepProcess
+  readonly #silence: Silence
+  readonly #timers: NodeJS.Timeout[]
+  readonly #stop: AbortSignal
+  readonly #asked = () => this.#step.end(GRACE.stop)
+
+  constructor(plan: StepPlan, step: StepProcess, able: () => boolean) {
+    this.#step = step
+    this.#silence = new Silence(plan.line.milliseconds, able, () => this.#timeOut(plan.line))
+    this.#timers = plan.time
+      .filter(({ milliseconds }) => milliseconds < FAR)
+      .map(limit => setTimeout(() => this.#timeOut(limit), limit.milliseconds))
+    if (plan.mercy < FAR) this.#timers.push(setTimeout(() => step.end(0), plan.mercy))
+    this.#stop = plan.stop
+    this.#stop.addEventListener('abort', this.#asked)
+    if (this.#stop.aborted) this.#asked()
+  }
+
+  heard(): void {
+    this.#silence.heard()
+  }
+
+  stop(): void {
+    this.#silence.stop()
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#stop.removeEventListener('abort', this.#asked)
+  }
+
+  #timeOut(limit: TimeLimit): void {
+    // Timers run before we hear that a process has ended: it may have been in time, and we were stopped.
+    setImmediate(() => {
+      if (this.#step.over || this.#stop.aborted) return
+      this.limit ??= limit
+      this.#step.end(GRACE.timeout)
+    })
+  }
+}

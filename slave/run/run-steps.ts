@@ -1,0 +1,212 @@
+// From an unpacked task to the logs of its steps: the environment, $PREPARE, each step in order, what they leave behind.
+// All of it is written into the job's directory.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { readIfThere } from '../../lib/system/durable.ts'
+import { quote } from '../../lib/base/exit.ts'
+import { warn } from '../../lib/system/log.ts'
+import { keepArtifacts } from './artifacts.ts'
+import { formatEnvironment, secretValues, workPaths } from './environment.ts'
+import { prepareIsolation } from './isolate.ts'
+import { writePlain } from './job-writer.ts'
+import type { Limits } from './limits.ts'
+import { mask } from './mask.ts'
+import type { Audience, Outcome, Plan, StopReason } from './plan.ts'
+import { runStep } from './run-step.ts'
+import type { StepPlan, StepResult, TimeLimit } from './run-step.ts'
+import { become, findUser, handOver, takeBack } from './step-user.ts'
+import type { StepUser } from './step-user.ts'
+import { findSteps, PREPARE } from './steps.ts'
+import type { Step } from './steps.ts'
+
+/** The exit code by which a step says that it had nothing to do. */
+const SKIPPED = 77
+
+/**
+ * How long after a cancel the steps that always run may take, all of them together: with the second in which the
+ * cancel is noticed, and the one a step has after TERM, a job ends within three.
+ */
+const MERCY = 1900
+
+/** A Fatal where the settings ask for what this machine cannot do. For a program that starts. */
+export async function checkLimits(limits: Limits): Promise<void> {
+  await prepareIsolation(limits.isolate)
+  if (limits.user !== undefined) await findUser(limits.user)
+}
+
+/**
+ * Runs the steps; `stop.reason` is a StopReason. When this resolves, nothing of the steps is left, and all is written in
+ * the job: the caller makes it durable.
+ * Fails with a Fatal if the job directory cannot be written, or this machine lacks something; then the verdict is not ours to give.
+ */
+export async function runSteps(plan: Plan, stop: AbortSignal): Promise<Outcome> {
+  if (!plan.limits.tmux) return runStepsHere(plan, stop)
+  const { runInTmux } = await import('./tmux.ts')
+  return runInTmux(plan, stop)
+}
+
+/** As `runSteps`, in this very process, before an audience if there is one. */
+export async function runStepsHere(plan: Plan, stop: AbortSignal, audience?: Audience): Promise<Outcome> {
+  try {
+    return await new Run(plan, stop, audience).run()
+  } catch (error) {
+    // Nobody waits for the logs of a job that was to end early; what could not be written is not worth more.
+    if (!stop.aborted) throw error
+    warn('write the logs of', plan.job, error)
+    return stopped(stop)
+  }
+}
+
+class Run {
+  readonly #plan: Plan
+  readonly #stop: AbortSignal
+  readonly #audience: Audience | undefined
+  readonly #begun = performance.now()
+  readonly #paths: ReturnType<typeof workPaths>
+  readonly #secrets: readonly string[]
+  #user: StepUser | undefined
+  #stoppedAt: number | undefined
+
+  constructor(plan: Plan, stop: AbortSignal, audience?: Audience) {
+    this.#plan = plan
+    this.#stop = stop
+    this.#audience = audience
+    this.#paths = workPaths(plan.work)
+    this.#secrets = secretValues(plan.environment)
+  }
+
+  async run(): Promise<Outcome> {
+    const { job, work, environment, limits } = this.#plan
+    const { home, tmp, artifacts, pkg } = this.#paths
+    for (const directory of [home, tmp, artifacts]) mkdirSync(directory, { recursive: true })
+    writeFileSync(pkg, '')
+    if (limits.user !== undefined) this.#user = await findUser(limits.user)
+    const noteStop = () => (this.#stoppedAt ??= performance.now())
+    if (this.#stop.aborted) noteStop()
+    this.#stop.addEventListener('abort', noteStop)
+    try {
+      const written = writePlain(join(job, 'env.txt'), formatEnvironment(environment), this.#stop)
+      // It is awaited when no step runs any more: whatever fails, none is left behind.
+      written.catch(() => undefined)
+      const outcome = await this.#runAll()
+      await written
+      const packages = mask(readIfThere(pkg) ?? '', this.#secrets)
+      await writePlain(join(job, 'pkg.txt'), packages, this.#stop)
+      if (!this.#stop.aborted) await keepArtifacts(artifacts, join(job, 'artifacts'), this.#stop)
+      return outcome
+    } finally {
+      this.#stop.removeEventListener('abort', noteStop)
+      if (this.#user) await takeBack(work)
+    }
+  }
+
+  async #runAll(): Promise<Outcome> {
+    const { limits, work } = this.#plan
+    const steps = findSteps(this.#paths.steps)
+    if (steps.length === 0) {
+      return { verdict: 'error', why: 'there are no steps: the steps bundle holds no executable file' }
+    }
+    if (limits.prepare !== undefined) {
+      if (steps.some(({ name }) => name === PREPARE)) {
+        return { verdict: 'error', why: `no step can be named ${PREPARE} where $PREPARE is set` }
+      }
+      const failed = await this.#prepare(limits.prepare)
+      if (failed) return failed
+    }
+    if (this.#user) {
+      const { code, steps, home, tmp, artifacts } = this.#paths
+      const cache = this.#plan.environment.values['BASS_CACHE']
+      await handOver(this.#user, work, [code, steps, home, tmp, artifacts, ...(cache ? [cache] : [])])
+    }
+    let outcome: Outcome = { verdict: 'success' }
+    for (const step of steps) {
+      if (this.#stop.aborted) outcome = stopped(this.#stop, outcome.step)
+      if (outcome.verdict === 'lost') break
+      if (outcome.verdict !== 'success' && !step.always) continue
+      outcome = decide(outcome, step.name, await this.#runStep(step, outcome), this.#stop)
+    }
+    return outcome
+  }
+
+  /** Answers what came of it if that was no good. */
+  async #prepare(command: string): Promise<Outcome | undefined> {
+    const { work, environment } = this.#plan
+    const result = await this.#run({
+      name: PREPARE,
+      command: ['sh', '-c', command],
+      directory: work,
+      env: { ...environment.values, BASS_PKG: this.#paths.pkg },
+      time: [this.#stepLimit(), this.#jobLimit()],
+    })
+    const outcome = decide({ verdict: 'success' }, PREPARE, result, this.#stop)
+    if (outcome.verdict === 'success') return undefined
+    return this.#stop.aborted ? outcome : { ...outcome, verdict: 'error' }
+  }
+
+  /** `before` is how things stand when the step begins. */
+  #runStep({ name, path }: Step, before: Outcome): Promise<StepResult> {
+    const { limits, environment } = this.#plan
+    const user = this.#user ? become(this.#user) : []
+    const procs = limits.procs === undefined ? [] : ['prlimit', `--nproc=${limits.procs}`]
+    return this.#run({
+      name,
+      command: [...user, ...procs, path],
+      directory: this.#paths.code,
+      env: environment.values,
+      // What has to run even when the job's time is up has the time of a step.
+      time: before.verdict === 'success' ? [this.#stepLimit(), this.#jobLimit()] : [this.#stepLimit()],
+    })
+  }
+
+  #run(step: Pick<StepPlan, 'name' | 'command' | 'directory' | 'env' | 'time'>): Promise<StepResult> {
+    const { job, work, limits } = this.#plan
+    this.#audience?.step(step.name)
+    return runStep({
+      ...step,
+      job,
+      work,
+      secrets: this.#secrets,
+      isolate: limits.isolate,
+      log: limits.log,
+      line: { setting: 'LINE_TIMEOUT', milliseconds: limits.line },
+      mercy: this.#stoppedAt === undefined ? Infinity : this.#stoppedAt + MERCY - performance.now(),
+      stop: this.#stop.aborted ? NEVER : this.#stop,
+      hurry: this.#stop,
+      ...(this.#audience ? { tee: this.#audience.output } : {}),
+    })
+  }
+
+  #stepLimit(): TimeLimit {
+    return { setting: 'STEP_TIMEOUT', milliseconds: this.#plan.limits.step }
+  }
+
+  #jobLimit(): TimeLimit {
+    const left = this.#begun + this.#plan.limits.job - performance.now()
+    return { setting: 'JOB_TIMEOUT', milliseconds: left }
+  }
+}
+
+const NEVER = new AbortController().signal
+
+function stopped(stop: AbortSignal, step?: string): Outcome {
+  const verdict = (stop.reason as StopReason) === 'cancelled' ? 'cancelled' : 'lost'
+  return step === undefined ? { verdict } : { verdict, step }
+}
+
+/** How things stand after a step: the first that was no good decides, but for somebody's will to end it. */
+function decide(before: Outcome, step: string, { end, limit }: StepResult, stop: AbortSignal): Outcome {
+  if (stop.aborted) return stopped(stop, before.step ?? step)
+  if (before.verdict !== 'success') return before
+  if (limit) return { verdict: 'timeout', step, why: `step ${quote(step)} ${excess(limit)}` }
+  if ('signal' in end)
+    return { verdict: 'failure', step, why: `step ${quote(step)} was killed by SIG${end.signal}` }
+  if (end.code === 0 || end.code === SKIPPED) return before
+  return { verdict: 'failure', step, why: `step ${quote(step)} exited with ${end.code}` }
+}
+
+const excess = ({ setting, milliseconds }: TimeLimit) =>
+  setting === 'LINE_TIMEOUT'
+    ? `said nothing for ${milliseconds / 1000} s (${setting})`
+    : `was still running when its time was up (${setting})`

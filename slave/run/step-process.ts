@@ -1,0 +1,107 @@
+// The process of a step: started in its cage, asked to end, killed.
+
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { closeSync, writeSync } from 'node:fs'
+
+import { isErrno, reasonOf } from '../../lib/base/errno.ts'
+import { quote, temporary } from '../../lib/base/exit.ts'
+import type { ProcessEnd } from '../../lib/spool/job-files.ts'
+import type { Cage } from './isolate.ts'
+import { signal } from './processes.ts'
+
+export interface StepCommand {
+  readonly command: readonly string[]
+  /** Where it runs. */
+  readonly directory: string
+  readonly env: Readonly<Record<string, string>>
+  /** Open files for its output, which are closed here once it has them. Its input is empty. */
+  readonly stdout: number
+  readonly stderr: number
+}
+
+/** What a shell answers where it cannot run a command: not found, or found and of no use. */
+const [NOT_FOUND, NOT_EXECUTABLE] = [127, 126]
+
+export class StepProcess {
+  /** How it ended; fails with a Fatal if the system could not start it. */
+  readonly ended: Promise<ProcessEnd>
+  readonly #cage: Cage
+  readonly #child: ChildProcess | undefined
+  #over = false
+  #killer: NodeJS.Timeout | undefined
+
+  constructor(cage: Cage, step: StepCommand) {
+    this.#cage = cage
+    const [program, ...args] = [...cage.enter(step.directory), ...step.command]
+    let child: ChildProcess | undefined
+    this.ended = new Promise(done => {
+      const fail = (error: unknown) => done(Promise.resolve(error).then(why => refused(step, why)))
+      try {
+        child = spawn(program!, args, {
+          cwd: step.directory,
+          env: step.env,
+          stdio: ['ignore', step.stdout, step.stderr],
+          detached: true,
+        })
+      } catch (error) {
+        fail(error)
+        return
+      }
+      child.on('spawn', () => closeOutput(step))
+      child.on('error', fail)
+      child.on('exit', (code, name) => done(name === null ? { code: code! } : { signal: name.slice(3) }))
+    })
+    this.#child = child
+    if (child?.pid !== undefined) cage.entered(child.pid)
+    const over = () => {
+      this.#over = true
+      clearTimeout(this.#killer)
+    }
+    this.ended.then(over, over)
+  }
+
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** Asks it to end, and kills it and all it started after `grace` milliseconds. */
+  end(grace: number): void {
+    if (this.#over) return
+    const pid = this.#child?.pid
+    if (pid !== undefined && grace > 0) {
+      this.#cage.signal(pid, 'SIGTERM')
+      // One that is stopped could not hear it; what entered the cage for it stops when it does.
+      this.#cage.signal(pid, 'SIGCONT')
+      signal(pid, 'SIGCONT')
+    }
+    clearTimeout(this.#killer)
+    this.#killer = setTimeout(() => void this.#kill(), grace)
+  }
+
+  async #kill(): Promise<void> {
+    const pid = this.#child?.pid ?? 0
+    // What entered the cage for it stands outside, and no namespace ends before such a parent of its processes has.
+    if (pid > 0 && !this.#over) signal(pid, 'SIGKILL')
+    await this.#cage.clear(pid)
+  }
+
+  /** When it has ended: ends what it left behind, and gives up the cage. */
+  async leave(): Promise<void> {
+    await this.#cage.leave(this.#child?.pid ?? 0)
+  }
+}
+
+const closeOutput = ({ stdout, stderr }: StepCommand) => [stdout, stderr].forEach(fd => closeSync(fd))
+
+/** A step that cannot be run has failed, and its log says why; if it is the system that lacks something, so do we. */
+function refused(step: StepCommand, error: unknown): ProcessEnd {
+  const path = step.command.at(-1)!
+  try {
+    if (isErrno(error, 'EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE')) throw temporary(`run ${quote(path)}`, error)
+    writeSync(step.stderr, `unable to run ${quote(path)}: ${reasonOf(error)}\n`)
+    return { code: isErrno(error, 'ENOENT') ? NOT_FOUND : NOT_EXECUTABLE }
+  } finally {
+    closeOutput(step)
+  }
+}

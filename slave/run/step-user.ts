@@ -1,0 +1,71 @@
+// Running steps as another user: a root who runs tests of strangers lends them a body that can write neither the
+// spool nor what is ours.
+
+import { execFile } from 'node:child_process'
+import { chmod, lchown, lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+import { lasting, quote } from '../../lib/base/exit.ts'
+
+export interface StepUser {
+  readonly name: string
+  readonly uid: number
+  readonly gid: number
+}
+
+const known = new Map<string, StepUser>()
+
+/** Looks up the user of $STEP_USER; a Fatal if there is none, or if we are not root. */
+export async function findUser(name: string): Promise<StepUser> {
+  const found = known.get(name)
+  if (found) return found
+  const attempt = `run steps as ${quote(name)}`
+  if (process.getuid?.() !== 0) throw lasting(attempt, 'only root can, and this is not root')
+  const id = async (flag: string) => Number((await promisify(execFile)('id', [flag, '--', name])).stdout)
+  const user = await Promise.all([id('-u'), id('-g')]).then(
+    ([uid, gid]) => ({ name, uid, gid }),
+    () => {
+      throw lasting(attempt, 'there is no such user')
+    },
+  )
+  if (user.uid === 0) throw lasting(attempt, 'that is root itself')
+  known.set(name, user)
+  return user
+}
+
+/** What to put before a command so that it runs as this user. */
+export function become({ uid, gid }: StepUser): string[] {
+  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups']
+}
+
+/**
+ * Gives directories and all that is in them to the user, and to no other but us; `work` above them stays ours, and he
+ * may pass through it.
+ */
+export async function handOver(user: StepUser, work: string, directories: readonly string[]): Promise<void> {
+  for (const directory of directories) {
+    await chmod(directory, 0o700)
+    await give(user, directory)
+  }
+  await chmod(work, 0o711)
+}
+
+/**
+ * What is his already is left alone: in a cache that he had before he may have made names of files that are not his.
+ * Hence a directory comes last, when all in it is given.
+ */
+async function give(user: StepUser, path: string): Promise<void> {
+  if ((await lstat(path)).uid === user.uid) return
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    const inside = join(path, entry.name)
+    if (entry.isDirectory()) await give(user, inside)
+    else await lchown(inside, user.uid, user.gid)
+  }
+  await lchown(path, user.uid, user.gid)
+}
+
+/** Takes the way to those directories back, when the steps are over. */
+export async function takeBack(work: string): Promise<void> {
+  await chmod(work, 0o700)
+}

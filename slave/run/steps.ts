@@ -1,0 +1,35 @@
+// The steps of a bundle: the executable regular files directly in its directory, in the order of their bytes.
+
+import { lstatSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { list } from '../../lib/system/durable.ts'
+import { ignoringENOENT } from '../../lib/base/errno.ts'
+import { lasting, quote } from '../../lib/base/exit.ts'
+
+export interface Step {
+  readonly name: string
+  readonly path: string
+  /** It runs even after a failure, a timeout or a cancel. */
+  readonly always: boolean
+}
+
+/** The name under which $PREPARE is logged. */
+export const PREPARE = 'PREPARE'
+
+/** The steps in a directory; none if it is not there. A Fatal if there is what may be one, and cannot be called. */
+export function findSteps(directory: string): Step[] {
+  const names = list(directory)
+  // Node shows what is not UTF-8 as U+FFFD, and cannot find it by that name.
+  const odd = names.find(name => name.includes('\ufffd'))
+  if (odd !== undefined) throw lasting(`run the step ${quote(odd)}`, 'its name is not UTF-8')
+  return names
+    .filter(name => isExecutable(join(directory, name)))
+    .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    .map(name => ({ name, path: join(directory, name), always: name.endsWith('.always') }))
+}
+
+function isExecutable(path: string): boolean {
+  const stats = ignoringENOENT(() => lstatSync(path))
+  return stats !== undefined && stats.isFile() && (stats.mode & 0o111) !== 0
+}

@@ -1,0 +1,78 @@
+// What runs in the window of a job's tmux server: the steps, shown as they are logged. After a failure it waits for a
+// person, for a while; the verdict does not. Started by tmux.ts with the temporary directory and the taker's identity.
+
+import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { deserialize } from 'node:v8'
+
+import { remove } from '../../lib/system/durable.ts'
+import { EXIT, Fatal } from '../../lib/base/exit.ts'
+import { self } from '../../lib/system/process.ts'
+import { isGone } from '../../lib/system/process.ts'
+import type { Outcome, Plan, StopReason } from './plan.ts'
+import { runStepsHere } from './run-steps.ts'
+import { OUTCOME_FILE, PLAN_FILE } from './tmux.ts'
+import type { Report } from './tmux.ts'
+
+/** How often to see whether the taker is still there, in milliseconds. */
+const LOOK = 500
+
+const CTRL_C = 3
+const NEWLINES = [10, 13]
+
+async function main([work, pid, start]: string[]): Promise<void> {
+  const file = join(work!, PLAN_FILE)
+  const plan = deserialize(readFileSync(file)) as Plan
+  unlinkSync(file)
+
+  const stopper = new AbortController()
+  const stop = (reason: StopReason) => {
+    if (!stopper.signal.aborted) stopper.abort(reason)
+  }
+  process.on('SIGTERM', () => stop('cancelled'))
+  process.on('SIGHUP', () => stop('lost'))
+  const taker = { ...self(), pid: Number(pid), start: start! }
+  const watch = setInterval(() => isGone(taker) && stop('lost'), LOOK)
+
+  // Raw, so that Ctrl-S cannot hold up the job. Ctrl-C is a person's wish to end it.
+  let enter: (() => void) | undefined
+  process.stdin.setRawMode(true)
+  process.stdin.on('data', (keys: Buffer) => {
+    if (keys.includes(CTRL_C)) stop('cancelled')
+    if (NEWLINES.some(key => keys.includes(key))) enter?.()
+  })
+
+  const report = await runStepsHere(plan, stopper.signal, {
+    step: name => process.stdout.write(`\x1b[1m--- ${name}\x1b[0m\n`),
+    output: bytes => process.stdout.write(Buffer.from(bytes)),
+  }).then(
+    (outcome): Report => ({ outcome }),
+    (error: unknown): Report => ({
+      failed: error instanceof Error ? error.message : String(error),
+      exitCode: error instanceof Fatal ? error.exitCode : EXIT.temporary,
+    }),
+  )
+  clearInterval(watch)
+  writeFileSync(join(work!, OUTCOME_FILE + '.new'), JSON.stringify(report))
+  renameSync(join(work!, OUTCOME_FILE + '.new'), join(work!, OUTCOME_FILE))
+
+  if ('outcome' in report && isFailure(report.outcome) && plan.limits.wait > 0) {
+    const { verdict, why } = report.outcome
+    process.stdout.write(
+      `\n${verdict}: ${why ?? ''}\n` +
+        `The job's files are in ${work!}, and Ctrl-b c opens a shell.\n` +
+        `Press Enter to delete them and close this session; it closes by itself after ${plan.limits.wait / 1000} s.\n`,
+    )
+    await new Promise<void>(done => {
+      enter = done
+      setTimeout(done, Math.min(plan.limits.wait, 2 ** 31 - 1))
+      process.stdin.on('end', done)
+    })
+    remove(work!)
+  }
+  process.exit(EXIT.done)
+}
+
+const isFailure = ({ verdict }: Outcome) => ['failure', 'timeout', 'error'].includes(verdict)
+
+if (require.main === module) void main(process.argv.slice(2))

@@ -1,0 +1,54 @@
+// The temporary directory of a job, on the slave's own disk: it holds `code/` and `steps/`, and all that steps write.
+
+import { execFile } from 'node:child_process'
+import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+
+import { breather } from '../../lib/system/breath.ts'
+import { unpack } from '../../lib/bundle/bundle.ts'
+import { setting, sizeLimit } from '../../lib/base/settings.ts'
+import { workPaths } from './environment.ts'
+
+/** Where the private directory of a claim is. Its name tells the claim, so that its processes can be told by it too. */
+export const workOf = (token: string): string => join(setting('JOBTMP'), `bass-${token}`)
+
+/** Makes it. */
+export function makeWork(work: string): void {
+  mkdirSync(dirname(work), { recursive: true })
+  mkdirSync(work, { mode: 0o700 })
+}
+
+/** Unpacks the code and the steps of the task in a directory; see `unpack` for what it throws. Nothing goes on after it. */
+export async function unpackTask(task: string, work: string, signal?: AbortSignal): Promise<void> {
+  const limits = { maxBytes: sizeLimit('BUNDLE_MAX'), signal }
+  const { code, steps } = workPaths(work)
+  const both = await Promise.allSettled([
+    unpack(join(task, 'code.tar'), code, limits),
+    unpack(join(task, 'steps.tar'), steps, limits),
+  ])
+  for (const end of both) if (end.status === 'rejected') throw end.reason
+}
+
+/** Removes it, whatever steps have done to the modes in it. */
+export async function removeWork(work: string): Promise<void> {
+  try {
+    await removeTree(work, breather())
+  } catch {
+    // It is gone, or has directories without write permission, names that are not UTF-8, paths that are too long.
+    const run = promisify(execFile)
+    await run('chmod', ['-R', 'u+rwX', '--', work]).catch(() => undefined)
+    await run('rm', ['-rf', '--', work])
+  }
+}
+
+/** Links are not followed. */
+async function removeTree(directory: string, breathe: () => Promise<void>): Promise<void> {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) await removeTree(path, breathe)
+    else unlinkSync(path)
+    await breathe()
+  }
+  rmdirSync(directory)
+}

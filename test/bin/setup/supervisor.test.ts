@@ -1,0 +1,83 @@
+import { chmodSync, writeFileSync } from 'node:fs'
+import { test } from 'tap'
+
+import { Supervisor } from '../../../bin/setup/supervisor.ts'
+import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
+
+type T = ConstructorParameters<typeof Sandbox>[0]
+
+/** Supervises shell scripts, and remembers what they said. */
+function supervise(t: T, scripts: Record<string, string>, grace = 10_000) {
+  const sandbox = new Sandbox(t)
+  const said: string[] = []
+  const programs = Object.entries(scripts).map(([name, script]) => {
+    const file = sandbox.path(`${name}.sh`)
+    writeFileSync(file, `#!/bin/sh\n${script}\n`)
+    chmodSync(file, 0o755)
+    return { name, file, directory: sandbox.dir, env: { PATH: process.env['PATH'] } }
+  })
+  const supervisor = new Supervisor(programs, grace, (name, line) => said.push(`${name}: ${line}`))
+  t.teardown(async () => {
+    supervisor.stop()
+    await supervisor.ended
+  })
+  return { sandbox, said, supervisor, hears: (line: string) => eventually(line, () => said.includes(line)) }
+}
+
+test('each line of either stream is passed on with the name of who said it', async t => {
+  const { supervisor, hears } = supervise(t, {
+    a: 'echo out; echo err >&2; exec sleep 60',
+    b: 'printf half; exit 100',
+  })
+  await hears('a: out')
+  await hears('a: err')
+  await hears('b: half')
+  supervisor.stop()
+  t.equal(await supervisor.ended, 0)
+})
+
+test('what ends is started again, after a wait that doubles', async t => {
+  const { hears } = supervise(t, { a: 'kill -9 $$', b: 'exit 3' })
+  await hears('a: ended by SIGKILL; started again in 1 s')
+  await hears('b: ended with 3; started again in 1 s')
+  await hears('b: ended with 3; started again in 2 s')
+})
+
+test('what ends with 100 is not started again; when all have, that is the end', async t => {
+  const { supervisor, said } = supervise(t, { a: 'exit 100', b: 'exit 100' })
+  t.equal(await supervisor.ended, 100)
+  t.same(said.sort(), [
+    'a: ended with 100, which will not mend itself: not started again',
+    'b: ended with 100, which will not mend itself: not started again',
+  ])
+})
+
+test('a program that is not there is tried again like any other', async t => {
+  const said: string[] = []
+  const program = { name: 'a', file: '/none', directory: '/', env: {} }
+  const supervisor = new Supervisor([program], 1000, (_, line) => said.push(line))
+  await eventually('a second try', () => said.some(line => line.endsWith('started again in 2 s')))
+  supervisor.stop()
+  t.equal(await supervisor.ended, 0)
+})
+
+test('told to stop, each gets one TERM and may finish', async t => {
+  const script = 'trap "echo bye; exit 0" TERM; echo ready; while :; do sleep 0.1; done'
+  const { supervisor, said, hears } = supervise(t, { a: script, b: script })
+  await hears('a: ready')
+  await hears('b: ready')
+  supervisor.stop()
+  t.equal(await supervisor.ended, 0)
+  t.same(said.filter(line => line.endsWith('bye')).sort(), ['a: bye', 'b: bye'])
+})
+
+test('what does not stop is killed when its time is over, and 111 tells', async t => {
+  const { supervisor, hears } = supervise(
+    t,
+    { a: 'trap "" TERM; echo ready; while :; do sleep 0.1; done' },
+    300,
+  )
+  await hears('a: ready')
+  supervisor.stop()
+  t.equal(await supervisor.ended, 111)
+})

@@ -1,0 +1,47 @@
+import { test } from 'tap'
+
+import { findAll, findOne } from '../../../lib/view/find-task.ts'
+import { Sandbox } from '../../fixtures/sandbox.ts'
+import { SpoolMaker } from '../../fixtures/spool-maker.ts'
+
+const [A, B] = ['abcd1'.padEnd(40, '0'), 'abcd2'.padEnd(40, '0')]
+
+function make(t: ConstructorParameters<typeof Sandbox>[0]) {
+  const spool = new Sandbox(t).makeSpool()
+  const maker = new SpoolMaker(spool)
+  maker.finishedJob('1:p:v:a', { revision: A, retriedAs: '3:p:v:a' })
+  maker.waitingTask('2:p:w:a', { revision: B })
+  maker.waitingTask('3:p:v:a', { revision: A, retryOf: '1:p:v:a user 0' })
+  return spool
+}
+
+test('a task is found by number, name, revision and as the last', async t => {
+  const spool = make(t)
+  for (const [text, num] of [
+    ['1', 1],
+    ['1:p:v:a', 1],
+    ['abcd2', 2],
+    [A, 3],
+    ['last', 3],
+  ] as const) {
+    t.equal(findOne(spool, text).task.num, num, text)
+  }
+})
+
+test('a prefix of two revisions is refused with both', async t => {
+  t.throws(() => findOne(make(t), 'abcd'), { message: /may be any of 2:p:w:a, 3:p:v:a/, exitCode: 100 })
+})
+
+test('what is nowhere is refused', async t => {
+  const spool = make(t)
+  for (const text of ['4', '1:p:v:b', 'ffff', 'abc', '../1', '']) {
+    t.throws(() => findOne(spool, text), { message: /unable to find the task/ }, text)
+  }
+})
+
+test('a revision means all its tasks, each by its last retry', async t => {
+  t.same(
+    findAll(make(t), 'abcd').map(task => task.num),
+    [2, 3],
+  )
+})
