@@ -7,6 +7,7 @@ import { lasting, quote } from '../lib/base/exit.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import { parseTaskName } from '../lib/spool/task-name.ts'
 import { readLimits } from './run/limits.ts'
+import { Pools } from './run/places/pools.ts'
 import { takeTask } from './run-job.ts'
 import { checkLimits } from './run/run-steps.ts'
 import { isFor } from './scan.ts'
@@ -31,8 +32,9 @@ architecture or host, or taken. TERM ends the job as task-taker does.`,
     if (!task) throw lasting(`run ${quote(name)}`, 'not a name of a task')
     const slot = new Slot(openSpool())
     if (!isFor(task, slot.arch, slot.host)) return
-    await checkLimits(readLimits())
-    await takeTask(slot, task, onTerm(() => slot.killRemains()).drain)
+    const pools = new Pools()
+    await checkLimits(readLimits(), pools)
+    await takeTask(slot, task, pools, onTerm(() => slot.killRemains()).drain)
   },
 )
 

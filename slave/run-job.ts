@@ -22,6 +22,7 @@ import { startHeartbeat } from './heartbeat.ts'
 import { persistJob, writePlain } from './run/job-writer.ts'
 import { readLimits } from './run/limits.ts'
 import type { Outcome } from './run/plan.ts'
+import type { Pools } from './run/places/pools.ts'
 import { runSteps } from './run/run-steps.ts'
 import type { Slot } from './slot.ts'
 import { makeWork, unpackTask, workOf } from './run/work.ts'
@@ -30,7 +31,12 @@ import { makeWork, unpackTask, workOf } from './run/work.ts'
  * Claims a task and runs its job to the end. Answers the verdict that stands, or undefined if somebody else has the
  * task. `drain` tells that the taker is to stop: then the job is lost and its task published again at once.
  */
-export async function takeTask(slot: Slot, task: TaskName, drain: AbortSignal): Promise<Verdict | undefined> {
+export async function takeTask(
+  slot: Slot,
+  task: TaskName,
+  pools: Pools,
+  drain: AbortSignal,
+): Promise<Verdict | undefined> {
   const owner = slot.newOwner()
   const job = claim(slot.spool, task.name, owner)
   if (job === undefined) return undefined
@@ -43,7 +49,7 @@ export async function takeTask(slot: Slot, task: TaskName, drain: AbortSignal): 
   const directory = join(slot.spool.tasks.cur, task.name)
   const heart = startHeartbeat(job, directory, duration('LOST_AFTER'), word => stop.abort(word))
   try {
-    const outcome = await setUpAndRun(slot, task, job, owner, stop)
+    const outcome = await setUpAndRun(slot, task, job, owner, pools, stop)
     const verdict = await conclude(
       slot,
       task.name,
@@ -69,6 +75,7 @@ async function setUpAndRun(
   task: TaskName,
   job: string,
   owner: Owner,
+  pools: Pools,
   stop: AbortController,
 ): Promise<Ended> {
   const directory = join(slot.spool.tasks.cur, task.name)
@@ -84,7 +91,7 @@ async function setUpAndRun(
     trace('unpacked', task.name)
     const facts = { task, host: slot.host, ...readFacts(directory), work, cache: slot.cache(task.project) }
     const plan = { task, job, work, environment: buildEnvironment(facts), limits: readLimits() }
-    const outcome = await runSteps(plan, stop.signal)
+    const outcome = await runSteps(plan, stop.signal, pools)
     // What the verdict will be is made durable together with what it says it of: that saves a commit of a journal.
     const prepared = join(job, `.new.${owner.token}`)
     await writePlain(prepared, formatVerdict(outcome.verdict), stop.signal)

@@ -21,7 +21,7 @@ import { setting } from '../lib/base/settings.ts'
 import { makeDirectory } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { isPart, toPart } from '../lib/spool/task-name.ts'
-import { killRemains } from './run/processes.ts'
+import { killRemains } from './run/places/processes.ts'
 import { removeWork } from './run/work.ts'
 
 export class Slot {

@@ -17,6 +17,7 @@ import { watch } from '../lib/system/watch.ts'
 import { load as loadZstd } from '../lib/bundle/zstd.ts'
 import { roomIn } from './disk-room.ts'
 import { readLimits } from './run/limits.ts'
+import { Pools } from './run/places/pools.ts'
 import { takeTask } from './run-job.ts'
 import { checkLimits } from './run/run-steps.ts'
 import { candidates, isPaused, passAfterRace } from './scan.ts'
@@ -49,7 +50,8 @@ deploy' replaces its tree, it ends between two jobs, with 0, to be started from 
     mkdirSync(setting('JOBTMP'), { recursive: true })
     mkdirSync(spool.pause, { recursive: true })
     const slot = new Slot(spool)
-    await checkLimits(readLimits())
+    const pools = new Pools()
+    await checkLimits(readLimits(), pools)
     slot.signIn(version())
     await slot.endDead()
     const keep = duration('FAILED_JOB_WAITTIME')
@@ -62,7 +64,7 @@ deploy' replaces its tree, it ends between two jobs, with 0, to be started from 
       () => void slot.beat().catch((error: unknown) => warnOnce('beat in', spool.takers, error)),
       BEAT,
     )
-    const taker = new Taker(slot, stop, drain)
+    const taker = new Taker(slot, pools, stop, drain)
     try {
       while (!stop.aborted && !isReplaced()) {
         if (slot.isGone())
@@ -80,6 +82,7 @@ deploy' replaces its tree, it ends between two jobs, with 0, to be started from 
 
 class Taker {
   readonly #slot: Slot
+  readonly #pools: Pools
   readonly #stop: AbortSignal
   readonly #drain: AbortSignal
   readonly #hasRoom: () => boolean
@@ -89,8 +92,9 @@ class Taker {
   /** Names that have been seen claimed: never looked at again. */
   #taken = new Set<string>()
 
-  constructor(slot: Slot, stop: AbortSignal, drain: AbortSignal) {
+  constructor(slot: Slot, pools: Pools, stop: AbortSignal, drain: AbortSignal) {
     this.#slot = slot
+    this.#pools = pools
     this.#stop = stop
     this.#drain = drain
     this.#list = taskLister(slot.spool.tasks.cur)
@@ -141,7 +145,7 @@ class Taker {
       files.includes('claim') ||
       (files.includes('cancel')
         ? endWaiting(spool, task.name, this.#slot.newOwner())
-        : (await takeTask(this.#slot, task, this.#drain)) !== undefined)
+        : (await takeTask(this.#slot, task, this.#pools, this.#drain)) !== undefined)
     this.#taken.add(task.name)
     return ended
   }

@@ -15,6 +15,7 @@ import type { Environment, Facts } from '../../slave/run/environment.ts'
 import { readFacts } from '../../slave/run/facts.ts'
 import { readLimits } from '../../slave/run/limits.ts'
 import type { Outcome, StopReason } from '../../slave/run/plan.ts'
+import { Pools } from '../../slave/run/places/pools.ts'
 import { runStepsHere } from '../../slave/run/run-steps.ts'
 import { findSteps } from '../../slave/run/steps.ts'
 import { makeWork, removeWork, unpackTask, workOf } from '../../slave/run/work.ts'
@@ -67,7 +68,7 @@ export async function runBench({ task, work, job, environment }: Bench): Promise
   }
   try {
     const limits = { ...readLimits(), tmux: false }
-    return await runStepsHere({ task, work, job, environment, limits }, stop.signal, {
+    return await runStepsHere({ task, work, job, environment, limits }, stop.signal, new Pools(), {
       step: name => {
         flush()
         process.stdout.write(terminal.paint('bold', `== ${harmless(name)}`) + '\n')

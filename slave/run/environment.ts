@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { optional, setting, words } from '../../lib/base/settings.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
 import { mask } from './mask.ts'
-import { temporaryOf } from './processes.ts'
+import { temporaryOf } from './places/processes.ts'
 
 export interface Environment {
   readonly values: Readonly<Record<string, string>>

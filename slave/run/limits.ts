@@ -1,8 +1,8 @@
 // What a job may take, as the settings say.
 
 import { choice, count, duration, limit, optional, sizeLimit } from '../../lib/base/settings.ts'
-import { ISOLATE } from './isolate.ts'
-import type { Isolate } from './isolate.ts'
+import { ISOLATE } from './places/open-place.ts'
+import type { Isolate } from './places/open-place.ts'
 
 export interface Limits {
   /** Milliseconds; `Infinity` is no limit. Of silence, of a step, of all steps together. */

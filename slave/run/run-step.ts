@@ -7,26 +7,21 @@ import { formatEnd, stepDirectory } from '../../lib/spool/job-files.ts'
 import type { ProcessEnd } from '../../lib/spool/job-files.ts'
 import { now } from '../../lib/base/tai64n.ts'
 import { trace } from '../../lib/system/trace.ts'
-import { takeCage } from './isolate.ts'
-import type { Isolate } from './isolate.ts'
 import { makeDirectory, openFile, writePlain, writeWhole } from './job-writer.ts'
-import { givePipes, takePipes } from './pipes.ts'
+import type { Place, StepCommand, StepProcess } from './places/place.ts'
+import type { Pools } from './places/pools.ts'
 import { Silence } from './silence.ts'
 import { StepLog } from './step-log.ts'
 import type { LogOptions } from './step-log.ts'
-import { StepProcess } from './step-process.ts'
 
-export interface StepPlan {
+export interface StepPlan extends Omit<StepCommand, 'stdout' | 'stderr'> {
   readonly name: string
-  readonly command: readonly string[]
-  /** Where it runs. */
-  readonly directory: string
   /** The job's directory, and its temporary directory. */
   readonly job: string
   readonly work: string
-  readonly env: Readonly<Record<string, string>>
   readonly secrets: readonly string[]
-  readonly isolate: Isolate
+  readonly place: Place
+  readonly pools: Pools
   /** Bytes of log it may write. */
   readonly log: number
   /** Milliseconds it may be silent, and may take; each with the setting that says so. */
@@ -90,15 +85,18 @@ async function execute(
   paths: readonly string[],
   files: readonly number[],
 ): Promise<StepResult> {
-  const cage = await takeCage(plan.isolate, plan.work)
-  const pipes = await takePipes(plan.work).catch(async (error: unknown) => {
-    await cage.leave(0)
-    throw error
-  })
+  const pipes = await plan.pools.pipes.take(plan.work)
   const ends = pipes.map(pipe => pipe.open())
   const [stdout, stderr] = ends.map(({ writer }) => writer) as [number, number]
+  const step = await plan.place.start({ ...plan, stdout, stderr }).catch((error: unknown) => {
+    for (const { reader, writer } of ends) for (const end of [reader, writer]) closeSync(end)
+    plan.pools.pipes.give(pipes, true)
+    throw error
+  })
+  trace('step started', plan.name)
   const options: Omit<LogOptions, 'path'> = {
     secrets: plan.secrets,
+    buffers: plan.pools.buffers,
     budget: {
       left: plan.log,
       notice: `the log is cut here: LOG_MAX allows ${plan.log} bytes; the step goes on`,
@@ -109,8 +107,6 @@ async function execute(
   }
   const logs = ends.map(({ reader }, i) => new StepLog(reader, files[i]!, { ...options, path: paths[i]! }))
   const writable = () => logs.every(log => !log.writing)
-  const step = new StepProcess(cage, { ...plan, stdout, stderr })
-  trace('step started', plan.name)
   const clock = new Clock(plan, step, writable)
   // A log that cannot be written any more ends the step.
   for (const log of logs) log.ended.catch(() => step.end(GRACE.stop))
@@ -125,7 +121,7 @@ async function execute(
     await Promise.all(logs.map(log => log.ended))
   } finally {
     lastWords.stop()
-    givePipes(
+    plan.pools.pipes.give(
       pipes,
       logs.every(log => log.drained),
     )

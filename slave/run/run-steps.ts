@@ -9,15 +9,17 @@ import { quote } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
 import { keepArtifacts } from './artifacts.ts'
 import { formatEnvironment, secretValues, workPaths } from './environment.ts'
-import { prepareIsolation } from './isolate.ts'
 import { writePlain } from './job-writer.ts'
 import type { Limits } from './limits.ts'
 import { mask } from './mask.ts'
 import type { Audience, Outcome, Plan, StopReason } from './plan.ts'
 import { runStep } from './run-step.ts'
 import type { StepPlan, StepResult, TimeLimit } from './run-step.ts'
-import { become, findUser, handOver, takeBack } from './step-user.ts'
-import type { StepUser } from './step-user.ts'
+import { openPlace, prepareIsolation } from './places/open-place.ts'
+import type { Place } from './places/place.ts'
+import { Pools } from './places/pools.ts'
+import { findUser, handOver, takeBack } from './places/step-user.ts'
+import type { StepUser } from './places/step-user.ts'
 import { findSteps, PREPARE } from './steps.ts'
 import type { Step } from './steps.ts'
 
@@ -31,8 +33,8 @@ const SKIPPED = 77
 const MERCY = 1900
 
 /** A Fatal where the settings ask for what this machine cannot do. For a program that starts. */
-export async function checkLimits(limits: Limits): Promise<void> {
-  await prepareIsolation(limits.isolate)
+export async function checkLimits(limits: Limits, pools: Pools): Promise<void> {
+  await prepareIsolation(limits.isolate, pools)
   if (limits.user !== undefined) await findUser(limits.user)
 }
 
@@ -41,16 +43,21 @@ export async function checkLimits(limits: Limits): Promise<void> {
  * the job: the caller makes it durable.
  * Fails with a Fatal if the job directory cannot be written, or this machine lacks something; then the verdict is not ours to give.
  */
-export async function runSteps(plan: Plan, stop: AbortSignal): Promise<Outcome> {
-  if (!plan.limits.tmux) return runStepsHere(plan, stop)
+export async function runSteps(plan: Plan, stop: AbortSignal, pools = new Pools()): Promise<Outcome> {
+  if (!plan.limits.tmux) return runStepsHere(plan, stop, pools)
   const { runInTmux } = await import('./tmux.ts')
   return runInTmux(plan, stop)
 }
 
 /** As `runSteps`, in this very process, before an audience if there is one. */
-export async function runStepsHere(plan: Plan, stop: AbortSignal, audience?: Audience): Promise<Outcome> {
+export async function runStepsHere(
+  plan: Plan,
+  stop: AbortSignal,
+  pools = new Pools(),
+  audience?: Audience,
+): Promise<Outcome> {
   try {
-    return await new Run(plan, stop, audience).run()
+    return await new Run(plan, stop, pools, audience).run()
   } catch (error) {
     // Nobody waits for the logs of a job that was to end early; what could not be written is not worth more.
     if (!stop.aborted) throw error
@@ -59,9 +66,16 @@ export async function runStepsHere(plan: Plan, stop: AbortSignal, audience?: Aud
   }
 }
 
+/** What a step does not share with the others of its job. */
+type OwnOfStep = Pick<
+  StepPlan,
+  'place' | 'name' | 'command' | 'directory' | 'env' | 'user' | 'procs' | 'time'
+>
+
 class Run {
   readonly #plan: Plan
   readonly #stop: AbortSignal
+  readonly #pools: Pools
   readonly #audience: Audience | undefined
   readonly #begun = performance.now()
   readonly #paths: ReturnType<typeof workPaths>
@@ -69,9 +83,10 @@ class Run {
   #user: StepUser | undefined
   #stoppedAt: number | undefined
 
-  constructor(plan: Plan, stop: AbortSignal, audience?: Audience) {
+  constructor(plan: Plan, stop: AbortSignal, pools: Pools, audience?: Audience) {
     this.#plan = plan
     this.#stop = stop
+    this.#pools = pools
     this.#audience = audience
     this.#paths = workPaths(plan.work)
     this.#secrets = secretValues(plan.environment)
@@ -120,39 +135,51 @@ class Run {
       const cache = this.#plan.environment.values['BASS_CACHE']
       await handOver(this.#user, work, [code, steps, home, tmp, artifacts, ...(cache ? [cache] : [])])
     }
+    const place = await openPlace({ isolate: limits.isolate, work }, this.#pools)
+    try {
+      return await this.#runEach(steps, place)
+    } finally {
+      await place.close()
+    }
+  }
+
+  async #runEach(steps: readonly Step[], place: Place): Promise<Outcome> {
     let outcome: Outcome = { verdict: 'success' }
     for (const step of steps) {
       if (this.#stop.aborted) outcome = stopped(this.#stop, outcome.step)
       if (outcome.verdict === 'lost') break
       if (outcome.verdict !== 'success' && !step.always) continue
-      outcome = decide(outcome, step.name, await this.#runStep(step, outcome), this.#stop)
+      outcome = decide(outcome, step.name, await this.#runStep(step, place, outcome), this.#stop)
     }
     return outcome
   }
 
   /** Answers what came of it if that was no good. */
   async #prepare(command: string): Promise<Outcome | undefined> {
-    const { work, environment } = this.#plan
+    const { work, environment, limits } = this.#plan
+    const place = await openPlace({ isolate: limits.isolate, work }, this.#pools)
     const result = await this.#run({
+      place,
       name: PREPARE,
       command: ['sh', '-c', command],
       directory: work,
       env: { ...environment.values, BASS_PKG: this.#paths.pkg },
       time: [this.#stepLimit(), this.#jobLimit()],
-    })
+    }).finally(() => place.close())
     const outcome = decide({ verdict: 'success' }, PREPARE, result, this.#stop)
     if (outcome.verdict === 'success') return undefined
     return this.#stop.aborted ? outcome : { ...outcome, verdict: 'error' }
   }
 
   /** `before` is how things stand when the step begins. */
-  #runStep({ name, path }: Step, before: Outcome): Promise<StepResult> {
+  #runStep({ name, path }: Step, place: Place, before: Outcome): Promise<StepResult> {
     const { limits, environment } = this.#plan
-    const user = this.#user ? become(this.#user) : []
-    const procs = limits.procs === undefined ? [] : ['prlimit', `--nproc=${limits.procs}`]
     return this.#run({
+      place,
       name,
-      command: [...user, ...procs, path],
+      command: [path],
+      ...(this.#user ? { user: this.#user } : {}),
+      ...(limits.procs === undefined ? {} : { procs: limits.procs }),
       directory: this.#paths.code,
       env: environment.values,
       // What has to run even when the job's time is up has the time of a step.
@@ -160,7 +187,7 @@ class Run {
     })
   }
 
-  #run(step: Pick<StepPlan, 'name' | 'command' | 'directory' | 'env' | 'time'>): Promise<StepResult> {
+  #run(step: OwnOfStep): Promise<StepResult> {
     const { job, work, limits } = this.#plan
     this.#audience?.step(step.name)
     return runStep({
@@ -168,7 +195,7 @@ class Run {
       job,
       work,
       secrets: this.#secrets,
-      isolate: limits.isolate,
+      pools: this.#pools,
       log: limits.log,
       line: { setting: 'LINE_TIMEOUT', milliseconds: limits.line },
       mercy: this.#stoppedAt === undefined ? Infinity : this.#stoppedAt + MERCY - performance.now(),

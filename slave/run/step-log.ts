@@ -13,11 +13,10 @@ import { now } from '../../lib/base/tai64n.ts'
 import { trace } from '../../lib/system/trace.ts'
 import { Masker } from './mask.ts'
 import { patiently } from './patience.ts'
+import { CHUNK } from './places/buffers.ts'
+import type { BufferPool, Buffers } from './places/buffers.ts'
 
 const writeAsync = promisify(write)
-
-/** Bytes read at once: what a pipe of Linux holds. */
-const CHUNK = 65_536
 
 /** How many more bytes the logs of a step may take, both streams together. */
 export interface Budget {
@@ -26,26 +25,11 @@ export interface Budget {
   readonly notice: string
 }
 
-/** What one stream is read into, gathered in and written from; to make them anew for each step costs more than a short step. */
-interface Buffers {
-  readonly input: Buffer
-  gathering: Buffer
-  flying: Buffer
-}
-
-const spare: Buffers[] = []
-
-const takeBuffers = (): Buffers =>
-  spare.pop() ?? {
-    input: Buffer.allocUnsafeSlow(CHUNK),
-    gathering: Buffer.allocUnsafeSlow(2 * CHUNK),
-    flying: Buffer.allocUnsafeSlow(2 * CHUNK),
-  }
-
 export interface LogOptions {
   readonly path: string
   readonly secrets: readonly string[]
   readonly budget: Budget
+  readonly buffers: BufferPool
   /** Something was read, or could be written again. */
   readonly heard: () => void
   /** Sees what is shown, without labels. */
@@ -63,7 +47,7 @@ export class StepLog {
   readonly #options: LogOptions
   readonly #socket: Socket
   readonly #masker: Masker
-  readonly #buffers = takeBuffers()
+  readonly #buffers: Buffers
   #gathered = 0
   #atLineStart = true
   #cut = false
@@ -75,6 +59,7 @@ export class StepLog {
   constructor(reader: number, file: number, options: LogOptions) {
     this.#file = file
     this.#options = options
+    this.#buffers = options.buffers.take()
     this.#masker = new Masker(options.secrets)
     const onread: OnReadOpts = { buffer: this.#buffers.input, callback: length => this.#read(length) }
     const pipe = { fd: reader, readable: true, writable: false, onread }
@@ -87,7 +72,7 @@ export class StepLog {
       this.#socket.on('close', () => {
         this.#show(this.#masker.end())
         this.#land()
-          .then(() => void spare.push(this.#buffers))
+          .then(() => options.buffers.give(this.#buffers))
           .then(done, failed)
       })
     })

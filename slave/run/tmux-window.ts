@@ -11,6 +11,7 @@ import { self } from '../../lib/system/process.ts'
 import { isGone } from '../../lib/system/process.ts'
 import type { Outcome, Plan, StopReason } from './plan.ts'
 import { runStepsHere } from './run-steps.ts'
+import { Pools } from './places/pools.ts'
 import { OUTCOME_FILE, PLAN_FILE } from './tmux.ts'
 import type { Report } from './tmux.ts'
 
@@ -42,7 +43,7 @@ async function main([work, pid, start]: string[]): Promise<void> {
     if (NEWLINES.some(key => keys.includes(key))) enter?.()
   })
 
-  const report = await runStepsHere(plan, stopper.signal, {
+  const report = await runStepsHere(plan, stopper.signal, new Pools(), {
     step: name => process.stdout.write(`\x1b[1m--- ${name}\x1b[0m\n`),
     output: bytes => process.stdout.write(Buffer.from(bytes)),
   }).then(

@@ -12,7 +12,7 @@ import { readIfThere } from '../../lib/system/durable.ts'
 import { Fatal, temporary } from '../../lib/base/exit.ts'
 import { self, startOf } from '../../lib/system/process.ts'
 import type { Outcome, Plan, StopReason } from './plan.ts'
-import { killRemains, markOf, signal } from './processes.ts'
+import { killRemains, markOf, signal } from './places/processes.ts'
 
 /** Below the job's temporary directory. The socket's name is used from there: a whole path may be too long for one. */
 export const PLAN_FILE = '.plan'

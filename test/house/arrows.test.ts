@@ -20,13 +20,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'master/reap': ['lib/base', 'lib/system', 'lib/spool'],
   'master/notify': ['lib/base', 'lib/system', 'lib/git', 'lib/spool', 'lib/conf', 'lib/view'],
   'master/web': ['lib/base', 'lib/system', 'lib/git', 'lib/spool', 'lib/view'],
-  'slave/run': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/view'],
+  'slave/run': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/view', 'slave/run/places'],
+  'slave/run/places': ['lib/base', 'lib/system', 'lib/spool'],
   'bin/setup': ['lib/base', 'lib/system', 'lib/git', 'lib/spool', 'lib/conf', 'master/notify'],
   'bin/doctor': ['lib/base', 'lib/system', 'lib/spool', 'lib/conf', 'lib/view'],
-  'bin/parts': ['lib/base', 'lib/system', 'lib/git', 'lib/bundle', 'lib/spool', 'lib/view', 'slave/run'],
+  'bin/parts': ['lib/base', 'lib/system', 'lib/git', 'lib/bundle', 'lib/spool', 'lib/view', 'slave/run/**'],
   master: ['lib/**', 'master/**'],
   slave: ['lib/**', 'slave/**'],
-  bin: ['lib/**', 'bin/**', 'slave/run'],
+  bin: ['lib/**', 'bin/**', 'slave/run/**'],
 }
 
 /** The rooms, and single modules, that may call rename and link: whatever others rely on changes through them. */

@@ -5,7 +5,7 @@ import { test } from 'tap'
 
 import { eventually, Sandbox } from '../fixtures/sandbox.ts'
 import { StepsFixture } from '../fixtures/steps.ts'
-import { killRemains } from '../../slave/run/processes.ts'
+import { killRemains } from '../../slave/run/places/processes.ts'
 
 /** Processes that have this word among their arguments. */
 function running(word: string): string[] {

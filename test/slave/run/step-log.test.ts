@@ -5,14 +5,15 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 
 import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
-import { takePipes } from '../../../slave/run/pipes.ts'
+import { Pools } from '../../../slave/run/places/pools.ts'
 import { StepLog } from '../../../slave/run/step-log.ts'
 import type { LogOptions } from '../../../slave/run/step-log.ts'
 
 async function openLog(t: Test, file = 'log', options: Partial<LogOptions> = {}) {
   const sandbox = new Sandbox(t)
+  const pools = new Pools()
   const path = file.startsWith('/') ? file : sandbox.path(file)
-  const [pipe] = await takePipes(sandbox.dir)
+  const [pipe] = await pools.pipes.take(sandbox.dir)
   const { reader, writer } = pipe.open()
   const stopper = new AbortController()
   const fd = openSync(path, 'w')
@@ -20,6 +21,7 @@ async function openLog(t: Test, file = 'log', options: Partial<LogOptions> = {})
   const log = new StepLog(reader, fd, {
     path,
     secrets: [],
+    buffers: pools.buffers,
     budget: { left: Infinity, notice: '' },
     heard: () => undefined,
     stop: stopper.signal,

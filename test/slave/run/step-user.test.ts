@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs'
 import { test } from 'tap'
 
 import { processesWith } from '../../../lib/system/process.ts'
-import { markOf } from '../../../slave/run/processes.ts'
+import { markOf } from '../../../slave/run/places/processes.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 import { StepsFixture } from '../../fixtures/steps.ts'
 

@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-import { tolerating } from '../../lib/base/errno.ts'
+import { tolerating } from '../../../lib/base/errno.ts'
 
 /** A user other than root first needs a user namespace, in which he may make the others. */
 const isRoot = () => process.getuid?.() === 0
@@ -120,4 +120,23 @@ function childrenOf(pid: number): number[] | undefined {
     readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1'),
   )
   return text?.split(' ').filter(Boolean).map(Number)
+}
+
+/** Rooms that stand empty, for the next step. */
+export class Rooms {
+  readonly #spare: Room[] = []
+
+  async take(): Promise<Room> {
+    for (let room = this.#spare.pop(); room; room = this.#spare.pop()) {
+      // It was clean when it was left, and nothing can have begun in it since.
+      if (room.isOpen) return room
+    }
+    return Room.open()
+  }
+
+  /** Takes a room back. One that is not as empty as it was found is closed. */
+  async give(room: Room): Promise<void> {
+    if (room.isClean()) this.#spare.push(room)
+    else await room.close()
+  }
 }

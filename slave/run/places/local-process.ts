@@ -1,30 +1,21 @@
-// The process of a step: started in its cage, asked to end, killed.
+// The process of a step on this machine: started in its cage, asked to end, killed.
 
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, writeSync } from 'node:fs'
 
-import { isErrno, reasonOf } from '../../lib/base/errno.ts'
-import { quote, temporary } from '../../lib/base/exit.ts'
-import type { ProcessEnd } from '../../lib/spool/job-files.ts'
-import type { Cage } from './isolate.ts'
+import { isErrno, reasonOf } from '../../../lib/base/errno.ts'
+import { quote, temporary } from '../../../lib/base/exit.ts'
+import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
+import type { Cage } from './cage.ts'
+import type { StepCommand, StepProcess } from './place.ts'
 import { signal } from './processes.ts'
-
-export interface StepCommand {
-  readonly command: readonly string[]
-  /** Where it runs. */
-  readonly directory: string
-  readonly env: Readonly<Record<string, string>>
-  /** Open files for its output, which are closed here once it has them. Its input is empty. */
-  readonly stdout: number
-  readonly stderr: number
-}
+import { become } from './step-user.ts'
 
 /** What a shell answers where it cannot run a command: not found, or found and of no use. */
 const [NOT_FOUND, NOT_EXECUTABLE] = [127, 126]
 
-export class StepProcess {
-  /** How it ended; fails with a Fatal if the system could not start it. */
+export class LocalProcess implements StepProcess {
   readonly ended: Promise<ProcessEnd>
   readonly #cage: Cage
   readonly #child: ChildProcess | undefined
@@ -33,7 +24,7 @@ export class StepProcess {
 
   constructor(cage: Cage, step: StepCommand) {
     this.#cage = cage
-    const [program, ...args] = [...cage.enter(step.directory), ...step.command]
+    const [program, ...args] = [...cage.enter(step.directory), ...asUser(step), ...step.command]
     let child: ChildProcess | undefined
     this.ended = new Promise(done => {
       const fail = (error: unknown) => done(Promise.resolve(error).then(why => refused(step, why)))
@@ -65,7 +56,6 @@ export class StepProcess {
     return this.#over
   }
 
-  /** Asks it to end, and kills it and all it started after `grace` milliseconds. */
   end(grace: number): void {
     if (this.#over) return
     const pid = this.#child?.pid
@@ -86,11 +76,16 @@ export class StepProcess {
     await this.#cage.clear(pid)
   }
 
-  /** When it has ended: ends what it left behind, and gives up the cage. */
   async leave(): Promise<void> {
     await this.#cage.leave(this.#child?.pid ?? 0)
   }
 }
+
+/** What to put before a command so that it has the user and the limits of its step. */
+const asUser = ({ user, procs }: StepCommand): string[] => [
+  ...(user ? become(user) : []),
+  ...(procs === undefined ? [] : ['prlimit', `--nproc=${procs}`]),
+]
 
 const closeOutput = ({ stdout, stderr }: StepCommand) => [stdout, stderr].forEach(fd => closeSync(fd))
 

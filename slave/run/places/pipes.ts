@@ -7,15 +7,15 @@ import { closeSync, constants, existsSync, openSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-import { ignoringENOENT } from '../../lib/base/errno.ts'
-import { temporary, quote } from '../../lib/base/exit.ts'
+import { ignoringENOENT } from '../../../lib/base/errno.ts'
+import { temporary, quote } from '../../../lib/base/exit.ts'
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
 
 /** The mode lets a step that runs as another user open its own output again; there is no name to be found by. */
 const MODE = '622'
 
-export class Pipe {
+class Pipe {
   /** Keeps the pipe; nothing is read from here. */
   readonly #kept: number
   readonly #path: string
@@ -41,23 +41,25 @@ export class Pipe {
 
 export type Pipes = readonly [stdout: Pipe, stderr: Pipe]
 
-const spare: Pipes[] = []
+export class PipePool {
+  readonly #spare: Pipes[] = []
 
-/** Pipes for one step; `directory` is on a local file system. */
-export async function takePipes(directory: string): Promise<Pipes> {
-  const found = spare.pop()
-  if (found) return found
-  const paths = ['.stdout', '.stderr'].map(name => join(directory, name))
-  try {
-    await promisify(execFile)('mkfifo', ['-m', MODE, ...paths])
-  } catch (error) {
-    throw temporary(`make pipes in ${quote(directory)}`, error)
+  /** Pipes for one step; `directory` is on a local file system. */
+  async take(directory: string): Promise<Pipes> {
+    const found = this.#spare.pop()
+    if (found) return found
+    const paths = ['.stdout', '.stderr'].map(name => join(directory, name))
+    try {
+      await promisify(execFile)('mkfifo', ['-m', MODE, ...paths])
+    } catch (error) {
+      throw temporary(`make pipes in ${quote(directory)}`, error)
+    }
+    return [new Pipe(paths[0]!), new Pipe(paths[1]!)]
   }
-  return [new Pipe(paths[0]!), new Pipe(paths[1]!)]
-}
 
-/** Gives pipes back; `drained` if everyone else has closed them and all was read. */
-export function givePipes(pipes: Pipes, drained: boolean): void {
-  if (drained) spare.push(pipes)
-  else for (const pipe of pipes) pipe.close()
+  /** Takes pipes back; `drained` if everyone else has closed them and all was read. */
+  give(pipes: Pipes, drained: boolean): void {
+    if (drained) this.#spare.push(pipes)
+    else for (const pipe of pipes) pipe.close()
+  }
 }

@@ -6,7 +6,7 @@ import { chmod, lchown, lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-import { lasting, quote } from '../../lib/base/exit.ts'
+import { lasting, quote } from '../../../lib/base/exit.ts'
 
 export interface StepUser {
   readonly name: string

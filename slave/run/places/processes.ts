@@ -5,9 +5,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { tolerating } from '../../lib/base/errno.ts'
-import { warn } from '../../lib/system/log.ts'
-import { processesWith } from '../../lib/system/process.ts'
+import { tolerating } from '../../../lib/base/errno.ts'
+import { warn } from '../../../lib/system/log.ts'
+import { processesWith } from '../../../lib/system/process.ts'
 
 const GONE = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'] as const
 

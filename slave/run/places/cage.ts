@@ -1,0 +1,13 @@
+/** What holds the processes of one step on this machine. */
+export interface Cage {
+  /** What to put before a command so that it runs in here, in a directory. */
+  enter(directory: string): string[]
+  /** The command with `enter` before it was spawned as this process. */
+  entered(spawned: number): void
+  /** Sends a signal to the process group that the step leads. */
+  signal(spawned: number, name: NodeJS.Signals): void
+  /** Ends every process in it; resolves when they are gone. */
+  clear(spawned: number): Promise<void>
+  /** The step is over: nothing of it is left, and the cage is not used again by the caller. */
+  leave(spawned: number): Promise<void>
+}

@@ -1,0 +1,101 @@
+// Which place a job's steps get: as ISOLATE says and this machine can.
+
+import { lasting } from '../../../lib/base/exit.ts'
+import { say } from '../../../lib/system/log.ts'
+import { NamespacePlace } from './namespace.ts'
+import type { Place, StepCommand, StepProcess } from './place.ts'
+import type { Pools } from './pools.ts'
+import { SessionPlace } from './session.ts'
+
+export const ISOLATE = ['auto', 'pid', 'no'] as const
+export type Isolate = (typeof ISOLATE)[number]
+
+/** Says what each way is worth, for the help of whoever runs steps. */
+export const ISOLATION_HELP = `Each step runs in a pid namespace of its own where 'unshare' and 'nsenter' can make one (ISOLATE=pid,
+or auto): whatever it started ends with it, also daemons, and also when this program is killed. Without
+(ISOLATE=no, or auto where it cannot be done) its session is killed, and every process that has its
+TMPDIR in the environment; that misses what began a session of its own with a clean environment.`
+
+export interface PlaceOptions {
+  readonly isolate: Isolate
+  /** The job's temporary directory. */
+  readonly work: string
+}
+
+/** Opens the place of one job. */
+export type OpenPlace = (options: PlaceOptions, pools: Pools) => Promise<Place>
+
+export const openPlace: OpenPlace = async ({ isolate, work }, pools) =>
+  Promise.resolve(
+    isolate === 'no'
+      ? new SessionPlace(work)
+      : isolate === 'pid'
+        ? new DemandedPlace(new NamespacePlace(pools.rooms))
+        : new AutoPlace(new NamespacePlace(pools.rooms), new SessionPlace(work), pools),
+  )
+
+/** Finds out how steps can be isolated; a Fatal if ISOLATE=pid and it cannot be done. For a program that starts. */
+export async function prepareIsolation(how: Isolate, pools: Pools): Promise<void> {
+  if (how === 'no') return
+  try {
+    await pools.rooms.give(await pools.rooms.take())
+  } catch (error) {
+    if (how === 'pid') throw demanded(error)
+    giveUp(pools, error)
+  }
+}
+
+const demanded = (error: unknown) => lasting('make a pid namespace, as ISOLATE=pid demands', error)
+
+function giveUp(pools: Pools, error: unknown): void {
+  pools.impossible = true
+  const why = error instanceof Error ? error.message : String(error)
+  say('info', `steps run without a pid namespace of their own: ${why}`)
+}
+
+/** Pid namespaces, or none of its steps runs. */
+class DemandedPlace implements Place {
+  readonly #namespace: Place
+
+  constructor(namespace: Place) {
+    this.#namespace = namespace
+  }
+
+  async start(step: StepCommand): Promise<StepProcess> {
+    return this.#namespace.start(step).catch((error: unknown) => {
+      throw demanded(error)
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#namespace.close()
+  }
+}
+
+/** Pid namespaces, and sessions where there can be none. */
+class AutoPlace implements Place {
+  readonly #namespace: Place
+  readonly #session: Place
+  readonly #pools: Pools
+
+  constructor(namespace: Place, session: Place, pools: Pools) {
+    this.#namespace = namespace
+    this.#session = session
+    this.#pools = pools
+  }
+
+  async start(step: StepCommand): Promise<StepProcess> {
+    if (!this.#pools.impossible) {
+      try {
+        return await this.#namespace.start(step)
+      } catch (error) {
+        giveUp(this.#pools, error)
+      }
+    }
+    return this.#session.start(step)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#namespace.close(), this.#session.close()])
+  }
+}

@@ -1,0 +1,13 @@
+// What is made for one step and serves the next one too. A taker owns one of these and hands it to each of its jobs.
+
+import { BufferPool } from './buffers.ts'
+import { PipePool } from './pipes.ts'
+import { Rooms } from './room.ts'
+
+export class Pools {
+  readonly rooms = new Rooms()
+  readonly pipes = new PipePool()
+  readonly buffers = new BufferPool()
+  /** True once it was found that no pid namespace can be made here. */
+  impossible = false
+}
