@@ -30,7 +30,7 @@ function rowsOf(heading: string): string[][] {
     )
 }
 
-test('a project of your own is set up by the commands as they stand there', async t => {
+test('a project is set up by the commands as they stand there', async t => {
   const sandbox = new Sandbox(t)
   const env = {
     SPOOL: undefined,
@@ -50,7 +50,7 @@ test('a project of your own is set up by the commands as they stand there', asyn
   mkdirSync(sandbox.path('srv/git'), { recursive: true })
   sandbox.ok('git', ['init', '-q', '--bare', 'srv/git/hello.git'])
 
-  const [init, steps, up, look, tell, ...programs] = commandsOf('A project of your own')
+  const [init, steps, up, look, tell, ...programs] = commandsOf('Setting up a project')
   t.same(
     [init, steps, up, look, tell, ...programs].map(block => block?.forever),
     [false, false, true, false, false, true, true, true, true, true],
@@ -76,7 +76,7 @@ test('a project of your own is set up by the commands as they stand there', asyn
   await Promise.all(several.map(program => program.kill('SIGTERM')))
 })
 
-test('it is kept running, deployed and looked at by the commands as they stand there', async t => {
+test('services, deployment and doctor work by the commands as they stand there', async t => {
   const sandbox = new Sandbox(t)
   const env = { SPOOL: undefined, PATH: `${ROOT}/bin:${sandbox.env['PATH']!}`, ARCH: undefined }
   sandbox.ok('git', ['init', '-q', '--bare', '-b', 'main', 'hello.git'])
@@ -88,7 +88,7 @@ test('it is kept running, deployed and looked at by the commands as they stand t
   const run = (script: string) =>
     sandbox.run('sh', ['-ec', script.replaceAll(/\/(srv|service|etc)\b/g, `${sandbox.dir}/$1`)], { env })
 
-  const [master, slave, systemd, deploy, event, doctor] = commandsOf('Keeping it running')
+  const [master, slave, systemd, deploy, event, doctor] = commandsOf('Running as a service')
   for (const block of [master, slave, systemd, deploy, event])
     t.match(run(block!.script), { code: 0, stderr: '' }, block!.script)
   t.equal(sandbox.ls('service').length, 7)
