@@ -2,8 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 
-import { askGit } from '../lib/git/ask-git.ts'
-import { gitEnvironment } from '../lib/git/git-environment.ts'
+import { gitEnvironment, tryGit } from '../lib/git/process.ts'
 import { command } from '../lib/system/command.ts'
 import { readCommits } from '../lib/git/commit.ts'
 import type { CommitView } from '../lib/git/commit.ts'
@@ -57,10 +56,10 @@ since is the name of the task that succeeded.`,
     }
     const range = `${good.revision}..${view.revision}`
     if (patch) {
-      const args = ['-C', repository, 'diff', good.revision, view.revision, '--']
+      const args = ['-C', repository, 'diff', '--end-of-options', good.revision, view.revision, '--']
       return spawnSync('git', args, { stdio: 'inherit', env: gitEnvironment() }).status ?? 111
     }
-    const list = askGit(repository, 'rev-list', '--end-of-options', range)
+    const list = tryGit(repository, 'rev-list', '--end-of-options', range)
     if (list === undefined) throw fail(`${repository} has not got both ${good.revision} and ${view.revision}`)
     const ids = list.split('\n').filter(id => id !== '')
     const known = await readCommits(repository, ids)

@@ -2,7 +2,7 @@
 
 import { command, run } from '../lib/system/command.ts'
 import { EXIT, lasting, quote } from '../lib/base/exit.ts'
-import { GitError, Repository } from '../lib/git/git.ts'
+import { GitError, Repository } from '../lib/git/repository.ts'
 import { print } from '../lib/system/print.ts'
 import { versionOf } from './make/version.ts'
 

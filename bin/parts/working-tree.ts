@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path'
 // node:fs has only an experimental one in Node 20.
 import { copySync } from 'fs-extra'
 
-import { askGit } from '../../lib/git/ask-git.ts'
+import { tryGit } from '../../lib/git/process.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { optional, setting, sizeLimit } from '../../lib/base/settings.ts'
@@ -19,7 +19,7 @@ import type { Bench } from './workbench.ts'
 
 /** Copies the tree and its steps into `work`. */
 export async function copyWorkingTree(directory: string, work: string): Promise<Bench> {
-  const top = askGit(directory, 'rev-parse', '--show-toplevel')
+  const top = tryGit(directory, 'rev-parse', '--show-toplevel')
   if (top === undefined) throw lasting(`run the steps of ${quote(directory)}`, 'it is in no git working tree')
   const { code, steps } = workPaths(work)
   copyFiles(top, code)
@@ -27,18 +27,18 @@ export async function copyWorkingTree(directory: string, work: string): Promise<
   if (repository !== undefined) await checkOut(repository, steps, work)
   else if (existsSync(join(code, '.bass'))) copySync(join(code, '.bass'), steps)
   else throw lasting(`run the steps of ${quote(top)}`, 'STEPS is not set, and there is no .bass/ in it')
-  const version = askGit(top, 'describe', '--always', '--dirty') ?? '0'
+  const version = tryGit(top, 'describe', '--always', '--dirty') ?? '0'
   const name = ['0', toPart(basename(top)), toPart(version), setting('ARCH')].join(':')
   return benchOf(parseTaskName(name)!, work, {
-    revision: askGit(top, 'rev-parse', '--verify', '--quiet', 'HEAD') ?? '',
-    ref: askGit(top, 'symbolic-ref', '--quiet', 'HEAD') ?? '',
+    revision: tryGit(top, 'rev-parse', '--verify', '--quiet', 'HEAD') ?? '',
+    ref: tryGit(top, 'symbolic-ref', '--quiet', 'HEAD') ?? '',
     params: {},
   })
 }
 
 /** Every file that git knows or would add. */
 function copyFiles(top: string, to: string): void {
-  const listed = askGit(top, 'ls-files', '-z', '--cached', '--others', '--exclude-standard')
+  const listed = tryGit(top, 'ls-files', '-z', '--cached', '--others', '--exclude-standard')
   if (listed === undefined) throw temporary(`list the files of ${quote(top)}`, 'git failed')
   mkdirSync(to)
   for (const name of new Set(listed.split('\0'))) {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 // node:fs has only an experimental one in Node 20.
 import { copySync } from 'fs-extra'
 
-import { git } from '../../lib/git/ask-git.ts'
+import { git } from '../../lib/git/process.ts'
 import { Fatal } from '../../lib/base/exit.ts'
 
 /** Whoever runs the demo need not have told git who they are, nor trust the owner of this tree. */

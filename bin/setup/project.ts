@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 
-import { git } from '../../lib/git/ask-git.ts'
+import { git } from '../../lib/git/process.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { setting } from '../../lib/base/settings.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'

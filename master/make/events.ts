@@ -4,7 +4,7 @@ import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { tolerating } from '../../lib/base/errno.ts'
-import type { Commit, Repository } from '../../lib/git/git.ts'
+import type { Commit, Repository } from '../../lib/git/repository.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 
 export interface Event {

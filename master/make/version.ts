@@ -1,7 +1,7 @@
 // A version that people can read for each commit, and that can stand in the name of a task.
 
-import { GitError } from '../../lib/git/git.ts'
-import type { Repository } from '../../lib/git/git.ts'
+import { GitError } from '../../lib/git/repository.ts'
+import type { Repository } from '../../lib/git/repository.ts'
 import { toPart } from '../../lib/spool/task-name.ts'
 
 /** The version of a commit, of at most `max` bytes; throws GitError if there is no such commit. */

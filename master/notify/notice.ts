@@ -1,6 +1,6 @@
 // What a channel is told: the JSON that webhooks and programs get, and that mails are written from.
 
-import { askGit } from '../../lib/git/ask-git.ts'
+import { tryGit } from '../../lib/git/process.ts'
 import type { Project } from './channels.ts'
 import { readCommits } from '../../lib/git/commit.ts'
 import type { CommitView } from '../../lib/git/commit.ts'
@@ -74,7 +74,7 @@ async function commitsOf(
 function between(repository: string, since: string | null, revision: string): string[] {
   if (since === null) return []
   try {
-    const ids = askGit(
+    const ids = tryGit(
       repository,
       'rev-list',
       `--max-count=${COMMITS}`,

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { Repository } from '../../../lib/git/git.ts'
+import { Repository } from '../../../lib/git/repository.ts'
 import { inOrder, pathOf, scanEvents } from '../../../master/make/events.ts'
 import { Workshop } from '../../fixtures/workshop.ts'
 

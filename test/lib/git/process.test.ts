@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { test } from 'tap'
 
-import { gitEnvironment } from '../../../lib/git/git-environment.ts'
+import { gitEnvironment } from '../../../lib/git/process.ts'
 
 /** Of git's own list, what is about how to read a repository, and not which: it stays as the user has it. */
 const KEPT = /^GIT_(CONFIG.*|NO_REPLACE_OBJECTS|REPLACE_REF_BASE|INTERNAL_SUPER_PREFIX)$/

@@ -1,7 +1,9 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
-import { GitError, Repository, sentence } from '../../../lib/git/git.ts'
+import { GitError, Repository } from '../../../lib/git/repository.ts'
+import { sentence } from '../../../lib/git/process.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 
 type Tap = ConstructorParameters<typeof Sandbox>[0]
@@ -113,4 +115,91 @@ test('a commit without a tag is not described, and one that is missing is an err
   t.match(String(await repository.describe('HEAD')), new RegExp(`^v1-1-g${next.slice(0, 7)}`))
   await t.rejects(repository.describe('nope'), GitError)
   await t.rejects(repository.describe('--all'), GitError)
+})
+
+test('what is in a commit is listed and read, whatever the bytes of its names', async t => {
+  for (const format of ['sha1', 'sha256']) {
+    const { sandbox, path, commit, repository } = make(t, `--object-format=${format}`)
+    const odd = Buffer.from('caf\u00e9\ttwo', 'latin1')
+    writeFileSync(Buffer.concat([Buffer.from(`${path}/`), odd]), 'odd')
+    mkdirSync(`${path}/d/e`, { recursive: true })
+    writeFileSync(`${path}/d/e/f`, 'deep')
+    writeFileSync(`${path}/d/run`, '#!/bin/sh', { mode: 0o755 })
+    symlinkSync('../nowhere', `${path}/d/l`)
+    sandbox.git(path, 'add', '-A')
+    const first = commit()
+    const files = []
+    for await (const { kind, name } of repository.files(first)) files.push(`${kind} ${name}`)
+    t.same(files, [`file ${odd.toString('latin1')}`, 'file d/e/f', 'link d/l', 'executable d/run'])
+    t.equal(String(await repository.file(first, 'd/e/f', 10)), 'deep')
+    t.equal(String(await repository.file(first, 'd/l', 10)), '../nowhere')
+    for (const [name, max] of [
+      ['d/e/f', 3],
+      ['d/e', 10],
+      ['none', 10],
+      ['d/e/f/g', 10],
+    ] as const) {
+      t.equal(await repository.file(first, name, max), undefined, name)
+    }
+    rmSync(`${path}/d/e/f`)
+    writeFileSync(`${path}/\u00e9`, '')
+    sandbox.git(path, 'add', '-A')
+    const second = commit()
+    t.same(await repository.changedPaths(first, second), ['d/e/f', Buffer.from('\u00e9').toString('latin1')])
+    t.same(await repository.changedPaths(first, first), [])
+    t.equal(String(await repository.file(second, '\u00e9', 10)), '')
+    await t.rejects(repository.changedPaths(first, 'f'.repeat(first.length)), GitError)
+    await t.rejects(repository.entries('f'.repeat(first.length)), GitError)
+  }
+})
+
+test('an object goes to its reader as fast as it takes it, and one that wants no more keeps nobody else waiting', async t => {
+  const { sandbox, path, commit, repository } = make(t)
+  const content = randomBytes(3 << 20)
+  writeFileSync(`${path}/large`, content)
+  sandbox.git(path, 'add', '-A')
+  const id = commit()
+  const [large] = await repository.entries(id)
+  const hash = createHash('sha256')
+  let busy = false
+  const slowly = repository.read(large!.id, {
+    begin: ({ size }) => t.equal(size, content.length),
+    take: async bytes => {
+      t.notOk(busy)
+      busy = true
+      hash.update(bytes)
+      await new Promise(done => setTimeout(done, 1))
+      busy = false
+    },
+  })
+  const refusing = (take: () => void | Promise<void>) =>
+    repository.read(large!.id, { begin: () => undefined, take })
+  const results = await Promise.allSettled([
+    slowly,
+    repository.commit(id),
+    refusing(() => {
+      throw new Error('enough')
+    }),
+    refusing(() => Promise.reject(new Error('enough as well'))),
+    repository.read('f'.repeat(40), { begin: () => undefined, take: () => undefined }),
+    repository.commit(id),
+  ])
+  t.match(results, [
+    { status: 'fulfilled' },
+    { value: { id } },
+    { reason: { message: 'enough' } },
+    { reason: { message: 'enough as well' } },
+    { reason: GitError },
+    { value: { id } },
+  ])
+  t.equal(hash.digest('hex'), createHash('sha256').update(content).digest('hex'))
+})
+
+test('a repository that nobody can read fails all questions, without a process for each', async t => {
+  const { path } = make(t)
+  rmSync(`${path}/.git`, { recursive: true })
+  const repository = new Repository(path)
+  const asked = await Promise.allSettled(Array.from({ length: 500 }, () => repository.commit('HEAD')))
+  t.ok(asked.every(({ status }) => status === 'rejected'))
+  repository.close()
 })

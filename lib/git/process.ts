@@ -1,0 +1,150 @@
+// Starts git: the one place that does. Arguments go as a list, never through a shell, and what a user named goes behind
+// `--end-of-options` or to standard input. The environment leads git to the repository that is meant and to no other,
+// and its messages are in one language, because some are matched and all stand in ours.
+
+import { spawn, spawnSync } from 'node:child_process'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
+import { realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+import { tolerating } from '../base/errno.ts'
+import { lasting, quote, temporary } from '../base/exit.ts'
+
+/** Git was asked and said no; the message is its own sentence. */
+export class GitError extends Error {
+  override name = 'GitError'
+}
+
+/** Those of `git rev-parse --local-env-vars` that say which repository is meant, where it is, and what of it is seen. */
+const LOCAL = new Set([
+  'GIT_ALTERNATE_OBJECT_DIRECTORIES',
+  'GIT_COMMON_DIR',
+  'GIT_DIR',
+  'GIT_GRAFT_FILE',
+  'GIT_IMPLICIT_WORK_TREE',
+  'GIT_INDEX_FILE',
+  'GIT_NAMESPACE',
+  'GIT_OBJECT_DIRECTORY',
+  'GIT_PREFIX',
+  'GIT_SHALLOW_FILE',
+  'GIT_WORK_TREE',
+])
+
+/** The environment of a git that is told its repository by arguments: in a hook, ours has variables that name another. */
+export const gitEnvironment = (): NodeJS.ProcessEnv => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !LOCAL.has(name))),
+  LC_ALL: 'C',
+})
+
+/** As `gitEnvironment`, for a repository that is at `path` and not around it. */
+export function environmentAt(path: string): NodeJS.ProcessEnv {
+  const real = tolerating(['ENOENT', 'ENOTDIR', 'EACCES'], () => realpathSync(path)) ?? path
+  return { ...gitEnvironment(), GIT_CEILING_DIRECTORIES: dirname(real) }
+}
+
+export interface Ended {
+  /** Its exit code; null if a signal ended it. */
+  readonly code: number | null
+  readonly stderr: string
+}
+
+export interface Start {
+  /** Where git runs; undefined for the current directory. */
+  readonly place: string | undefined
+  readonly env: NodeJS.ProcessEnv
+  /** Kills git when it aborts. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Starts git. The caller meets its end with `ended`. */
+export function startGit(
+  { place, env, signal }: Start,
+  args: readonly string[],
+  stdio: StdioOptions,
+): ChildProcess {
+  const where = place === undefined ? [] : ['-C', place]
+  return spawn('git', [...where, ...args], { env, stdio, ...(signal ? { signal } : {}) })
+}
+
+/** Runs git to its end with `input` on its standard input. Throws Fatal if it cannot be started. */
+export async function runGit(
+  start: Start,
+  args: readonly string[],
+  input?: string | Buffer,
+): Promise<Ended & { readonly stdout: Buffer }> {
+  const child = startGit(start, args, ['pipe', 'pipe', 'pipe'])
+  const chunks: Buffer[] = []
+  child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk))
+  // Git may end before it has read all; its exit code says so.
+  child.stdin!.on('error', () => undefined).end(input)
+  const end = await ended(child)
+  return { ...end, stdout: Buffer.concat(chunks) }
+}
+
+/** Resolves when git has ended and its output is read; throws if it could not be started or was aborted. */
+export function ended(child: ChildProcess): Promise<Ended> {
+  let stderr = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    if (stderr.length < 10_000) stderr += text
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', error => {
+      const unstarted = (error as NodeJS.ErrnoException).syscall?.startsWith('spawn') === true
+      reject(unstarted ? unableToRun(error) : error)
+    })
+    child.on('close', code => resolve({ code, stderr }))
+  })
+}
+
+/** No such program is lasting; no process or memory for it is not. */
+const unableToRun = (error: NodeJS.ErrnoException) =>
+  (error.code === 'ENOENT' || error.code === 'EACCES' ? lasting : temporary)("run 'git'", error)
+
+/** Why git failed, in its own words: the first line that is fatal or an error, else the last one. Pure. */
+export function sentence({ code, stderr }: Ended): string {
+  const lines = stderr.split('\n').filter(line => line.trim() !== '')
+  const line = lines.find(line => /^(fatal|error): /.test(line)) ?? lines.at(-1)
+  if (line !== undefined) return line.replace(/^(fatal|error): /, '').trim()
+  return code === null ? 'it was killed' : `it ended with exit code ${code}`
+}
+
+// --- For the people's verbs, which have nothing else to do meanwhile.
+
+/** Runs git to its end. Throws Fatal if it cannot be started. */
+function runSync(repository: string, args: readonly string[]): Ended & { readonly stdout: string } {
+  const { status, stdout, stderr, error } = spawnSync('git', ['-C', repository, ...args], {
+    encoding: 'utf8',
+    env: gitEnvironment(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 1 << 28,
+  })
+  if (error) throw unableToRun(error)
+  return { code: status, stdout: stdout.trimEnd(), stderr }
+}
+
+const unusable = (repository: string, end: Ended) =>
+  lasting(`use the repository ${quote(repository)}`, sentence(end))
+
+/** What git prints, without the line feed at its end. Throws Fatal with git's own sentence if it fails. */
+export function git(repository: string, ...args: string[]): string {
+  const end = runSync(repository, args)
+  if (end.code !== 0) throw unusable(repository, end)
+  return end.stdout
+}
+
+/**
+ * Asks a question that git may answer with no, which is exit code 1: what git prints, or undefined. Throws Fatal with git's
+ * own sentence if it fails otherwise, as in a repository that it does not trust.
+ */
+export function askGit(repository: string, ...args: string[]): string | undefined {
+  const end = runSync(repository, args)
+  if (end.code === 0) return end.stdout
+  if (end.code === 1) return undefined
+  throw unusable(repository, end)
+}
+
+/** As `git`, or undefined if git fails for whatever reason. */
+export function tryGit(repository: string, ...args: string[]): string | undefined {
+  const end = runSync(repository, args)
+  return end.code === 0 ? end.stdout : undefined
+}

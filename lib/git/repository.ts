@@ -1,0 +1,258 @@
+// A repository, and what a program that goes on running asks it. Bare and ordinary repositories, SHA-1 and SHA-256 are
+// all the same to us.
+
+import { statSync } from 'node:fs'
+
+import { tolerating } from '../base/errno.ts'
+import { quote, temporary } from '../base/exit.ts'
+import { COMMIT_MAX, parseCommit } from './commit.ts'
+import { Objects } from './objects.ts'
+import type { GitObject, ObjectReader } from './objects.ts'
+import { ended, environmentAt, GitError, runGit, sentence, startGit } from './process.ts'
+import type { Ended } from './process.ts'
+import { parseTree } from './tree.ts'
+import type { TreeEntry } from './tree.ts'
+
+export { GitError }
+
+/** The command that git wrote an archive through failed; the message is its own sentence. */
+export class FilterError extends Error {
+  override name = 'FilterError'
+}
+
+export interface Commit {
+  readonly id: string
+  /** When it was committed, in seconds since 1970. */
+  readonly time: number
+  /** The id of its tree. */
+  readonly tree: string
+}
+
+interface Description {
+  readonly revision: string
+  readonly resolve: (answer: Buffer | undefined) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Most bytes of a tree object: a directory of a million files has fewer. */
+const TREE_MAX = 256 * 1024 * 1024
+
+/**
+ * A repository. It keeps one git process to look objects up with, from the first look-up until `close`; `rest` has the
+ * next one ready. An aborted `signal` kills what runs for it.
+ */
+export class Repository {
+  readonly path: string | undefined
+  readonly #start: Parameters<typeof startGit>[0]
+  #objects: Objects | undefined
+  /** The directory in which that process was started: another one of the same path may have taken its place. */
+  #place: string | undefined
+  #undescribed: Description[] = []
+  #closed = false
+
+  /** The repository at a path, in it and not around it; without one, that of the current directory, as git finds it. */
+  constructor(path?: string, signal?: AbortSignal) {
+    this.path = path
+    const env = path === undefined ? { ...process.env, LC_ALL: 'C' } : environmentAt(path)
+    this.#start = { place: path, env, signal }
+  }
+
+  /** Throws Fatal if this is no repository that git can read. */
+  async check(): Promise<void> {
+    if (this.#objects && this.#place !== this.#locate()) this.#forget()
+    try {
+      // An object that is never there: all that matters is that git answers.
+      await this.#look('', 0)
+    } catch (error) {
+      throw temporary(`use the repository ${quote(this.path ?? '.')}`, error)
+    }
+  }
+
+  /** The commit that a revision names, through tags; undefined if it names none. */
+  async commit(revision: string): Promise<Commit | undefined> {
+    const object = await this.#lookAgain(`${bytesOf(revision)}^{commit}`, COMMIT_MAX)
+    if (object?.type !== 'commit') return undefined
+    const { committed, tree } = parseCommit(object.body)
+    return { id: object.id, time: committed, tree }
+  }
+
+  /** The id of a directory in a commit or tree; undefined if it has none of that name. `path` is in UTF-8. */
+  async tree(id: string, path: string): Promise<string | undefined> {
+    const object = await this.#look(nameIn(id, path), 0)
+    return object?.type === 'tree' ? object.id : undefined
+  }
+
+  /** The content of a file, or where a link leads, in a commit or tree; undefined if there is none, or it is longer than `max` bytes. */
+  async file(id: string, path: string, max: number): Promise<Buffer | undefined> {
+    const object = await this.#look(nameIn(id, path), max)
+    return object?.type === 'blob' && object.size <= max ? object.body : undefined
+  }
+
+  /** What is directly in a commit's root or a tree, by its id, in git's order, each below `prefix`, which is empty or ends with a slash. */
+  async entries(id: string, prefix = ''): Promise<TreeEntry[]> {
+    const object = await this.#look(`${id}^{tree}`, TREE_MAX)
+    if (object?.type !== 'tree') throw new GitError(`it has no tree ${id}`)
+    if (object.size > TREE_MAX) throw new GitError(`its tree ${id} is too large`)
+    return parseTree(object.body, object.id.length, prefix)
+  }
+
+  /** All files, links and submodules of a commit or tree, in git's order, without its directories. */
+  async *files(id: string, prefix = ''): AsyncGenerator<TreeEntry> {
+    for (const entry of await this.entries(id, prefix)) {
+      if (entry.kind === 'directory') yield* this.files(entry.id, `${entry.name}/`)
+      else yield entry
+    }
+  }
+
+  /**
+   * The paths that differ between two commits or trees, of bytes as in latin1, in git's order. Renames count as two. Throws
+   * GitError if one of them is not there.
+   */
+  async changedPaths(from: string, to: string): Promise<string[]> {
+    const args = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', '--end-of-options', from, to]
+    return (await this.run(args)).toString('latin1').split('\0').slice(0, -1)
+  }
+
+  /** Hands an object to a reader as it arrives. Throws GitError if it is not there. */
+  async read(id: string, reader: ObjectReader): Promise<void> {
+    if (!(await this.#ready().read(id, reader))) throw new GitError(`it has no object ${id}`)
+  }
+
+  /** The shortest beginning of an object's id, of 7 digits or more, that names it and nothing else. */
+  async shorten(id: string): Promise<string> {
+    for (let length = 7; length < id.length; length++) {
+      if ((await this.#look(id.slice(0, length), 0))?.id === id) return id.slice(0, length)
+    }
+    return id
+  }
+
+  /**
+   * The nearest tag of a commit, as `TAG` or `TAG-N-gID`, in the bytes it has; undefined if there is none. What is asked
+   * in one turn of the event loop is asked of one process.
+   */
+  describe(revision: string): Promise<Buffer | undefined> {
+    return new Promise((resolve, reject) => {
+      const asked = this.#undescribed.push({ revision, resolve, reject })
+      if (asked === 1) setImmediate(() => void this.#describeAll(this.#undescribed.splice(0)))
+    })
+  }
+
+  async #describeAll(questions: readonly Description[]): Promise<void> {
+    try {
+      const names = questions.map(({ revision }) => `${revision}^{commit}`)
+      const end = await this.#run(['describe', '--tags', '--long', '--end-of-options', ...names])
+      const lines = end.stdout.toString('latin1').split('\n')
+      if (end.code === 0) {
+        questions.forEach(({ resolve }, i) =>
+          resolve(Buffer.from(lines[i]!.replace(/-0-g[0-9a-f]+$/, ''), 'latin1')),
+        )
+      } else if (/^fatal: No names /m.test(end.stderr))
+        for (const { resolve } of questions) resolve(undefined)
+      // Git gives up at the first that it cannot describe.
+      else if (questions.length > 1) for (const question of questions) void this.#describeAll([question])
+      else if (/^fatal: No tags /m.test(end.stderr)) questions[0]!.resolve(undefined)
+      else {
+        const isUnknown = /^fatal: Not a valid object name /m.test(end.stderr)
+        throw new GitError(isUnknown ? 'no such commit' : sentence(end))
+      }
+    } catch (error) {
+      for (const { reject } of questions) reject(error)
+    }
+  }
+
+  /** Commits, each with its time, in the order of `git rev-list --reverse`. */
+  async inOrder(commits: readonly Pick<Commit, 'id' | 'time'>[]): Promise<string[]> {
+    const wanted = new Set(commits.map(commit => commit.id))
+    // The walk need not go beyond the oldest of them.
+    const oldest = Math.min(...commits.map(commit => commit.time))
+    const args = ['rev-list', '--reverse', '--date-order', `--max-age=${oldest}`, '--stdin']
+    const listed = await this.run(args, [...wanted].join('\n') + '\n')
+    return listed
+      .toString()
+      .split('\n')
+      .filter(id => wanted.has(id))
+  }
+
+  /** What git prints when it is run here. Throws GitError, with git's sentence, if it fails. */
+  async run(args: readonly string[], input?: string | Buffer): Promise<Buffer> {
+    const end = await this.#run(args, input)
+    if (end.code !== 0) throw new GitError(sentence(end))
+    return end.stdout
+  }
+
+  /**
+   * Writes the archive of a commit or tree, by its id, to an open file, through a command of sh. Git starts that itself,
+   * which costs a fraction of what a process of Node does. Throws GitError, or FilterError if the command failed.
+   */
+  async archive(id: string, filter: string, to: number): Promise<void> {
+    const settings = ['-c', 'tar.umask=0022', '-c', `tar.filtered.command=${filter}`]
+    const args = [...settings, 'archive', '--format=filtered', id]
+    const end = await ended(startGit(this.#start, args, ['ignore', to, 'pipe']))
+    if (end.code === 0) return
+    const others = end.stderr.replace(/^fatal: .* filter reported error$/m, '')
+    // What cannot go on writing to it, the system kills.
+    if (end.code === null || others !== end.stderr)
+      throw new FilterError(sentence({ ...end, stderr: others }))
+    throw new GitError(sentence(end))
+  }
+
+  /**
+   * For the end of a piece of work: a new process takes the place of the one that looks objects up, so that the next
+   * piece need not wait for its start, and what git has packed anew meanwhile is not held on the disk.
+   */
+  rest(): void {
+    this.#forget()
+    this.#open().start()
+  }
+
+  /** Ends the process that looks objects up as soon as it has answered; later questions are rejected. */
+  close(): void {
+    this.#closed = true
+    this.#forget()
+  }
+
+  #forget(): void {
+    this.#objects?.close()
+    this.#objects = undefined
+  }
+
+  #run(args: readonly string[], input?: string | Buffer): Promise<Ended & { readonly stdout: Buffer }> {
+    return runGit(this.#start, args, input)
+  }
+
+  /** The process that looks objects up. */
+  #ready(): Objects {
+    if (this.#closed) throw new Error('the repository is not in use any more')
+    return this.#objects ?? this.#open()
+  }
+
+  async #look(name: string, keep: number): Promise<GitObject | undefined> {
+    return this.#ready().look(name, keep)
+  }
+
+  #open(): Objects {
+    this.#place = this.#locate()
+    const args = ['cat-file', '--batch']
+    return (this.#objects = new Objects(() => startGit(this.#start, args, ['pipe', 'pipe', 'pipe'])))
+  }
+
+  #locate(): string | undefined {
+    const stats = tolerating(['ENOENT', 'ENOTDIR', 'EACCES'], () => statSync(this.path ?? '.'))
+    return stats && `${stats.dev}:${stats.ino}`
+  }
+
+  /** As `#look`; but what is missing is asked of a new process, as the repository may have been replaced by another. */
+  async #lookAgain(name: string, keep: number): Promise<GitObject | undefined> {
+    const asked = this.#objects?.answered ? this.#objects : undefined
+    const found = await this.#look(name, keep)
+    if (found || !asked) return found
+    if (this.#objects === asked) this.#forget()
+    return this.#look(name, keep)
+  }
+}
+
+/** A name in UTF-8 as a question is written: one character per byte. */
+const bytesOf = (name: string): string => Buffer.from(name).toString('latin1')
+
+/** How git names what is at a path in a commit or tree. */
+const nameIn = (id: string, path: string): string => `${id}:${bytesOf(path)}`
