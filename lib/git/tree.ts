@@ -1,5 +1,6 @@
 // Tree objects. Names are bytes: each is a string of one character per byte (latin1), as in the archives.
 
+import { quote } from '../base/exit.ts'
 import { GitError } from './process.ts'
 
 export interface TreeEntry {
@@ -19,7 +20,7 @@ export function parseTree(body: Buffer, idLength: number, prefix: string): TreeE
     if (blank < 0 || nul < 0 || end > body.length) throw new GitError('it has a damaged tree')
     const name = body.toString('latin1', blank + 1, nul)
     // Git writes none of these, but stores what it is given.
-    if (/^\.{0,2}$|\//.test(name)) throw new GitError(`it has a tree with the impossible name '${name}'`)
+    if (/^\.{0,2}$|\//.test(name)) throw new GitError(`it has a tree with the impossible name ${quote(name)}`)
     entries.push({
       kind: kindOf(parseInt(body.toString('latin1', at, blank), 8)),
       name: prefix + name,

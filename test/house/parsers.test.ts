@@ -11,6 +11,9 @@ import { test } from 'tap'
 import { parsePrivateName } from '../../lib/spool/claim.ts'
 import { parseEnvironment } from '../../bin/parts/env-file.ts'
 import { Fatal } from '../../lib/base/exit.ts'
+import { parseCommit } from '../../lib/git/commit.ts'
+import { GitError } from '../../lib/git/process.ts'
+import { parseTree } from '../../lib/git/tree.ts'
 import { formatEnd } from '../../lib/spool/job-files.ts'
 import { formatOwner, parseOwner } from '../../lib/spool/job.ts'
 import { CAUSES, formatRetryOf, parseRetryOf } from '../../lib/spool/retry.ts'
@@ -26,6 +29,7 @@ import { formatEnvironment } from '../../slave/run/environment.ts'
 import { ROOT } from '../fixtures/sandbox.ts'
 
 const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
+  parseCommit: text => parseCommit(Buffer.from(text)),
   parseDecision,
   parseDuration,
   parseEnvironment,
@@ -40,6 +44,7 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseRetryOf,
   parseSize,
   parseTaskName,
+  parseTree: text => parseTree(Buffer.from(text), 40, ''),
   parseTasks: text => parseTasks(text === '' ? [] : ['1:p:v:a'], text),
 }
 
@@ -86,7 +91,7 @@ function isCalm(parse: (text: string) => unknown, given: string): boolean {
     parse(given)
     return true
   } catch (error) {
-    return error instanceof Fatal && !error.message.includes('\n')
+    return (error instanceof Fatal || error instanceof GitError) && !error.message.includes('\n')
   }
 }
 
