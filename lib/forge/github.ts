@@ -1,0 +1,103 @@
+// GitHub, github.com or an Enterprise Server.
+
+import type { Change, ChangeWish, Forge, Place, PushWish, Wish } from './forge.ts'
+import { idIn, isSignature, needBranch, needNumber, needRef, needSha, parsePayload } from './payload.ts'
+import { field, numberAt, shaAt, textAt, urlAt } from './payload.ts'
+
+/** What `author_association` says of those who belong to a repository; private members may show as less. */
+const MEMBERS = ['OWNER', 'MEMBER', 'COLLABORATOR']
+
+const ACTIONS: Record<string, ChangeWish['action']> = {
+  opened: 'opened',
+  synchronize: 'updated',
+  // What Gitea and Forgejo call it.
+  synchronized: 'updated',
+  reopened: 'reopened',
+  closed: 'closed',
+}
+
+export function github(place: Place): Forge {
+  const page = `${place.server}/${place.path}`
+  return {
+    place,
+    page,
+    cloneUrl: `${page}.git`,
+    commitPage: sha => `${page}/commit/${sha}`,
+    changePage: number => `${page}/pull/${number}`,
+    filePage: (sha, path) => `${page}/blob/${sha}/${encodePath(path)}`,
+    changeRef: pullRef,
+    deliveryId: headers => idIn(headers, 'x-github-delivery'),
+    verify: (headers, body, secret) =>
+      isSignature(/^sha256=(.*)$/.exec(headers.get('x-hub-signature-256') ?? '')?.[1], body, secret),
+    read: (headers, body) => readPullLike(headers.get('x-github-event') ?? '', headers, body),
+  }
+}
+
+export const pullRef = (number: number): string => `refs/pull/${number}/head`
+
+export const encodePath = (path: string): string => path.split('/').map(encodeURIComponent).join('/')
+
+/** Reads a delivery of GitHub, or of a forge that has the same pushes and pull requests. */
+export function readPullLike(event: string, headers: Headers, body: Uint8Array): Wish {
+  if (event === 'push') return readPush(parsePayload(headers, body))
+  if (event === 'pull_request' || event === 'pull_request_sync') {
+    return readPullRequest(parsePayload(headers, body))
+  }
+  if (event === 'ping') return { kind: 'ping' }
+  return {
+    kind: 'nothing',
+    why: event === '' ? 'it names no event' : `${textAt({ event }, 'event')} is of no interest`,
+  }
+}
+
+function readPush(payload: unknown): PushWish | Extract<Wish, { kind: 'nothing' }> {
+  const ref = needRef(payload, 'ref')
+  if (!/^refs\/(?:heads|tags)\//.test(ref))
+    return { kind: 'nothing', why: `${ref} is neither a branch nor a tag` }
+  return {
+    kind: 'push',
+    repository: textAt(payload, 'repository.full_name'),
+    ref,
+    before: shaAt(payload, 'before'),
+    after: shaAt(payload, 'after'),
+    author:
+      textAt(payload, 'pusher.login') || textAt(payload, 'pusher.name') || textAt(payload, 'sender.login'),
+  }
+}
+
+function readPullRequest(payload: unknown): Wish {
+  const given = textAt(payload, 'action')
+  // Another target has another merge base, so that other directories may be concerned.
+  const retargeted = given === 'edited' && field(payload, 'changes.base') !== undefined
+  const action = retargeted ? 'updated' : ACTIONS[given]
+  if (action === undefined) return { kind: 'nothing', why: `pull_request ${given} is of no interest` }
+  return {
+    kind: 'change',
+    repository: textAt(payload, 'repository.full_name'),
+    action,
+    change: pullRequest(field(payload, 'pull_request')),
+  }
+}
+
+/** A pull request as GitHub, Gitea and Forgejo show it, in deliveries and answers alike. Throws BadDelivery. */
+function pullRequest(pull: unknown): Change {
+  return {
+    number: needNumber(pull, 'number'),
+    title: textAt(pull, 'title'),
+    author: textAt(pull, 'user.login'),
+    authorId: numberAt(pull, 'user.id'),
+    member: MEMBERS.includes(textAt(pull, 'author_association')),
+    url: urlAt(pull, 'html_url'),
+    base: shaAt(pull, 'base.sha'),
+    target: needBranch(pull, 'base.ref'),
+    head: needSha(pull, 'head.sha'),
+    source: textAt(pull, 'head.ref'),
+    fork: isFork(pull),
+  }
+}
+
+/** Who cannot show that the head is in the same repository comes from outside: that of a deleted fork is null. */
+function isFork(pull: unknown): boolean {
+  const [head, base] = [numberAt(pull, 'head.repo.id'), numberAt(pull, 'base.repo.id')]
+  return head === null || head !== base
+}
