@@ -1,7 +1,7 @@
 // GitHub, github.com or an Enterprise Server.
 
 import type { Change, ChangeWish, Forge, Place, PushWish, Wish } from './forge.ts'
-import { idIn, isSignature, needBranch, needNumber, needRef, needSha, parsePayload } from './payload.ts'
+import { idIn, isSignature, needBranch, needNumber, needRef, needSha, readPayload } from './payload.ts'
 import { field, numberAt, shaAt, textAt, urlAt } from './payload.ts'
 
 /** What `author_association` says of those who belong to a repository; private members may show as less. */
@@ -39,9 +39,9 @@ export const encodePath = (path: string): string => path.split('/').map(encodeUR
 
 /** Reads a delivery of GitHub, or of a forge that has the same pushes and pull requests. */
 export function readPullLike(event: string, headers: Headers, body: Uint8Array): Wish {
-  if (event === 'push') return readPush(parsePayload(headers, body))
+  if (event === 'push') return readPush(readPayload(headers, body))
   if (event === 'pull_request' || event === 'pull_request_sync') {
-    return readPullRequest(parsePayload(headers, body))
+    return readPullRequest(readPayload(headers, body))
   }
   if (event === 'ping') return { kind: 'ping' }
   return {

@@ -3,7 +3,7 @@
 import type { Change, ChangeWish, Forge, Place, Wish } from './forge.ts'
 import { encodePath } from './github.ts'
 import { field, hmac, idIn, isSame, needBranch, needNumber, needRef, needSha } from './payload.ts'
-import { numberAt, parsePayload, shaAt, textAt, urlAt } from './payload.ts'
+import { numberAt, readPayload, shaAt, textAt, urlAt } from './payload.ts'
 
 export function gitlab(place: Place): Forge {
   const page = `${place.server}/${place.path}`
@@ -18,7 +18,7 @@ export function gitlab(place: Place): Forge {
     // The first is the same when a delivery is sent again.
     deliveryId: headers => idIn(headers, 'idempotency-key', 'webhook-id', 'x-gitlab-event-uuid'),
     verify,
-    read: (headers, body) => readEvent(parsePayload(headers, body)),
+    read: (headers, body) => readEvent(readPayload(headers, body)),
   }
 }
 

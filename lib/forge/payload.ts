@@ -9,7 +9,7 @@ import { BadDelivery } from './forge.ts'
 const TEXT_MAX = 300
 
 /** The JSON of a delivery, which may be wrapped in a form. */
-export function parsePayload(headers: Headers, body: Uint8Array): unknown {
+export function readPayload(headers: Headers, body: Uint8Array): unknown {
   const text = Buffer.from(body).toString('utf8')
   const form = headers.get('content-type')?.startsWith('application/x-www-form-urlencoded') ?? false
   try {

@@ -17,6 +17,7 @@ import { parseTree } from '../../lib/git/tree.ts'
 import { formatEnd } from '../../lib/spool/job-files.ts'
 import { formatOwner, parseOwner } from '../../lib/spool/job.ts'
 import { CAUSES, formatRetryOf, parseRetryOf } from '../../lib/spool/retry.ts'
+import { parseForge } from '../../lib/forge/parse-forge.ts'
 import { parseDuration, parseSize } from '../../lib/base/settings.ts'
 import { parseTasks } from '../../lib/spool/spool.ts'
 import { formatLabel, parseLabel } from '../../lib/base/tai64n.ts'
@@ -34,6 +35,7 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseDuration,
   parseEnvironment,
   parseExit,
+  parseForge,
   parseLabel,
   parseLineName,
   parseListen,
