@@ -8,11 +8,12 @@ import { openSpool } from '../lib/spool/spool.ts'
 import { parseTaskName } from '../lib/spool/task-name.ts'
 import { readLimits } from './run/limits.ts'
 import { Pools } from './run/places/pools.ts'
-import { takeTask } from './run-job.ts'
+import { runJob } from './run-job.ts'
 import { checkLimits } from './run/run-steps.ts'
-import { isFor } from './scan.ts'
 import { RUN_SETTINGS } from './settings-help.ts'
-import { Slot } from './slot.ts'
+import { isFor } from './sources/scan.ts'
+import { Slot } from './sources/slot.ts'
+import { claimTask } from './sources/spool.ts'
 import { onTerm } from './term.ts'
 
 export const jobStarter = command(
@@ -34,7 +35,9 @@ architecture or host, or taken. TERM ends the job as task-taker does.`,
     if (!isFor(task, slot.arch, slot.host)) return
     const pools = new Pools()
     await checkLimits(readLimits(), pools)
-    await takeTask(slot, task, pools, onTerm(() => slot.killRemains()).drain)
+    const { drain } = onTerm(() => slot.killRemains())
+    const assignment = claimTask(slot, task)
+    if (assignment) await runJob(assignment, pools, drain)
   },
 )
 

@@ -7,7 +7,7 @@ import { claim } from '../../lib/spool/claim.ts'
 import { listAll, token } from '../../lib/system/durable.ts'
 import { newOwner } from '../../lib/spool/job.ts'
 import { spoolAt, taskLister } from '../../lib/spool/spool.ts'
-import { candidates, passAfterRace } from '../../slave/scan.ts'
+import { candidates, passAfterRace } from '../../slave/sources/scan.ts'
 
 /** As in the task-taker. */
 const FRESH = 1000

@@ -2,9 +2,9 @@ import { mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, wri
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { tolerating } from '../../lib/base/errno.ts'
-import { startHeartbeat } from '../../slave/heartbeat.ts'
-import { eventually, Sandbox } from '../fixtures/sandbox.ts'
+import { tolerating } from '../../../lib/base/errno.ts'
+import { startHeartbeat } from '../../../slave/sources/heartbeat.ts'
+import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
 
 type T = ConstructorParameters<typeof Sandbox>[0]
 

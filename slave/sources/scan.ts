@@ -1,6 +1,6 @@
 // Which of the waiting tasks to try, and in which order. Pure, but for chance.
 
-import type { TaskName } from '../lib/spool/task-name.ts'
+import type { TaskName } from '../../lib/spool/task-name.ts'
 
 /**
  * The tasks of a listing that are for this architecture and host, beginning behind the number that was taken last and

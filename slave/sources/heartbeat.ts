@@ -7,15 +7,12 @@ import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { isErrno } from '../lib/base/errno.ts'
-import { warnOnce } from '../lib/system/log.ts'
+import { isErrno } from '../../lib/base/errno.ts'
+import { warnOnce } from '../../lib/system/log.ts'
+import type { Heartbeat } from './assignment.ts'
 
 /** The longest time between two beats, in milliseconds. LOST_AFTER must be several times as long. */
 const BEAT = 1000
-
-export interface Heartbeat {
-  stop(): void
-}
 
 /**
  * Beats until stopped: sets the times of `alive`, and lists the task for `cancel` and the job for a verdict, which can

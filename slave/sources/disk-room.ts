@@ -2,9 +2,9 @@
 
 import { statfsSync } from 'node:fs'
 
-import { quote } from '../lib/base/exit.ts'
-import { say } from '../lib/system/log.ts'
-import { size } from '../lib/base/settings.ts'
+import { quote } from '../../lib/base/exit.ts'
+import { say } from '../../lib/system/log.ts'
+import { size } from '../../lib/base/settings.ts'
 
 /** A watcher of free space: true while each directory's file system has at least DISK_MIN bytes left for us. */
 export function roomIn(directories: readonly string[]): () => boolean {

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 
-import { parseTaskName } from '../../lib/spool/task-name.ts'
-import { candidates, isPaused } from '../../slave/scan.ts'
+import { parseTaskName } from '../../../lib/spool/task-name.ts'
+import { candidates, isPaused } from '../../../slave/sources/scan.ts'
 
 const tasks = (...names: string[]) => names.map(name => parseTaskName(name)!)
 const names = (found: { name: string }[]) => found.map(({ name }) => name)
