@@ -16,6 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lib/spool': ['lib/base', 'lib/system'],
   'lib/conf': ['lib/base', 'lib/system', 'lib/spool'],
   'lib/forge': ['lib/base'],
+  'lib/container': ['lib/base', 'lib/system'],
   'lib/view': ['lib/base', 'lib/system', 'lib/spool'],
   'master/make': ['lib/base', 'lib/system', 'lib/git', 'lib/spool'],
   'master/reap': ['lib/base', 'lib/system', 'lib/spool'],

@@ -1,0 +1,89 @@
+// The container engine of this machine or of another one: podman or docker, through their command lines, which take the
+// same flags. Nothing here mounts a directory, so that an engine elsewhere (DOCKER_HOST, CONTAINER_HOST) does as well.
+
+import { execFile } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { basename, delimiter, join } from 'node:path'
+
+import { isErrno } from '../base/errno.ts'
+import { Fatal, lasting, quote, temporary } from '../base/exit.ts'
+import { optional, words } from '../base/settings.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+export interface Engine {
+  readonly name: 'podman' | 'docker'
+  /** The program and the options that come before its verb. */
+  readonly command: readonly string[]
+  readonly env: Environment
+}
+
+/** The engine that CONTAINER names (it may have options, as `podman --root DIR`), else whichever is in PATH. */
+export function findEngine(env: Environment = process.env): Engine {
+  const [program, ...options] = words('CONTAINER', env)
+  if (program === undefined) {
+    const name = (['podman', 'docker'] as const).find(name => isInPath(name, env))
+    if (name === undefined)
+      throw lasting('run a container', "there is neither podman nor docker; 'apt-get install podman'")
+    return { name, command: [name], env }
+  }
+  const name = basename(program)
+  if (name !== 'podman' && name !== 'docker')
+    throw lasting('read the setting CONTAINER', `${quote(program)} is neither podman nor docker`)
+  return { name, command: [program, ...options], env }
+}
+
+function isInPath(program: string, env: Environment): boolean {
+  return (optional('PATH', env) ?? '').split(delimiter).some(directory => {
+    try {
+      accessSync(join(directory, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Most bytes that an engine may answer. */
+const ANSWER_MAX = 64 << 20
+
+/**
+ * Has the engine do something and returns what it prints, trimmed. `attempt` completes "unable to". Throws a Fatal with
+ * the last sentence of the engine: a lasting one where it cannot be run at all.
+ */
+export async function ask(engine: Engine, attempt: string, args: readonly string[]): Promise<string> {
+  const [program, ...options] = engine.command
+  return new Promise((done, fail) => {
+    execFile(
+      program!,
+      [...options, ...args],
+      { env: engine.env, encoding: 'utf8', maxBuffer: ANSWER_MAX },
+      (error, stdout, stderr) => {
+        if (!error) done(stdout.trim())
+        else if (isErrno(error, 'ENOENT', 'EACCES')) fail(lasting(attempt, error))
+        else fail(temporary(attempt, complaintOf(engine, stderr) || error.message))
+      },
+    )
+  })
+}
+
+/** As `ask`, where a refusal is an answer too: then undefined. */
+export async function askIf(
+  engine: Engine,
+  attempt: string,
+  args: readonly string[],
+): Promise<string | undefined> {
+  try {
+    return await ask(engine, attempt, args)
+  } catch (error) {
+    if (error instanceof Fatal && error.exitCode === 111) return undefined
+    throw error
+  }
+}
+
+/** The last line of what an engine says on standard error, without its prefix. Pure. */
+export function complaintOf(engine: Pick<Engine, 'name'>, stderr: string): string {
+  const lines = stderr.split('\n').filter(line => line.trim() !== '')
+  const last = lines.filter(line => !line.startsWith('See ')).at(-1) ?? ''
+  return `${engine.name}: ${last.replace(/^(Error: |docker: |Error response from daemon: )+/, '').slice(0, 500)}`
+}

@@ -1,0 +1,62 @@
+// Whose a container, a network or a volume is: a label tells the process that made it, so that what a killed process left
+// behind is found and removed by the next one.
+
+import { setting } from '../base/settings.ts'
+import { isGone, self } from '../system/process.ts'
+import type { Identity } from '../system/process.ts'
+import { askIf } from './engine.ts'
+import type { Engine } from './engine.ts'
+
+export const OWNER = 'bass.owner'
+
+/** The label of what this process makes. */
+export function ownerLabel(host = setting('HOST')): Readonly<Record<string, string>> {
+  const { boot, namespace, pid, start } = self()
+  return { [OWNER]: [host, boot, namespace, pid, start].join(' ') }
+}
+
+/** What a label says, or undefined if it is none of ours. Pure. */
+export function ownerOf(label: string): (Identity & { readonly host: string }) | undefined {
+  const [host, boot, namespace, pid, start, ...more] = label.split(' ')
+  if (start === undefined || more.length > 0 || !/^\d+$/.test(pid!)) return undefined
+  return { host: host!, boot: boot!, namespace: namespace!, pid: Number(pid), start }
+}
+
+/** How each kind of thing is listed, asked for its label, and removed. */
+const KINDS = [
+  {
+    list: ['ps', '--all', '--quiet'],
+    inspect: ['container', 'inspect', '--format', `{{.Id}} {{index .Config.Labels "${OWNER}"}}`],
+    remove: ['rm', '--force', '--volumes'],
+  },
+  {
+    list: ['network', 'ls', '--quiet'],
+    inspect: ['network', 'inspect', '--format', `{{.Name}} {{index .Labels "${OWNER}"}}`],
+    remove: ['network', 'rm'],
+  },
+  {
+    list: ['volume', 'ls', '--quiet'],
+    inspect: ['volume', 'inspect', '--format', `{{.Name}} {{index .Labels "${OWNER}"}}`],
+    remove: ['volume', 'rm'],
+  },
+] as const
+
+/**
+ * Removes what processes of this host left behind that are gone. An error of the engine ends the search: the next start
+ * goes on. Answers what was removed.
+ */
+export async function sweepDead(engine: Engine, host = setting('HOST')): Promise<string[]> {
+  const removed: string[] = []
+  for (const { list, inspect, remove } of KINDS) {
+    const found = await askIf(engine, 'list what was left behind', [...list, '--filter', `label=${OWNER}`])
+    if (!found) continue
+    const told = await askIf(engine, 'see whose it is', [...inspect, ...found.split('\n')])
+    for (const line of told?.split('\n') ?? []) {
+      const [id, ...label] = line.split(' ')
+      const owner = ownerOf(label.join(' '))
+      if (!owner || owner.host !== host || !isGone(owner)) continue
+      if ((await askIf(engine, 'remove it', [...remove, id!])) !== undefined) removed.push(id!)
+    }
+  }
+  return removed
+}
