@@ -8,6 +8,7 @@ import { command } from '../lib/system/command.ts'
 import { lasting, quote, temporary } from '../lib/base/exit.ts'
 import { findOne } from '../lib/view/find-task.ts'
 import { StepLog } from '../lib/view/job-log.ts'
+import type { LogLine } from '../lib/view/job-log.ts'
 import { jsonPrinter, textPrinter, TIMES } from './parts/log-printer.ts'
 import type { Printer } from './parts/log-printer.ts'
 import { duration } from '../lib/base/settings.ts'
@@ -27,33 +28,37 @@ const TELL_EACH = 2000
 export const verb = command(
   {
     name: 'bass log',
-    usage: '[-f] [--time HOW] [--json] TASK [STEP]',
+    usage: '[-f] [-n N] [--time HOW] [--json] TASK [STEP]',
     operands: [1, 2],
     about: `Prints what the steps of a job wrote, both streams in the order of time.
 
-TASK is a number, a name, the beginning of a revision, or 'last'; STEP the name of a step or a
+TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'; STEP the name of a step or a
 part of it. Each line stands behind its time, in seconds since the job began, and '|', or '!'
 where it was an error stream. Of escape sequences only colours reach a terminal, and nothing
 reaches a pipe. Without STEP, headings tell where a step begins and how it ended.
 
+With -n it begins N lines before the end of the step that failed, or of the one that runs, or of STEP.
 With -f it waits for the job to start, follows it, goes on with the retry if it was lost, and
 exits as the job did. --json prints a line { step, stream, time, text } for each; time in
 milliseconds since 1970.`,
     options: {
       follow: { type: 'boolean', about: 'go on until there is a verdict', alias: 'f' },
+      lines: { type: 'string', about: 'only the last N lines of a step', alias: 'n', value: 'N' },
       time: { type: 'string', about: `how to tell the time: ${TIMES.join(', ')}`, value: 'HOW' },
       json: { type: 'boolean', about: 'print lines for programs' },
     },
     environment: { SPOOL: 'the spool', NO_COLOR: 'print no colours', TZ: 'the time zone of --time local' },
     exits: VERDICT_EXITS,
   },
-  async ([text, step], { follow, time, json }) => {
+  async ([text, step], { follow, lines, time, json }) => {
     const spool = openSpool()
+    if (lines !== undefined && !/^[1-9]\d{0,5}$/.test(lines))
+      throw lasting('understand --lines', `${quote(lines)} is not a number from 1 to 999999`)
     const how = TIMES.find(word => word === (time ?? 'relative'))
     if (!how) throw lasting('understand --time', `${quote(time!)} is not one of ${TIMES.join(', ')}`)
     const { task } = findOne(spool, text!)
     const print = json ? jsonPrinter() : textPrinter(how, step === undefined)
-    const log = new JobLog(step, print)
+    const log = new JobLog(step, print, lines === undefined ? undefined : Number(lines))
     if (follow) return followJob(spool, task.name, log)
     const found = look(spool, task.name)
     if (!found?.view.job) throw temporary(`print the log of ${quote(task.name)}`, whyNoLog(spool, task.name))
@@ -105,16 +110,21 @@ class JobLog {
   readonly #print: Printer
   #open: { name: string; log: StepLog } | undefined
   readonly #done = new Set<string>()
+  /** How many lines of one step are printed before what is new; undefined: all of all steps. */
+  #last: number | undefined
 
-  constructor(wanted: string | undefined, print: Printer) {
+  constructor(wanted: string | undefined, print: Printer, last?: number) {
     this.#wanted = wanted
     this.#print = print
+    this.#last = last
   }
 
   /** The view was taken before the logs are read: what it says is over, is written. */
   read({ where, view }: Found): void {
     const job = view.job
     if (!job || where.jobAt === undefined || this.#done.has('')) return
+    if (this.#last !== undefined)
+      this.#skipTo(stepOfInterest(job.steps.filter(step => this.#wants(step, job.steps))), job.steps)
     for (const step of job.steps) {
       if (this.#done.has(step.name) || !this.#wants(step, job.steps)) continue
       if (this.#open?.name !== step.name) {
@@ -123,7 +133,7 @@ class JobLog {
       }
       const over = step.state !== 'running'
       const begin = job.claimed ?? job.started ?? 0
-      for (const line of this.#open.log.read(over)) this.#print.line(step, line, begin)
+      for (const line of this.#linesOf(this.#open.log, over)) this.#print.line(step, line, begin)
       if (!over) break
       this.#print.stepEnded(step)
       this.#done.add(step.name)
@@ -133,6 +143,29 @@ class JobLog {
       this.#done.add('')
     }
     this.#print.flush()
+  }
+
+  /** Leaves out the steps before this one. */
+  #skipTo(step: StepView | undefined, steps: readonly StepView[]): void {
+    if (!step) return
+    for (const before of steps.slice(0, steps.indexOf(step))) this.#done.add(before.name)
+  }
+
+  /** The new lines of a log; the first time no more than were asked for. */
+  *#linesOf(log: StepLog, over: boolean): Generator<LogLine> {
+    const last = this.#last
+    this.#last = undefined
+    if (last === undefined) {
+      yield* log.read(over)
+      return
+    }
+    const kept: LogLine[] = []
+    for (const line of log.read(over)) {
+      kept.push(line)
+      // Twice as many are held, so that each line is moved once at the most.
+      if (kept.length >= 2 * last) kept.splice(0, kept.length - last)
+    }
+    yield* kept.slice(-last)
   }
 
   /** The work goes on as another job. */
@@ -154,4 +187,10 @@ class JobLog {
     if (this.#wanted === undefined || step.name === this.#wanted) return true
     return !all.some(other => other.name === this.#wanted) && step.name.includes(this.#wanted)
   }
+}
+
+/** The step that ended the job, else the one that runs, else the last. */
+function stepOfInterest(steps: readonly StepView[]): StepView | undefined {
+  const isBad = ({ state }: StepView) => state !== 'success' && state !== 'skipped' && state !== 'running'
+  return steps.find(isBad) ?? steps.findLast(({ state }) => state === 'running') ?? steps.at(-1)
 }

@@ -7,7 +7,7 @@ import { command } from '../lib/system/command.ts'
 import { fsyncPath, noteChange } from '../lib/system/durable.ts'
 import { ignoringENOENT } from '../lib/base/errno.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
-import { pauseName } from './parts/pause-name.ts'
+import { pauseName, printPauses } from './parts/pause-name.ts'
 import { openSpool, paused } from '../lib/spool/spool.ts'
 
 export const verb = command(
@@ -15,9 +15,9 @@ export const verb = command(
     name: 'bass resume',
     usage: '[--json] all | PROJECT | host:HOST ...',
     operands: [1, 1000],
-    about: `Lets takers take tasks again that 'bass pause' kept from them.
+    about: `Ends a pause, and prints what is still paused.
 
-'all' takes back 'bass pause all' and nothing else: a project that was paused by itself stays so.
+'all' ends 'bass pause all' alone: a project that was paused by itself stays paused.
 
 --json prints { paused: [NAME] }: all that is paused then, as 'all', 'project:P' and 'host:H'.`,
     options: { json: { type: 'boolean', about: 'print what is paused, for programs' } },
@@ -32,6 +32,6 @@ export const verb = command(
     for (const name of names) ignoringENOENT(() => unlinkSync(join(spool.pause, name)))
     fsyncPath(spool.pause)
     noteChange(spool.pause)
-    if (json) process.stdout.write(JSON.stringify({ paused: [...paused(spool)].sort() }, null, 2) + '\n')
+    printPauses(paused(spool), json)
   },
 )

@@ -13,7 +13,7 @@ export const verb = command(
     about: `Runs a task that is over once more, with the same code, steps and parameters, and prints the new
 task's name.
 
-TASK is a number, a name, the beginning of a revision, or 'last'. If it was retried already, the
+TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. If it was retried already, the
 last of its retries is the one that is run once more. One that waits or runs is not: cancel it
 first.
 

@@ -49,7 +49,7 @@ export const verb = command(
     operands: [1, 1],
     about: `Shows one task: what it is of, where it ran, its steps, and the end of the one that failed.
 
-TASK is a number, a name, the beginning of a revision, or 'last'. Author and subject are shown
+TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. Author and subject are shown
 where the code repository is on this host.
 
 --json prints one object: name num project version arch host state (waiting, running, over)

@@ -1,12 +1,18 @@
-// What people say to pause, and the name of the file that says it. Pure.
+// What people say to pause, and the name of the file that says it.
+
+import { join } from 'node:path'
 
 import { lasting, quote } from '../../lib/base/exit.ts'
-import { isPart } from '../../lib/spool/task-name.ts'
+import { projectsOf } from '../../lib/conf/project-settings.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
+import { isPart, parseTaskName } from '../../lib/spool/task-name.ts'
+import { list } from '../../lib/system/durable.ts'
+import { readTakers } from '../../lib/view/takers.ts'
 
 /** Longer than any project or host whose tasks have names that fit. */
 const TOO_LONG = 200
 
-/** `all`, `PROJECT` or `project:PROJECT`, `host:HOST` as the name of a file in `pause/`. */
+/** `all`, `PROJECT` or `project:PROJECT`, `host:HOST` as the name of a file in `pause/`. Pure. */
 export function pauseName(word: string): string {
   if (word === 'all') return word
   const [kind, name, ...more] = word.includes(':') ? word.split(':') : ['project', word]
@@ -14,4 +20,32 @@ export function pauseName(word: string): string {
     if (isPart(name) && name.length < TOO_LONG) return `${kind}:${name}`
   }
   throw lasting(`pause ${quote(word)}`, "it is none of 'all', PROJECT and host:HOST")
+}
+
+/** Throws a lasting error, with the names there are, if no project or host of the spool has this name. */
+export function mustBeKnown(spool: Spool, pause: string): void {
+  const [kind, name] = pause.split(':')
+  if (name === undefined) return
+  const known = kind === 'host' ? hostsOf(spool) : knownProjects(spool)
+  if (known.includes(name)) return
+  const there = known.length === 0 ? 'none yet' : known.map(quote).join(', ')
+  const anyway = `to pause it all the same, type 'touch ${join(spool.pause, pause)}'`
+  throw lasting(`pause ${quote(name)}`, `there is no such ${kind!}, but ${there}; ${anyway}`)
+}
+
+const hostsOf = (spool: Spool) => [...new Set(readTakers(spool, [], 0).map(({ host }) => host))]
+
+function knownProjects(spool: Spool): string[] {
+  const tasks = list(spool.tasks.cur).map(name => parseTaskName(name)?.project)
+  return [...new Set([...projectsOf(spool), ...tasks.filter(name => name !== undefined)])].sort()
+}
+
+/** Prints all that is paused, one a line, or as JSON. */
+export function printPauses(paused: Iterable<string>, json: boolean): void {
+  const names = [...paused].sort()
+  if (json) process.stdout.write(JSON.stringify({ paused: names }, null, 2) + '\n')
+  else
+    process.stdout.write(
+      names.length === 0 ? 'nothing is paused\n' : names.map(name => `paused: ${name}\n`).join(''),
+    )
 }

@@ -1,5 +1,7 @@
 // Words for people: spans of time, sizes, plurals, columns, and making what others wrote harmless. Pure.
 
+import columnsOf from 'string-width'
+
 /** A span in seconds, in at most 7 columns: `0.4s`, `12s`, `3m 05s`, `2h 07m`, `4d 03h`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)}s`
@@ -70,35 +72,17 @@ export function harmlessLine(line: string, colours: boolean): string {
     .join('')
 }
 
-/** How many columns of a terminal the text takes, as nearly as one can know. */
-export function width(text: string): number {
-  let columns = 0
-  for (const character of text) {
-    if (/\p{Mn}|\p{Me}/u.test(character)) continue
-    columns +=
-      /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(
-        character,
-      )
-        ? 2
-        : 1
-  }
-  return columns
-}
+/** The columns of a terminal that the text takes: 2 for wide characters and emoji, 0 for marks that combine. */
+export const width = (text: string): number => columnsOf(text)
 
-/** The text in at most `columns`, with an ellipsis where it was cut. */
+/** The text in at most `columns`, with an ellipsis where it was cut, never inside a character that people see as one. */
 export function clip(text: string, columns: number): string {
   if (width(text) <= columns) return text
   let [kept, taken] = ['', 0]
-  for (const character of text) {
-    taken += width(character)
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    taken += width(segment)
     if (taken > columns - 1) break
-    kept += character
+    kept += segment
   }
   return kept + '…'
-}
-
-/** The text in exactly `columns`: cut or filled up. */
-export function fit(text: string, columns: number): string {
-  const cut = clip(text, columns)
-  return cut + ' '.repeat(Math.max(0, columns - width(cut)))
 }

@@ -1,9 +1,10 @@
 // The terminal a command prints to, if it is one: colours and width. To a pipe goes plain text of any length.
 
+import { styleText } from 'node:util'
+
 import { clip, width as columnsOf } from '../base/text.ts'
 
-const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, magenta: 35, cyan: 36 } as const
-export type Colour = keyof typeof CODES
+export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan'
 
 export interface Terminal {
   /** Columns; without end where it is no terminal. */
@@ -22,7 +23,7 @@ export function terminalOf(stream: Stream = process.stdout, env = process.env): 
   return {
     columns: stream.isTTY ? stream.columns || 80 : Infinity,
     colours,
-    paint: (colour, text) => (colours && text !== '' ? `\x1b[${CODES[colour]}m${text}\x1b[0m` : text),
+    paint: (colour, text) => (colours && text !== '' ? styleText(colour, text) : text),
   }
 }
 

@@ -1,4 +1,4 @@
-// What a person means by TASK: a number, a name, the prefix of a revision, or `last`.
+// What a person means by TASK: a number, a name, the prefix of a revision, PROJECT or PROJECT/REF, or `last`.
 
 import { join } from 'node:path'
 
@@ -23,21 +23,37 @@ function allTasks(spool: Spool): TaskName[] {
     .sort(compareByNumber)
 }
 
-/** The one task that `text` means, and where it is. What means none, or more than one, is an error that says so. */
+/**
+ * Returns the one task that `text` means, and where it is; of a revision, a project or a ref it is the newest. Throws a
+ * lasting error if `text` means none, or two revisions.
+ */
 export function findOne(spool: Spool, text: string): Whereabouts {
-  const [first, ...more] = candidates(spool, text)
-  if (!first) throw lasting(`find the task ${quote(text)}`, 'there is none of that number, name or revision')
-  if (more.length > 0) throw ambiguous(text, [first, ...more])
-  const found = whereIs(spool, first.name)
+  const tasks = candidates(spool, text)
+  const task = tasks.at(-1)
+  if (!task) throw notFound(text)
+  if (tasks.length > 1 && !isOneRevision(spool, tasks)) throw ambiguous(text, tasks)
+  const found = whereIs(spool, task.name)
   if (!found) throw lasting(`find the task ${quote(text)}`, 'it has just been pruned')
   return found
 }
 
-/** Every task that `text` means: one, or all of a revision. None is an error. */
+const notFound = (text: string) =>
+  lasting(`find the task ${quote(text)}`, 'there is none of that number, name, revision, project or ref')
+
+function isOneRevision(spool: Spool, tasks: readonly TaskName[]): boolean {
+  return new Set(tasks.map(task => textOf(spool, task.name, 'code-revision.txt'))).size === 1
+}
+
+/** The text of a small file of a task, wherever the task is. */
+const textOf = (spool: Spool, name: string, file: string): string | undefined =>
+  [spool.tasks.cur, spool.tasks.old]
+    .map(directory => readIfThere(join(directory, name, file))?.trimEnd())
+    .find(text => text !== undefined)
+
+/** Every task that `text` means: one, or all of a revision; the newest of a project or ref. None is an error. */
 export function findAll(spool: Spool, text: string): TaskName[] {
   const found = candidates(spool, text)
-  if (found.length === 0)
-    throw lasting(`find the task ${quote(text)}`, 'there is none of that number, name or revision')
+  if (found.length === 0) throw notFound(text)
   return found
 }
 
@@ -57,7 +73,20 @@ function candidates(spool: Spool, text: string): TaskName[] {
     const numbered = tasks.filter(task => task.num === Number(text))
     if (numbered.length > 0) return numbered
   }
-  return /^[0-9a-f]{4,64}$/.test(text) ? ofRevision(spool, text) : []
+  const ofThisRevision = /^[0-9a-f]{4,64}$/.test(text) ? ofRevision(spool, text) : []
+  return ofThisRevision.length > 0 ? ofThisRevision : newestOf(spool, tasks, text)
+}
+
+/** The newest task of PROJECT or PROJECT/REF, as a list; REF with or without `refs/heads/` or `refs/tags/`. */
+function newestOf(spool: Spool, tasks: readonly TaskName[], text: string): TaskName[] {
+  const [project, ...rest] = text.split('/')
+  const ref = rest.join('/')
+  const refs = [ref, `refs/${ref}`, `refs/heads/${ref}`, `refs/tags/${ref}`]
+  const newest = tasks.findLast(
+    task =>
+      task.project === project && (ref === '' || refs.includes(textOf(spool, task.name, 'ref.txt') ?? '')),
+  )
+  return newest ? [newest] : []
 }
 
 /** The tasks of the revision that begins with `prefix`; what was retried is left to its retry. */

@@ -5,6 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { dirname, join } from 'node:path'
 
+import { LRUCache } from 'lru-cache'
+
 import { parsePrivateName } from '../../lib/spool/claim.ts'
 import { readCommits } from '../../lib/git/commit.ts'
 import type { CommitView } from '../../lib/git/commit.ts'
@@ -25,7 +27,6 @@ import { whereIs } from '../../lib/view/whereabouts.ts'
 import type { Whereabouts } from '../../lib/view/whereabouts.ts'
 import { placesInQueue, whyWaiting } from '../../lib/view/why-waiting.ts'
 import type { WaitView } from '../../lib/view/why-waiting.ts'
-import { Recent } from './recent.ts'
 import { isOver, TaskIndex } from './task-index.ts'
 import type { Entry, State } from './task-index.ts'
 
@@ -68,8 +69,8 @@ export class Site {
   /** When this began, in milliseconds since 1970. */
   readonly since = Date.now()
   readonly #silentAfter: number
-  readonly #views = new Recent<string, TaskView>(600)
-  readonly #commits = new Recent<string, CommitView | null>(1000)
+  readonly #views = new LRUCache<string, TaskView>({ max: 600 })
+  readonly #commits = new LRUCache<string, { readonly commit: CommitView | null }>({ max: 1000 })
   readonly #repositoryOf: (project: string) => string | undefined
   readonly #listeners = new Set<() => void>()
   /** As listed last: tasks in `tasks/cur` by number, names in `jobs/cur`, and names claimed but not shown yet. */
@@ -212,13 +213,15 @@ export class Site {
         .filter(view => view.project === project)
         .map(({ revision }) => revision)
         .filter(revision => revision !== null)
-        .filter(revision => this.#commits.get(revision) === undefined)
+        .filter(revision => !this.#commits.has(revision))
       const repository = missing.length > 0 ? this.#repositoryOf(project) : undefined
       if (repository === undefined) continue
       const found = await readCommits(repository, missing)
-      for (const revision of missing) this.#commits.set(revision, found.get(revision) ?? null)
+      for (const revision of missing) this.#commits.set(revision, { commit: found.get(revision) ?? null })
     }
-    const pairs = views.map(({ revision }) => [revision ?? '', this.#commits.get(revision ?? '')] as const)
+    const pairs = views.map(
+      ({ revision }) => [revision ?? '', this.#commits.get(revision ?? '')?.commit] as const,
+    )
     return new Map(pairs.filter((pair): pair is readonly [string, CommitView] => pair[1] != null))
   }
 

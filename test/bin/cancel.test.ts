@@ -13,7 +13,8 @@ test('a task is asked to end, waiting or running, and asked again without harm',
   maker.waitingTask('1:p:v:a')
   maker.runningJob('2:p:v:a')
   for (let again = 0; again < 2; again++) {
-    t.same(await call(verb, ['1', '2:p:v:a'], sandbox.env), { code: 0, stdout: '', stderr: '' })
+    const stdout = 'cancelling 1:p:v:a\ncancelling 2:p:v:a\n'
+    t.same(await call(verb, ['1', '2:p:v:a'], sandbox.env), { code: 0, stdout, stderr: '' })
   }
   for (const name of ['1:p:v:a', '2:p:v:a']) t.ok(existsSync(join(sandbox.spool.tasks.cur, name, 'cancel')))
 })
@@ -28,6 +29,19 @@ test('what is over cannot be cancelled, and the others are', async t => {
     stderr: "unable to cancel '1:p:v:a': it is over: lost; it was retried as 3:p:v:a",
   })
   t.ok(existsSync(join(sandbox.spool.tasks.cur, '2:p:v:a/cancel')))
+})
+
+test('a revision means all its tasks that are not finished', async t => {
+  const sandbox = new Sandbox(t)
+  const maker = new SpoolMaker(sandbox.makeSpool())
+  const revision = 'abcd'.padEnd(40, '0')
+  maker.finishedJob('1:p:v:a', { revision })
+  maker.waitingTask('2:p:v:b', { revision })
+  maker.waitingTask('3:p:v:c', { revision })
+  t.match(await call(verb, ['abcd'], sandbox.env), {
+    code: 0,
+    stdout: 'cancelling 2:p:v:b\ncancelling 3:p:v:c\n',
+  })
 })
 
 test('a word that means no task cancels nothing', async t => {

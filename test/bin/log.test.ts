@@ -57,6 +57,18 @@ test('log of one step is its lines alone, with the time as asked', async t => {
   for (const [how, text] of times) t.equal((await log('--time', how, '7', 'build')).stdout, text, how)
 })
 
+test('log -n begins so many lines before the end of the step that failed', async t => {
+  const { maker, log } = make(t)
+  maker.finishedJob(NAME, { verdict: 'failure', steps })
+  t.equal(
+    (await log('-n', '5', '--time', 'none', '7')).stdout,
+    '== 20-test\nred\n== 20-test: failure (exit 3), 12s\n== 7:hello:v1:linux-x86_64: failure\n',
+  )
+  t.equal((await log('-n', '2', '--time', 'none', '7', 'build')).stdout, 'two\nthree\n')
+  t.equal((await log('-n', '9', '--time', 'none', '7', 'build')).stdout, 'one\ntwo\nthree\n')
+  for (const n of ['0', '-1', 'x', '1e3']) t.match(await log(`-n${n}`, '7'), { code: 100 }, n)
+})
+
 test('log for programs is a JSON object for each line, as it was written', async t => {
   const { maker, log } = make(t)
   maker.finishedJob(NAME, { verdict: 'failure', steps })

@@ -3,7 +3,6 @@ import { test } from 'tap'
 import {
   ago,
   clip,
-  fit,
   formatBytes,
   formatSeconds,
   harmless,
@@ -65,6 +64,8 @@ test('text is measured and cut in columns', async t => {
   t.equal(width('e\u0301'), 1)
   t.equal(clip('abcdef', 6), 'abcdef')
   t.equal(clip('abcdefg', 6), 'abcde…')
-  t.equal(fit('漢字', 6), '漢字  ')
-  t.equal(width(fit('漢字漢字', 6)), 6)
+  t.equal(clip('漢字漢字', 6), '漢字…')
+  t.equal(width('👩‍👩‍👧'), 2, 'what people see as one')
+  t.equal(width('🇩🇪'), 2)
+  t.equal(clip('a👩‍👩‍👧bc', 4), 'a👩‍👩‍👧…')
 })

@@ -28,6 +28,30 @@ test('a task is found by number, name, revision and as the last', async t => {
   }
 })
 
+test('a revision with several tasks, a project and a ref mean their newest task', async t => {
+  const spool = new Sandbox(t).makeSpool()
+  const maker = new SpoolMaker(spool)
+  maker.finishedJob('1:p:v:a', { revision: A, ref: 'refs/heads/main' })
+  maker.waitingTask('2:p:v:b', { revision: A, ref: 'refs/heads/main' })
+  maker.waitingTask('3:p:w:a', { revision: B, ref: 'refs/heads/topic/x' })
+  maker.waitingTask('4:q:w:a', { revision: B, ref: 'refs/tags/v1' })
+  for (const [text, num] of [
+    [A, 2],
+    ['abcd1', 2],
+    ['p', 3],
+    ['p/main', 2],
+    ['p/heads/main', 2],
+    ['p/refs/heads/main', 2],
+    ['p/topic/x', 3],
+    ['q/v1', 4],
+  ] as const) {
+    t.equal(findOne(spool, text).task.num, num, text)
+  }
+  for (const text of ['p/topic', 'p/v1', 'r', 'r/main']) {
+    t.throws(() => findOne(spool, text), { message: /unable to find the task/ }, text)
+  }
+})
+
 test('a prefix of two revisions is refused with both', async t => {
   t.throws(() => findOne(make(t), 'abcd'), { message: /may be any of 2:p:w:a, 3:p:v:a/, exitCode: 100 })
 })
