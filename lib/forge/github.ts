@@ -80,7 +80,7 @@ function readPullRequest(payload: unknown): Wish {
 }
 
 /** A pull request as GitHub, Gitea and Forgejo show it, in deliveries and answers alike. Throws BadDelivery. */
-function pullRequest(pull: unknown): Change {
+export function pullRequest(pull: unknown): Change {
   return {
     number: needNumber(pull, 'number'),
     title: textAt(pull, 'title'),

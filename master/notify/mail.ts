@@ -6,7 +6,7 @@ import { setting } from '../../lib/base/settings.ts'
 import { PATIENCE, Refused } from './courier.ts'
 import type { Deliver } from './courier.ts'
 import { mailOf } from './mail-text.ts'
-import { secret } from './secret.ts'
+import { secret } from '../../lib/system/secret.ts'
 
 export function mail({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
   const from = setting('NOTIFY_FROM', env)

@@ -7,7 +7,7 @@ import { version } from '../../lib/system/command.ts'
 import { lasting } from '../../lib/base/exit.ts'
 import { PATIENCE, Refused } from './courier.ts'
 import type { Deliver } from './courier.ts'
-import { secret } from './secret.ts'
+import { secret } from '../../lib/system/secret.ts'
 
 /** Answers that may be another one later: a timeout, too early, too many requests. */
 const LATER = [408, 425, 429]

@@ -15,7 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lib/bundle': ['lib/base', 'lib/system'],
   'lib/spool': ['lib/base', 'lib/system'],
   'lib/conf': ['lib/base', 'lib/system', 'lib/spool'],
-  'lib/forge': ['lib/base'],
+  'lib/forge': ['lib/base', 'lib/system'],
   'lib/container': ['lib/base', 'lib/system'],
   'lib/view': ['lib/base', 'lib/system', 'lib/spool'],
   'master/make': ['lib/base', 'lib/system', 'lib/git', 'lib/spool'],

@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs'
 
-import { lasting, quote } from '../../lib/base/exit.ts'
-import { optional } from '../../lib/base/settings.ts'
+import { lasting, quote } from '../base/exit.ts'
+import { optional } from '../base/settings.ts'
 
 /** What NAME holds, or the file that NAME_FILE names; undefined if neither is set. */
 export function secret(name: string, env: NodeJS.ProcessEnv): string | undefined {

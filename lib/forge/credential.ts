@@ -1,0 +1,88 @@
+// Who a project is to its forge: a token, or a GitHub App that gets itself tokens of one hour for one repository.
+
+import { createSign } from 'node:crypto'
+
+import { lasting } from '../base/exit.ts'
+import { optional, setting } from '../base/settings.ts'
+import { secret } from '../system/secret.ts'
+import { Client, ForgeError } from './client.ts'
+import type { Place } from './forge.ts'
+import { needNumber, textAt } from './payload.ts'
+
+/** Resolves to the token to call with now. */
+export type Credential = () => Promise<string>
+
+/** An app's token is replaced so long before it ends, in milliseconds. */
+const EARLY = 300_000
+
+/**
+ * The credential of FORGE_TOKEN_FILE, or of FORGE_APP_ID and FORGE_APP_KEY_FILE; undefined where neither is set. Ends the
+ * program with 100 if what is set cannot be read.
+ */
+export function credentialOf(place: Place, env: NodeJS.ProcessEnv = process.env): Credential | undefined {
+  const token = secret('FORGE_TOKEN', env)
+  if (token !== undefined) {
+    if (!/^[\x21-\x7e]+$/.test(token))
+      throw lasting('read the setting FORGE_TOKEN_FILE', 'its file holds no token')
+    return () => Promise.resolve(token)
+  }
+  const app = optional('FORGE_APP_ID', env)
+  if (app === undefined) return undefined
+  if (place.kind !== 'github')
+    throw lasting('read the setting FORGE_APP_ID', 'only GitHub has apps; set FORGE_TOKEN_FILE')
+  setting('FORGE_APP_KEY_FILE', env)
+  return appTokens(place, app, secret('FORGE_APP_KEY', env) ?? '')
+}
+
+/** The API of GitHub: its own address, or below the Enterprise Server's. */
+export const githubApi = ({ server }: Place): string =>
+  server === 'https://github.com' ? 'https://api.github.com' : `${server}/api/v3`
+
+function appTokens(place: Place, app: string, key: string): Credential {
+  const client = new Client(githubApi(place), () =>
+    Promise.resolve({ Authorization: `Bearer ${appJwt(app, key)}` }),
+  )
+  let kept: { readonly token: string; readonly until: number } | undefined
+  return async () => {
+    if (kept && Date.now() < kept.until - EARLY) return kept.token
+    const installation = await client.get(`/repos/${place.path}/installation`)
+    const { body } = await client.post(
+      `/app/installations/${needNumber(installation.body, 'id')}/access_tokens`,
+      {
+        repositories: [place.path.split('/')[1]],
+      },
+    )
+    // Not cut to any length: such tokens have grown before.
+    const token = (body as { token?: unknown }).token
+    if (typeof token !== 'string' || token === '') throw new ForgeError('it gave no token', 201, true)
+    const until = Date.parse(textAt(body, 'expires_at'))
+    kept = { token, until: Number.isNaN(until) ? 0 : until }
+    return token
+  }
+}
+
+/** What an app says to be who it is, for the next minutes. */
+function appJwt(app: string, key: string): string {
+  const now = Math.floor(Date.now() / 1000)
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  // A minute ago, for clocks that differ; ten minutes is the most that GitHub takes.
+  const head = `${part({ alg: 'RS256', typ: 'JWT' })}.${part({ iat: now - 60, exp: now + 480, iss: app })}`
+  try {
+    return `${head}.${createSign('RSA-SHA256').update(head).sign(key, 'base64url')}`
+  } catch {
+    throw lasting('sign as the GitHub App of FORGE_APP_ID', 'FORGE_APP_KEY_FILE holds no private key')
+  }
+}
+
+/** How git uses a token: in its environment, never in its arguments or in a URL. */
+export function gitEnvironment({ server, kind }: Place, token: string): Record<string, string> {
+  const user = kind === 'github' ? 'x-access-token' : 'oauth2'
+  const basic = Buffer.from(`${user}:${token}`).toString('base64')
+  return {
+    GIT_CONFIG_COUNT: '1',
+    // Only for this server: a redirection to another one gets nothing.
+    GIT_CONFIG_KEY_0: `http.${new URL(server).origin}/.extraHeader`,
+    GIT_CONFIG_VALUE_0: `Authorization: Basic ${basic}`,
+    GIT_TERMINAL_PROMPT: '0',
+  }
+}
