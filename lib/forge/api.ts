@@ -8,14 +8,25 @@ export interface Status {
   /** The check's name; one context has one state, whoever sets it last. */
   readonly context: string
   readonly state: 'pending' | 'running' | 'success' | 'failure' | 'error' | 'cancelled'
-  /** At most `DESCRIPTION_MAX` characters. */
+  /** Cut to what forges take. */
   readonly description: string
   /** Where the check's link leads; null for nowhere. */
   readonly url: string | null
 }
 
 /** Most characters of a status' description: more is refused by GitHub. */
-export const DESCRIPTION_MAX = 140
+const DESCRIPTION_MAX = 140
+
+/** A description as long as forges take it; characters are never cut in two. Pure. */
+export function shorten(text: string): string {
+  if (text.length <= DESCRIPTION_MAX) return text
+  let short = ''
+  for (const character of text) {
+    if (short.length + character.length >= DESCRIPTION_MAX) break
+    short += character
+  }
+  return `${short}…`
+}
 
 /** The files that a change touches, by both names where one was renamed. */
 export interface ChangedFiles {

@@ -1,6 +1,6 @@
 // What GitHub is asked and told.
 
-import { clockIn, collect, namesOf } from './api.ts'
+import { clockIn, collect, namesOf, shorten } from './api.ts'
 import type { ChangedFiles, ForgeApi, Hook, Status, TokenFacts } from './api.ts'
 import { Client, ForgeError } from './client.ts'
 import { githubApi } from './credential.ts'
@@ -36,7 +36,7 @@ export class PullApi implements ForgeApi {
     await this.client.post(`${this.repo}/statuses/${sha}`, {
       state: stateOf(state),
       context,
-      description,
+      description: shorten(description),
       ...(url === null ? {} : { target_url: url }),
     })
   }

@@ -1,6 +1,6 @@
 // What GitLab is asked and told.
 
-import { clockIn, collect, namesOf } from './api.ts'
+import { clockIn, collect, namesOf, shorten } from './api.ts'
 import type { ChangedFiles, ForgeApi, Hook, Status, TokenFacts } from './api.ts'
 import { Client, ForgeError } from './client.ts'
 import type { Credential } from './credential.ts'
@@ -29,7 +29,7 @@ class GitLabApi implements ForgeApi {
       await this.#client.post(`${this.#project}/statuses/${sha}`, {
         state: stateOf(state),
         name: context,
-        description,
+        description: shorten(description),
         ...(url === null ? {} : { target_url: url }),
       })
     } catch (error) {
