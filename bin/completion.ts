@@ -3,7 +3,7 @@
 import { command, usage } from '../lib/system/command.ts'
 import type { Command } from '../lib/system/command.ts'
 import type { Description } from '../lib/base/description.ts'
-import { list } from '../lib/system/durable.ts'
+import { mustList } from '../lib/system/listing.ts'
 import { quote } from '../lib/base/exit.ts'
 import { projectsOf } from '../lib/conf/project-settings.ts'
 import { shellQuote } from '../lib/base/shell-quote.ts'
@@ -77,7 +77,7 @@ function wordsOf(name: string, about: string, { usage, options = {} }: Descripti
 
 /** The newest tasks as `NUM:NAME`, the colons of the name escaped for zsh's _describe. */
 function offered(spool: Spool): string[] {
-  return [...new Set([spool.tasks.cur, spool.tasks.old].flatMap(list))]
+  return [...new Set([spool.tasks.cur, spool.tasks.old].flatMap(mustList))]
     .map(parseTaskName)
     .filter(task => task !== undefined)
     .sort((a, b) => b.num - a.num)

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { command } from '../lib/system/command.ts'
 import { findHistory, makeBare, makeSteps, push } from './setup/demo-code.ts'
 import type { Source } from './setup/demo-code.ts'
-import { list } from '../lib/system/durable.ts'
+import { mustList } from '../lib/system/listing.ts'
 import { EXIT, quote, temporary } from '../lib/base/exit.ts'
 import { programsOf } from './setup/programs.ts'
 import { setting } from '../lib/base/settings.ts'
@@ -101,7 +101,7 @@ async function play(stage: string, web: boolean, signal: AbortSignal): Promise<n
   const supervisor = new Supervisor(programsOf(spool.root, settings, 1, web), GRACE, log)
   try {
     if (web) open(await patiently('serve the pages', () => url, at('up.log'), signal))
-    const first = () => [...list(spool.tasks.cur), ...list(spool.tasks.old)][0]
+    const first = () => [...mustList(spool.tasks.cur), ...mustList(spool.tasks.old)][0]
     const task = await patiently('see a task', first, at('up.log'), signal)
     tell('task', `spool/tasks/cur/${task}`)
     show('bass log -f last\n')

@@ -3,7 +3,8 @@
 import { basename, join } from 'node:path'
 
 import { command, usage } from '../lib/system/command.ts'
-import { fsyncPath, lists, noteChange, publishFile } from '../lib/system/durable.ts'
+import { fsyncPath, noteChange, publishFile } from '../lib/system/durable.ts'
+import { listAllIfThere } from '../lib/system/listing.ts'
 import { isErrno } from '../lib/base/errno.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
 import { refAndCommit } from '../lib/git/ref.ts'
@@ -54,7 +55,7 @@ export const verb = command(description, ([project, ...rest], { json }) => {
 function eventsOf(spool: Spool, project: string): string {
   const ours = optional('REVS')
   if (ours !== undefined && basename(ours) === project) return ours
-  if (lists(spool.revs, project)) return join(spool.revs, project)
+  if (listAllIfThere(spool.revs).includes(project)) return join(spool.revs, project)
   const there = projectsOf(spool).map(quote).join(', ') || 'none'
   throw lasting(`find the project ${quote(project)}`, `the projects of this spool are ${there}`)
 }

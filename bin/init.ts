@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 
 import { command, usage } from '../lib/system/command.ts'
 import { hasCounter, makeCounter } from '../lib/spool/counter.ts'
-import { list } from '../lib/system/durable.ts'
+import { mustList } from '../lib/system/listing.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
 import { setting } from '../lib/base/settings.ts'
 import { shellQuote } from '../lib/base/shell-quote.ts'
@@ -96,7 +96,7 @@ function makeSpool(spool: Spool): void {
 function startCounter(spool: Spool): void {
   if (hasCounter(spool.ctr)) return
   const places = [...Object.values(spool.tasks), ...Object.values(spool.jobs)]
-  const last = Math.max(0, ...places.flatMap(list).map(name => parseTaskName(name)?.num ?? 0))
+  const last = Math.max(0, ...places.flatMap(mustList).map(name => parseTaskName(name)?.num ?? 0))
   if (last > 0) {
     throw lasting(
       `make a counter in ${quote(spool.ctr)}`,

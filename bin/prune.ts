@@ -3,6 +3,8 @@
 import { join } from 'node:path'
 
 import { command, usage } from '../lib/system/command.ts'
+import { serverTime } from '../lib/system/durable.ts'
+import { tolerating } from '../lib/base/errno.ts'
 import { quote } from '../lib/base/exit.ts'
 import { Freed, prunable, prune } from '../lib/spool/prune.ts'
 import { optional, parseDuration } from '../lib/base/settings.ts'
@@ -50,7 +52,8 @@ export const verb = command(description, (_, options) => {
     throw usage(description, `${quote(keep)} is not a whole number`)
 
   const spool = openSpool()
-  const now = Date.now()
+  // Ages are by the clock that gave the files their times. Whoever may not write there deletes nothing either.
+  const now = tolerating(['EACCES', 'EPERM', 'EROFS'], () => serverTime(spool.tasks.tmp)) ?? Date.now()
   const tasks = prunable(spool, {
     ...(span === undefined ? {} : { before: now - span }),
     ...(keep === undefined ? {} : { keep: Number(keep) }),

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 
 import { command, usage } from '../lib/system/command.ts'
-import { lists } from '../lib/system/durable.ts'
+import { listAllIfThere } from '../lib/system/listing.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
 import { addServices, addUnits } from './setup/services.ts'
 import type { Service } from './setup/services.ts'
@@ -94,7 +94,12 @@ function servicesOf(wanted: Wanted, spool: string): Service[] {
 
 function checkProject(spool: string, project: string): void {
   const conf = resolve(spool, 'conf')
-  if (isPart(project) && lists(conf, project) && lists(resolve(conf, project), 'rc')) return
+  if (
+    isPart(project) &&
+    listAllIfThere(conf).includes(project) &&
+    listAllIfThere(resolve(conf, project)).includes('rc')
+  )
+    return
   throw lasting(
     `find the project ${quote(project)}`,
     `there is no ${quote(resolve(conf, project, 'rc'))}; 'bass init ${shellQuote(spool)} --project' makes it`,

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { projectsWithChannels, stateOfSettings } from './notify/channels.ts'
 import type { Channel, Project } from './notify/channels.ts'
 import { command, run } from '../lib/system/command.ts'
-import { list, sweep } from '../lib/system/durable.ts'
+import { sweep } from '../lib/system/durable.ts'
+import { listIfThere, mustList } from '../lib/system/listing.ts'
 import { lasting } from '../lib/base/exit.ts'
 import { say, warn } from '../lib/system/log.ts'
 import { makeDirectory, openSpool } from '../lib/spool/spool.ts'
@@ -133,7 +134,7 @@ function openProject(spool: Spool, project: Project, first: boolean): Told {
   const directory = join(spool.root, 'notices', project.name)
   const names = new Set(project.channels.map(({ name }) => name))
   // A channel that comes again after it was taken away is a new one.
-  for (const name of first ? list(directory) : [])
+  for (const name of first ? listIfThere(directory) : [])
     if (name !== 'refs' && !names.has(name)) sweep(join(directory, name))
   const couriers = project.channels.flatMap(channel => {
     try {
@@ -157,7 +158,7 @@ function delivererOf(channel: Channel, env: NodeJS.ProcessEnv): Deliver {
 
 /** The numbers of all tasks that are over. */
 function overNow({ tasks, jobs }: Spool): number[] {
-  const names = new Set([...list(tasks.old), ...list(jobs.old)])
+  const names = new Set([...mustList(tasks.old), ...mustList(jobs.old)])
   return [...names].map(numberOf).filter(Number.isInteger)
 }
 

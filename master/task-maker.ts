@@ -4,7 +4,7 @@ import { command, run } from '../lib/system/command.ts'
 import { EXIT, Fatal, lasting, quote } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
 import { count, optional, setting, words } from '../lib/base/settings.ts'
-import { mustList, openTasks } from '../lib/spool/spool.ts'
+import { mustBeThere, openTasks } from '../lib/spool/spool.ts'
 import { isPart, isTarget } from '../lib/spool/task-name.ts'
 import { isReplaced } from '../lib/system/tree.ts'
 import { watch } from '../lib/system/watch.ts'
@@ -71,7 +71,7 @@ function readSettings(): Settings {
     project,
     targets,
   }
-  mustList(project.revs)
+  mustBeThere(project.revs)
   return settings
 }
 

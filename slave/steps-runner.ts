@@ -5,7 +5,8 @@ import { constants } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 
 import { command, run } from '../lib/system/command.ts'
-import { list, readIfThere } from '../lib/system/durable.ts'
+import { readIfThere } from '../lib/system/durable.ts'
+import { listIfThere } from '../lib/system/listing.ts'
 import { EXIT, lasting, quote } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
 import { setting } from '../lib/base/settings.ts'
@@ -45,7 +46,8 @@ ${ISOLATION_HELP}`,
     const source = from === undefined ? job : resolve(from)
     const task = parseTaskName(basename(source))
     if (!task) throw lasting(`run the steps of ${quote(source)}`, 'its name is not that of a task')
-    if (list(job).includes('steps')) throw lasting(`run steps into ${quote(job)}`, 'it holds steps already')
+    if (listIfThere(job).includes('steps'))
+      throw lasting(`run steps into ${quote(job)}`, 'it holds steps already')
     mkdirSync(job, { recursive: true })
     const work = process.cwd()
     const cache = join(work, 'cache')

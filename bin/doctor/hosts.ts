@@ -4,7 +4,8 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { list, readIfThere, remove, timeOf, token, writeNew } from '../../lib/system/durable.ts'
+import { readIfThere, remove, timeOf, token, writeNew } from '../../lib/system/durable.ts'
+import { listIfThere } from '../../lib/system/listing.ts'
 import { tolerating } from '../../lib/base/errno.ts'
 import { self } from '../../lib/system/process.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
@@ -30,8 +31,8 @@ export interface LiveTaker {
 /** The takers of which we see a beat; returns as soon as all that may be alive have beaten. */
 export async function watchTakers(spool: Spool): Promise<LiveTaker[]> {
   const files = new Map(
-    list(spool.takers)
-      .filter(name => list(join(spool.takers, name)).includes('alive'))
+    listIfThere(spool.takers)
+      .filter(name => listIfThere(join(spool.takers, name)).includes('alive'))
       .map(name => [name, timeOf(join(spool.takers, name, 'alive'))]),
   )
   const alive: LiveTaker[] = []

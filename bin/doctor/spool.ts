@@ -13,7 +13,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, linkOnce, list, remove, token, writeNew } from '../../lib/system/durable.ts'
+import { fsyncPath, linkOnce, remove, token, writeNew } from '../../lib/system/durable.ts'
+import { listIfThere } from '../../lib/system/listing.ts'
 import { isErrno, reasonOf, tolerating } from '../../lib/base/errno.ts'
 import { setting } from '../../lib/base/settings.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
@@ -69,7 +70,7 @@ const partsOf = (spool: Spool): string[] => [
   spool.ctr,
   ...Object.values(spool.jobs),
   spool.revs,
-  ...list(spool.revs).map(name => join(spool.revs, name)),
+  ...listIfThere(spool.revs).map(name => join(spool.revs, name)),
   spool.takers,
   spool.pause,
 ]
@@ -110,7 +111,8 @@ export function checkAtomic(directory: string): Finding {
     if (!refuses(() => renameSync(at('one'), at('two'))))
       throw new Error('rename(2) replaces a directory that is not empty')
     renameSync(at('two'), at('three'))
-    if (list(place).sort().join(' ') !== 'file link one three') throw new Error('rename(2) does not rename')
+    if (listIfThere(place).sort().join(' ') !== 'file link one three')
+      throw new Error('rename(2) does not rename')
     fsyncPath(place)
     fsyncPath(directory)
     return fine('atomic', directory, 'rename, link and fsync do what is needed')
@@ -137,9 +139,10 @@ function refuses(action: () => void): boolean {
 export function checkDirectories(spool: Spool, env: NodeJS.ProcessEnv): Finding[] {
   const needed = [...partsOf(spool), setting('JOBTMP', env)].map(path => checkWritable(path, spool))
   const conf = join(spool.root, 'conf')
-  const open = [conf, ...list(conf).flatMap(name => [join(conf, name), join(conf, name, 'rc')])].filter(
-    isOpen,
-  )
+  const open = [
+    conf,
+    ...listIfThere(conf).flatMap(name => [join(conf, name), join(conf, name, 'rc')]),
+  ].filter(isOpen)
   return [
     ...needed,
     ...open.map(path =>

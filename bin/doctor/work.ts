@@ -1,10 +1,10 @@
 // Work that nobody does: architectures without a taker, events without a task-maker.
 
-import { readdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { list } from '../../lib/system/durable.ts'
-import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
+import { entriesIfThere, listIfThere, mustList } from '../../lib/system/listing.ts'
+import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { ofProject, projectsOf } from '../../lib/conf/project-settings.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
 import { parseTasks } from '../../lib/spool/spool.ts'
@@ -26,7 +26,7 @@ export function checkArchs(spool: Spool, takers: readonly Pick<LiveTaker, 'arch'
     const archs = ofProject(spool, project, 'ARCHS')?.split(/\s+/) ?? []
     for (const target of archs.filter(word => word !== '')) wish(target, project)
   }
-  for (const { arch, host, project } of parseTasks(list(spool.tasks.cur), spool.tasks.cur))
+  for (const { arch, host, project } of parseTasks(mustList(spool.tasks.cur), spool.tasks.cur))
     wish(host === undefined ? arch : `${arch}:${host}`, project)
   return [...wishes].map(([target, projects]) => {
     const [arch, host] = target.split(':')
@@ -45,7 +45,7 @@ export function checkEvents(spool: Spool, now = Date.now()): Finding[] {
     const at = (...parts: string[]) => join(spool.revs, ...parts, project)
     const waiting = [...eventTimes(at()), ...eventTimes(at('.making'))]
     const oldest = Math.min(...waiting)
-    const given = list(at('.failed')).length
+    const given = listIfThere(at('.failed')).length
     const run = `BASS_RC=${shellQuote(join(spool.root, 'conf', project, 'rc'))} master/bin/task-maker`
     const stuck =
       now - oldest > PATIENCE
@@ -64,9 +64,8 @@ export function checkEvents(spool: Spool, now = Date.now()): Finding[] {
 
 /** When the events below a directory were made, in milliseconds. */
 function eventTimes(directory: string): number[] {
-  const read = () => readdirSync(directory, { withFileTypes: true })
-  return (tolerating(['ENOENT', 'ESTALE', 'ENOTDIR'], read) ?? []).flatMap(entry => {
-    if (entry.name.startsWith('.') || entry.name === 'names') return []
+  return entriesIfThere(directory).flatMap(entry => {
+    if (entry.name === 'names') return []
     const path = join(directory, entry.name)
     if (entry.isDirectory()) return eventTimes(path)
     return ignoringENOENT(() => statSync(path).mtimeMs) ?? []

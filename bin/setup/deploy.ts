@@ -10,13 +10,13 @@ import {
   DEAD,
   fsyncPath,
   fsyncTree,
-  listAll,
-  lists,
   move,
   remove,
+  serverTime,
   sweep,
   token,
 } from '../../lib/system/durable.ts'
+import { listAllIfThere } from '../../lib/system/listing.ts'
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { CURRENT, currentTree, TREES } from '../../lib/system/tree.ts'
@@ -49,7 +49,7 @@ export function deploy(source: string, directory: string, keep: number): string 
     if (!move(making, tree)) throw temporary(`make ${quote(tree)}`, 'somebody removed it meanwhile')
     fsyncPath(trees)
   } finally {
-    if (lists(trees, basename(making))) remove(making)
+    if (listAllIfThere(trees).includes(basename(making))) remove(making)
   }
 
   switchTo(trees, basename(tree))
@@ -114,7 +114,7 @@ const targetOf = (name: string) => join(TREES, CURRENT, name)
 
 function checkLink(directory: string, name: string): void {
   const path = join(directory, name)
-  if (!lists(directory, name)) return
+  if (!listAllIfThere(directory).includes(name)) return
   if (tolerating(['EINVAL'], () => readlinkSync(path)) === targetOf(name)) return
   throw lasting(`deploy to ${quote(directory)}`, `there is a ${quote(name)} that no deploy has put there`)
 }
@@ -126,11 +126,14 @@ function makeLink(directory: string, name: string): void {
 /** Deletes trees that were replaced long ago, and what a deploy that was killed has left. */
 function deleteOld(trees: string, keep: number): void {
   const current = currentTree(trees)
-  for (const name of listAll(trees)) {
+  // Not to know which one is in use is no reason to delete it.
+  if (current === undefined) return
+  const now = serverTime(trees)
+  for (const name of listAllIfThere(trees)) {
     const path = join(trees, name)
     if (name.startsWith(DEAD)) remove(path)
     if (name.startsWith(DEAD) || name === CURRENT || name === current) continue
     const { mtimeMs } = ignoringENOENT(() => lstatSync(path)) ?? { mtimeMs: Infinity }
-    if (Date.now() - mtimeMs >= keep) sweep(path)
+    if (now - mtimeMs >= keep) sweep(path)
   }
 }

@@ -3,7 +3,8 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 
-import { fsyncPath, lists, publishFile } from '../../lib/system/durable.ts'
+import { fsyncPath, publishFile } from '../../lib/system/durable.ts'
+import { listAllIfThere } from '../../lib/system/listing.ts'
 import { isErrno, tolerating } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 
@@ -23,7 +24,7 @@ export function makeDirectory(path: string, keep = 0o775, set = 0o2000): void {
 /** Makes a file where there is none; nobody ever sees half of it. */
 export function makeFile(path: string, content: string, mode = 0o644): void {
   attempt('make the file', path, () => {
-    if (lists(dirname(path), basename(path))) return
+    if (listAllIfThere(dirname(path)).includes(basename(path))) return
     publishFile(path, content, mode)
     fsyncPath(dirname(path))
   })

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { projectsWithChannels } from '../../master/notify/channels.ts'
-import { lists } from '../../lib/system/durable.ts'
+import { listAllIfThere } from '../../lib/system/listing.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { say } from '../../lib/system/log.ts'
 import { optional, setting } from '../../lib/base/settings.ts'
@@ -24,7 +24,7 @@ export function programsOf(
 ): Program[] {
   // Each time it is started, a launcher finds the tree that is there then.
   const env = { ...settings, BASS_ROOT: '' }
-  if (!lists(setting('TASKS', env), 'ctr')) {
+  if (!listAllIfThere(setting('TASKS', env)).includes('ctr')) {
     throw lasting(`use the spool ${quote(root)}`, "there is none; 'bass init DIR' makes one")
   }
   const program = (name: string, path: string, more: Partial<Program> = {}): Program => ({

@@ -4,7 +4,8 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, lists, move, remove, token, writeNew } from '../../lib/system/durable.ts'
+import { fsyncPath, move, remove, token, writeNew } from '../../lib/system/durable.ts'
+import { listAllIfThere } from '../../lib/system/listing.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
 import { makeFile } from './make.ts'
@@ -38,7 +39,7 @@ export function addServices(
   const made = services.flatMap(service => {
     const name = nameOf(service)
     const files = filesOf(service, spool, user)
-    if (lists(directory, name)) {
+    if (listAllIfThere(directory).includes(name)) {
       complete(join(directory, name), files)
       return []
     }

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { basename, join } from 'node:path'
 
-import { list, lists } from '../system/durable.ts'
+import { listAllIfThere, listIfThere } from '../system/listing.ts'
 import { optional } from '../base/settings.ts'
 import type { Spool } from '../spool/spool.ts'
 
@@ -15,14 +15,14 @@ export function ofProject(spool: Spool, project: string, name: 'PROJ' | 'ARCHS')
   const [ours, conf] = [optional(name), join(spool.root, 'conf')]
   const revs = optional('REVS')
   if (ours !== undefined && revs !== undefined && basename(revs) === project) return ours
-  if (lists(conf, project) && lists(join(conf, project), 'rc')) {
+  if (listAllIfThere(conf).includes(project) && listAllIfThere(join(conf, project)).includes('rc')) {
     return sourced(join(conf, project, 'rc'), name)
   }
   return undefined
 }
 
 /** The projects that have events. */
-export const projectsOf = (spool: Spool): string[] => list(spool.revs).sort()
+export const projectsOf = (spool: Spool): string[] => listIfThere(spool.revs).sort()
 
 function sourced(rc: string, name: string): string | undefined {
   const { status, stdout } = spawnSync('sh', ['-c', `. "$BASS_RC" && printf %s "\${${name}-}"`], {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-import { list } from '../system/durable.ts'
+import { listIfThere } from '../system/listing.ts'
 import { lasting, quote } from '../base/exit.ts'
 import { optional, setting } from '../base/settings.ts'
 import { isPart } from '../spool/task-name.ts'
@@ -24,7 +24,7 @@ export function environmentOf(root: string, env = process.env): NodeJS.ProcessEn
 /** The settings files of the projects of a spool, by name. */
 export function projectFiles(root: string): Map<string, string> {
   const conf = join(root, 'conf')
-  const files = list(conf)
+  const files = listIfThere(conf)
     .filter(isPart)
     .map(name => [name, join(conf, name, 'rc')] as const)
   return new Map(files.filter(([, rc]) => existsSync(rc)))

@@ -4,9 +4,13 @@
 import { mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, list, listNow } from '../system/durable.ts'
+import { fsyncPath, listNow, refresh } from '../system/durable.ts'
+import { listIfThere, mustList } from '../system/listing.ts'
 import { isErrno, tolerating } from '../base/errno.ts'
-import { lasting, quote } from '../base/exit.ts'
+import { lasting, quote, temporary } from '../base/exit.ts'
+
+/** How often it is tried to rename what was listed. So many others are never faster; a name that cannot be renamed is no number. */
+const TRIES = 1000
 
 /** The next `count` numbers, the first of them; they are ours alone and the counter is durable before this returns. */
 export function takeNumbers(ctr: string, count: number): number {
@@ -20,8 +24,9 @@ export function takeNumbers(ctr: string, count: number): number {
  * never made here: a spool without one may have lost it, and numbers would repeat.
  */
 export function drawNumbers(ctr: string, count: number): number {
-  for (;;) {
-    const last = lastNumber(ctr)
+  for (let tries = 0; tries < TRIES; tries++) {
+    // What was listed and is not there was seen from memory.
+    const last = lastNumber(ctr, tries === 0 ? mustList : listNow)
     try {
       renameSync(join(ctr, String(last)), join(ctr, String(last + count)))
     } catch (error) {
@@ -31,11 +36,12 @@ export function drawNumbers(ctr: string, count: number): number {
     }
     return last + 1
   }
+  throw temporary(`take a number from ${quote(ctr)}`, 'what it lists cannot be renamed')
 }
 
-/** The last number given out. */
-export function lastNumber(ctr: string): number {
-  const numbers = listCounter(ctr, /^(0|[1-9]\d{0,14})$/)
+/** The last number given out, by the first look at the directory that `list` takes. */
+export function lastNumber(ctr: string, list: (directory: string) => string[] = mustList): number {
+  const numbers = listCounter(ctr, /^(0|[1-9]\d{0,14})$/, list)
   if (numbers.length > 0) return Math.max(...numbers.map(Number))
   throw lasting(
     `read the counter in ${quote(ctr)}`,
@@ -44,12 +50,13 @@ export function lastNumber(ctr: string): number {
 }
 
 /** True if `ctr` holds anything at all. */
-export const hasCounter = (ctr: string): boolean => listCounter(ctr, /^/).length > 0
+export const hasCounter = (ctr: string): boolean => listCounter(ctr, /^/, listIfThere).length > 0
 
 /** While the one name there is is being renamed, a listing may miss it: one without any is read again. */
-function listCounter(ctr: string, names: RegExp): string[] {
+function listCounter(ctr: string, names: RegExp, list: (directory: string) => string[]): string[] {
   for (let tries = 0; tries < 10; tries++) {
-    const found = (tries === 0 ? list(ctr) : listNow(ctr)).filter(name => names.test(name))
+    if (tries > 0) refresh(ctr)
+    const found = list(ctr).filter(name => names.test(name))
     if (found.length > 0) return found
   }
   return []

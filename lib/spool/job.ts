@@ -6,13 +6,13 @@ import { join } from 'node:path'
 
 import {
   fsyncPath,
-  list,
   noteChange,
   publishFile,
   publishPrepared,
   readIfThere,
   writeNew,
 } from '../system/durable.ts'
+import { listIfThere } from '../system/listing.ts'
 import { isGone, self } from '../system/process.ts'
 import type { Identity } from '../system/process.ts'
 import { trace } from '../system/trace.ts'
@@ -85,7 +85,7 @@ export const formatVerdict = (verdict: Verdict): string => verdict + '\n'
 
 /** The verdict of a job, as its listing shows it; undefined while there is none. */
 export function verdictOf(job: string): Verdict | undefined {
-  if (!list(job).includes('result.txt')) return undefined
+  if (!listIfThere(job).includes('result.txt')) return undefined
   const word = readIfThere(join(job, 'result.txt'))?.trim()
   return VERDICTS.find(verdict => verdict === word)
 }

@@ -1,16 +1,21 @@
 // How a job ends whose owner cannot end it: the arrows from L0 on, and the cancel of a task that still waits. Both the
 // reaper and a taker that starts again in its slot need them.
 
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { archiveTask, settleJob } from './archive.ts'
 import { claim } from './claim.ts'
-import { listNow } from '../system/durable.ts'
+import { fsyncPath, listNow, noteChange } from '../system/durable.ts'
+import { listIfThere, mustList } from '../system/listing.ts'
+import { tolerating } from '../base/errno.ts'
+import { quote, temporary } from '../base/exit.ts'
 import { explain, giveVerdict } from './job.ts'
 import type { Owner, Verdict } from './job.ts'
-import { readRetryOf, republish } from './retry.ts'
+import { readRetryOf, republish, retriedAs } from './retry.ts'
 import type { Cause } from './retry.ts'
 import { count } from '../base/settings.ts'
+import { findJob, findTask } from './spool.ts'
 import type { Spool } from './spool.ts'
 
 /**
@@ -19,7 +24,7 @@ import type { Spool } from './spool.ts'
  */
 export function endGone(spool: Spool, name: string, why: string): void {
   const job = join(spool.jobs.cur, name)
-  const cancelled = listNow(join(spool.tasks.cur, name)).includes('cancel')
+  const cancelled = isCancelled(spool, name)
   settleJob(spool, job)
   const { stands, ours } = giveVerdict(job, cancelled ? 'cancelled' : 'lost')
   if (ours) explain(job, why)
@@ -28,10 +33,60 @@ export function endGone(spool: Spool, name: string, why: string): void {
 
 /** L1 or T4 to T5: what a job in `jobs/cur` still needs once its verdict stands. */
 export function finish(spool: Spool, name: string, verdict: Verdict, cause: Cause = 'lost'): void {
-  if (verdict === 'lost' && (cause !== 'lost' || mayRetry(spool, name))) {
+  if (verdict === 'lost' && isToGoOn(spool, name, cause)) {
     republish(spool, name, join(spool.jobs.cur, name), cause)
   }
   archiveTask(spool, name)
+  if (verdict === 'lost') passOnCancel(spool, name)
+}
+
+/** True if somebody asked to cancel a task in `tasks/cur`. Throws if that cannot be known. */
+export const isCancelled = (spool: Spool, name: string): boolean =>
+  listNow(join(spool.tasks.cur, name)).includes('cancel')
+
+/** False of lost work that nobody wants any more, since it was cancelled after its verdict, or that was lost too often. */
+function isToGoOn(spool: Spool, name: string, cause: Cause): boolean {
+  // What was recorded may be published already.
+  if (retriedAs(join(spool.jobs.cur, name)) !== undefined) return true
+  return !isCancelled(spool, name) && (cause !== 'lost' || mayRetry(spool, name))
+}
+
+/**
+ * A cancel that came while lost work was published again counts for what it was published as: to be called once the task
+ * is archived, when no more can come; and again before its job is, for whoever did not come to it.
+ */
+export function passOnCancel(spool: Spool, name: string): void {
+  if (!listIfThere(join(spool.tasks.old, name)).includes('cancel')) return
+  for (let lost = name, depth = 0; depth < CHAIN; depth++) {
+    const job = findJob(spool, lost)
+    const retry = job === undefined ? undefined : retriedAs(job)
+    const task = retry === undefined ? undefined : findTask(spool, retry)
+    // What a person asked for after the cancel is not what was cancelled.
+    if (retry === undefined || task === undefined || readRetryOf(task)?.cause === 'user') return
+    if (wishCancel(spool, retry)) return
+    lost = retry
+  }
+}
+
+/** The longest chain of retries of one cancel; each of them was lost before it could be passed on. */
+const CHAIN = 100
+
+/** T1 or T3: leaves the wish in the task that it may end, durably. False if it is not in `tasks/cur` any more. */
+export function wishCancel(spool: Spool, name: string): boolean {
+  const task = join(spool.tasks.cur, name)
+  const asked = tolerating(['ENOENT', 'ESTALE'], () => {
+    closeSync(openSync(join(task, 'cancel'), 'a'))
+    fsyncPath(task)
+    return true
+  })
+  if (!asked) {
+    if (mustList(spool.tasks.cur).includes(name))
+      throw temporary(`cancel ${quote(name)}`, 'it cannot be written to')
+    return false
+  }
+  noteChange(task)
+  noteChange(spool.tasks.cur)
+  return true
 }
 
 /** False once the same work was lost LOST_TRIES times in a row: a task that kills its slaves waits for a person. */

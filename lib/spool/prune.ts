@@ -4,7 +4,8 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { DEAD, fsyncPath, list, listAll, remove, sweep, timeOf } from '../system/durable.ts'
+import { DEAD, fsyncPath, remove, sweep, timeOf } from '../system/durable.ts'
+import { mustList, mustListAll } from '../system/listing.ts'
 import { ignoringENOENT } from '../base/errno.ts'
 import { parsePrivateName } from './claim.ts'
 import type { Spool } from './spool.ts'
@@ -21,14 +22,14 @@ export interface Policy {
 /** The tasks that a policy lets go, by number: of those whose job is in `jobs/old`, all but what it keeps. */
 export function prunable(spool: Spool, { before = Infinity, keep = 0 }: Policy): TaskName[] {
   const kept = new Map<string, number>()
-  const newestFirst = parseTasks(list(spool.jobs.old), spool.jobs.old).reverse()
+  const newestFirst = parseTasks(mustList(spool.jobs.old), spool.jobs.old).reverse()
   const old = newestFirst.filter(task => {
     const kind = `${task.project}:${task.arch}`
     const before = kept.get(kind) ?? 0
     kept.set(kind, before + 1)
     return before >= keep
   })
-  const waiting = new Set(list(spool.tasks.cur))
+  const waiting = new Set(mustList(spool.tasks.cur))
   return old.filter(({ name }) => !waiting.has(name) && endedBefore(spool, name, before)).reverse()
 }
 
@@ -47,8 +48,8 @@ export function prune(spool: Spool, tasks: readonly TaskName[]): void {
   // What is seen in `old` is durable before anything is done because of it.
   for (const directory of [spool.tasks.old, spool.tasks.cur, spool.jobs.old, spool.jobs.cur])
     fsyncPath(directory)
-  const archived = new Set(list(spool.tasks.old))
-  for (const entry of list(spool.jobs.tmp)) {
+  const archived = new Set(mustList(spool.tasks.old))
+  for (const entry of mustList(spool.jobs.tmp)) {
     const name = parsePrivateName(entry)?.name ?? ''
     if (names.has(name) && archived.has(name)) sweep(join(spool.jobs.tmp, entry))
   }
@@ -58,7 +59,7 @@ export function prune(spool: Spool, tasks: readonly TaskName[]): void {
   }
   // What an earlier prune that was stopped did not come to delete.
   for (const directory of [spool.tasks.old, spool.jobs.old, spool.jobs.tmp]) {
-    for (const name of listAll(directory)) if (name.startsWith(DEAD)) remove(join(directory, name))
+    for (const name of mustListAll(directory)) if (name.startsWith(DEAD)) remove(join(directory, name))
   }
 }
 

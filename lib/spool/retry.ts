@@ -5,8 +5,6 @@ import { join } from 'node:path'
 
 import {
   fsyncPath,
-  list,
-  lists,
   move,
   noteChange,
   publishFile,
@@ -15,6 +13,7 @@ import {
   token,
   writeNew,
 } from '../system/durable.ts'
+import { mustList, mustListAll } from '../system/listing.ts'
 import { isErrno } from '../base/errno.ts'
 import { lasting, quote, temporary } from '../base/exit.ts'
 import { cloneTree, copy, linkOrCopy } from './fan-out.ts'
@@ -24,7 +23,7 @@ import { findTask } from './spool.ts'
 import type { Spool } from './spool.ts'
 import { parseTaskName, suffixOf } from './task-name.ts'
 import { trace } from '../system/trace.ts'
-import { isLocal } from '../system/watch.ts'
+import { isLocal } from '../system/local.ts'
 
 export const CAUSES = ['lost', 'drain', 'user'] as const
 /** Why: the slave was lost; it was told to stop; a person asked. */
@@ -53,9 +52,9 @@ export function readRetryOf(task: string): RetryOf | undefined {
   return parseRetryOf(readIfThere(join(task, 'retry-of.txt')) ?? '')
 }
 
-/** What a job was retried as, or undefined. Throws if that is no name: nobody could act on it. */
+/** What a job that is there was retried as, or undefined. Throws if that is no name: nobody could act on it. */
 export function retriedAs(job: string): string | undefined {
-  if (!list(job).includes('retried-as.txt')) return undefined
+  if (!mustList(job).includes('retried-as.txt')) return undefined
   const name = readIfThere(join(job, 'retried-as.txt'))?.trim() ?? ''
   if (!parseTaskName(name)) throw lasting(`find what ${quote(job)} was retried as`, 'it names no task')
   return name
@@ -106,7 +105,7 @@ function makeRetry(spool: Spool, name: string, cause: Cause): string {
 }
 
 const isThere = (spool: Spool, clone: string): boolean =>
-  lists(spool.tasks.tmp, clone) || findTask(spool, clone) !== undefined
+  mustListAll(spool.tasks.tmp).includes(clone) || findTask(spool, clone) !== undefined
 
 /** L1, second half: the first name that is written down is what will be published. Sweeps `clone` if it is another. */
 export function recordRetry(spool: Spool, job: string, clone: string): string {

@@ -4,7 +4,8 @@
 import { mkdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-import { fsyncPath, list, listAll, lists } from '../system/durable.ts'
+import { fsyncPath } from '../system/durable.ts'
+import { listIfThere, mustList, mustListAll } from '../system/listing.ts'
 import { lasting, temporary, quote } from '../base/exit.ts'
 import { warnOnce } from '../system/log.ts'
 import { optional, setting } from '../base/settings.ts'
@@ -49,13 +50,13 @@ export function openSpool(): Spool {
 export function openTasks(jobs?: string): Spool {
   const tasks = setting('TASKS')
   const spool = spoolAt(optional('SPOOL') ?? dirname(tasks), tasks, jobs)
-  for (const directory of [spool.tasks.tmp, spool.tasks.cur, spool.tasks.old]) mustList(directory)
+  for (const directory of [spool.tasks.tmp, spool.tasks.cur, spool.tasks.old]) mustBeThere(directory)
   return spool
 }
 
 /** A directory that a person or `bass init` makes: without it this is no spool. */
-export function mustList(directory: string): void {
-  if (!listAll(dirname(directory)).includes(basename(directory))) {
+export function mustBeThere(directory: string): void {
+  if (!listIfThere(dirname(directory)).includes(basename(directory))) {
     throw temporary(`use the spool's ${quote(directory)}`, "no such directory; 'bass init' makes a spool")
   }
 }
@@ -72,7 +73,7 @@ export function taskLister(directory: string): () => readonly TaskName[] {
   let before: string | undefined
   let tasks: readonly TaskName[] = []
   return () => {
-    const names = list(directory)
+    const names = mustList(directory)
     const now = names.join('/')
     if (now !== before) tasks = parseTasks(names, directory)
     before = now
@@ -104,12 +105,22 @@ export function findTask(spool: Spool, name: string): string | undefined {
 // A look-up is cheap, but on NFS it may say for a while that a name is missing; then listings decide. What moves from
 // the first to the second while we look is found at the third look at the latest.
 function find(directories: readonly string[], name: string): string | undefined {
-  const inside = (directory: string) => listAll(join(directory, name)).length > 0
-  const directory = directories.find(inside) ?? directories.find(directory => lists(directory, name))
+  const inside = (directory: string) => hasEntries(join(directory, name))
+  const directory =
+    directories.find(inside) ?? directories.find(directory => mustListAll(directory).includes(name))
   return directory && join(directory, name)
+}
+
+/** True if a look-up finds it. That it does not proves nothing, whatever it says. */
+function hasEntries(path: string): boolean {
+  try {
+    return mustListAll(path).length > 0
+  } catch {
+    return false
+  }
 }
 
 /** What is paused: `all`, `project:P`, `host:H`. */
 export function paused(spool: Spool): Set<string> {
-  return new Set(list(spool.pause))
+  return new Set(listIfThere(spool.pause))
 }

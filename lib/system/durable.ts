@@ -22,6 +22,7 @@ import {
   rmdir,
   rmdirSync,
   rmSync,
+  statSync,
   unlinkSync,
   utimes,
   utimesSync,
@@ -32,6 +33,7 @@ import type { Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 import { ignoringENOENT, isErrno, tolerating } from '../base/errno.ts'
+import { askingAgain, listAllIfThere, mustList } from './listing.ts'
 
 /** A name that nobody else has: 16 hex digits. From the kernel: to load the crypto of Node takes longer than a claim. */
 export function token(): string {
@@ -184,35 +186,23 @@ export function move(from: string, to: string): boolean {
     renameSync(from, to)
     return true
   } catch (error) {
-    if (listAll(dirname(from)).includes(basename(from))) throw error
+    if (listAllIfThere(dirname(from)).includes(basename(from))) throw error
     return false
   }
 }
 
-/** True if a fresh listing of the directory has the name, hidden or not; a directory that is gone has none. */
-export function lists(directory: string, name: string): boolean {
-  return listAll(directory).includes(name)
-}
-
-/** A fresh listing of names that do not begin with a dot; a directory that is gone has none. */
-export function list(directory: string): string[] {
-  return listAll(directory).filter(name => !name.startsWith('.'))
-}
-
-/** A fresh listing with the names that begin with a dot; what is gone, or is no directory, has none. */
-export function listAll(directory: string): string[] {
-  return tolerating(['ENOENT', 'ESTALE', 'ENOTDIR'], () => readdirSync(directory)) ?? []
-}
-
-/** A listing that decides: the times of the directory are set first, so that no NFSv3 client answers from memory. */
+/**
+ * A listing that decides, of a directory that must be there: its times are set first, so that no NFSv3 client answers
+ * from memory.
+ */
 export function listNow(directory: string): string[] {
   refresh(directory)
-  return list(directory)
+  return mustList(directory)
 }
 
 /**
  * Opens a file to read it, for as long as `use` takes; undefined if it is not there, or is anything but a regular file:
- * names in the spool may be anybody's, and a FIFO would be waited for.
+ * names in the spool may be anybody's, and a FIFO would be waited for. Throws any other error.
  */
 export const openIfThere = <T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined =>
   opened(path, (fd, stat) => (stat.isFile() ? use(fd, stat) : undefined))
@@ -233,9 +223,22 @@ export function timeOf(path: string): number | null {
   return stat ? timeOfFile(stat) : null
 }
 
+/** What time it is by the clock that gives files in this directory their times, in milliseconds since 1970. */
+export function serverTime(directory: string): number {
+  const stamp = join(directory, `.now-${token()}`)
+  closeSync(openSync(stamp, 'wx'))
+  try {
+    return statSync(stamp).mtimeMs
+  } finally {
+    ignoringENOENT(() => unlinkSync(stamp))
+  }
+}
+
 function opened<T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined {
   const flags = constants.O_RDONLY | constants.O_NONBLOCK
-  const fd = tolerating(['ENOENT', 'ESTALE', 'ENOTDIR', 'ELOOP', 'ENXIO'], () => openSync(path, flags))
+  const fd = tolerating(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'], () =>
+    askingAgain(() => openSync(path, flags)),
+  )
   if (fd === undefined) return undefined
   try {
     return use(fd, fstatSync(fd))

@@ -8,7 +8,7 @@ import { readlinkSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 
 import { ROOT } from '../base/root.ts'
-import { listAll } from './durable.ts'
+import { listAllIfThere } from './listing.ts'
 import { tolerating } from '../base/errno.ts'
 import { say } from './log.ts'
 
@@ -27,7 +27,7 @@ export const TREE_DIRECTORIES: readonly string[] = isDeployed ? [dirname(ROOT)] 
 /** The name of the tree that `current` in the directory `trees` leads to. */
 export function currentTree(trees: string): string | undefined {
   // What leads there may be a memory of an NFS client; after a listing that shows a change it asks again.
-  listAll(trees)
+  listAllIfThere(trees)
   return tolerating(['ENOENT', 'ESTALE', 'EINVAL'], () => readlinkSync(join(trees, CURRENT)))
 }
 

@@ -2,24 +2,12 @@
 // wakes us at once and a slow poll is the safety net; on a network file system no event of another host ever arrives,
 // so a poll of listings is all there is.
 
-import { statfsSync, watch as watchPlainly } from 'node:fs'
+import { watch as watchPlainly } from 'node:fs'
 
-import { tolerating } from '../base/errno.ts'
+import { isLocal } from './local.ts'
 import { warnOnce } from './log.ts'
 import { choice, duration } from '../base/settings.ts'
 import { trace } from './trace.ts'
-
-/** File systems whose other writers we get no events of: nfs, smb, cifs, fuse, 9p, ceph, lustre, gfs2, ocfs2 (statfs(2)). */
-const NETWORK = new Set([
-  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x65735546, 0x01021997, 0x00c36400, 0x0bd00bd0, 0x01161970,
-  0x7461636f,
-])
-
-/** True if all changes of this directory are made by this kernel: it tells of them all, and a look-up is as true as a listing. */
-export function isLocal(directory: string): boolean {
-  const type = tolerating(['ENOENT'], () => statfsSync(directory).type)
-  return process.platform === 'linux' && type !== undefined && !NETWORK.has(type >>> 0)
-}
 
 export interface Watch {
   /** Resolves when something may have changed, when the poll is due, or when `ring` was called; at most one at a time. */

@@ -2,7 +2,8 @@
 
 import { join } from 'node:path'
 
-import { list, readIfThere } from '../system/durable.ts'
+import { readIfThere } from '../system/durable.ts'
+import { mustList } from '../system/listing.ts'
 import { lasting, quote } from '../base/exit.ts'
 import { readRetryOf } from '../spool/retry.ts'
 import type { Spool } from '../spool/spool.ts'
@@ -16,7 +17,7 @@ const SHOWN = 8
 
 /** Every task there is a directory of, by number; what was half pruned as well. */
 function allTasks(spool: Spool): TaskName[] {
-  const names = new Set([spool.tasks.cur, spool.jobs.cur, spool.tasks.old, spool.jobs.old].flatMap(list))
+  const names = new Set([spool.tasks.cur, spool.jobs.cur, spool.tasks.old, spool.jobs.old].flatMap(mustList))
   return [...names]
     .map(parseTaskName)
     .filter(task => task !== undefined)
@@ -94,7 +95,7 @@ function ofRevision(spool: Spool, prefix: string): TaskName[] {
   const found = new Map<string, TaskName>()
   const retried = new Set<string>()
   for (const directory of [spool.tasks.cur, spool.tasks.old]) {
-    for (const name of list(directory)) {
+    for (const name of mustList(directory)) {
       const revision = readIfThere(join(directory, name, 'code-revision.txt'))
       const task = revision?.startsWith(prefix) ? parseTaskName(name) : undefined
       if (!task) continue

@@ -1,6 +1,7 @@
 // What is over, newest first, read only as far as one looks: there may be 100,000 jobs in `old`.
 
-import { list, timeOf } from '../system/durable.ts'
+import { timeOf } from '../system/durable.ts'
+import { mustList } from '../system/listing.ts'
 import type { Spool } from '../spool/spool.ts'
 import { parseTaskName } from '../spool/task-name.ts'
 import type { TaskName } from '../spool/task-name.ts'
@@ -27,7 +28,7 @@ export function historyOf(spool: Spool): History {
   let [listed, names]: [number | null | undefined, string[]] = [undefined, []]
   const newest = (): string[] => {
     const changed = timeOf(spool.jobs.old)
-    if (listed !== changed) [listed, names] = [changed, byNumber(list(spool.jobs.old))]
+    if (listed !== changed) [listed, names] = [changed, byNumber(mustList(spool.jobs.old))]
     return names
   }
   function* views(wanted: (task: TaskName) => boolean): Generator<TaskView> {

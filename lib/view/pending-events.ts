@@ -1,10 +1,11 @@
 // Events whose tasks are still to come: below `revs/PROJECT`, or in a record of `revs/.making`.
 
-import { readdirSync } from 'node:fs'
+import type { Dirent } from 'node:fs'
 import { join } from 'node:path'
 
-import { list } from '../system/durable.ts'
-import { tolerating } from '../base/errno.ts'
+import { entriesIfThere, listIfThere } from '../system/listing.ts'
+import { isErrno } from '../base/errno.ts'
+import { warnOnce } from '../system/log.ts'
 import type { Spool } from '../spool/spool.ts'
 
 /** True if there is an event of a revision that begins with `prefix`, of 4 digits or more, in any project. */
@@ -12,16 +13,25 @@ export function hasEvent(spool: Spool, prefix: string): boolean {
   if (!/^[0-9a-f]{4,64}$/.test(prefix)) return false
   const making = join(spool.revs, '.making')
   // An event moves from the first to the second; a record that is done gets a name with a dot.
-  const roots = [spool.revs, making].flatMap(root => list(root).map(project => join(root, project)))
+  const roots = [spool.revs, making].flatMap(root => listIfThere(root).map(project => join(root, project)))
   return roots.some(root => holds(root, prefix))
 }
 
 function holds(directory: string, prefix: string): boolean {
-  const read = () => readdirSync(directory, { withFileTypes: true })
-  return (tolerating(['ENOENT', 'ESTALE', 'ENOTDIR'], read) ?? []).some(entry => {
-    if (entry.name.startsWith('.')) return false
-    return entry.isDirectory()
+  return readable(directory).some(entry =>
+    entry.isDirectory()
       ? holds(join(directory, entry.name), prefix)
-      : entry.isFile() && entry.name.startsWith(prefix)
-  })
+      : entry.isFile() && entry.name.startsWith(prefix),
+  )
+}
+
+/** The entries of a directory; one that another user has closed is reported and passed over. */
+function readable(directory: string): Dirent[] {
+  try {
+    return entriesIfThere(directory)
+  } catch (error) {
+    if (!isErrno(error, 'EACCES', 'EPERM')) throw error
+    warnOnce('look into', directory, error)
+    return []
+  }
 }

@@ -2,7 +2,8 @@
 
 import { join } from 'node:path'
 
-import { list, readIfThere, timeOf } from '../system/durable.ts'
+import { readIfThere, timeOf } from '../system/durable.ts'
+import { listIfThere } from '../system/listing.ts'
 import type { Spool } from '../spool/spool.ts'
 import { parseParams } from './view.ts'
 import type { TaskView } from './view.ts'
@@ -36,12 +37,12 @@ export function readTakers(
     if (state === 'running' && job?.host && job.slot !== null) running.set(`${job.host}\0${job.slot}`, name)
   }
   const takers: TakerView[] = []
-  for (const entry of list(spool.takers)) {
+  for (const entry of listIfThere(spool.takers)) {
     const { host, slot, arch, version } = parseParams(
       readIfThere(join(spool.takers, entry, 'about.txt')) ?? '',
     )
     if (!host || slot === undefined || !arch) continue
-    const beat = list(join(spool.takers, entry)).includes('alive')
+    const beat = listIfThere(join(spool.takers, entry)).includes('alive')
       ? timeOf(join(spool.takers, entry, 'alive'))
       : null
     const task = running.get(`${host}\0${slot}`) ?? null

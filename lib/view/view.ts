@@ -5,7 +5,8 @@
 
 import { join } from 'node:path'
 
-import { list, listAll, openIfThere, readIfThere, readSmall, timeOf, timeOfFile } from '../system/durable.ts'
+import { openIfThere, readIfThere, readSmall, timeOf, timeOfFile } from '../system/durable.ts'
+import { listAllIfThere, listIfThere } from '../system/listing.ts'
 import { parseOwner, VERDICTS } from '../spool/job.ts'
 import type { Verdict } from '../spool/job.ts'
 import { parseRetryOf } from '../spool/retry.ts'
@@ -82,7 +83,7 @@ const SKIPPED = 77
  * there is a new task whose `retryOf.parent` has its name. So it can be kept.
  */
 export function readView({ task, taskAt, jobAt }: Whereabouts): TaskView | undefined {
-  const files = taskAt === undefined ? [] : listAll(taskAt)
+  const files = taskAt === undefined ? [] : listAllIfThere(taskAt)
   const job = jobAt === undefined ? null : readJob(jobAt)
   if (files.length === 0 && job === null) return undefined
   const read = (file: string) =>
@@ -111,7 +112,7 @@ export function readView({ task, taskAt, jobAt }: Whereabouts): TaskView | undef
 
 /** Reads a job directory; null if it has gone. */
 export function readJob(directory: string): JobView | null {
-  const files = listAll(directory)
+  const files = listAllIfThere(directory)
   if (files.length === 0) return null
   const read = (file: string) => (files.includes(file) ? readStamped(join(directory, file)) : null)
   const result = read('result.txt')
@@ -139,7 +140,7 @@ export function readJob(directory: string): JobView | null {
 }
 
 function readSteps(directory: string, over: boolean): StepView[] {
-  return list(directory)
+  return listIfThere(directory)
     .sort()
     .map(name => readStep(join(directory, name), name, over))
 }

@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 
 import { parsePrivateName } from '../spool/claim.ts'
-import { list } from '../system/durable.ts'
+import { listIfThere, mustList } from '../system/listing.ts'
 import { findJob, findTask, parseTasks } from '../spool/spool.ts'
 import type { Spool } from '../spool/spool.ts'
 import { compareByNumber, parseTaskName } from '../spool/task-name.ts'
@@ -20,13 +20,13 @@ export interface Whereabouts {
 
 /** What waits, what runs, and what is over but still in `jobs/cur`; by number. Three listings. */
 export function current(spool: Spool): Whereabouts[] {
-  const tasks = parseTasks(list(spool.tasks.cur), spool.tasks.cur)
+  const tasks = parseTasks(mustList(spool.tasks.cur), spool.tasks.cur)
   const claimed = new Map<string, string>()
-  for (const entry of list(spool.jobs.tmp)) {
+  for (const entry of mustList(spool.jobs.tmp)) {
     const parsed = parsePrivateName(entry)
     if (parsed) claimed.set(parsed.name, join(spool.jobs.tmp, entry))
   }
-  const jobs = parseTasks(list(spool.jobs.cur), spool.jobs.cur)
+  const jobs = parseTasks(mustList(spool.jobs.cur), spool.jobs.cur)
   const shown = new Set(jobs.map(job => job.name))
   const found = new Map<string, Whereabouts>()
   // Published, claimed and archived since we listed: it is in `old`, or in `cur` at the next look.
@@ -42,7 +42,7 @@ export function current(spool: Spool): Whereabouts[] {
 
 /** What is over and in `jobs/old`, by number. One listing; reads nothing of the 100,000 jobs there may be. */
 export function archived(spool: Spool): Whereabouts[] {
-  return parseTasks(list(spool.jobs.old), spool.jobs.old).map(task => inOld(spool, task))
+  return parseTasks(mustList(spool.jobs.old), spool.jobs.old).map(task => inOld(spool, task))
 }
 
 /** Where the name of a task that is over and archived leads. */
@@ -56,14 +56,15 @@ export function whereIs(spool: Spool, name: string): Whereabouts | undefined {
   if (!task) return undefined
   const taskAt = findTask(spool, name)
   // A task without a claim has no job: nobody need look for it among 100,000 old ones.
-  const waits = taskAt === join(spool.tasks.cur, name) && !list(taskAt).includes('claim')
+  const files = taskAt === join(spool.tasks.cur, name) ? listIfThere(taskAt) : []
+  const waits = files.length > 0 && !files.includes('claim')
   const jobAt = waits ? undefined : (findJob(spool, name) ?? hiddenJob(spool, name))
   if (taskAt === undefined && jobAt === undefined) return undefined
   return { task, ...(taskAt === undefined ? {} : { taskAt }), ...(jobAt === undefined ? {} : { jobAt }) }
 }
 
 function hiddenJob(spool: Spool, name: string): string | undefined {
-  const entry = list(spool.jobs.tmp).find(entry => parsePrivateName(entry)?.name === name)
+  const entry = mustList(spool.jobs.tmp).find(entry => parsePrivateName(entry)?.name === name)
   return entry && join(spool.jobs.tmp, entry)
 }
 

@@ -1,33 +1,25 @@
 // What a person wishes of a task, in a terminal or in a browser: that it ends, or that it runs once more.
 
-import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, noteChange } from '../system/durable.ts'
-import { ignoringENOENT, isErrno } from '../base/errno.ts'
+import { isErrno } from '../base/errno.ts'
 import { lasting, quote } from '../base/exit.ts'
+import { wishCancel } from '../spool/lose.ts'
 import { republish } from '../spool/retry.ts'
-import { lastRetry, look } from './settled.ts'
+import { isSettled, lastRetry, look } from './settled.ts'
 import type { Spool } from '../spool/spool.ts'
 
 /** T1 or T3: leaves the wish. Answers why that is not possible. */
 export function askCancel(spool: Spool, name: string): Error | undefined {
-  const task = join(spool.tasks.cur, name)
-  const job = look(spool, name)?.view.job
+  const found = look(spool, name)
+  const job = found?.view.job
   const refuse = (why: string) => lasting(`cancel ${quote(name)}`, why)
-  if (job?.verdict) {
+  if (job?.verdict && isSettled(spool, found!)) {
     return refuse(
       `it is over: ${job.verdict}${job.retriedAs === null ? '' : `; it was retried as ${job.retriedAs}`}`,
     )
   }
-  const asked = ignoringENOENT(() => {
-    closeSync(openSync(join(task, 'cancel'), 'a'))
-    fsyncPath(task)
-    return true
-  })
-  if (!asked) return refuse('it is over')
-  noteChange(task)
-  noteChange(spool.tasks.cur)
+  if (!wishCancel(spool, name)) return refuse('it is over')
   return undefined
 }
 

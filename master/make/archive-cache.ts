@@ -16,7 +16,8 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-import { linkOnce, listAll, token } from '../../lib/system/durable.ts'
+import { linkOnce, token } from '../../lib/system/durable.ts'
+import { mustListAll } from '../../lib/system/listing.ts'
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 
 /** How long an archive stays that no task has, in milliseconds, and how often to look for such. */
@@ -122,7 +123,7 @@ function forgetUnused(directory: string, now: number): void {
   if (now - last < LOOK_AGAIN) return
   ignoringENOENT(() => unlinkSync(stamp))
   writeFileSync(stamp, '')
-  for (const name of listAll(directory)) {
+  for (const name of mustListAll(directory)) {
     const path = join(directory, name)
     const stat = ignoringENOENT(() => lstatSync(path))
     if (!stat || now - stat.mtimeMs < KEEP) continue

@@ -1,10 +1,11 @@
 // Events: the files in `$REVS/REF/REVISION`. A name below $REVS says which revision of which ref to make tasks of.
 
-import { lstatSync, readdirSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { tolerating } from '../../lib/base/errno.ts'
+import { ignoringENOENT } from '../../lib/base/errno.ts'
 import type { Commit, Repository } from '../../lib/git/repository.ts'
+import { entriesIfThere } from '../../lib/system/listing.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 
 export interface Event {
@@ -24,33 +25,45 @@ export class BadEvent extends Error {
 /** How an event is called in messages. Pure. */
 export const pathOf = (event: Event): string => join(event.ref, event.revision)
 
+type OnUnseen = (path: string, error: unknown) => void
+
+const rethrow: OnUnseen = (_, error) => {
+  throw error
+}
+
 /** True if a name can be that of an event or a part of its ref. Node shows what is not UTF-8 as U+FFFD. Pure. */
 const isName = (name: string): boolean => !/[\p{Cc}\uFFFD]/u.test(name)
 
 /**
  * The events below a directory, in no order. What begins with a dot is not looked at; what is no regular file, or
- * cannot be the name of a revision, is reported once and left where it is.
+ * cannot be the name of a revision, is reported once and left where it is. What cannot be looked into, below the
+ * directory itself, is given to `onUnseen` with the reason, and thrown without that.
  */
-export function scanEvents(root: string, ref = ''): Event[] {
+export function scanEvents(root: string, onUnseen: OnUnseen = rethrow, ref = ''): Event[] {
   const events: Event[] = []
-  const read = () => readdirSync(join(root, ref), { withFileTypes: true })
-  for (const entry of tolerating(['ENOENT', 'ESTALE'], read) ?? []) {
+  for (const entry of entriesIfThere(join(root, ref))) {
     const { name } = entry
-    if (name.startsWith('.')) continue
     const path = join(root, ref, name)
     if (!isName(name)) {
       warnOnce('understand', path, 'not a name of a revision; it is left where it is')
       continue
     }
-    if (entry.isDirectory()) {
-      events.push(...scanEvents(root, join(ref, name)))
-      continue
+    try {
+      if (entry.isDirectory()) events.push(...scanEvents(root, onUnseen, join(ref, name)))
+      else events.push(...eventAt(path, ref, name))
+    } catch (error) {
+      onUnseen(path, error)
     }
-    const stat = tolerating(['ENOENT', 'ESTALE'], () => lstatSync(path, { bigint: true }))
-    if (stat?.isFile()) events.push({ ref, revision: name, time: stat.mtimeNs })
-    else if (stat) warnOnce('understand', path, 'not a regular file; it is left where it is')
   }
   return events
+}
+
+/** The event that a file is; none if it is gone. */
+function eventAt(path: string, ref: string, revision: string): Event[] {
+  const stat = ignoringENOENT(() => lstatSync(path, { bigint: true }))
+  if (stat?.isFile()) return [{ ref, revision, time: stat.mtimeNs }]
+  if (stat) warnOnce('understand', path, 'not a regular file; it is left where it is')
+  return []
 }
 
 /**

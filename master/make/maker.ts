@@ -66,6 +66,8 @@ export class Maker {
   readonly #versionMax: number
   readonly #code: Repository
   readonly #steps: Repository | undefined
+  /** Something below $REVS could not be looked into at the last look. */
+  #unseen = false
   /** When each record that was seen is to be tried, by our own monotonic clock; undefined before the first look. */
   #turns: Map<string, number> | undefined
   #swept = -Infinity
@@ -114,6 +116,7 @@ export class Maker {
       this.#steps?.rest()
     }
     this.#sweep()
+    if (this.#unseen) next = Math.min(next, SYSTEM_PAUSE)
     return Math.max(0, Math.min(next, ...[...this.#turns!.values()].map(turn => turn - performance.now())))
   }
 
@@ -165,13 +168,23 @@ export class Maker {
       const turn = before ? (before.get(record) ?? now + OTHERS_TURN) : now
       turns.set(record, turn)
       if (turn > now) continue
-      const event = records.eventOf(record)
-      const pause = event && !records.decisionOf(record) ? pauseOf(record) : 0
-      turns.set(record, now + (pause || SYSTEM_PAUSE))
-      if (!event) records.removeEmpty(record)
-      else if (pause === 0) pending.push({ ...event, record })
+      turns.set(record, now + SYSTEM_PAUSE)
+      try {
+        const event = records.eventOf(record)
+        const pause = event && !records.decisionOf(record) ? pauseOf(record) : 0
+        if (pause > 0) turns.set(record, now + pause)
+        if (!event) records.removeEmpty(record)
+        else if (pause === 0) pending.push({ ...event, record })
+      } catch (error) {
+        warnOnce('look into', record, error)
+      }
     }
-    return [...pending, ...scanEvents(project.revs)]
+    this.#unseen = false
+    const events = scanEvents(project.revs, (path, error) => {
+      this.#unseen = true
+      warnOnce('look into', path, error)
+    })
+    return [...pending, ...events]
   }
 
   /** E0 to E1, or going on with a record. Undefined if somebody else took the event, or it cannot be taken. */
@@ -209,8 +222,18 @@ export class Maker {
     } catch (error) {
       if (error instanceof Fatal && error.exitCode === EXIT.lasting) throw error
       // Asked to stop, or finished by another maker: nothing has failed.
-      if (this.#signal?.aborted || !records.listRecords(project).includes(record)) return undefined
+      if (this.#signal?.aborted || this.#isOver(record)) return undefined
       return this.#fail(record, event, error)
+    }
+  }
+
+  /** True if another maker has ended the record, as far as can be known. */
+  #isOver(record: string): boolean {
+    try {
+      return records.isOver(this.#settings.project, record)
+    } catch {
+      // Then it is tried again, which says the same if it has.
+      return false
     }
   }
 
@@ -262,7 +285,13 @@ export class Maker {
   #sweep(): void {
     const now = performance.now()
     if (now - this.#swept < SWEEP_EVERY) return
-    this.#swept = now
-    records.sweepBatches(this.#settings.spool.tasks.tmp, this.#settings.project)
+    try {
+      records.sweepBatches(this.#settings.spool.tasks.tmp, this.#settings.project)
+      this.#swept = now
+    } catch (error) {
+      // What cannot be looked at is no rubbish; there is time.
+      warnOnce('sweep', this.#settings.spool.tasks.tmp, error)
+      this.#swept = now - SWEEP_EVERY + SYSTEM_PAUSE
+    }
   }
 }

@@ -2,13 +2,11 @@
 // tasks is a record, a directory T in `.making/PROJECT` beside $REVS. A record has no owner: every function here may
 // be called by any maker, for any record, again and again.
 
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs'
+import { lstatSync, mkdirSync, readFileSync, rmdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 
 import {
   fsyncPath,
-  list,
-  listAll,
   listNow,
   move,
   noteChange,
@@ -18,7 +16,9 @@ import {
   sweep,
   token,
 } from '../../lib/system/durable.ts'
-import { isErrno, reasonOf, tolerating } from '../../lib/base/errno.ts'
+import { listAllIfThere, listIfThere, mustListAll } from '../../lib/system/listing.ts'
+import { ignoringENOENT, isErrno, reasonOf, tolerating } from '../../lib/base/errno.ts'
+import { quote, temporary } from '../../lib/base/exit.ts'
 import { cloneTree } from '../../lib/spool/fan-out.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
@@ -56,9 +56,8 @@ export function parseDecision(text: string): Decision {
   return batch === 'failed' ? { failed: rest.join('\n') } : { batch: batch!, names: rest }
 }
 
-/** What another maker has finished meanwhile is gone, which is as good. */
-const GONE = ['ENOENT', 'ESTALE'] as const
-const ignoringGone = <T>(action: () => T): T | undefined => tolerating(GONE, action)
+/** Errors of a call on what another maker may have finished meanwhile. They prove nothing: a listing says whether it has. */
+const MAYBE_GONE = ['ENOENT', 'ESTALE'] as const
 
 const NAMES = 'names'
 
@@ -77,13 +76,16 @@ const placeOf = (record: string, event: Event): string =>
 
 /** The records of a project. What is left of those that are done is deleted. */
 export function listRecords(project: Project): string[] {
-  for (const name of listAll(project.making)) {
-    if (name.startsWith(DONE)) remove(join(project.making, name))
-  }
-  return list(project.making).map(name => join(project.making, name))
+  const names = listAllIfThere(project.making)
+  for (const name of names) if (name.startsWith(DONE)) remove(join(project.making, name))
+  return names.filter(name => !name.startsWith('.')).map(name => join(project.making, name))
 }
 
-/** The event in a record; undefined if it holds none. */
+/** True if a record is not there any more: another maker has ended it. Throws if that cannot be known. */
+export const isOver = (project: Project, record: string): boolean =>
+  !listNow(project.making).includes(basename(record))
+
+/** The event in a record; undefined if it holds none. Throws if something in it cannot be looked into. */
 export function eventOf(record: string): Event | undefined {
   const inside = scanEvents(record).filter(event => event.ref !== '' || event.revision !== NAMES)
   return [...inside, ...scanEvents(join(record, ASIDE))][0]
@@ -101,11 +103,13 @@ export function paramsOf(record: string, event: Event): string {
   }
 }
 
-/** What was decided about a record; undefined while nothing is. */
+/** What was decided about a record; undefined while nothing is, or if the record is over. Throws if that cannot be known. */
 export function decisionOf(record: string): Decision | undefined {
-  if (!list(record).includes(NAMES)) return undefined
-  const text = readIfThere(join(record, NAMES))
-  return text === undefined ? undefined : parseDecision(text)
+  if (!listIfThere(record).includes(NAMES)) return undefined
+  const path = join(record, NAMES)
+  const text = readIfThere(path)
+  if (text === undefined) throw temporary(`read ${quote(path)}`, 'it is listed, and not there')
+  return parseDecision(text)
 }
 
 /** E0 to E1: takes an event out of $REVS into a record of its own. Undefined if somebody else took it. */
@@ -119,10 +123,10 @@ export function takeEvent(project: Project, event: Event): string | undefined {
       trace('E1', event.revision)
       return record
     }
-    if (listAll(place).includes(event.revision)) return record
+    if (listIfThere(place).includes(event.revision)) return record
   } catch (error) {
-    // Somebody took the empty record for one that was left behind. The event is where it was.
-    if (!isErrno(error, ...GONE)) throw error
+    // Somebody took the empty record for one that was left behind. The event is where it was, or in a record that stays.
+    if (!isErrno(error, ...MAYBE_GONE)) throw error
   }
   removeEmpty(record)
   return undefined
@@ -130,10 +134,11 @@ export function takeEvent(project: Project, event: Event): string | undefined {
 
 /** Removes a record that holds no event: it cannot remove one that does. */
 export function removeEmpty(record: string): void {
-  for (const entry of ignoringGone(() => readdirSync(record, { withFileTypes: true })) ?? []) {
-    if (entry.isDirectory()) removeEmpty(join(record, entry.name))
+  for (const name of listAllIfThere(record)) {
+    if (lstatSync(join(record, name), { throwIfNoEntry: false })?.isDirectory())
+      removeEmpty(join(record, name))
   }
-  tolerating([...GONE, 'ENOTEMPTY', 'EEXIST'], () => rmdirSync(record))
+  tolerating([...MAYBE_GONE, 'ENOTEMPTY', 'EEXIST'], () => rmdirSync(record))
 }
 
 const batchPath = (spool: Spool, project: Project, record: string, batch: string): string =>
@@ -167,7 +172,7 @@ export function buildBatch(
     fsyncPath(spool.ctr)
     fsyncPath(placeOf(record, event))
     // The directory of the ref may have been removed since the event left it.
-    ignoringGone(() => fsyncPath(join(project.revs, event.ref)))
+    ignoringENOENT(() => fsyncPath(join(project.revs, event.ref)))
     built = true
   } finally {
     if (!built) sweep(path)
@@ -183,15 +188,30 @@ export function decide(spool: Spool, project: Project, record: string, mine: Dec
   try {
     publishFile(join(record, NAMES), formatDecision(mine))
   } catch (error) {
-    if (!isErrno(error, ...GONE)) throw error
+    if (!isErrno(error, ...MAYBE_GONE)) throw error
   }
-  // Through a path that was cached before the record moved away, a link can succeed that decides nothing any more.
-  const stands = listNow(project.making).includes(basename(record)) ? decisionOf(record) : undefined
+  const stands = standing(project, record)
   trace('E2', basename(record))
   if ('batch' in mine && !(stands && 'batch' in stands && stands.batch === mine.batch)) {
     sweep(batchPath(spool, project, record, mine.batch))
   }
   return stands
+}
+
+/**
+ * What stands about a record, after whatever a link said; undefined if the record is over. Through a path that was cached
+ * before the record moved away, a link can succeed that decides nothing any more.
+ */
+function standing(project: Project, record: string): Decision | undefined {
+  for (let tries = 1; ; tries++) {
+    if (isOver(project, record)) return undefined
+    try {
+      return decisionOf(record)
+    } catch (error) {
+      // It may have ended just now, which the listing says then.
+      if (tries === 2) throw error
+    }
+  }
 }
 
 /**
@@ -205,13 +225,13 @@ export function publishBatch(
   { batch, names }: { readonly batch: string; readonly names: readonly string[] },
 ): readonly string[] {
   const path = batchPath(spool, project, record, batch)
-  ignoringGone(() => fsyncPath(record))
+  ignoringENOENT(() => fsyncPath(record))
   for (const name of names) move(join(path, name), join(spool.tasks.cur, name))
   fsyncPath(spool.tasks.cur)
   noteChange(spool.tasks.cur)
   trace('E3', names.join(' '))
   const ended = endRecord(project, record)
-  tolerating([...GONE, 'ENOTEMPTY', 'EEXIST'], () => rmdirSync(path))
+  tolerating([...MAYBE_GONE, 'ENOTEMPTY', 'EEXIST'], () => rmdirSync(path))
   return ended ? names : []
 }
 
@@ -228,7 +248,7 @@ function endRecord(project: Project, record: string): boolean {
 /** E2 to the end of an event that was given up: its record moves to `.failed`, for people. */
 export function moveToFailed(project: Project, record: string): void {
   makeDirectory(project.failed)
-  ignoringGone(() => fsyncPath(record))
+  ignoringENOENT(() => fsyncPath(record))
   move(record, join(project.failed, basename(record)))
   fsyncPath(project.failed)
   fsyncPath(project.making)
@@ -240,14 +260,17 @@ export function moveToFailed(project: Project, record: string): void {
  */
 export function sweepBatches(tmp: string, project: Project): void {
   // Batches first: a record is there before its batch, so that of a listed batch can only be missing if it is done.
-  const names = listAll(tmp)
+  const batches = mustListAll(tmp)
+    .map(name => /^\.([^:]+)\.([0-9a-f]{16})\.([0-9a-f]{16})$/.exec(name))
+    .filter(match => match?.[1] === project.name)
+  if (batches.length === 0) return
   const records = listNow(project.making)
-  for (const name of names) {
-    const [, of, record, batch] = /^\.([^:]+)\.([0-9a-f]{16})\.([0-9a-f]{16})$/.exec(name) ?? []
-    if (of !== project.name) continue
-    const decision = records.includes(record!) ? decisionOf(join(project.making, record!)) : 'gone'
-    if (decision === undefined) continue
-    if (decision !== 'gone' && 'batch' in decision && decision.batch === batch) continue
+  for (const match of batches) {
+    const [name, , record, batch] = match as unknown as [string, string, string, string]
+    if (records.includes(record)) {
+      const decision = decisionOf(join(project.making, record))
+      if (decision === undefined || ('batch' in decision && decision.batch === batch)) continue
+    }
     sweep(join(tmp, name))
   }
 }

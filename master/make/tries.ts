@@ -1,11 +1,12 @@
 // How often it was tried to make tasks of an event. Each failure is a file in the record, so that makers that come and
 // go count together; times are those the file server gave the files, so no clock of a maker is compared with another's.
 
-import { lstatSync, unlinkSync, writeFileSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { listAll, token, writeNew } from '../../lib/system/durable.ts'
-import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
+import { serverTime, token, writeNew } from '../../lib/system/durable.ts'
+import { listAllIfThere } from '../../lib/system/listing.ts'
+import { ignoringENOENT } from '../../lib/base/errno.ts'
 
 const PREFIX = '.try-'
 
@@ -31,7 +32,7 @@ export function addTry(record: string, why: string, most: number): boolean {
 export function pauseOf(record: string): number {
   const times = timesOfTries(record)
   if (times.length === 0) return 0
-  const now = tolerating(['ENOENT', 'ESTALE'], () => serverTime(record)) ?? Infinity
+  const now = ignoringENOENT(() => serverTime(record)) ?? Infinity
   return Math.max(0, Math.max(...times) + pauseAfter(times.length) - now)
 }
 
@@ -39,18 +40,7 @@ export function pauseOf(record: string): number {
 export const countTries = (record: string): number => timesOfTries(record).length
 
 function timesOfTries(record: string): number[] {
-  return listAll(record)
+  return listAllIfThere(record)
     .filter(name => name.startsWith(PREFIX))
     .flatMap(name => ignoringENOENT(() => lstatSync(join(record, name)).mtimeMs) ?? [])
-}
-
-/** What time it is by the clock of the file server. */
-function serverTime(directory: string): number {
-  const stamp = join(directory, `.now-${token()}`)
-  writeFileSync(stamp, '', { flag: 'wx' })
-  try {
-    return lstatSync(stamp).mtimeMs
-  } finally {
-    ignoringENOENT(() => unlinkSync(stamp))
-  }
 }

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
-import { list } from '../../lib/system/durable.ts'
+import { listIfThere } from '../../lib/system/listing.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
@@ -55,7 +55,7 @@ export function projectsWithChannels(root: string, env: NodeJS.ProcessEnv): Proj
 export function stateOfSettings(root: string): string {
   const files = [...projectFiles(root)].flatMap(([name, rc]) => {
     const programs = programsOf(root, name)
-    return [rc, programs, ...list(programs).map(file => join(programs, file))]
+    return [rc, programs, ...listIfThere(programs).map(file => join(programs, file))]
   })
   return files.map(path => `${path} ${ignoringENOENT(() => statSync(path))?.ctimeMs ?? ''}\n`).join('')
 }
@@ -78,7 +78,7 @@ export function channelsOf(project: string, directory: string, env: NodeJS.Proce
       throw odd('NOTIFY_WEBHOOK', 'a word', 'https://example.org/x')
     return { project, kind: 'webhook', target, policy, name: `webhook-${named(url.hostname, target)}` }
   })
-  const programs = list(directory)
+  const programs = listIfThere(directory)
     .filter(file => isPart(file) && isProgram(join(directory, file)))
     .map((file): Channel => {
       const policy = POLICIES.find(policy => file.endsWith(`.${policy}`)) ?? 'changes'

@@ -3,7 +3,8 @@
 // is current, and what is over only where that changed.
 
 import type { Project } from './channels.ts'
-import { list, timeOf } from '../../lib/system/durable.ts'
+import { timeOf } from '../../lib/system/durable.ts'
+import { mustList } from '../../lib/system/listing.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 import { parseTasks } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
@@ -68,7 +69,9 @@ export class Lookout {
 
   /** The tasks of our projects in a directory, by name. */
   #ours(directory: string): Map<string, TaskName> {
-    const tasks = parseTasks(list(directory), directory).filter(({ project }) => this.#projects.has(project))
+    const tasks = parseTasks(mustList(directory), directory).filter(({ project }) =>
+      this.#projects.has(project),
+    )
     return new Map(tasks.map(task => [task.name, task]))
   }
 
@@ -114,7 +117,7 @@ export class Lookout {
   /** N3 to nothing: what was pruned is forgotten. */
   #tidy(): void {
     const { tasks, jobs } = this.#spool
-    const there = new Set([tasks.cur, jobs.cur, tasks.old, jobs.old].flatMap(list).map(numberOf))
+    const there = new Set([tasks.cur, jobs.cur, tasks.old, jobs.old].flatMap(mustList).map(numberOf))
     const isThere = (num: number) => there.has(num)
     for (const { name, couriers, states } of this.#projects.values()) {
       states.tidy(isThere)

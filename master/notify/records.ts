@@ -7,7 +7,8 @@
 import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, list, listAll, publishFile, readIfThere } from '../../lib/system/durable.ts'
+import { fsyncPath, publishFile, readIfThere } from '../../lib/system/durable.ts'
+import { listAllIfThere, listIfThere } from '../../lib/system/listing.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import { STAGES } from './policy.ts'
@@ -46,7 +47,7 @@ export class Records {
     for (const path of [this.#new, this.#done]) {
       makeDirectory(path)
       // Half of a record, of one who died.
-      for (const name of listAll(path)) if (name.startsWith('.')) remove(join(path, name))
+      for (const name of listAllIfThere(path)) if (name.startsWith('.')) remove(join(path, name))
     }
     const since = join(directory, 'since')
     if (readIfThere(since) === undefined) publishFile(since, history().join('\n') + '\n')
@@ -123,5 +124,5 @@ export class Records {
   }
 }
 
-const keysIn = (directory: string): Key[] => list(directory).flatMap(name => parseKey(name) ?? [])
+const keysIn = (directory: string): Key[] => listIfThere(directory).flatMap(name => parseKey(name) ?? [])
 const remove = (path: string) => ignoringENOENT(() => unlinkSync(path))

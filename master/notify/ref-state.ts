@@ -5,7 +5,8 @@ import { createHash } from 'node:crypto'
 import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { list, readIfThere, replaceFile } from '../../lib/system/durable.ts'
+import { readIfThere, replaceFile } from '../../lib/system/durable.ts'
+import { listIfThere } from '../../lib/system/listing.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { TaskView } from '../../lib/view/view.ts'
@@ -57,7 +58,7 @@ export class RefStates {
 
   /** Forgets those whose last job is not there any more. */
   tidy(isThere: (num: number) => boolean): void {
-    for (const name of list(this.#directory)) {
+    for (const name of listIfThere(this.#directory)) {
       const path = join(this.#directory, name)
       const state = read(path)
       if (state && !isThere(state.num)) ignoringENOENT(() => unlinkSync(path))

@@ -6,20 +6,21 @@ import { join } from 'node:path'
 
 import { archiveJob, settleJob } from '../../lib/spool/archive.ts'
 import { claimOf, parsePrivateName, showJob } from '../../lib/spool/claim.ts'
-import { list, listAll, lists, refresh, sweep, token } from '../../lib/system/durable.ts'
+import { refresh, serverTime, sweep, token } from '../../lib/system/durable.ts'
+import { listAllIfThere, listIfThere, mustList, mustListAll } from '../../lib/system/listing.ts'
 import { tolerating } from '../../lib/base/errno.ts'
 import { newOwner, readOwner, verdictOf } from '../../lib/spool/job.ts'
 import type { Verdict } from '../../lib/spool/job.ts'
 import { warn, warnOnce } from '../../lib/system/log.ts'
-import { endGone, endWaiting, finish } from '../../lib/spool/lose.ts'
+import { endGone, endWaiting, finish, passOnCancel } from '../../lib/spool/lose.ts'
 import { publishRetry, readRetryOf, recordRetry, retriedAs } from '../../lib/spool/retry.ts'
 import { prunable, prune } from '../../lib/spool/prune.ts'
 import { duration, limit, setting } from '../../lib/base/settings.ts'
-import { findJob, taskLister } from '../../lib/spool/spool.ts'
+import { findJob, findTask, taskLister } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { parseTaskName } from '../../lib/spool/task-name.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
-import { isLocal } from '../../lib/system/watch.ts'
+import { isLocal } from '../../lib/system/local.ts'
 import { Heartbeats, readBeat } from './gone.ts'
 import { sweepAll } from './sweep.ts'
 
@@ -75,11 +76,11 @@ export class Rounds {
     this.#heartbeats.goOn(now)
 
     // Jobs before tasks: a job whose task is not in a later listing of tasks/cur is one whose task has left it.
-    const claims = list(spool.jobs.tmp)
-    const jobs = new Set(list(spool.jobs.cur))
+    const claims = mustList(spool.jobs.tmp)
+    const jobs = new Set(mustList(spool.jobs.cur))
     const hasChanged = this.#hasChanged()
     const tasks = this.#taskNames()
-    const clones = list(spool.tasks.tmp)
+    const clones = mustList(spool.tasks.tmp)
     this.#forget(jobs, new Set(claims), new Set(clones))
 
     for (const entry of claims) this.#each(entry, () => this.#lookAtClaim(entry, tasks, now))
@@ -136,7 +137,10 @@ export class Rounds {
     const { name } = mine
     const standing = tasks.has(name) ? claimOf(this.spool, name) : undefined
     if (standing === mine.token) showJob(this.spool, name, mine.token)
-    else if (standing !== undefined || (!tasks.has(name) && lists(this.spool.tasks.old, name))) {
+    else if (
+      standing !== undefined ||
+      (!tasks.has(name) && mustListAll(this.spool.tasks.old).includes(name))
+    ) {
       sweep(join(this.spool.jobs.tmp, entry))
     }
   }
@@ -151,7 +155,12 @@ export class Rounds {
     this.#verdicts.set(name, verdict)
     if (hasTask) {
       if (this.#for(`over ${name}`, this.#courtesy, now)) finish(this.spool, name, verdict)
-    } else if (this.#for(`settle ${name}`, this.#settle, now)) archiveJob(this.spool, name)
+    } else {
+      const isNew = !this.#since.has(`settle ${name}`)
+      const isSettled = this.#for(`settle ${name}`, this.#settle, now)
+      if (verdict === 'lost' && (isNew || isSettled)) passOnCancel(this.spool, name)
+      if (isSettled) archiveJob(this.spool, name)
+    }
   }
 
   #lookAtRunning(name: string, job: string): void {
@@ -193,7 +202,7 @@ export class Rounds {
   #lookAtWaiting(name: string): void {
     const task = join(this.spool.tasks.cur, name)
     if (this.#isLocal && !existsSync(join(task, 'cancel'))) return
-    const files = listAll(task)
+    const files = listAllIfThere(task)
     if (!files.includes('cancel') || files.includes('claim')) return
     endWaiting(this.spool, name, newOwner(setting('HOST'), 'reaper', token()))
   }
@@ -201,22 +210,27 @@ export class Rounds {
   /** L1 and L2: a finished clone says whose retry it is; that job says what is to be published. */
   #lookAtClone(name: string, now: number): void {
     const clone = join(this.spool.tasks.tmp, name)
-    if (!parseTaskName(name) || !list(clone).includes('retry-of.txt')) return
+    if (!parseTaskName(name) || !listIfThere(clone).includes('retry-of.txt')) return
     if (!this.#for(`clone ${name}`, this.#courtesy, now)) return
     const parent = readRetryOf(clone)?.parent
     const job = parent === undefined ? undefined : findJob(this.spool, parent)
-    if (job === undefined) return warnOnce('publish', clone, 'the job that it would retry is not there')
+    if (parent === undefined) return warnOnce('publish', clone, 'it does not say what it would retry')
+    if (job === undefined) {
+      // Pruned meanwhile, the task before the job: nobody will ever record this clone.
+      if (findTask(this.spool, parent) === undefined) sweep(clone)
+      return
+    }
     settleJob(this.spool, job)
     const standing = retriedAs(job) ?? recordRetry(this.spool, job, name)
     if (standing === name) publishRetry(this.spool, job, name)
     else sweep(clone)
   }
 
-  /** T6: what ended longer ago than RETENTION. The times are those of the file server, and so is roughly our clock. */
+  /** T6: what ended longer ago than RETENTION, by the clock that gives files their times. */
   #prune(now: number): void {
     this.#pruned = now
     if (this.#retention === Infinity) return
-    const tasks = prunable(this.spool, { before: Date.now() - this.#retention })
+    const tasks = prunable(this.spool, { before: serverTime(this.spool.tasks.tmp) - this.#retention })
     if (tasks.length > 0) prune(this.spool, tasks)
   }
 

@@ -5,9 +5,10 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { DEAD, list, listAll, remove, sweep } from '../../lib/system/durable.ts'
+import { DEAD, remove, sweep } from '../../lib/system/durable.ts'
+import { listIfThere, mustListAll } from '../../lib/system/listing.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
-import { say } from '../../lib/system/log.ts'
+import { say, warnOnce } from '../../lib/system/log.ts'
 import { duration } from '../../lib/base/settings.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { parseTaskName } from '../../lib/spool/task-name.ts'
@@ -31,18 +32,22 @@ export function sweepAll(): (spool: Spool) => void {
       lookedAtOld = now
       sweepDead([spool.tasks.old, spool.jobs.old])
     }
-    const candidates = listAll(spool.tasks.tmp).filter(mayBeLeft)
+    const candidates = mustListAll(spool.tasks.tmp).filter(mayBeLeft)
     for (const name of prints.keys()) if (!candidates.includes(name)) prints.delete(name)
     for (const name of candidates) {
       const path = join(spool.tasks.tmp, name)
-      // What says whose retry it is has an owner in the tables, however old it is.
-      if (!name.startsWith('.') && list(path).includes('retry-of.txt')) continue
-      const print = fingerprint(path)
-      const seen = prints.get(name)
-      if (seen?.print !== print) prints.set(name, { print, since: now })
-      else if (now - seen.since >= after) {
-        say('info', `sweeping ${path}: unchanged for SWEEP_AFTER`)
-        sweep(path)
+      try {
+        // What says whose retry it is has an owner in the tables, however old it is.
+        if (!name.startsWith('.') && listIfThere(path).includes('retry-of.txt')) continue
+        const print = fingerprint(path)
+        const seen = prints.get(name)
+        if (seen?.print !== print) prints.set(name, { print, since: now })
+        else if (now - seen.since >= after) {
+          say('info', `sweeping ${path}: unchanged for SWEEP_AFTER`)
+          sweep(path)
+        }
+      } catch (error) {
+        warnOnce('sweep', path, error)
       }
     }
   }
@@ -62,13 +67,14 @@ function fingerprint(path: string): string {
   const stat = ignoringENOENT(() => lstatSync(path))
   if (!stat) return ''
   const below = stat.isDirectory() ? (ignoringENOENT(() => readdirSync(path)) ?? []) : []
-  const own = `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`
+  // No ctime: each task that shares a file changes that, and each that is swept.
+  const own = `${stat.ino} ${stat.size} ${stat.mtimeMs}`
   return [own, ...below.sort().map(name => `${name}(${fingerprint(join(path, name))})`)].join(' ')
 }
 
 /** What was renamed to say that it is dead, and not deleted to the end. */
 function sweepDead(directories: readonly string[]): void {
   for (const directory of directories) {
-    for (const name of listAll(directory)) if (name.startsWith(DEAD)) remove(join(directory, name))
+    for (const name of mustListAll(directory)) if (name.startsWith(DEAD)) remove(join(directory, name))
   }
 }

@@ -12,7 +12,7 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { bodyLimit } from 'hono/body-limit'
 import { streamSSE } from 'hono/streaming'
 
-import { list } from '../../lib/system/durable.ts'
+import { listIfThere } from '../../lib/system/listing.ts'
 import { Fatal } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
 import { lastRetry } from '../../lib/view/settled.ts'
@@ -338,7 +338,7 @@ function stepOf(site: Site, c: Context<Env>): FoundStep | undefined {
   const directory = view && site.jobOf(view)
   const wanted = c.req.param('step')
   const step = view?.job?.steps.find(({ name }) => name === wanted)
-  if (!step || directory === undefined || !list(join(directory, 'steps')).includes(step.name))
+  if (!step || directory === undefined || !listIfThere(join(directory, 'steps')).includes(step.name))
     return undefined
   return { view: view!, step, directory }
 }

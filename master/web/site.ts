@@ -10,7 +10,8 @@ import { LRUCache } from 'lru-cache'
 import { parsePrivateName } from '../../lib/spool/claim.ts'
 import { readCommits } from '../../lib/git/commit.ts'
 import type { CommitView } from '../../lib/git/commit.ts'
-import { list, readIfThere, timeOf } from '../../lib/system/durable.ts'
+import { readIfThere, timeOf } from '../../lib/system/durable.ts'
+import { listIfThere, mustList } from '../../lib/system/listing.ts'
 import { readOwner, VERDICTS } from '../../lib/spool/job.ts'
 import { warn } from '../../lib/system/log.ts'
 import { paused } from '../../lib/spool/spool.ts'
@@ -117,7 +118,7 @@ export class Site {
 
   /** True if there is, or was, anything of this project. */
   knows(project: string): boolean {
-    return this.index.projects().includes(project) || list(this.spool.revs).includes(project)
+    return this.index.projects().includes(project) || listIfThere(this.spool.revs).includes(project)
   }
 
   /** Brings the index up to date, if the last look was not a moment ago. */
@@ -326,7 +327,7 @@ export class Site {
     const { tasks, jobs } = this.spool
     const fresh: TaskName[] = []
     const current = new Map<number, TaskName>()
-    for (const name of list(tasks.cur)) {
+    for (const name of mustList(tasks.cur)) {
       const num = numberOf(name)
       const task = this.#current.get(num)
       const parsed = task?.name === name ? task : parseTaskName(name)
@@ -334,8 +335,8 @@ export class Site {
       current.set(num, parsed)
       if (parsed !== task) fresh.push(parsed)
     }
-    const claimed = list(jobs.tmp).map(entry => [parsePrivateName(entry)?.name ?? '', entry] as const)
-    const shown = new Set(list(jobs.cur))
+    const claimed = mustList(jobs.tmp).map(entry => [parsePrivateName(entry)?.name ?? '', entry] as const)
+    const shown = new Set(mustList(jobs.cur))
     for (const name of shown) {
       if (this.#shown.has(name)) continue
       const parsed = parseTaskName(name)
@@ -369,7 +370,7 @@ export class Site {
     const known = this.#old.time === time
     this.#old = { at: performance.now(), time }
     if (known) return
-    const names = list(this.spool.tasks.old)
+    const names = mustList(this.spool.tasks.old)
     const nums = new Set<number>()
     const unknown: { num: number; name: string }[] = []
     for (const name of names) {
@@ -400,5 +401,5 @@ function stateOf({ jobAt }: Whereabouts, current: boolean): State {
   const verdict = VERDICTS.find(verdict => verdict === word)
   if (verdict) return verdict
   if (jobAt === undefined) return current ? 'waiting' : 'gone'
-  return list(jobAt).length > 0 ? 'running' : current ? 'waiting' : 'gone'
+  return listIfThere(jobAt).length > 0 ? 'running' : current ? 'waiting' : 'gone'
 }

@@ -6,7 +6,7 @@ import { open, readdir, readlink, symlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 
-import { listAll } from '../../lib/system/durable.ts'
+import { listAllIfThere } from '../../lib/system/listing.ts'
 import { Fatal } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
 import { makeDirectory } from './job-writer.ts'
@@ -22,7 +22,9 @@ export async function keepArtifacts(from: string, to: string, stop: AbortSignal)
 /** True of a directory with entries. Without a thread, for most jobs leave nothing. */
 function holdsAny(path: string): boolean {
   try {
-    return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true && listAll(path).length > 0
+    return (
+      lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true && listAllIfThere(path).length > 0
+    )
   } catch (error) {
     warn('keep the artifacts', path, error)
     return false

@@ -3,7 +3,7 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { list } from '../../lib/system/durable.ts'
+import { listIfThere } from '../../lib/system/listing.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 
@@ -19,7 +19,7 @@ export const PREPARE = 'PREPARE'
 
 /** The steps in a directory; none if it is not there. A Fatal if there is what may be one, and cannot be called. */
 export function findSteps(directory: string): Step[] {
-  const names = list(directory)
+  const names = listIfThere(directory)
   // Node shows what is not UTF-8 as U+FFFD, and cannot find it by that name.
   const odd = names.find(name => name.includes('\ufffd'))
   if (odd !== undefined) throw lasting(`run the step ${quote(odd)}`, 'its name is not UTF-8')

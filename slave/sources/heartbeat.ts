@@ -4,7 +4,7 @@
 
 import { open, readdir, utimes } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { isErrno } from '../../lib/base/errno.ts'
@@ -37,8 +37,8 @@ export function startHeartbeat(
       const word = files.includes('result.txt') ? 'lost' : await listTask(task)
       if (word && !signal.aborted) onWord(word)
     } catch (error) {
-      if (isErrno(error, 'ENOENT', 'ESTALE')) {
-        // The job has moved: it was ended by others and archived.
+      if (await hasMoved(job)) {
+        // It was ended by others and archived.
         if (!signal.aborted) onWord('lost')
       } else warnOnce('keep alive', job, error)
     }
@@ -104,6 +104,15 @@ async function listTask(task: string): Promise<'cancelled' | undefined> {
     if (!isErrno(error, 'EPERM', 'EACCES')) throw error
   }
   return (await names(task)).includes('cancel') ? 'cancelled' : undefined
+}
+
+/** True if a listing that succeeded shows that the job has left its place: an error alone says nothing. */
+async function hasMoved(job: string): Promise<boolean> {
+  try {
+    return !(await names(dirname(job))).includes(basename(job))
+  } catch {
+    return false
+  }
 }
 
 const names = (directory: string): Promise<string[]> => readdir(directory)

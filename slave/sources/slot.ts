@@ -9,7 +9,8 @@ import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { claimOf, parsePrivateName, showJob } from '../../lib/spool/claim.ts'
-import { list, readIfThere, replaceFile, token } from '../../lib/system/durable.ts'
+import { readIfThere, replaceFile, token } from '../../lib/system/durable.ts'
+import { listIfThere, mustList } from '../../lib/system/listing.ts'
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { isDeadSelf, newOwner, parseOwner, readOwner, verdictOf } from '../../lib/spool/job.ts'
@@ -21,6 +22,7 @@ import { setting } from '../../lib/base/settings.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { isPart, toPart } from '../../lib/spool/task-name.ts'
+import { hold } from './holder.ts'
 import { killRemains } from '../run/places/processes.ts'
 import { removeWork } from '../run/work.ts'
 
@@ -60,18 +62,21 @@ export class Slot {
   /** Says in the spool who works here. Two takers in one slot would share a cache and a place in the queue: refused. */
   signIn(version: string): void {
     makeDirectory(this.#card)
-    const about = join(this.#card, 'about.txt')
-    const other = parseOwner((readIfThere(about) ?? '') + 'token=none\n')
-    if (other?.host === this.host && other.pid !== process.pid && this.#isAlive(other)) {
-      throw temporary(`work in ${quote(this.directory)}`, `the task-taker with pid ${other.pid} works there`)
-    }
     const me = { arch: this.arch, host: this.host, slot: this.directory, ...self(), version }
-    const lines = Object.entries(me).map(([key, value]) => `${key}=${value}\n`)
-    replaceFile(about, lines.join(''), this.spool.tasks.tmp)
+    const about = Object.entries(me)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join('')
+    const other = hold(this.#card, about, text => this.#isAlive(ownerIn(text)), this.spool.tasks.tmp)
+    if (other !== undefined) {
+      const { pid } = ownerIn(other)!
+      throw temporary(`work in ${quote(this.directory)}`, `the task-taker with pid ${pid} works there`)
+    }
+    replaceFile(join(this.#card, 'about.txt'), about, this.spool.tasks.tmp)
     writeFileSync(join(this.#card, 'alive'), '')
   }
 
-  #isAlive(other: Owner): boolean {
+  #isAlive(other: Owner | undefined): boolean {
+    if (other?.host !== this.host || other.pid === process.pid) return false
     const me = self()
     return other.boot === me.boot && other.namespace === me.namespace && other.boot !== '' && !isGone(other)
   }
@@ -132,7 +137,7 @@ export class Slot {
 
   /** Removes the temporary directories that were kept for `keep` milliseconds. For between jobs. */
   async discardOld(keep: number): Promise<void> {
-    for (const name of list(join(this.directory, 'work'))) {
+    for (const name of listIfThere(join(this.directory, 'work'))) {
       const made = ignoringENOENT(() => lstatSync(join(this.directory, 'work', name)).mtimeMs)
       if (made !== undefined && Date.now() - made >= keep) await this.discard(name)
     }
@@ -144,14 +149,14 @@ export class Slot {
    */
   async endDead(): Promise<void> {
     const { tasks, jobs } = this.spool
-    for (const entry of list(jobs.tmp)) {
+    for (const entry of mustList(jobs.tmp)) {
       const mine = parsePrivateName(entry)
       const owner = mine && readOwner(join(jobs.tmp, entry))
       if (!owner || !isDeadSelf(owner, this.host, this.directory)) continue
       if (claimOf(this.spool, mine.name) === owner.token) showJob(this.spool, mine.name, owner.token)
     }
-    const running = new Set(list(jobs.cur))
-    for (const name of list(tasks.cur).filter(name => running.has(name))) {
+    const running = new Set(mustList(jobs.cur))
+    for (const name of mustList(tasks.cur).filter(name => running.has(name))) {
       const job = join(jobs.cur, name)
       const owner = readOwner(job)
       if (!owner || !isDeadSelf(owner, this.host, this.directory) || verdictOf(job)) continue
@@ -166,6 +171,9 @@ export class Slot {
     }
   }
 }
+
+/** Who a taker said that it is. */
+const ownerIn = (about: string): Owner | undefined => parseOwner(about + 'token=none\n')
 
 function workingDirectory(): string {
   try {

@@ -9,11 +9,11 @@ import { duration, setting } from '../../lib/base/settings.ts'
 import { claim } from '../../lib/spool/claim.ts'
 import { explain, formatVerdict, giveVerdict } from '../../lib/spool/job.ts'
 import type { Owner, Verdict } from '../../lib/spool/job.ts'
-import { endWaiting, finish } from '../../lib/spool/lose.ts'
+import { endWaiting, finish, isCancelled } from '../../lib/spool/lose.ts'
 import type { Cause } from '../../lib/spool/retry.ts'
 import { paused, taskLister } from '../../lib/spool/spool.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
-import { listAll, listNow, lists } from '../../lib/system/durable.ts'
+import { listAllIfThere, mustList } from '../../lib/system/listing.ts'
 import { warn, warnOnce } from '../../lib/system/log.ts'
 import { isReplaced, TREE_DIRECTORIES } from '../../lib/system/tree.ts'
 import { watch } from '../../lib/system/watch.ts'
@@ -25,6 +25,7 @@ import { makeWork, unpackTask, workOf } from '../run/work.ts'
 import type { Assignment, Heartbeat, WorkSource } from './assignment.ts'
 import { roomIn } from './disk-room.ts'
 import { startHeartbeat } from './heartbeat.ts'
+import { OddTasks } from './odd.ts'
 import { candidates, isPaused, passAfterRace } from './scan.ts'
 import type { Slot } from './slot.ts'
 
@@ -56,6 +57,7 @@ export class SpoolSource implements WorkSource {
   #idle: readonly TaskName[] | undefined
   /** Names that have been seen claimed: never looked at again. */
   #taken = new Set<string>()
+  readonly #odd = new OddTasks(2 * duration('POLL_INTERVAL'))
 
   private constructor(slot: Slot, stop: AbortSignal, bell: Awaited<ReturnType<typeof watch>>) {
     this.#slot = slot
@@ -115,27 +117,32 @@ export class SpoolSource implements WorkSource {
     this.#taken = new Set([...this.#taken].filter(name => listed.has(name)))
     const ours = candidates(tasks, arch, host, lastNumber, this.#taken)
     if (ours.length === 0) this.#idle = tasks
+    this.#odd.keep(listed)
     for (const task of ours) {
       if (this.#stop.aborted) return false
+      if (this.#odd.rests(task.name, performance.now())) continue
       if (performance.now() > end) return true
       if (pass > 0) {
         pass--
         passed = true
         continue
       }
-      if (isPaused(task, host, paused(spool))) continue
-      if (!this.#hasRoom()) {
-        // No event tells when there is room again.
-        await sleep(duration('POLL_INTERVAL'))
-        return true
-      }
       try {
+        if (isPaused(task, host, paused(spool))) continue
+        if (!this.#hasRoom()) {
+          // No event tells when there is room again.
+          await sleep(duration('POLL_INTERVAL'))
+          return true
+        }
         const taken = this.#take(task)
         if (taken === 'missed') pass = passAfterRace()
         else if (taken !== 'over') yield taken
+        this.#odd.worked(task.name)
       } catch (error) {
         // The spool is full or away, or this one task is odd and the others are well: go on, but not at full speed.
         warnOnce('take', task.name, error)
+        const rest = this.#odd.failed(task.name, performance.now())
+        setTimeout(() => this.#bell.ring(), rest + 1).unref()
         await sleep(duration('POLL_INTERVAL'))
       }
     }
@@ -145,7 +152,7 @@ export class SpoolSource implements WorkSource {
   /** Takes a task that waits, or ends it where that is wanted; `missed` if somebody else was faster by a moment. */
   #take(task: TaskName): Assignment | 'over' | 'missed' {
     const { spool } = this.#slot
-    const files = listAll(join(spool.tasks.cur, task.name))
+    const files = listAllIfThere(join(spool.tasks.cur, task.name))
     const taken = files.includes('claim')
       ? 'over'
       : files.includes('cancel')
@@ -182,11 +189,20 @@ class ClaimedTask implements Assignment {
   }
 
   begin(): boolean {
-    if (listNow(this.#directory).includes('cancel')) return false
+    if (this.#wasCancelled()) return false
     // First of all, so that there is never one that nobody knows.
     this.#slot.remember(this.task.name, this.work)
     makeWork(this.work)
     return true
+  }
+
+  /** True if somebody has cancelled the job, as far as can be known: the heartbeat looks again soon. */
+  #wasCancelled(): boolean {
+    try {
+      return isCancelled(this.#slot.spool, this.task.name)
+    } catch {
+      return false
+    }
   }
 
   async unpack(stop: AbortSignal): Promise<Facts> {
@@ -213,18 +229,30 @@ class ClaimedTask implements Assignment {
     const { name } = this.task
     for (let wait = 500; ; wait = Math.min(2 * wait, 10_000)) {
       try {
-        if (why !== undefined) explain(this.job, why)
-        const { stands } = giveVerdict(this.job, verdict, this.#prepared)
+        // Whatever else ended the work, for instance that the slave was told to stop: nobody wants it any more.
+        const ours = verdict === 'lost' && isCancelled(spool, name) ? 'cancelled' : verdict
+        if (ours !== verdict) this.#prepared = undefined
+        else if (why !== undefined) explain(this.job, why)
+        const { stands } = giveVerdict(this.job, ours, this.#prepared)
         // A verdict that is not ours is another's to finish.
-        if (stands === verdict) finish(spool, name, stands, cause)
+        if (stands === ours) finish(spool, name, stands, cause)
         return stands
       } catch (error) {
         // Its name may be gone.
         this.#prepared = undefined
-        if (!lists(spool.jobs.cur, name)) return 'lost'
-        warn('end', quote(name), error)
+        if (this.#hasMoved()) return 'lost'
+        warn('end', name, error)
         await sleep(wait)
       }
+    }
+  }
+
+  /** True if a listing shows that others have ended the job and moved it: an error alone says nothing. */
+  #hasMoved(): boolean {
+    try {
+      return !mustList(this.#slot.spool.jobs.cur).includes(this.task.name)
+    } catch {
+      return false
     }
   }
 

@@ -4,7 +4,8 @@
 import { join } from 'node:path'
 
 import { claim } from '../../lib/spool/claim.ts'
-import { listAll, token } from '../../lib/system/durable.ts'
+import { token } from '../../lib/system/durable.ts'
+import { listAllIfThere } from '../../lib/system/listing.ts'
 import { newOwner } from '../../lib/spool/job.ts'
 import { spoolAt, taskLister } from '../../lib/spool/spool.ts'
 import { candidates, passAfterRace } from '../../slave/sources/scan.ts'
@@ -31,7 +32,7 @@ function claimAll(): string[] {
     for (const task of choice) {
       if (performance.now() > end) break
       if (pass-- > 0) continue
-      if (!listAll(join(spool.tasks.cur, task.name)).includes('claim')) {
+      if (!listAllIfThere(join(spool.tasks.cur, task.name)).includes('claim')) {
         if (claim(spool, task.name, newOwner(host, `/slots/${host}`, token()))) {
           mine.push(task.name)
           last = task.num

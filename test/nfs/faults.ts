@@ -5,7 +5,8 @@ import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { list, readIfThere } from '../../lib/system/durable.ts'
+import { readIfThere } from '../../lib/system/durable.ts'
+import { listIfThere, mustList } from '../../lib/system/listing.ts'
 import { CLIENTS, network, PATIENCE, server } from '../fixtures/nfs.ts'
 import { eventually } from '../fixtures/sandbox.ts'
 import type { Part } from './inside.ts'
@@ -18,7 +19,7 @@ const isTicking = (file: string) => Date.now() - statSync(file).mtimeMs < 2000
 export const cut: Part = async (t, site) => {
   const ticks = site.path('ticks')
   const name = await site.runOn(1, `[ $BASS_HOST != client-1 ] || { ${TICKING(ticks)}; }`)
-  await eventually('the step', () => list(site.dir).includes('ticks'))
+  await eventually('the step', () => listIfThere(site.dir).includes('ticks'))
   network.cut(1)
   t.equal(await site.verdict(name), 'lost', 'the job is lost')
   const retry = await eventually('a retry', () => site.retriedAs(name), PATIENCE)
@@ -73,8 +74,8 @@ export const reader: Part = async (t, site) => {
 
 export const lies: Part = async (t, site, { disasters }) => {
   // A task has its verdict before it is in tasks/old: that of the part before would be counted for one of these.
-  await eventually('nothing to do', () => list(site.spool.tasks.cur).length === 0, PATIENCE)
-  const [ran, old] = [site.ran().length, list(site.spool.tasks.old).length]
+  await eventually('nothing to do', () => mustList(site.spool.tasks.cur).length === 0, PATIENCE)
+  const [ran, old] = [site.ran().length, mustList(site.spool.tasks.old).length]
   let touched = 0
   for (let i = 0; i < disasters; i++) {
     for (let k = 0; k < 5; k++, touched++) site.touch('sleep 0.2')
@@ -87,7 +88,7 @@ export const lies: Part = async (t, site, { disasters }) => {
     deaf.forEach(network.mend)
     await eventually('the work to go on', () => site.ran().length - ran >= touched - 2, PATIENCE)
   }
-  await eventually('all to be over', () => list(site.spool.tasks.old).length === old + touched, PATIENCE)
+  await eventually('all to be over', () => mustList(site.spool.tasks.old).length === old + touched, PATIENCE)
   const names = site.ran().slice(ran)
   t.equal(names.length, touched, 'as many runs as there were events')
   t.equal(new Set(names).size, touched, 'no task ran twice')

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 
-import { list } from '../../lib/system/durable.ts'
+import { mustList } from '../../lib/system/listing.ts'
 import { parseTaskName } from '../../lib/spool/task-name.ts'
 import { readBeat } from '../../master/reap/gone.ts'
 import { CLIENTS, MASTER, PATIENCE, requestsOf } from '../fixtures/nfs.ts'
@@ -28,14 +28,18 @@ export const tasks: Part = async (t, site, scale) => {
   const watcher = watch(site.spool.tasks.cur, (_, name) => {
     if (parseTaskName(name ?? '') && !published.has(name!)) published.set(name!, Date.now())
   })
-  const [ran, old] = [site.ran().length, list(site.spool.tasks.old).length]
+  const [ran, old] = [site.ran().length, mustList(site.spool.tasks.old).length]
   const asked = CLIENTS.map(requestsOf)
   for (let i = 0; i < scale.tasks; i++) {
     // No more at a time than there are takers: how long they wait for each other is not what is measured.
     await eventually('some to begin', () => site.ran().length - ran > i - 2 * scale.slots, PATIENCE)
     site.touch()
   }
-  await eventually('all to be over', () => list(site.spool.tasks.old).length === old + scale.tasks, PATIENCE)
+  await eventually(
+    'all to be over',
+    () => mustList(site.spool.tasks.old).length === old + scale.tasks,
+    PATIENCE,
+  )
   watcher.close()
   const requests = CLIENTS.map((client, i) => (requestsOf(client) - asked[i]!) / scale.tasks)
   t.comment(`requests for each task, by client: ${requests.map(count => count.toFixed()).join(', ')}`)

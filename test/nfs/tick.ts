@@ -5,7 +5,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { list, listNow, noteChange } from '../../lib/system/durable.ts'
+import { listNow, noteChange } from '../../lib/system/durable.ts'
+import { listIfThere } from '../../lib/system/listing.ts'
 import type { Part } from './inside.ts'
 
 const DIRECTORIES = 50
@@ -26,11 +27,11 @@ export const tick: Part = async (t, site) => {
       // Into another tick than the one in which the directory was made.
       await sleep(15)
       change('first')
-      list(join(reader, directory))
+      listIfThere(join(reader, directory))
       change('second')
     }
     await sleep(LATER)
-    return directories.filter(directory => !list(join(reader, directory)).includes('second'))
+    return directories.filter(directory => !listIfThere(join(reader, directory)).includes('second'))
   }
   const stale = await lost('plain', false)
   t.ok(stale.length > 0, `${stale.length} of ${DIRECTORIES} listings do not show what was made 200 ms ago`)

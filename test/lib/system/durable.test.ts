@@ -22,10 +22,6 @@ import {
   fsyncPath,
   linkOnce,
   linkOpened,
-  list,
-  listAll,
-  listNow,
-  lists,
   move,
   noteChange,
   publishFile,
@@ -208,26 +204,6 @@ test('of many processes that move one name, one does', async t => {
   t.equal(box.ls('cur').length, 100)
 })
 
-test('a listing leaves out what begins with a dot, unless it is asked for', async t => {
-  const box = new Sandbox(t)
-  mkdirSync(box.path('d'))
-  for (const name of ['.hidden', 'shown', 'a.b', '.dead-1']) writeFileSync(box.path('d', name), '')
-  t.strictSame(list(box.path('d')).sort(), ['a.b', 'shown'])
-  t.strictSame(listNow(box.path('d')).sort(), ['a.b', 'shown'])
-  t.strictSame(listAll(box.path('d')).sort(), ['.dead-1', '.hidden', 'a.b', 'shown'])
-  t.ok(lists(box.path('d'), 'shown'))
-  t.ok(lists(box.path('d'), '.hidden'))
-  t.notOk(lists(box.path('d'), 'missing'))
-})
-
-test('a directory that is gone, or is none, lists nothing', async t => {
-  const box = new Sandbox(t)
-  writeFileSync(box.path('file'), '')
-  for (const listing of [list, listAll, listNow]) t.strictSame(listing(box.path('gone')), [])
-  t.notOk(lists(box.path('gone'), 'x'))
-  t.strictSame(list(box.path('file')), [])
-})
-
 test('a small file is read where there is one', async t => {
   const box = new Sandbox(t)
   writeFileSync(box.path('file'), 'é\n')
@@ -306,7 +282,7 @@ test('a sweep that is killed has moved all of it out of sight, or nothing', asyn
   mkdirSync(box.path('d/tree'), { recursive: true })
   for (let n = 0; n < 3000; n++) writeFileSync(box.path('d/tree', String(n)), '')
   const sweeper = box.start(process.execPath, ['-e', `require(process.argv[1]).sweep('d/tree')`, DURABLE])
-  await eventually('it has begun', () => !lists(box.path('d'), 'tree'))
+  await eventually('it has begun', () => !box.ls('d').includes('tree'))
   await sweeper.kill('SIGKILL')
   const left = readdirSync(box.path('d'))
   t.ok(left.every(name => name.startsWith(DEAD)))
