@@ -115,18 +115,23 @@ async function tell(
   const changed = new AbortController()
   const over = AbortSignal.any([stop, changed.signal])
   const told = Promise.all(projects.flatMap(({ couriers }) => couriers.map(courier => courier.run(over))))
-  while (!over.aborted) {
-    try {
-      await lookout.look()
-    } catch (error) {
-      // The spool is away or full: say so and look again.
-      warn('look through', spool.root, error)
+  try {
+    while (!over.aborted) {
+      try {
+        await lookout.look()
+        if (stateOfSettings(spool.root) !== settings) changed.abort()
+      } catch (error) {
+        // The spool is away or full: say so and look again.
+        warn('look through', spool.root, error)
+      }
+      if (over.aborted) break
+      await watched.next()
+      if (isReplaced()) end()
     }
-    await watched.next()
-    if (isReplaced()) end()
-    if (stateOfSettings(spool.root) !== settings) changed.abort()
+  } finally {
+    changed.abort()
+    await told
   }
-  await told
 }
 
 /** Opens the records of a project's channels; one that cannot be told is reported, and is told later, once it can. */

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { basename, join } from 'node:path'
 
 import { listAllIfThere, listIfThere } from '../system/listing.ts'
+import { notStarted } from '../base/exit.ts'
 import { optional } from '../base/settings.ts'
 import type { Spool } from '../spool/spool.ts'
 
@@ -25,10 +26,11 @@ export function ofProject(spool: Spool, project: string, name: 'PROJ' | 'ARCHS')
 export const projectsOf = (spool: Spool): string[] => listIfThere(spool.revs).sort()
 
 function sourced(rc: string, name: string): string | undefined {
-  const { status, stdout } = spawnSync('sh', ['-c', `. "$BASS_RC" && printf %s "\${${name}-}"`], {
+  const { status, stdout, error } = spawnSync('sh', ['-c', `. "$BASS_RC" && printf %s "\${${name}-}"`], {
     env: { ...process.env, [name]: '', BASS_RC: rc },
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   })
+  if (error) throw notStarted('sh', error)
   return status === 0 && stdout !== '' ? stdout : undefined
 }

@@ -1,11 +1,10 @@
 // The environment that the programs of a spool have.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import { listIfThere } from '../system/listing.ts'
-import { lasting, quote } from '../base/exit.ts'
+import { lasting, notStarted, quote } from '../base/exit.ts'
 import { optional, setting } from '../base/settings.ts'
 import { isPart } from '../spool/task-name.ts'
 
@@ -24,10 +23,10 @@ export function environmentOf(root: string, env = process.env): NodeJS.ProcessEn
 /** The settings files of the projects of a spool, by name. */
 export function projectFiles(root: string): Map<string, string> {
   const conf = join(root, 'conf')
-  const files = listIfThere(conf)
-    .filter(isPart)
-    .map(name => [name, join(conf, name, 'rc')] as const)
-  return new Map(files.filter(([, rc]) => existsSync(rc)))
+  const projects = listIfThere(conf).filter(
+    name => isPart(name) && listIfThere(join(conf, name)).includes('rc'),
+  )
+  return new Map(projects.map(name => [name, join(conf, name, 'rc')]))
 }
 
 /** The settings of the project whose file is `rc`, as its own programs have them. */
@@ -36,10 +35,11 @@ export const settingsOfProject = (env: NodeJS.ProcessEnv, rc: string): NodeJS.Pr
 
 /** `env` as lib/rc fills it in; `of` names what it is of. */
 function sourced(env: NodeJS.ProcessEnv, of: string): NodeJS.ProcessEnv {
-  const { status, stdout, stderr } = spawnSync('sh', ['-c', '. "$BASS_ROOT/lib/rc" && exec env -0'], {
+  const { status, stdout, stderr, error } = spawnSync('sh', ['-c', '. "$BASS_ROOT/lib/rc" && exec env -0'], {
     env: { ...env, BASS_ROOT: setting('BASS_ROOT') },
     encoding: 'utf8',
   })
+  if (error) throw notStarted('sh', error)
   if (status !== 0) throw lasting(`read the settings of ${quote(of)}`, stderr.trim().split('\n').at(-1))
   const entries = stdout.split('\0').filter(entry => entry !== '')
   return Object.fromEntries(

@@ -8,7 +8,7 @@ import { realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 import { tolerating } from '../base/errno.ts'
-import { lasting, quote, temporary } from '../base/exit.ts'
+import { lasting, notStarted, quote } from '../base/exit.ts'
 
 /** Git was asked and said no; the message is its own sentence. */
 export class GitError extends Error {
@@ -74,9 +74,10 @@ export async function runGit(
 ): Promise<Ended & { readonly stdout: Buffer }> {
   const child = startGit(start, args, ['pipe', 'pipe', 'pipe'])
   const chunks: Buffer[] = []
-  child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk))
+  // Where no process could be made there are no pipes either.
+  child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk))
   // Git may end before it has read all; its exit code says so.
-  child.stdin!.on('error', () => undefined).end(input)
+  child.stdin?.on('error', () => undefined).end(input)
   const end = await ended(child)
   return { ...end, stdout: Buffer.concat(chunks) }
 }
@@ -90,15 +91,11 @@ export function ended(child: ChildProcess): Promise<Ended> {
   return new Promise((resolve, reject) => {
     child.on('error', error => {
       const unstarted = (error as NodeJS.ErrnoException).syscall?.startsWith('spawn') === true
-      reject(unstarted ? unableToRun(error) : error)
+      reject(unstarted ? notStarted('git', error) : error)
     })
     child.on('close', code => resolve({ code, stderr }))
   })
 }
-
-/** No such program is lasting; no process or memory for it is not. */
-const unableToRun = (error: NodeJS.ErrnoException) =>
-  (error.code === 'ENOENT' || error.code === 'EACCES' ? lasting : temporary)("run 'git'", error)
 
 /** Why git failed, in its own words: the first line that is fatal or an error, else the last one. Pure. */
 export function sentence({ code, stderr }: Ended): string {
@@ -118,7 +115,7 @@ function runSync(repository: string, args: readonly string[]): Ended & { readonl
     stdio: ['ignore', 'pipe', 'pipe'],
     maxBuffer: 1 << 28,
   })
-  if (error) throw unableToRun(error)
+  if (error) throw notStarted('git', error)
   return { code: status, stdout: stdout.trimEnd(), stderr }
 }
 

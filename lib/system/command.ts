@@ -43,8 +43,12 @@ export function command<const O extends Readonly<Record<string, Option>>>(
   }
 }
 
+/** How long a program that has failed may take to end, in milliseconds: whatever keeps it then is not its work any more. */
+const TO_END = 5000
+
 /**
- * Ends the process with what the command answers, as soon as nothing is left to do. For the last line of a command. `small`
+ * Ends the process with what the command answers, as soon as nothing is left to do. Whatever is thrown and nobody catches
+ * ends it with one line, and so does having nothing left to wait for without an answer. For the last line of a command. `small`
  * says that it prints with `print` alone.
  */
 export function run(
@@ -53,19 +57,27 @@ export function run(
 ): void {
   speakAs(command.description.name.replace(/ .*/, ''))
   if (size === 'any') openOutput()
-  command.main(process.argv.slice(2)).then(
-    code => {
-      process.exitCode = code
-    },
-    (error: unknown) => {
-      process.exitCode = failed(error)
-    },
-  )
+  const end = (error: unknown) => process.exit(failed(error))
+  process.on('uncaughtException', end).on('unhandledRejection', end)
+  const onIdle = () => end(temporary('go on', 'there is nothing left to wait for'))
+  process.on('beforeExit', onIdle)
+  command
+    .main(process.argv.slice(2))
+    .then(
+      code => {
+        process.exitCode = code
+      },
+      (error: unknown) => {
+        process.exitCode = failed(error)
+        setTimeout(() => process.exit(), TO_END).unref()
+      },
+    )
+    .finally(() => process.off('beforeExit', onIdle))
 }
 
 /**
  * Says why a program ends and answers its exit code. An error of the system names its call and is reason enough; any
- * other that nobody foresaw is a bug and keeps its stack.
+ * other that nobody foresaw is a bug and says where it came from.
  */
 export function failed(error: unknown): number {
   const fatal = error instanceof Fatal ? error : systemError(error)
@@ -73,8 +85,17 @@ export function failed(error: unknown): number {
     say('fatal', fatal.message)
     return fatal.exitCode
   }
-  say('fatal', `unable to go on: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  say('fatal', `unable to go on: ${String(error)}${placeOf(error)}`)
   return EXIT.temporary
+}
+
+/** Where in our own code an error came from, or anywhere: ` at FUNCTION (FILE:LINE:COLUMN)`. */
+function placeOf(error: unknown): string {
+  const places = (error instanceof Error ? (error.stack ?? '') : '')
+    .split('\n')
+    .filter(line => /^ {4}at /.test(line))
+  const place = places.find(line => line.includes(ROOT) && !line.includes('node_modules')) ?? places[0]
+  return place === undefined ? '' : ` ${place.trim()}`
 }
 
 function systemError(error: unknown): Fatal | undefined {

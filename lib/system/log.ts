@@ -4,7 +4,7 @@ import { writeSync } from 'node:fs'
 import { basename } from 'node:path'
 
 import { reasonOf } from '../base/errno.ts'
-import { Fatal, quote } from '../base/exit.ts'
+import { Fatal, oneLine, quote } from '../base/exit.ts'
 
 let program = 'bass'
 
@@ -13,10 +13,13 @@ export function speakAs(name: string): void {
   program = basename(name)
 }
 
-/** Says one line. A standard error that is closed or full loses the line and harms nothing else. */
+/**
+ * Says one line, whatever is in the text: what could drive a terminal, or begin another line, stands as `\\x1b`. A
+ * standard error that is closed or full loses the line and harms nothing else.
+ */
 export function say(level: 'fatal' | 'warning' | 'info', text: string): void {
   try {
-    writeSync(2, `${program}: ${level}: ${text}\n`)
+    writeSync(2, `${program}: ${level}: ${oneLine(text)}\n`)
   } catch {
     // There is nobody to tell.
   }

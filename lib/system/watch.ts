@@ -5,7 +5,9 @@
 import { watch as watchPlainly } from 'node:fs'
 
 import { isLocal } from './local.ts'
-import { warnOnce } from './log.ts'
+import { say } from './log.ts'
+import { reasonOf } from '../base/errno.ts'
+import { quote } from '../base/exit.ts'
 import { choice, duration } from '../base/settings.ts'
 import { trace } from './trace.ts'
 
@@ -20,14 +22,19 @@ export interface Watch {
 /** How often to look where file events arrive, in milliseconds: POLL_INTERVAL, but not more often than each 30 s. */
 const SAFETY_NET = 30_000
 
+/** How many times POLL_INTERVAL it may take to come to know all directories. */
+const PATIENCE = 10
+
 /**
  * Watches directories, and what is `depth` levels below. `WATCH` says how: `events`, `poll`, or `auto` by the file
- * system. The poll is each POLL_INTERVAL, or each 30 s where events arrive.
+ * system. The poll is each POLL_INTERVAL, or each 30 s where events arrive. Where they do not after all, because the
+ * kernel has no watch left or a directory cannot be read, it says so once and polls each POLL_INTERVAL.
  */
 export async function watch(directories: readonly string[], depth = 0): Promise<Watch> {
   const how = choice('WATCH', ['auto', 'events', 'poll'])
   const events = how === 'events' || (how === 'auto' && directories.every(isLocal))
-  const interval = events ? Math.max(SAFETY_NET, duration('POLL_INTERVAL')) : duration('POLL_INTERVAL')
+  const poll = duration('POLL_INTERVAL')
+  let interval = events ? Math.max(SAFETY_NET, poll) : poll
 
   let rung = false
   let wake: (() => void) | undefined
@@ -49,21 +56,38 @@ export async function watch(directories: readonly string[], depth = 0): Promise<
     }
     rung = false
   }
+  const giveUp = (why: unknown) => {
+    if (interval !== poll) {
+      say(
+        'warning',
+        `unable to watch ${quote(directories[0]!)}: ${reasonOf(why)}; looking each POLL_INTERVAL`,
+      )
+    }
+    interval = poll
+    ring()
+  }
   if (!events) return { next, ring, close: () => Promise.resolve() }
-  const stop = depth === 0 ? watchFlat(directories, ring) : await watchDeep(directories, depth, ring)
+  const stop =
+    depth === 0
+      ? watchFlat(directories, ring, giveUp)
+      : await watchDeep(directories, depth, poll * PATIENCE, ring, giveUp)
   return { next, ring, close: stop }
 }
 
 /**
  * Where only the listing counts, the kernel's word is enough: chokidar would look at each of 100,000 names at every
- * change. What goes wrong (watches run out, a directory is removed under us) is left to the poll.
+ * change.
  */
-function watchFlat(directories: readonly string[], ring: () => void): () => Promise<void> {
+function watchFlat(
+  directories: readonly string[],
+  ring: () => void,
+  giveUp: (why: unknown) => void,
+): () => Promise<void> {
   const watchers = directories.flatMap(directory => {
     try {
-      return [watchPlainly(directory, ring).on('error', ring)]
+      return [watchPlainly(directory, ring).on('error', giveUp)]
     } catch (error) {
-      warnOnce('watch', directory, error)
+      giveUp(error)
       return []
     }
   })
@@ -73,10 +97,16 @@ function watchFlat(directories: readonly string[], ring: () => void): () => Prom
   }
 }
 
+/**
+ * Returns before all directories are known, for a directory that cannot be read keeps chokidar from ever saying that they
+ * are; rings when they are, for what came before they were watched.
+ */
 async function watchDeep(
   directories: readonly string[],
   depth: number,
+  patience: number,
   ring: () => void,
+  giveUp: (why: unknown) => void,
 ): Promise<() => Promise<void>> {
   const { watch: open } = await import('chokidar')
   const watcher = open([...directories], {
@@ -87,10 +117,17 @@ async function watchDeep(
     // The kernel tells of a directory what happens to the files in it: only directories are watched.
     ignored: (_, stats) => stats?.isDirectory() === false,
   })
+  const timer = setTimeout(giveUp, patience, 'not all directories can be read').unref()
   // `raw` is what the kernel says, at once; `all` what chokidar makes of it, directories it has come to know included.
   watcher.on('raw', ring)
   watcher.on('all', ring)
-  watcher.on('error', ring)
-  await new Promise<void>(done => watcher.once('ready', done))
-  return () => watcher.close()
+  watcher.on('error', giveUp)
+  watcher.once('ready', () => {
+    clearTimeout(timer)
+    ring()
+  })
+  return () => {
+    clearTimeout(timer)
+    return watcher.close()
+  }
 }

@@ -54,17 +54,28 @@ export class Courier {
   /** Tells what there is until `stop`. A notice that is on its way is brought to its end first. */
   async run(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
-      this.#bell = new AbortController()
-      const now = performance.now()
-      const pending = this.records.pending()
-      const next = pending.find(key => (this.#refused.get(nameOf(key))?.due ?? 0) <= now)
-      if (!next) {
-        const due = Math.min(...pending.map(key => this.#refused.get(nameOf(key))?.due ?? Infinity))
-        await this.#rest(due - now, AbortSignal.any([stop, this.#bell.signal]))
-      } else if (!(await this.#tell(next))) {
-        // A bell in between is no reason to try earlier.
-        await this.#rest(pauseAfter(this.#failures), stop)
+      try {
+        await this.#goOn(stop)
+      } catch (error) {
+        // The spool is away: say so, and look again soon.
+        warn('look through', this.#who(), error)
+        await this.#rest(PAUSE.first * 10, stop)
       }
+    }
+  }
+
+  /** Tells what there is to be told, or rests until there is. */
+  async #goOn(stop: AbortSignal): Promise<void> {
+    this.#bell = new AbortController()
+    const now = performance.now()
+    const pending = this.records.pending()
+    const next = pending.find(key => (this.#refused.get(nameOf(key))?.due ?? 0) <= now)
+    if (!next) {
+      const due = Math.min(...pending.map(key => this.#refused.get(nameOf(key))?.due ?? Infinity))
+      await this.#rest(due - now, AbortSignal.any([stop, this.#bell.signal]))
+    } else if (!(await this.#tell(next))) {
+      // A bell in between is no reason to try earlier.
+      await this.#rest(pauseAfter(this.#failures), stop)
     }
   }
 

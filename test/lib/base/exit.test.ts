@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { test } from 'tap'
 
-import { EXIT, Fatal, lasting, quote, temporary } from '../../../lib/base/exit.ts'
+import { EXIT, Fatal, lasting, notStarted, quote, temporary } from '../../../lib/base/exit.ts'
 
 test('the exit codes are those that supervisors and scripts know', async t => {
   t.strictSame(EXIT, { done: 0, timeout: 99, lasting: 100, temporary: 111 })
@@ -46,4 +46,13 @@ test('whatever the reason, the message is one line', async t => {
     }),
   )
   t.pass()
+})
+
+test('a program that is not there is a lasting error, a system that cannot make a process a temporary one', async t => {
+  const met = (code: string) => Object.assign(new Error(code), { code, syscall: 'spawn git' })
+  for (const code of ['ENOENT', 'EACCES', 'ENOTDIR'])
+    t.equal(notStarted('git', met(code)).exitCode, 100, code)
+  for (const code of ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE', 'EIO'])
+    t.equal(notStarted('git', met(code)).exitCode, 111, code)
+  t.equal(notStarted('git', met('EAGAIN')).message, "unable to run 'git': EAGAIN")
 })

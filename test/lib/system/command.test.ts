@@ -18,11 +18,31 @@ test('an error of the system ends a program with one line and 111', async t => {
   )
 })
 
-test('a bug keeps its stack', async t => {
+test('a bug is one line that says where it came from', async t => {
   const box = new Sandbox(t)
   const ended = box.run('node', ['-e', `${CALL}nothing() })`, require.resolve('../../../lib/system/command')])
   t.equal(ended.code, EXIT.temporary)
-  t.match(ended.stderr, /^x: fatal: unable to go on: TypeError: .*\n +at /)
+  t.match(ended.stderr, /^x: fatal: unable to go on: TypeError: .* at .*:\d+:\d+\)?\n$/)
+  t.equal(ended.stderr.split('\n').length, 2)
+})
+
+test('whatever is thrown where nobody catches it ends a program with one line and 111', async t => {
+  const box = new Sandbox(t)
+  const command = require.resolve('../../../lib/system/command')
+  const alive = 'setInterval(() => undefined, 1000)'
+  const cases = {
+    'in a timer': `new Promise(() => { ${alive}; setTimeout(() => { throw new Error('two\\nlines') }) })`,
+    'by a promise that nobody awaits': `new Promise(() => { ${alive}; void Promise.reject(new Error('two\\nlines')) })`,
+    'by a stream that nobody listens to': `new Promise(() => { ${alive}; require('node:net').connect('/none') })`,
+    'while something else goes on': `{ ${alive}; return Promise.reject(new Error('two\\nlines')) }`,
+    'by never coming to an end': 'new Promise(() => undefined)',
+  }
+  for (const [where, body] of Object.entries(cases)) {
+    const script = `require(process.argv[1]).run({ description: { name: 'x' }, main: () => ${body} })`
+    const { code, stderr } = box.run('node', ['-e', script, command])
+    t.equal(code, EXIT.temporary, where)
+    t.match(stderr, /^x: fatal: unable to [^\n]+\n$/, where)
+  }
 })
 
 test('what a program knows how to end has its own code', async t => {
