@@ -119,12 +119,11 @@ async function tell(
     while (!over.aborted) {
       try {
         await lookout.look()
-        if (stateOfSettings(spool.root) !== settings) changed.abort()
+        if (stateOfSettings(spool.root) !== settings) break
       } catch (error) {
         // The spool is away or full: say so and look again.
         warn('look through', spool.root, error)
       }
-      if (over.aborted) break
       await watched.next()
       if (isReplaced()) end()
     }
