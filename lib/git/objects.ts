@@ -93,13 +93,15 @@ export class Objects {
   /** Ends the process as soon as it has answered what was asked. */
   close(): void {
     this.#closed = true
-    this.#child?.stdin!.end()
+    this.#child?.stdin?.end()
   }
 
   #ask(question: Question): void {
     this.#waiting.push(question)
     this.start()
-    const stdin = this.#child!.stdin!
+    const stdin = this.#child?.stdin
+    // Where no process could be made there are no pipes either; the error is on its way.
+    if (!stdin) return
     if (stdin.writableCorked === 0) {
       // The questions of one turn of the event loop are one write.
       stdin.cork()
@@ -111,8 +113,9 @@ export class Objects {
   #open(): ChildProcess {
     const child = this.#start()
     this.#answers = false
-    child.stdin!.on('error', () => undefined)
-    child.stdout!.on('data', (chunk: Buffer) => this.#arrived(child, child.stdout!, chunk))
+    child.stdin?.on('error', () => undefined)
+    const { stdout } = child
+    stdout?.on('data', (chunk: Buffer) => this.#arrived(child, stdout, chunk))
     ended(child).then(
       end => this.#died(child, new GitError(sentence(end))),
       (error: unknown) => this.#died(child, error),
