@@ -44,7 +44,7 @@ export const commandScenarios: Scenario[] = [
     program: 'master/clone-with-ctr',
     acknowledges: true,
     // A task-maker in shell has its project for itself.
-    without: ['undead', 'undead later'],
+    without: ['undead', 'undead later', 'listing', 'away', 'two stops'],
     setUp: () => undefined,
     run: makeInShell,
     recover: async world => {

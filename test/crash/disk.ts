@@ -1,6 +1,7 @@
 // What a disk holds after a power cut, at the least that POSIX promises: of a file's content what was fsynced, of a
-// directory's names those it had when it was fsynced. A rename is on the disk as a whole as soon as either of its two
-// directories is. That much, and no more, a program may rely on; a file system may happen to keep more.
+// directory's names those it had when it was fsynced. A rename is on the disk as a whole as soon as the directory that
+// receives is; the other one alone only loses the name. That much, and no more, a program may rely on; a file system may
+// happen to keep more.
 
 import {
   existsSync,
@@ -74,7 +75,7 @@ export class Disk {
       node.synced = true
       return
     }
-    const done = ({ from, to }: Rename) => from[0] === node || to[0] === node
+    const done = ({ to }: Rename) => to[0] === node
     for (const { node: moved, from, to } of this.#renames.filter(done)) {
       if (from[0].kept.get(from[1]) === moved) from[0].kept.delete(from[1])
       to[0].kept.set(to[1], moved)

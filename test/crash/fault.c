@@ -8,6 +8,9 @@
  *   FAULT_PROGRAM  only the process that has this word among its arguments counts, not its children, whom a crash leaves
  *                  alone. Unset: all processes count together, and a crash takes the whole process group.
  *   FAULT_LOOKS    What only looks counts as well: a listing, and an open of what is there.
+ *   FAULT_ONLY     `OPERATION PART`: only operations of this kind count, on paths with this part in them.
+ *   FAULT_RUMOURS  Once there is a file `rumour` in FAULT_STATE, with two paths, one a line: what is looked for below the
+ *                  first is found below the second, as by a client that remembers where it was before it was renamed.
  *   FAULT          `K:ACTION`. The actions:
  *                    kill, kill-after   SIGKILL before the operation, or when it is done
  *                    stop, stop-after   SIGSTOP likewise
@@ -43,7 +46,8 @@ static struct {
     long at;
     int from_then_on, whole_group;
     pid_t pid;
-    int looks;
+    int looks, rumours;
+    char only_operation[16], only_part[256];
     atomic_long *count;
 } fault;
 
@@ -58,7 +62,7 @@ typedef struct {
 static int error_named(const char *name) {
     static const struct { const char *name; int error; } errors[] = {
         {"EACCES", EACCES}, {"EDQUOT", EDQUOT}, {"EEXIST", EEXIST}, {"EIO", EIO},       {"EMFILE", EMFILE},
-        {"EMLINK", EMLINK}, {"ENOENT", ENOENT}, {"ENOSPC", ENOSPC}, {"EROFS", EROFS},   {"ESTALE", ESTALE},
+        {"EMLINK", EMLINK}, {"ENOENT", ENOENT}, {"ENOMEM", ENOMEM}, {"ENOSPC", ENOSPC}, {"EROFS", EROFS},   {"ESTALE", ESTALE},
     };
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         if (strcmp(errors[i].name, name) == 0) return errors[i].error;
@@ -108,6 +112,8 @@ static void record(long k, const char *what, const char *path, const char *other
 static plan consider(const char *operation, const char *path, const char *other) {
     size_t length = strlen(fault.directory);
     if (strncmp(path, fault.directory, length) != 0 && strncmp(other, fault.directory, length) != 0) return (plan){0};
+    if (*fault.only_operation && (strcmp(operation, fault.only_operation) != 0 ||
+                                  (!strstr(path, fault.only_part) && !strstr(other, fault.only_part)))) return (plan){0};
     long k = atomic_fetch_add(fault.count, 1) + 1;
     const plan go = {GO, 0, k};
     if (k == fault.at && strcmp(fault.action, "kill") == 0 && fire()) strike(SIGKILL);
@@ -169,6 +175,9 @@ __attribute__((constructor)) static void begin(void) {
     }
     fault.whole_group = !program;
     fault.looks = getenv("FAULT_LOOKS") != NULL;
+    fault.rumours = getenv("FAULT_RUMOURS") != NULL;
+    const char *only = getenv("FAULT_ONLY");
+    if (only && sscanf(only, "%15s %255s", fault.only_operation, fault.only_part) != 2) abort();
     if (program) {
         fault.pid = getpid();
         unsetenv("LD_PRELOAD");
@@ -231,6 +240,22 @@ static plan on_path(const char *operation, int at, const char *path) {
     return consider(operation, absolute(at, path, buffer), "");
 }
 
+/* Where a path is found: elsewhere, as long as there is a rumour. */
+static const char *found(const char *path, char *buffer) {
+    if (!fault.rumours || !path) return path;
+    char text[2 * PATH_MAX];
+    int fd = in_state("rumour", O_RDONLY);
+    if (fd < 0) return path;
+    ssize_t size = read(fd, text, sizeof text - 1);
+    shut(fd);
+    text[size > 0 ? size : 0] = 0;
+    char *to = strchr(text, '\n'), *end = to ? strchr(to + 1, '\n') : NULL;
+    if (!end || strncmp(path, text, to - text) != 0) return path;
+    *end = 0;
+    snprintf(buffer, PATH_MAX, "%s%s", to + 1, path + (to - text));
+    return buffer;
+}
+
 /* ---- The operations ---- */
 
 #define ON(considered, call) \
@@ -247,13 +272,15 @@ int renameat2(int from_at, const char *from, int to_at, const char *to, unsigned
     ON(on_paths("rename", from_at, from, to_at, to), NEXT(renameat2)(from_at, from, to_at, to, flags));
 }
 int link(const char *from, const char *to) {
-    ON(on_paths("link", AT_FDCWD, from, AT_FDCWD, to), NEXT(link)(from, to));
+    char buffers[2][PATH_MAX];
+    ON(on_paths("link", AT_FDCWD, from, AT_FDCWD, to), NEXT(link)(found(from, buffers[0]), found(to, buffers[1])));
 }
 int linkat(int from_at, const char *from, int to_at, const char *to, int flags) {
     ON(on_paths("link", from_at, from, to_at, to), NEXT(linkat)(from_at, from, to_at, to, flags));
 }
 int unlink(const char *path) {
-    ON(on_path("unlink", AT_FDCWD, path), NEXT(unlink)(path));
+    char buffer[PATH_MAX];
+    ON(on_path("unlink", AT_FDCWD, path), NEXT(unlink)(found(path, buffer)));
 }
 int unlinkat(int at, const char *path, int flags) {
     ON(on_path(flags & AT_REMOVEDIR ? "rmdir" : "unlink", at, path), NEXT(unlinkat)(at, path, flags));
@@ -306,6 +333,8 @@ int futimens(int fd, const struct timespec times[2]) {
         mode = va_arg(arguments, mode_t);                                   \
         va_end(arguments);                                                  \
     }                                                                       \
+    char buffer[PATH_MAX];                                                  \
+    path = found(path, buffer);                                             \
     if (!(flags & O_CREAT) && !fault.looks) return call;                    \
     ON(on_path(flags & O_CREAT ? "open" : "look", at, path), call)
 
@@ -324,6 +353,8 @@ int openat64(int at, const char *path, int flags, ...) {
 
 int scandir64(const char *path, struct dirent64 ***entries, int (*wanted)(const struct dirent64 *),
               int (*compare)(const struct dirent64 **, const struct dirent64 **)) {
+    char buffer[PATH_MAX];
+    path = found(path, buffer);
     if (!fault.looks) return NEXT(scandir64)(path, entries, wanted, compare);
     ON(on_path("list", AT_FDCWD, path), NEXT(scandir64)(path, entries, wanted, compare));
 }

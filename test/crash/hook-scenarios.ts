@@ -38,6 +38,8 @@ const works = ({ fixtures }: World): string[] =>
 export const hookScenarios: Scenario[] = [
   {
     name: 'a push that the hook has written down becomes its events exactly once',
+    // It is many processes, which stop and fail together.
+    without: ['listing', 'away', 'two stops'],
     setUp: world => {
       world.cloneRepository(repositoryOf(world))
       execFileSync('git', ['config', 'bass.revs', world.revs], { cwd: repositoryOf(world) })

@@ -5,9 +5,20 @@ import type { Operation } from '../fixtures/fault.ts'
 /**
  * What happens: the program is killed; it is killed, and what recovers from that as well; an operation fails; the whole
  * machine stops, and the disk keeps only what was fsynced; the program stops, others do its work, and it goes on, when
- * what they did is still where it was made, or when it has been archived.
+ * what they did is still where it was made, or when it has been archived; beside others who work, a listing fails once, or
+ * everything does for as long as they work; two programs stop, the one that came first goes on first.
  */
-export const KINDS = ['crash', 'double crash', 'error', 'power cut', 'undead', 'undead later'] as const
+export const KINDS = [
+  'crash',
+  'double crash',
+  'error',
+  'power cut',
+  'undead',
+  'undead later',
+  'listing',
+  'away',
+  'two stops',
+] as const
 export type Kind = (typeof KINDS)[number]
 
 export interface Instant {
@@ -19,6 +30,13 @@ export interface Instant {
   /** What the K-th operation is. */
   readonly operation: Operation
 }
+
+/** True of kinds for which what only looks counts as well. */
+export const withLooks = (kind: Kind): boolean => ['listing', 'away', 'two stops'].includes(kind)
+
+/** Errors that a listing may give, and one that only what ought to be there must not be believed for. */
+const LISTING_ERRORS = ['ESTALE', 'EIO', 'EMFILE', 'ENOMEM']
+const OUGHT = /^spool\/(?:(?:tasks|jobs)\/(?:tmp|cur|old)|tasks\/ctr)$/
 
 /** Errors that a file system may give at any time, and what else it says to each operation. */
 const ERRORS = ['ENOSPC', 'EIO', 'EDQUOT', 'ESTALE']
@@ -88,6 +106,33 @@ function doubleCrashes(operations: readonly Operation[]): Instant[] {
   }))
 }
 
+/** Every error of each listing. */
+function listings(operations: readonly Operation[]): Instant[] {
+  return operations
+    .filter(({ kind }) => kind === 'list')
+    .flatMap(operation =>
+      at('listing', operation, OUGHT.test(operation.path) ? [...LISTING_ERRORS, 'ENOENT'] : LISTING_ERRORS),
+    )
+}
+
+/** From each operation on, all of them fail. */
+function aways(operations: readonly Operation[]): Instant[] {
+  return operations.flatMap(operation =>
+    LISTING_ERRORS.map(error => ({ kind: 'away', fault: `${operation.k}+:${error}`, operation })),
+  )
+}
+
+/** Pairs of stops, of the program and of a second one like it; not all there are. */
+function twoStops(operations: readonly Operation[]): Instant[] {
+  const all = operations.filter(operation => matters(operation) && operation.kind !== 'fsync')
+  return Array.from({ length: Math.min(PAIRS * 4, all.length ** 2) }, (_, i) => ({
+    kind: 'two stops',
+    fault: `${all[(i * 7919) % all.length]!.k}:stop`,
+    again: `${all[(i * 104_729 + Math.floor(i / all.length)) % all.length]!.k}:stop`,
+    operation: all[(i * 7919) % all.length]!,
+  }))
+}
+
 /** All instants of a kind. */
 export const INSTANTS: Readonly<Record<Kind, (operations: readonly Operation[]) => Instant[]>> = {
   crash: crashes,
@@ -96,6 +141,9 @@ export const INSTANTS: Readonly<Record<Kind, (operations: readonly Operation[]) 
   'power cut': powerCuts,
   undead: undead('undead'),
   'undead later': undead('undead later'),
+  listing: listings,
+  away: aways,
+  'two stops': twoStops,
 }
 
 /** `most` of them, evenly spread; another choice for another `turn`. */

@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import ts from 'typescript'
 
 import { ROOT } from '../fixtures/sandbox.ts'
-import { MUTATIONS } from './mutations.ts'
+import { isMeant, MUTATIONS } from './mutations.ts'
 import type { Mutation } from './mutations.ts'
 import { scenarios } from './scenarios.ts'
+import { schedules, trySchedule } from './schedules.ts'
 import { harm, instantsOf, nothingYet, sweep } from './sweep.ts'
 import { Fixtures } from './world.ts'
 
@@ -52,8 +53,15 @@ async function findOut(mutation: Mutation): Promise<string | undefined> {
   const totals = nothingYet()
   const found: string[] = []
   try {
-    for (const scenario of scenarios.filter(({ name }) => name.includes(mutation.words))) {
-      const instants = await instantsOf(scenario, fixtures, mutation.kind)
+    const { kind, words } = mutation
+    if (kind === 'schedule') {
+      for (const schedule of schedules.filter(({ name }) => name.includes(words)))
+        found.push(...(await trySchedule(schedule, fixtures)))
+      return found[0]
+    }
+    for (const scenario of scenarios.filter(({ name }) => name.includes(words))) {
+      const all = await instantsOf(scenario, fixtures, kind)
+      const instants = all.filter(instant => isMeant(mutation, instant))
       await sweep(
         scenario,
         fixtures,

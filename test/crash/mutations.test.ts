@@ -5,12 +5,13 @@ import { test } from 'tap'
 import { ROOT } from '../fixtures/sandbox.ts'
 import { MUTATIONS } from './mutations.ts'
 import { scenarios } from './scenarios.ts'
+import { schedules } from './schedules.ts'
 
 test('every mutation breaks a line that is there, for scenarios that are there', t => {
-  for (const { name, file, text, words } of MUTATIONS) {
+  for (const { name, file, text, words, kind } of MUTATIONS) {
     t.equal(readFileSync(join(ROOT, file), 'utf8').split(text).length, 2, `${name}: ${file}`)
     t.ok(
-      scenarios.some(scenario => scenario.name.includes(words)),
+      (kind === 'schedule' ? schedules : scenarios).some(scenario => scenario.name.includes(words)),
       `${name}: ${words}`,
     )
   }

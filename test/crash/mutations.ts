@@ -9,10 +9,16 @@ export interface Mutation {
   /** Occurs once in the file. */
   readonly text: string
   readonly instead: string
-  /** Which instants are to notice it, of scenarios whose name has these words. */
-  readonly kind: Instant['kind']
+  /** Which instants are to notice it, of scenarios whose name has these words; or that the schedules are that have them. */
+  readonly kind: Instant['kind'] | 'schedule'
   readonly words: string
+  /** Only at operations that match this, written as `rename PATH NEW-PATH`: `npm test` tries these as well. */
+  readonly where?: RegExp
 }
+
+/** True if an instant is one that is to notice the mutation. Pure. */
+export const isMeant = ({ where }: Mutation, { operation: { kind, path, to } }: Instant): boolean =>
+  where?.test(`${kind} ${path} ${to}`) ?? true
 
 const EVENT = 'an event that waits behind another'
 const GONE = 'whose slave is gone'
@@ -168,7 +174,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'an error of a rename is believed',
     file: 'lib/system/durable.ts',
-    text: '    if (listAll(dirname(from)).includes(basename(from))) throw error\n    return false',
+    text: '    if (listAllIfThere(dirname(from)).includes(basename(from))) throw error\n    return false',
     instead: '    throw error',
     kind: 'error',
     words: EVENT,
@@ -180,5 +186,118 @@ export const MUTATIONS: readonly Mutation[] = [
     instead: 'if (error ||',
     kind: 'error',
     words: RUN,
+  },
+  {
+    name: 'a task is claimed before jobs/tmp is fsynced',
+    file: 'lib/spool/claim.ts',
+    text: '    fsyncPath(spool.jobs.tmp)\n',
+    instead: '',
+    kind: 'power cut',
+    words: RUN,
+    where: /^rename .*\/jobs\/tmp\/.* .*\/jobs\/cur\//,
+  },
+  {
+    name: 'what is published again is not fsynced in tasks/cur',
+    file: 'lib/spool/retry.ts',
+    text: '  fsyncPath(spool.tasks.cur)\n',
+    instead: '',
+    kind: 'power cut',
+    words: GONE,
+    where: /^rename .*\/tasks\/cur\/.* .*\/tasks\/old\//,
+  },
+  {
+    name: 'the number of a retry is used before the counter is fsynced',
+    file: 'lib/spool/counter.ts',
+    text: '  fsyncPath(ctr)\n  return first',
+    instead: '  return first',
+    kind: 'power cut',
+    words: GONE,
+    where: /^end /,
+  },
+  {
+    name: 'an event is decided about before its move is fsynced on either side',
+    file: 'master/make/record.ts',
+    text: `    fsyncPath(placeOf(record, event))
+    // The directory of the ref may have been removed since the event left it.
+    ignoringENOENT(() => fsyncPath(join(project.revs, event.ref)))
+`,
+    instead: '',
+    kind: 'power cut',
+    words: 'an event becomes its tasks',
+    where: /^end |^fsync .*\/\.making\/hello /,
+  },
+  {
+    name: 'a reaper does not look again for a verdict after it has set the times',
+    file: 'master/reap/rounds.ts',
+    text: '    if (!isGone() || verdictOf(job) !== undefined) return\n',
+    instead: '    if (!isGone()) return\n',
+    kind: 'schedule',
+    words: 'once more for a verdict',
+  },
+  {
+    name: 'a maker does not look whether the record still stands that it has decided about',
+    file: 'master/make/record.ts',
+    text: '    if (isOver(project, record)) return undefined\n',
+    instead: '',
+    kind: 'schedule',
+    words: 'by a remembered path',
+  },
+  {
+    name: 'records are listed before batches',
+    file: 'master/make/record.ts',
+    text: `  const batches = mustListAll(tmp)
+    .map(name => /^\\.([^:]+)\\.([0-9a-f]{16})\\.([0-9a-f]{16})$/.exec(name))
+    .filter(match => match?.[1] === project.name)
+  if (batches.length === 0) return
+  const records = listNow(project.making)
+`,
+    instead: `  const records = listNow(project.making)
+  const batches = mustListAll(tmp)
+    .map(name => /^\\.([^:]+)\\.([0-9a-f]{16})\\.([0-9a-f]{16})$/.exec(name))
+    .filter(match => match?.[1] === project.name)
+`,
+    kind: 'schedule',
+    words: 'a maker that sweeps',
+  },
+  {
+    name: 'a reaper lists tasks before jobs',
+    file: 'master/reap/rounds.ts',
+    text: `    const claims = mustList(spool.jobs.tmp)
+    const jobs = new Set(mustList(spool.jobs.cur))
+    const hasChanged = this.#hasChanged()
+    const tasks = this.#taskNames()
+`,
+    instead: `    const hasChanged = this.#hasChanged()
+    const tasks = this.#taskNames()
+    const claims = mustList(spool.jobs.tmp)
+    const jobs = new Set(mustList(spool.jobs.cur))
+`,
+    kind: 'schedule',
+    words: 'came and ended while it listed',
+  },
+  {
+    name: 'a claim that was refused leaves its job to be',
+    file: 'lib/spool/claim.ts',
+    text: '    if (rubbish) remove(mine)\n',
+    instead: '',
+    kind: 'schedule',
+    words: 'a claim that was refused',
+  },
+  {
+    name: 'a cancel that came before lost work was published again does not count for what it was published as',
+    file: 'lib/spool/lose.ts',
+    text: "  if (!listIfThere(join(spool.tasks.old, name)).includes('cancel')) return\n",
+    instead: '  if (name) return\n',
+    kind: 'schedule',
+    words: 'a cancel between',
+  },
+  {
+    name: 'what cannot be listed holds nothing',
+    file: 'lib/system/listing.ts',
+    text: '  return askingAgain(() => readdirSync(directory))\n',
+    instead: '  try {\n    return readdirSync(directory)\n  } catch {\n    return []\n  }\n',
+    kind: 'listing',
+    words: 'an event becomes its tasks',
+    where: /^list .*\.making/,
   },
 ]

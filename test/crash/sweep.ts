@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 
 import type { Operation } from '../fixtures/fault.ts'
 import type { Ended } from '../fixtures/sandbox.ts'
-import { END, INSTANTS } from './instants.ts'
+import { END, INSTANTS, withLooks } from './instants.ts'
 import type { Instant, Kind } from './instants.ts'
 import { Disk } from './disk.ts'
 import { inspect, verdicts } from './invariants.ts'
@@ -43,11 +43,12 @@ async function operationsOf(
   scenario: Scenario,
   fixtures: Fixtures,
   whose: 'its' | 'all' = 'its',
+  looks: Record<string, string> = {},
 ): Promise<Operation[]> {
   const world = new World(fixtures)
   try {
     await scenario.setUp(world)
-    const state = world.arm(whose === 'its' ? scenario.program : undefined)
+    const state = world.arm(whose === 'its' ? scenario.program : undefined, undefined, looks)
     const ended = await scenario.run(world)
     world.disarm()
     await scenario.recover(world, ended)
@@ -64,12 +65,15 @@ async function operationsOf(
   }
 }
 
+const looksOf = (kind: Kind): Record<string, string> => (withLooks(kind) ? { FAULT_LOOKS: '1' } : {})
+
 /** All instants of a kind. */
 export async function instantsOf(scenario: Scenario, fixtures: Fixtures, kind: Kind): Promise<Instant[]> {
   if (scenario.without?.includes(kind)) return []
   const whose = kind === 'power cut' ? 'all' : 'its'
-  const key = `${whose} ${scenario.name}`
-  const operations = fixtures.operations.get(key) ?? operationsOf(scenario, fixtures, whose)
+  const looks = looksOf(kind)
+  const key = `${whose} ${scenario.name} ${Object.keys(looks).join()}`
+  const operations = fixtures.operations.get(key) ?? operationsOf(scenario, fixtures, whose, looks)
   fixtures.operations.set(key, operations)
   return INSTANTS[kind](await operations)
 }
@@ -112,6 +116,9 @@ async function tryInstant(scenario: Scenario, fixtures: Fixtures, instant: Insta
     await scenario.setUp(world)
     if (instant.kind === 'power cut') return await tryPowerCut(scenario, world, instant)
     if (instant.kind.startsWith('undead')) return await tryUndead(scenario, world, instant)
+    if (instant.kind === 'listing' || instant.kind === 'away')
+      return await tryBeside(scenario, world, instant)
+    if (instant.kind === 'two stops') return await tryTwoStops(scenario, world, instant)
     const first = world.arm(scenario.program, fault)
     const ended = await scenario.run(world)
     let tried = first.fired
@@ -148,6 +155,46 @@ async function tryUndead(scenario: Scenario, world: World, { kind, fault }: Inst
   world.settle = '0'
   await scenario.recover(world, ended)
   return { tried, ...judge(scenario, world, ended), badly: [] }
+}
+
+/** The program meets errors beside others that do its work; when they have done it, all is well again. */
+async function tryBeside(scenario: Scenario, world: World, { kind, fault }: Instant): Promise<Outcome> {
+  const state = world.arm(scenario.program, fault, looksOf(kind))
+  const running = scenario.run(world)
+  world.disarm()
+  await world.met(state, running)
+  world.takeOver()
+  if (state.fired) await scenario.recover(world)
+  state.mend()
+  const ended = await running
+  await scenario.recover(world, ended)
+  return { tried: state.fired, ...judge(scenario, world, ended), badly: manners(ended, scenario.exits) }
+}
+
+/** The program stops, and a second one like it does; the first one goes on to its end, then the second. */
+async function tryTwoStops(
+  scenario: Scenario,
+  world: World,
+  { kind, fault, again }: Instant,
+): Promise<Outcome> {
+  const begin = async (fault: string) => {
+    world.arm(scenario.program, fault, looksOf(kind))
+    const running = scenario.run(world)
+    world.disarm()
+    const stopped = await world.stopped(running)
+    const wake = world.takeOver()
+    const goOn = async () => {
+      if (stopped) wake()
+      return await running
+    }
+    return { stopped, goOn }
+  }
+  const first = await begin(fault)
+  const second = await begin(again!)
+  const ended = await first.goOn()
+  await second.goOn()
+  await scenario.recover(world, ended)
+  return { tried: first.stopped && second.stopped, ...judge(scenario, world, ended), badly: [] }
 }
 
 /** As if the whole machine had lost its power: nothing goes on, and the disk holds what it must. */

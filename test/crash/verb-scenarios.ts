@@ -71,7 +71,7 @@ export const verbScenarios: Scenario[] = [
       await makeAndReap(world)
     },
     // Nobody pushes before he was told that the hook is there.
-    without: ['undead', 'undead later'],
+    without: ['undead', 'undead later', 'listing', 'away', 'two stops'],
     expected: world => ({
       work: ofTip(world),
       verdict: 'waits',

@@ -184,11 +184,14 @@ export class World {
     return path
   }
 
-  /** From now on a command, or all that runs if it is undefined, meets a fault; without one it is only counted. */
-  arm(command: string | undefined, fault?: string): FaultState {
+  /**
+   * From now on a command, or all that runs if it is undefined, meets a fault; without one it is only counted. `more` is
+   * what else the preload is told, such as FAULT_LOOKS.
+   */
+  arm(command: string | undefined, fault?: string, more: Record<string, string> = {}): FaultState {
     const state = new FaultState(this.fixtures.fault, join(this.#state, String(this.#states++)))
     const program = command && join(this.fixtures.root, 'dist', `${command}.js`)
-    this.#fault = state.environment(this.sandbox.dir, program, fault)
+    this.#fault = { ...state.environment(this.sandbox.dir, program, fault), ...more }
     return state
   }
 
@@ -251,6 +254,14 @@ export class World {
       await new Promise(done => setTimeout(done, 5))
     }
     return false
+  }
+
+  /** Waits until a program has met its fault, or has ended without. */
+  async met(state: FaultState, running: Promise<Ended>): Promise<void> {
+    let over = false
+    const end = () => (over = true)
+    running.then(end, end)
+    while (!over && !state.fired) await new Promise(done => setTimeout(done, 5))
   }
 
   /** Works from now on in another slot; answers how the one that stopped goes on. */
