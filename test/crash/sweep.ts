@@ -253,10 +253,12 @@ function judge(scenario: Scenario, world: World, { stdout }: Ended): Findings {
 function manners({ code, signal, stderr }: Ended, usual = 0): string[] {
   const lines = stderr.split('\n').filter(line => line !== '')
   if (signal !== null) return [`ended by ${signal}: ${stderr}`]
-  if (code !== usual && code !== 111) return [`exit ${String(code)}: ${stderr}`]
   const [fatal, warnings] = [': fatal: ', ': warning: '].map(level =>
     lines.filter(line => line.includes(level)),
   )
+  // What cannot be looked at is said, and left for later.
+  const isLeft = code === 0 && warnings!.length > 0
+  if (code !== usual && code !== 111 && !isLeft) return [`exit ${String(code)}: ${stderr}`]
   // The hook ends as far as it can, and then says what it left.
   const reasons = fatal!.length > 0 ? fatal! : warnings!
   if (code === 111 && reasons.length !== 1) return [`not one reason: ${stderr}`]
