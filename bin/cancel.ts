@@ -2,7 +2,7 @@
 
 import { command } from '../lib/system/command.ts'
 import { findAll } from '../lib/view/find-task.ts'
-import { list } from '../lib/system/durable.ts'
+import { mustList } from '../lib/system/listing.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { askCancel } from '../lib/view/wishes.ts'
@@ -42,7 +42,7 @@ be cancelled: the others are, and the exit code is 100.
 /** The tasks that `text` means; of several, those that are not finished, if there are any. */
 function namesOf(spool: Spool, text: string): string[] {
   const names = findAll(spool, text).map(task => task.name)
-  const cur = new Set(list(spool.tasks.cur))
+  const cur = new Set(mustList(spool.tasks.cur))
   const active = names.filter(name => cur.has(name))
   return active.length > 0 ? active : names
 }

@@ -6,7 +6,7 @@ import { lasting, quote } from '../../lib/base/exit.ts'
 import { projectsOf } from '../../lib/conf/project-settings.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { isPart, parseTaskName } from '../../lib/spool/task-name.ts'
-import { list } from '../../lib/system/durable.ts'
+import { mustList } from '../../lib/system/listing.ts'
 import { readTakers } from '../../lib/view/takers.ts'
 
 /** Longer than any project or host whose tasks have names that fit. */
@@ -36,7 +36,7 @@ export function mustBeKnown(spool: Spool, pause: string): void {
 const hostsOf = (spool: Spool) => [...new Set(readTakers(spool, [], 0).map(({ host }) => host))]
 
 function knownProjects(spool: Spool): string[] {
-  const tasks = list(spool.tasks.cur).map(name => parseTaskName(name)?.project)
+  const tasks = mustList(spool.tasks.cur).map(name => parseTaskName(name)?.project)
   return [...new Set([...projectsOf(spool), ...tasks.filter(name => name !== undefined)])].sort()
 }
 
