@@ -59,9 +59,9 @@ const ofTip = (world: World): string[] =>
 
 /** What is wrong with the spool, and which of these came to where they were to stop. */
 function judge(world: World, expected: Expected, ...programs: readonly Stopped[]): string[] {
-  const findings = inspect(world.spool, expected)
+  const { lost, doubled, left } = inspect(world.spool, expected)
   const unstopped = programs.flatMap(({ stopped }, i) => (stopped ? [] : [`program ${i} did not stop`]))
-  return [...unstopped, ...Object.values(findings).flat()]
+  return [...unstopped, ...lost, ...doubled, ...left]
 }
 
 async function makeAndReap(world: World): Promise<void> {
