@@ -6,16 +6,19 @@ import { command, usage } from '../lib/system/command.ts'
 import { EXIT, lasting, quote } from '../lib/base/exit.ts'
 import { hasEvent } from '../lib/view/pending-events.ts'
 import { findAll } from '../lib/view/find-task.ts'
+import type { Revisions } from '../lib/view/find-task.ts'
 import { isSettled, lastRetry } from '../lib/view/settled.ts'
 import { parseDuration } from '../lib/base/settings.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
+import type { TaskName } from '../lib/spool/task-name.ts'
 import { terminalOf } from '../lib/system/terminal.ts'
 import { COLOURS, EXIT_OF, VERDICT_EXITS } from '../lib/view/verdict-style.ts'
 import type { TaskView } from '../lib/view/view.ts'
 
-/** How often it looks, in milliseconds. */
+/** How often it looks for verdicts, in milliseconds, and for more tasks of a revision. */
 const EACH = 200
+const MORE = 1000
 
 const description = {
   name: 'bass wait',
@@ -42,10 +45,11 @@ export const verb = command(description, async (texts, { timeout, json }) => {
   const end = performance.now() + limit
   const terminal = terminalOf()
   const told = new Map<string, TaskView>()
+  const finders = texts.map(text => finderOf(spool, text))
   for (;;) {
-    const { over, rest } = texts.reduce(
-      (sum, text) => {
-        const { over, rest } = settled(spool, text)
+    const { over, rest } = finders.reduce(
+      (sum, find) => {
+        const { over, rest } = settled(spool, find())
         return { over: [...sum.over, ...over], rest: sum.rest || rest }
       },
       { over: [] as TaskView[], rest: false },
@@ -66,12 +70,28 @@ export const verb = command(description, async (texts, { timeout, json }) => {
   return views.map(view => EXIT_OF[view.job!.verdict!]).find(code => code !== EXIT.done)
 })
 
-/** Those tasks of `text` that have verdicts, and whether others have not. */
-function settled(spool: Spool, text: string): { over: TaskView[]; rest: boolean } {
-  if (hasEvent(spool, text)) return { over: [], rest: true }
+/**
+ * Finds the tasks that `text` means, or `coming` where some of them are still to be made. To look through all events and
+ * tasks costs more than to ask for a verdict, so it is done each MORE at most.
+ */
+function finderOf(spool: Spool, text: string): () => readonly TaskName[] | 'coming' {
+  const known: Revisions = new Map()
+  let found: readonly TaskName[] | 'coming' = 'coming'
+  let due = -Infinity
+  return () => {
+    if (performance.now() < due) return found
+    found = hasEvent(spool, text) ? 'coming' : findAll(spool, text, known)
+    due = performance.now() + MORE
+    return found
+  }
+}
+
+/** Those of the tasks that have verdicts, and whether others have not. */
+function settled(spool: Spool, tasks: readonly TaskName[] | 'coming'): { over: TaskView[]; rest: boolean } {
+  if (tasks === 'coming') return { over: [], rest: true }
   const over: TaskView[] = []
   let rest = false
-  for (const { name } of findAll(spool, text)) {
+  for (const { name } of tasks) {
     const found = lastRetry(spool, name, 'lost')
     if (!found) throw lasting(`wait for ${quote(name)}`, 'it was pruned')
     if (isSettled(spool, found)) over.push(found.view)

@@ -51,9 +51,12 @@ const textOf = (spool: Spool, name: string, file: string): string | undefined =>
     .map(directory => readIfThere(join(directory, name, file))?.trimEnd())
     .find(text => text !== undefined)
 
+/** The revision of each task that was asked for it, by name: for whoever asks again and again. */
+export type Revisions = Map<string, string>
+
 /** Every task that `text` means: one, or all of a revision; the newest of a project or ref. None is an error. */
-export function findAll(spool: Spool, text: string): TaskName[] {
-  const found = candidates(spool, text)
+export function findAll(spool: Spool, text: string, known: Revisions = new Map()): TaskName[] {
+  const found = candidates(spool, text, known)
   if (found.length === 0) throw notFound(text)
   return found
 }
@@ -64,7 +67,7 @@ function ambiguous(text: string, tasks: readonly TaskName[]): Error {
   return lasting(`find the task ${quote(text)}`, `it may be any of ${shown.join(', ')}${rest}`)
 }
 
-function candidates(spool: Spool, text: string): TaskName[] {
+function candidates(spool: Spool, text: string, known: Revisions = new Map()): TaskName[] {
   // A whole name needs no look at all the others.
   const named = parseTaskName(text)
   if (named) return whereIs(spool, text) ? [named] : []
@@ -74,7 +77,7 @@ function candidates(spool: Spool, text: string): TaskName[] {
     const numbered = tasks.filter(task => task.num === Number(text))
     if (numbered.length > 0) return numbered
   }
-  const ofThisRevision = /^[0-9a-f]{4,64}$/.test(text) ? ofRevision(spool, text) : []
+  const ofThisRevision = /^[0-9a-f]{4,64}$/.test(text) ? ofRevision(spool, text, known) : []
   return ofThisRevision.length > 0 ? ofThisRevision : newestOf(spool, tasks, text)
 }
 
@@ -91,12 +94,13 @@ function newestOf(spool: Spool, tasks: readonly TaskName[], text: string): TaskN
 }
 
 /** The tasks of the revision that begins with `prefix`; what was retried is left to its retry. */
-function ofRevision(spool: Spool, prefix: string): TaskName[] {
+function ofRevision(spool: Spool, prefix: string, known: Revisions): TaskName[] {
   const found = new Map<string, TaskName>()
   const retried = new Set<string>()
   for (const directory of [spool.tasks.cur, spool.tasks.old]) {
     for (const name of mustList(directory)) {
-      const revision = readIfThere(join(directory, name, 'code-revision.txt'))
+      const revision = known.get(name) ?? readIfThere(join(directory, name, 'code-revision.txt'))
+      if (revision !== undefined) known.set(name, revision)
       const task = revision?.startsWith(prefix) ? parseTaskName(name) : undefined
       if (!task) continue
       found.set(name, task)
