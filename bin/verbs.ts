@@ -45,6 +45,9 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Verb>>>> = 
     run: { about: 'run the steps of a task, or of the working tree, here', load: () => import('./run.ts') },
     attach: { about: 'go to where a job runs or is kept', load: () => import('./attach.ts') },
   },
+  'with nothing but a repository': {
+    jci: { about: 'results of runs as refs: the same as git jci', load: () => import('./git-jci.ts') },
+  },
   'for your shell': {
     completion: {
       about: 'what bash or zsh needs to complete arguments',

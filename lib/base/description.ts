@@ -23,10 +23,12 @@ export interface Description<O extends Readonly<Record<string, Option>> = Readon
   readonly environment?: Readonly<Record<string, string>>
   /** Exit codes beyond those all commands share. */
   readonly exits?: Readonly<Record<string, string>>
+  /** True if `exits` has all the codes there are. */
+  readonly allExits?: boolean
 }
 
 /** The exit codes of all commands. */
-export const SHARED_EXITS = {
+const SHARED_EXITS = {
   '0': 'done',
   '100': 'wrong usage or a lasting error: do not retry',
   '111': 'the system failed: retry later',
@@ -39,9 +41,13 @@ const COMMON = {
   version: { type: 'boolean', about: 'show the version' },
 } as const
 
+/** Every exit code of a command. */
+export const exitsOf = ({ exits, allExits }: Description): Readonly<Record<string, string>> =>
+  allExits ? { ...exits } : { ...SHARED_EXITS, ...exits }
+
 /** One screen of help. */
 export function help(description: Description): string {
-  const { name, usage, about, environment = {}, exits = {} } = description
+  const { name, usage, about, environment = {} } = description
   const all: Record<string, Option> = {
     ...description.options,
     ...COMMON,
@@ -55,7 +61,7 @@ export function help(description: Description): string {
     about.trim(),
     table('options', flags),
     table('environment', Object.entries(environment)),
-    table('exit codes', Object.entries({ ...SHARED_EXITS, ...exits })),
+    table('exit codes', Object.entries(exitsOf(description))),
   ]
   return parts.filter(part => part !== '').join('\n\n') + '\n'
 }

@@ -1,11 +1,11 @@
 // A manual page (man(7)) of the description that --help prints. Pure.
 
-import { SHARED_EXITS } from './description.ts'
+import { exitsOf } from './description.ts'
 import type { Description } from './description.ts'
 
 /** `of` is the version of the program, which stands at the foot of the page. */
 export function manualPage(description: Description, of: string): string {
-  const { name, usage, about, options = {}, environment = {}, exits = {} } = description
+  const { name, usage, about, options = {}, environment = {} } = description
   const page = name.replaceAll(' ', '-')
   const [first, ...rest] = about.trim().split('\n\n')
   const flags = Object.entries(options).map(([flag, { alias, value, type, about }]): [string, string] => {
@@ -23,7 +23,7 @@ export function manualPage(description: Description, of: string): string {
     ...[first!, ...rest].flatMap((paragraph, i) => [...(i > 0 ? ['.PP'] : []), roff(paragraph)]),
     ...list('OPTIONS', flags),
     ...list('ENVIRONMENT', Object.entries(environment)),
-    ...list('EXIT STATUS', Object.entries({ ...SHARED_EXITS, ...exits })),
+    ...list('EXIT STATUS', Object.entries(exitsOf(description))),
     '',
   ].join('\n')
 }

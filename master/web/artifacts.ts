@@ -4,13 +4,14 @@
 import { constants } from 'node:fs'
 import { open, readdir, realpath } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { extname, join, sep } from 'node:path'
+import { join, sep } from 'node:path'
 
 import { isErrno } from '../../lib/base/errno.ts'
 import { formatBytes } from '../../lib/base/text.ts'
 import type { TaskView } from '../../lib/view/view.ts'
-import { html } from './html.ts'
-import type { Html } from './html.ts'
+import { html } from '../../lib/web/html.ts'
+import type { Html } from '../../lib/web/html.ts'
+import { typeOf } from '../../lib/web/foreign.ts'
 import { jobPath, page, projectPath } from './page.ts'
 import type { Visit } from './page.ts'
 
@@ -19,29 +20,6 @@ export interface Entry {
   /** In bytes; null for a directory. */
   readonly size: number | null
 }
-
-/** What a browser may show, by the end of the name. Everything else is downloaded. */
-const TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.htm': 'text/html; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.jpg': 'image/jpeg',
-  '.jpeg': 'image/jpeg',
-  '.gif': 'image/gif',
-  '.webp': 'image/webp',
-  '.txt': 'text/plain; charset=utf-8',
-  '.log': 'text/plain; charset=utf-8',
-  '.md': 'text/plain; charset=utf-8',
-  '.csv': 'text/plain; charset=utf-8',
-  '.xml': 'text/plain; charset=utf-8',
-  '.json': 'application/json; charset=utf-8',
-}
-
-/** No script, no form, no origin of its own: a report with its own style and pictures still looks right. */
-export const SANDBOX =
-  "sandbox; default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:"
 
 /** Entries of a directory of artifacts, directories first; undefined if there is none of that path. */
 export async function listArtifacts(job: string, path = ''): Promise<Entry[] | undefined> {
@@ -72,7 +50,7 @@ export async function openArtifact(
   const file = real === undefined ? undefined : await openPlain(real)
   if (!file) return undefined
   const { size } = await file.stat()
-  return { file, size, type: TYPES[extname(path).toLowerCase()] }
+  return { file, size, type: typeOf(path) }
 }
 
 /**

@@ -1,7 +1,7 @@
 // The state of a project or of one of its refs as a small picture. Pure, but for what the index says.
 
-import { html } from './html.ts'
-import type { Html } from './html.ts'
+import { html } from '../../lib/web/html.ts'
+import type { Html } from '../../lib/web/html.ts'
 import type { Site } from './site.ts'
 import { wordFor, worst } from './status.ts'
 import { isVerdict } from './task-index.ts'

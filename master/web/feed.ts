@@ -2,7 +2,7 @@
 
 import { formatSeconds, harmless } from '../../lib/base/text.ts'
 import type { TaskView } from '../../lib/view/view.ts'
-import { html } from './html.ts'
+import { html } from '../../lib/web/html.ts'
 import { jobPath, projectPath, shortRef, targetOf } from './page.ts'
 import type { Site } from './site.ts'
 import { stateOf, wordFor } from './status.ts'

@@ -2,8 +2,8 @@
 
 import type { TakerView } from '../../lib/view/takers.ts'
 import type { TaskView } from '../../lib/view/view.ts'
-import { html } from './html.ts'
-import type { Html } from './html.ts'
+import { html } from '../../lib/web/html.ts'
+import type { Html } from '../../lib/web/html.ts'
 import { age, hostPath, page, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
 import type { Site } from './site.ts'

@@ -1,8 +1,8 @@
 // The icon of a page: a wave, and on it a mark of what the page shows, so that a tab tells from afar how things are. Each
 // mark has a shape as well as a colour. Pure.
 
-import { html } from './html.ts'
-import type { Html } from './html.ts'
+import { html } from '../../lib/web/html.ts'
+import type { Html } from '../../lib/web/html.ts'
 import type { Shown } from './status.ts'
 
 const MARKS = {

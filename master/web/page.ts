@@ -3,8 +3,8 @@
 import { ago, formatSeconds } from '../../lib/base/text.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 import type { Viewer } from './auth.ts'
-import { html } from './html.ts'
-import type { Html } from './html.ts'
+import { html } from '../../lib/web/html.ts'
+import type { Html } from '../../lib/web/html.ts'
 import { iconPath, markOf } from './icon.ts'
 import type { Shown } from './status.ts'
 

@@ -1,8 +1,8 @@
 // How states look: a sign, a colour and a word each, so that nobody needs to tell the colours apart. Pure.
 
 import type { StepView, TaskView } from '../../lib/view/view.ts'
-import { html } from './html.ts'
-import type { Html } from './html.ts'
+import { html } from '../../lib/web/html.ts'
+import type { Html } from '../../lib/web/html.ts'
 import type { State } from './task-index.ts'
 
 /** What a page may show the state of. */

@@ -2,8 +2,8 @@
 
 import { formatSeconds } from '../../lib/base/text.ts'
 import type { StepView, TaskView } from '../../lib/view/view.ts'
-import { html } from './html.ts'
-import type { Html } from './html.ts'
+import { html } from '../../lib/web/html.ts'
+import type { Html } from '../../lib/web/html.ts'
 import { jobPath, logPath, seconds, since, targetOf } from './page.ts'
 import { signOf, wordFor } from './status.ts'
 

@@ -27,12 +27,19 @@ import { formatDecision, parseDecision } from '../../master/make/record.ts'
 import { parseListen } from '../../master/reporter.ts'
 import { formatLineName, formatPosition, parseLineName, parsePosition } from '../../master/web/log-window.ts'
 import { formatEnvironment } from '../../slave/run/environment.ts'
+import { parseAge } from '../../bin/jci/share/age.ts'
+import { parseRunRef } from '../../lib/jci/run-ref.ts'
+import { parseStatus } from '../../lib/jci/run-ref.ts'
+import { parseEntries } from '../../bin/jci/cron/entries.ts'
+import { parsePath } from '../../bin/jci/web/app.ts'
 import { ROOT } from '../fixtures/sandbox.ts'
 
 const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
+  parseAge,
   parseCommit: text => parseCommit(Buffer.from(text)),
   parseDecision,
   parseDuration,
+  parseEntries,
   parseEnvironment,
   parseExit,
   parseForge,
@@ -41,10 +48,13 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseListen,
   parseOwner,
   parseParams,
+  parsePath,
   parsePosition,
   parsePrivateName,
   parseRetryOf,
+  parseRunRef,
   parseSize,
+  parseStatus,
   parseTaskName,
   parseTree: text => parseTree(Buffer.from(text), 40, ''),
   parseTasks: text => parseTasks(text === '' ? [] : ['1:p:v:a'], text),

@@ -1,25 +1,10 @@
-import { source as axe } from 'axe-core'
 import { teardown, test } from 'tap'
-import type { Page } from 'playwright-core'
 
+import { findings } from '../fixtures/axe.ts'
 import { closeBrowser, openPage, scene } from '../fixtures/browser.ts'
 import { lacks } from '../fixtures/sandbox.ts'
 
 const TOKEN = 'correct horse battery'
-
-/** Findings of axe that are serious or worse, each as a line. The policy of the pages lets it in by the debugger only. */
-async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> }
-    }
-    const { violations } = await axe.run()
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${id}: ${nodes.map(node => node.html.slice(0, 160)).join(' | ')}`)
-  })
-}
 
 const skip = lacks('chromium')
 teardown(closeBrowser)

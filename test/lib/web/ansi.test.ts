@@ -1,7 +1,7 @@
 import { test } from 'tap'
 
-import { plainLine, renderLine } from '../../../master/web/ansi.ts'
-import { html } from '../../../master/web/html.ts'
+import { plainLine, renderLine } from '../../../lib/web/ansi.ts'
+import { html } from '../../../lib/web/html.ts'
 
 const rendered = (text: string) => String(html`${renderLine(Buffer.from(text))}`)
 

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 
-import { isOurHost } from '../../../master/web/our-host.ts'
+import { isOurHost } from '../../../lib/web/our-host.ts'
 
 test('a name that a stranger may own is not ours', async t => {
   const names = ['ci.example.org', 'mill.lan']

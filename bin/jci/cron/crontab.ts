@@ -1,0 +1,46 @@
+// The user's crontab, by the command `crontab`. It is read and written as bytes, one character each.
+
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { lasting } from '../../../lib/base/exit.ts'
+
+function crontab(args: readonly string[], input?: string) {
+  const { status, stdout, stderr, error } = spawnSync('crontab', args, {
+    encoding: 'latin1',
+    env: { ...process.env, LC_ALL: 'C' },
+    ...(input === undefined ? {} : { input: Buffer.from(input, 'latin1') }),
+  })
+  if (error) throw lasting("run 'crontab'", error)
+  return { ok: status === 0, stdout, why: stderr.trim().split('\n')[0] ?? '' }
+}
+
+/** What is installed; empty if there is none. Throws Fatal if that cannot be known. */
+export function readCrontab(): string {
+  const { ok, stdout, why } = crontab(['-l'])
+  if (ok) return stdout
+  // Any other failure says nothing of what is there.
+  if (/^(?:crontab: )?no crontab for /.test(why)) return ''
+  throw lasting('read the crontab', why)
+}
+
+/** Installs a whole crontab. Throws Fatal if cron does not take it; then the old one stays. */
+export function installCrontab(text: string): void {
+  const { ok, why } = crontab(['-'], text)
+  if (!ok) throw lasting('install the crontab', why)
+}
+
+/** Why cron would not take a crontab; undefined if it would, or if this cron cannot tell without installing it. */
+export function judge(text: string): string | undefined {
+  const directory = mkdtempSync(join(tmpdir(), 'git-jci-'))
+  try {
+    const file = join(directory, 'crontab')
+    writeFileSync(file, text, 'latin1')
+    const { ok, why } = crontab(['-n', file])
+    return ok || /invalid option|usage|unrecognized/i.test(why) ? undefined : why
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}

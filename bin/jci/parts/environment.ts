@@ -1,0 +1,22 @@
+// The environment of whoever called us, for scripts of theirs: without the settings that our launcher has filled in.
+
+import { spawnSync } from 'node:child_process'
+
+import { setting } from '../../../lib/base/settings.ts'
+
+/** Kept in any case: who had no locale is no worse off with one. */
+const KEPT = new Set(['PATH', 'HOME', 'LANG', 'PWD', 'OLDPWD', 'SHLVL', '_', 'TMPDIR'])
+
+/** `env` without what lib/rc gives where nothing is set. */
+export function inheritedEnvironment(env = process.env): NodeJS.ProcessEnv {
+  const root = setting('BASS_ROOT', env)
+  const { PATH, HOME, TMPDIR } = env
+  const { stdout } = spawnSync('sh', ['-c', '. "$BASS_ROOT/lib/rc" && exec env -0'], {
+    env: { PATH, HOME, BASS_ROOT: root, ...(TMPDIR === undefined ? {} : { TMPDIR }) },
+    encoding: 'utf8',
+  })
+  const given = new Set(stdout.split('\0').filter(entry => !KEPT.has(entry.slice(0, entry.indexOf('=')))))
+  return Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => !given.has(`${name}=${value ?? ''}`)),
+  )
+}

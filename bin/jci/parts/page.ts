@@ -1,0 +1,46 @@
+// `index.html` of a run: one page that needs nothing else. Nothing in it can act, whatever the run has printed.
+
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { RunName } from '../../../lib/jci/run-ref.ts'
+import { html } from '../../../lib/web/html.ts'
+import { renderLine } from '../../../lib/web/ansi.ts'
+
+/** Most bytes of output on the page; the whole of it is in `run.output.txt`. */
+const SHOWN = 1 << 20
+
+/** Writes the page, unless the run has made one. */
+export function writePage(output: string, { commit, run }: RunName, status: 'ok' | 'err'): void {
+  const path = join(output, 'index.html')
+  if (existsSync(path)) return
+  const log = join(output, 'run.output.txt')
+  const cut = statSync(log).size > SHOWN
+  const bytes = readFileSync(log)
+  const text = bytes.subarray(Math.max(0, bytes.length - SHOWN)).toString('utf8')
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>${status} ${commit.slice(0, 12)}</title>
+        <style>
+          ${STYLE}
+        </style>
+      </head>
+      <body>
+        <main>
+          <h1>${status === 'ok' ? 'Passed' : 'Failed'}</h1>
+          <p>commit <code>${commit}</code>, run <code>${run}</code></p>
+          ${cut && html`<p>The beginning is left out: <a href="run.output.txt">all of the output</a>.</p>`}
+          <pre tabindex="0">
+${text.split('\n').map(line => html`${renderLine(Buffer.from(line))}${'\n'}`)}</pre>
+        </main>
+      </body>
+    </html> `
+  writeFileSync(path, String(page), { flag: 'wx' })
+}
+
+const STYLE = `body { font: 16px/1.5 system-ui, sans-serif; margin: 1rem auto; max-width: 72rem; padding: 0 1rem; }
+pre { overflow: auto; border: 1px solid; padding: .5rem; font-size: .85rem; }`

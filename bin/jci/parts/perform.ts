@@ -1,0 +1,147 @@
+// One run from its beginning to its ref: the states are in lib/INTERNALS.md.
+
+import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { lasting, quote } from '../../../lib/base/exit.ts'
+import { counted } from '../../../lib/base/text.ts'
+import { tryGit, git } from '../../../lib/git/process.ts'
+import { drawRunId } from '../../../lib/jci/run-ref.ts'
+import type { Status } from '../../../lib/jci/run-ref.ts'
+import { replaceRun, storeRun } from '../../../lib/jci/store.ts'
+import type { Stored } from '../../../lib/jci/store.ts'
+import { remove } from '../../../lib/system/durable.ts'
+import { say, warn } from '../../../lib/system/log.ts'
+import { pushRuns } from '../share/exchange.ts'
+import { inheritedEnvironment } from './environment.ts'
+import { disown, endDeadRuns, outputOf, own } from './owners.ts'
+import { writePage } from './page.ts'
+import { Record } from './record.ts'
+import { findRepository, findTop, resolveCommit } from './repository.ts'
+import { findRunner } from './find-runner.ts'
+import type { Outcome } from './work.ts'
+
+interface Wish {
+  /** A revision to check out, instead of the work tree as it is. */
+  readonly commit?: string | undefined
+  /** The remote that the run is pushed to when it begins and when it ends. */
+  readonly share?: string | undefined
+  /** Store a run also where there is nothing to run. */
+  readonly always?: boolean
+}
+
+/** Runs what there is for a commit and stores it. Throws Fatal if nothing could be run or stored. */
+export async function perform({ commit: revision, share, always = false }: Wish): Promise<Outcome> {
+  const repository = findRepository()
+  const place = revision === undefined ? findTop() : repository
+  const commit = resolveCommit(place, revision ?? 'HEAD')
+  await endDeadRuns(repository)
+  // Nothing is made where there is nothing to run; of a commit one cannot know before it is checked out.
+  if (revision === undefined && !always) findRunner(place)
+  const directory = mkdtempSync(join(realpathSync(tmpdir()), 'git-jci-'))
+  const output = outputOf(directory)
+  mkdirSync(output)
+  const worktree = revision === undefined ? undefined : join(directory, 'worktree')
+  const interrupt = new AbortController()
+  const onSignal = (signal: NodeJS.Signals) => interrupt.abort(signal)
+  for (const signal of SIGNALS) process.on(signal, onSignal)
+  const run = takeName(repository, commit, directory, worktree)
+  try {
+    if (worktree !== undefined) git(repository, 'worktree', 'add', '--quiet', '--detach', worktree, commit)
+    const top = worktree ?? place
+    if (!always) findRunner(top)
+    writeStatus(output, 'running')
+    const begun = await begin(repository, commit, run, output)
+    if (share !== undefined) await shareRun(repository, share)
+    const outcome = await recorded(top, commit, run, output, interrupt.signal)
+    await finish(repository, begun, output, outcome)
+    if (share !== undefined) await shareRun(repository, share)
+    return outcome
+  } finally {
+    disown(repository, run, directory, worktree)
+    for (const signal of SIGNALS) process.off(signal, onSignal)
+  }
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+function takeName(repository: string, commit: string, directory: string, worktree?: string): string {
+  for (;;) {
+    const run = drawRunId(Date.now())
+    if (own(repository, { commit, run }, directory, worktree)) return run
+  }
+}
+
+async function begin(repository: string, commit: string, run: string, output: string): Promise<Stored> {
+  const stored = await storeRun(repository, commit, output, run)
+  if (stored) return stored
+  throw lasting(`store the run ${quote(run)}`, 'its name is taken; run it again')
+}
+
+/** Runs what there is, with a record of what it says. */
+async function recorded(
+  top: string,
+  commit: string,
+  run: string,
+  output: string,
+  stop: AbortSignal,
+): Promise<Outcome> {
+  const record = new Record(output, [`commit: ${commit}`, `run: ${run}`, `work tree: ${treeState(top)}`])
+  const environment = {
+    ...inheritedEnvironment(),
+    JCI_COMMIT: commit,
+    JCI_REPO_ROOT: top,
+    JCI_OUTPUT_DIR: output,
+  }
+  let outcome: Outcome
+  try {
+    const say = (bytes: Uint8Array) => record.add(bytes)
+    outcome = await findRunner(top)({ top, output, environment, say }, stop)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    record.add(Buffer.from(`git-jci: ${why}\n`))
+    outcome = { ok: false, how: 'nothing was run' }
+  }
+  record.end(outcome.ok ? 'ok' : `err (${outcome.how})`)
+  return outcome
+}
+
+/** Whether what is run is what was committed. */
+function treeState(top: string): string {
+  const changed = tryGit(top, 'status', '--porcelain')
+  if (changed === undefined) return 'unknown'
+  if (changed === '') return 'clean'
+  return `dirty: ${counted(changed.split('\n').length, 'file')} ${changed.includes('\n') ? 'differ' : 'differs'} from the commit`
+}
+
+async function finish(repository: string, begun: Stored, output: string, { ok }: Outcome): Promise<void> {
+  const status = ok ? 'ok' : 'err'
+  writeStatus(output, status)
+  try {
+    writePage(output, begun, status)
+  } catch (error) {
+    warn('make', 'index.html', error)
+  }
+  const stored = await replaceRun(repository, begun, output)
+  if (!stored) throw lasting(`store the run ${quote(begun.run)}`, `others have changed ${begun.ref}`)
+  for (const path of stored.skipped.slice(0, 10)) say('warning', `not stored: ${quote(path)}`)
+  if (stored.skipped.length > 10) say('warning', `not stored: ${stored.skipped.length - 10} more`)
+  say('info', `stored ${status}: ${stored.ref}`)
+}
+
+function writeStatus(output: string, status: Status): void {
+  const path = join(output, 'status.txt')
+  // The script may have put anything there.
+  remove(path)
+  writeFileSync(path, `${status}\n`, { flag: 'wx' })
+}
+
+/** Those who wait for it see it earlier; a push that fails now may work later. */
+async function shareRun(repository: string, remote: string): Promise<void> {
+  try {
+    await pushRuns(repository, remote)
+  } catch (error) {
+    warn('push the run to', remote, error)
+  }
+}

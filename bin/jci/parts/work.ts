@@ -1,0 +1,17 @@
+// What is run for a commit, and what came of it.
+
+export interface Work {
+  /** The work tree. */
+  readonly top: string
+  /** The output directory. */
+  readonly output: string
+  readonly environment: NodeJS.ProcessEnv
+  /** Takes what the run says. */
+  readonly say: (bytes: Uint8Array) => void
+}
+
+export interface Outcome {
+  readonly ok: boolean
+  /** In words: `exit 1`, `signal KILL`. */
+  readonly how: string
+}

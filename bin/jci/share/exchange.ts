@@ -1,0 +1,93 @@
+// What two repositories have of stored runs, and what the one lacks. A run that ended is a child of the commit that said
+// `running`, so that whoever has that takes a fast-forward, and nothing is ever forced.
+
+import { GitError, sentence } from '../../../lib/git/process.ts'
+import { gitOutput, runGit } from '../../../lib/jci/git-process.ts'
+import { listRuns } from '../../../lib/jci/list.ts'
+import { readObjects } from '../../../lib/jci/objects.ts'
+import { parseRunRef, RUNS } from '../../../lib/jci/run-ref.ts'
+
+type Refs = ReadonlyMap<string, string>
+
+/** The stored runs of a remote: the ids by their refs. Throws GitError. */
+export async function remoteRuns(repository: string, remote: string): Promise<Refs> {
+  const text = await gitOutput(repository, ['ls-remote', '--refs', '--end-of-options', remote, `${RUNS}*`])
+  const lines = text.split('\n').map(line => line.split('\t') as [string, string])
+  return new Map(lines.flatMap(([id, ref]) => (ref && parseRunRef(ref) ? [[ref, id] as const] : [])))
+}
+
+const localRuns = async (repository: string): Promise<Refs> =>
+  new Map((await listRuns(repository)).map(({ ref, id }) => [ref, id]))
+
+/** The refs of `ours` that `theirs` lacks or has as they were before; `other` are those that differ in any other way. */
+async function compare(repository: string, ours: Refs, theirs: Refs) {
+  const differ = [...ours].filter(([ref, id]) => theirs.has(ref) && theirs.get(ref) !== id)
+  const commits = await readObjects(
+    repository,
+    differ.map(([, id]) => id),
+  )
+  const isNewer = (ref: string, i: number) =>
+    new RegExp(`^parent ${theirs.get(ref)!}$`, 'm').test(commits[i]?.body.toString('latin1') ?? '')
+  const newer = differ.filter(([ref], i) => isNewer(ref, i)).map(([ref]) => ref)
+  const lacking = [...[...ours.keys()].filter(ref => !theirs.has(ref)), ...newer]
+  return { lacking, other: differ.length - newer.length }
+}
+
+/** Sends the runs that a remote lacks, in one push. Returns how many. Throws GitError. */
+export async function pushRuns(repository: string, remote: string): Promise<number> {
+  const [ours, theirs] = await Promise.all([localRuns(repository), remoteRuns(repository, remote)])
+  const { lacking, other } = await compare(repository, ours, theirs)
+  if (lacking.length === 0) return 0
+  // Git finds them itself, unless there are some that it must leave alone.
+  if (other === 0) await push(repository, remote, [`${RUNS}*:${RUNS}*`])
+  else
+    for (const part of parts(lacking))
+      await push(
+        repository,
+        remote,
+        part.map(ref => `${ref}:${ref}`),
+      )
+  return lacking.length
+}
+
+/** Removes runs of a remote. Throws GitError. */
+export async function removeRemoteRuns(
+  repository: string,
+  remote: string,
+  refs: readonly string[],
+  tell: (done: number) => void,
+): Promise<void> {
+  let done = 0
+  for (const part of parts(refs)) {
+    await push(
+      repository,
+      remote,
+      part.map(ref => `:${ref}`),
+    )
+    tell((done += part.length))
+  }
+}
+
+/** Fetches the runs that a remote has and we lack. Returns how many. Throws GitError. */
+export async function pullRuns(repository: string, remote: string): Promise<number> {
+  const [ours, theirs] = await Promise.all([localRuns(repository), remoteRuns(repository, remote)])
+  const later = new Set((await compare(repository, ours, theirs)).lacking)
+  const refs = [...theirs].filter(([ref, id]) => ours.get(ref) !== id && !later.has(ref)).map(([ref]) => ref)
+  if (refs.length === 0) return 0
+  const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--refmap=', '--stdin']
+  const input = refs.map(ref => `${ref}:${ref}\n`).join('')
+  const end = await runGit(repository, [...args, '--end-of-options', remote], { input })
+  if (end.code !== 0) throw new GitError(sentence(end))
+  return refs.length
+}
+
+async function push(repository: string, remote: string, refspecs: readonly string[]): Promise<void> {
+  const args = ['push', '--quiet', '--no-verify', '--end-of-options', remote, ...refspecs]
+  const end = await runGit(repository, args)
+  if (end.code !== 0) throw new GitError(sentence(end))
+}
+
+/** As many as fit into the arguments of one process: some 150 bytes each, of 2 MB. */
+function* parts(refs: readonly string[]): Generator<string[]> {
+  for (let at = 0; at < refs.length; at += 5000) yield refs.slice(at, at + 5000)
+}

@@ -1,0 +1,48 @@
+// git jci web: stored runs in a browser.
+
+import { hostname } from 'node:os'
+
+import { temporary } from '../../lib/base/exit.ts'
+import { command, usage } from '../../lib/system/command.ts'
+import { say } from '../../lib/system/log.ts'
+import { OURS } from './ours.ts'
+import { endDeadRuns } from './parts/owners.ts'
+import { findRepository } from './parts/repository.ts'
+
+const description = {
+  name: 'git-jci web',
+  usage: '[--listen ADDRESS] [PORT]',
+  operands: [0, 1],
+  about: `Serves pages of the stored runs of this repository, and the same as JSON, until it is told to stop.
+
+PORT is 8000 if it is not given; 0 takes a free one. The pages are for this machine alone unless ADDRESS says more.`,
+  options: {
+    listen: {
+      type: 'string',
+      value: 'ADDRESS',
+      about: 'the address to listen on instead of 127.0.0.1; 0.0.0.0 is all',
+    },
+  },
+  ...OURS,
+} as const
+
+export const verb = command(description, async ([port = '8000'], { listen = '127.0.0.1' }) => {
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw usage(description, `'${port}' is no port`)
+  const repository = findRepository()
+  await endDeadRuns(repository)
+  const [{ makeApp }, { serve }] = await Promise.all([import('./web/app.ts'), import('@hono/node-server')])
+  const app = makeApp(repository, [listen, hostname()])
+  const server = serve({ fetch: app.fetch, hostname: listen, port: Number(port) })
+  await new Promise<void>((done, failed) => {
+    server.once('error', error => failed(temporary(`listen on '${listen}', port ${port}`, error)))
+    server.once('listening', done)
+  })
+  const address = server.address()
+  const bound = typeof address === 'object' && address ? address.port : port
+  say('info', `listening on http://${listen.includes(':') ? `[${listen}]` : listen}:${bound}/`)
+  await new Promise<void>(done => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
+  })
+  if ('closeAllConnections' in server) server.closeAllConnections()
+  server.close()
+})

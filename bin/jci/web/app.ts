@@ -1,0 +1,144 @@
+// The addresses of `git jci web`. What a run stored is served so that it cannot act on our origin.
+
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+
+import { Hono } from 'hono'
+import type { Context } from 'hono'
+
+import { ROOT } from '../../../lib/base/root.ts'
+import { gitEnvironment } from '../../../lib/git/process.ts'
+import { readObjects } from '../../../lib/jci/objects.ts'
+import { isCommitId, isRunId } from '../../../lib/jci/run-ref.ts'
+import { warn } from '../../../lib/system/log.ts'
+import { SANDBOX, typeOf } from '../../../lib/web/foreign.ts'
+import { html } from '../../../lib/web/html.ts'
+import { isOurHost } from '../../../lib/web/our-host.ts'
+import { findFile, readBranches, readCommits, readRun } from './data.ts'
+import type { Detail } from './data.ts'
+import { frame, panels, STYLE } from './pages.ts'
+import type { FileView } from './pages.ts'
+
+const POLICY =
+  "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+/** Most bytes of a file on a page; all of it is one click away. */
+const SHOWN = 512 * 1024
+
+/** The application for a repository. `names` are those by which browsers may call it. */
+export function makeApp(repository: string, names: readonly string[]): Hono {
+  const app = new Hono()
+  const style = readFileSync(join(ROOT, 'master/web/static/reporter.css'), 'utf8') + STYLE
+  app.use(async (c, next) => {
+    if (!isOurHost(c.req.header('host'), names)) return c.text('no such host\n', 421)
+    await next()
+    const { headers } = c.res
+    headers.set('X-Content-Type-Options', 'nosniff')
+    headers.set('Referrer-Policy', 'no-referrer')
+    if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'no-store')
+    if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', POLICY)
+    return undefined
+  })
+  app.onError((error, c) => {
+    warn('answer', c.req.path, error)
+    return c.text('git failed: see what the program says\n', 500)
+  })
+  app.notFound(c => c.html(frame('Not found', false, html`<h1>There is nothing of this name</h1>`), 404))
+
+  app.get('/static/page.css', c => c.body(style, 200, { 'Content-Type': 'text/css; charset=utf-8' }))
+  app.get('/api/branches', async c => c.json(await readBranches(repository)))
+  app.get('/api/commits', async c => {
+    const branch = c.req.query('branch')
+    if (!branch) return c.json({ error: 'branch is missing' }, 400)
+    const commits = await readCommits(repository, branch, pageOf(c))
+    return commits ? c.json(commits) : c.json({ error: 'no such branch' }, 404)
+  })
+  app.get('/api/commit/:hash/:run?', async c => {
+    const detail = await find(c.req.param('hash'), c.req.param('run'))
+    if (!detail) return c.json({ error: 'no such run' }, 404)
+    const { hash, author, date, status, files, ref, runId, runs } = detail
+    return c.json({ hash, author, date, status, files, ref, runId, runs })
+  })
+  app.get('/jci/*', async c => {
+    const where = parsePath(new URL(c.req.url).pathname)
+    const detail = where && (await find(where.hash, where.run))
+    if (!detail) return c.notFound()
+    if (where.raw) return raw(c, detail, where.file)
+    const file = where.file === '' ? undefined : await view(detail, where.file)
+    if (where.file !== '' && !file) return c.notFound()
+    return page(c, detail, file)
+  })
+  app.get('/', c => page(c))
+
+  async function page(c: Context, detail?: Detail, file?: FileView): Promise<Response> {
+    const branches = await readBranches(repository)
+    const branch = c.req.query('branch') ?? branches[0]
+    const commits = branch === undefined ? undefined : await readCommits(repository, branch, pageOf(c))
+    if (branch !== undefined && !commits) return c.notFound()
+    return c.html(panels({ branches, commits, detail, file }))
+  }
+
+  const find = async (hash: string, run?: string): Promise<Detail | undefined> =>
+    isCommitId(hash) && (run === undefined || isRunId(run)) ? readRun(repository, hash, run) : undefined
+
+  async function view(detail: Detail, path: string): Promise<FileView | undefined> {
+    const found = await findFile(repository, detail.id, path)
+    if (!found) return undefined
+    // What does not fit into memory is no text for people.
+    if (found.size > 64 * SHOWN) return { path, text: undefined, cut: false }
+    const body = (await readObjects(repository, [found.blob]))[0]?.body ?? Buffer.alloc(0)
+    const cut = body.length > SHOWN
+    const bytes = cut ? body.subarray(-SHOWN) : body
+    return { path, text: bytes.includes(0) ? undefined : bytes.toString(), cut }
+  }
+
+  async function raw(c: Context, detail: Detail, path: string): Promise<Response> {
+    const found = await findFile(repository, detail.id, path)
+    if (!found) return c.notFound()
+    const git = spawn('git', ['-C', repository, 'cat-file', 'blob', found.blob], {
+      env: gitEnvironment(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    git.on('error', () => git.stdout.destroy())
+    git.stdout.on('close', () => git.kill())
+    const type = typeOf(path)
+    return c.body(Readable.toWeb(git.stdout) as ReadableStream, 200, {
+      'Content-Type': type ?? 'application/octet-stream',
+      'Content-Length': String(found.size),
+      'Content-Security-Policy': SANDBOX,
+      'Cross-Origin-Resource-Policy': 'same-origin',
+      ...(type === undefined ? { 'Content-Disposition': 'attachment' } : {}),
+    })
+  }
+  return app
+}
+
+function pageOf(c: Context): number {
+  const text = c.req.query('page') ?? '0'
+  return /^\d{1,6}$/.test(text) ? Number(text) : 0
+}
+
+interface Where {
+  readonly hash: string
+  readonly run?: string
+  /** Empty for the run itself. */
+  readonly file: string
+  readonly raw: boolean
+}
+
+/** Reads `/jci/HASH[/RUNID][/FILE...][/raw]`; undefined if that is none. Pure. */
+export function parsePath(path: string): Where | undefined {
+  let parts: string[]
+  try {
+    parts = path.split('/').slice(2).map(decodeURIComponent)
+  } catch {
+    return undefined
+  }
+  const [hash = '', ...rest] = parts
+  const run = isRunId(rest[0] ?? '') ? rest.shift() : undefined
+  const raw = rest.length > 1 && rest.at(-1) === 'raw'
+  const file = (raw ? rest.slice(0, -1) : rest).join('/').replace(/\/$/, '')
+  return { hash, ...(run === undefined ? {} : { run }), file, raw }
+}

@@ -1,0 +1,65 @@
+// The stored runs of a repository, and how each ended: one git process for the refs and one for the statuses, however
+// many runs there are.
+
+import { createHash } from 'node:crypto'
+
+import { gitOutput } from './git-process.ts'
+import { readObjects } from './objects.ts'
+import { parseRunRef, parseStatus, RUNS, secondsOf } from './run-ref.ts'
+import type { RunName, Status } from './run-ref.ts'
+
+export interface Run extends RunName {
+  readonly ref: string
+  /** The commit that holds what was stored. */
+  readonly id: string
+}
+
+/** The stored runs of these commits, or of all; newest first. Refs whose names are none of ours are left out. Throws GitError. */
+export async function listRuns(repository: string, commits?: readonly string[]): Promise<Run[]> {
+  if (commits?.length === 0) return []
+  const patterns = commits?.map(commit => `${RUNS}${commit}/`) ?? [RUNS]
+  const format = '--format=%(objectname) %(refname)'
+  const text = await gitOutput(repository, ['for-each-ref', format, ...patterns])
+  const runs = text.split('\n').flatMap(line => {
+    const [id, ref] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]
+    const name = parseRunRef(ref)
+    return name ? [{ ...name, ref, id }] : []
+  })
+  return runs.sort((a, b) => secondsOf(b.run) - secondsOf(a.run) || (a.run < b.run ? 1 : -1))
+}
+
+/** How runs ended, by their commit's id; one that says nothing we know is not there. Throws GitError. */
+export async function readStatuses(repository: string, ids: readonly string[]): Promise<Map<string, Status>> {
+  const asked = [...new Set(ids)]
+  if (asked.length === 0) return new Map()
+  const text = await gitOutput(
+    repository,
+    ['cat-file', '--buffer', '--batch-check=%(objectname) %(objecttype) %(objectsize)'],
+    { input: asked.map(id => `${id}:status.txt\n`).join('') },
+  )
+  const blobs = text.split('\n').map(line => /^([0-9a-f]{40,64}) blob \d{1,2}$/.exec(line)?.[1])
+  const unusual = [...new Set(blobs)].filter(blob => blob !== undefined && !USUAL.has(blob)) as string[]
+  const known = new Map(USUAL)
+  for (const object of await readObjects(repository, unusual)) {
+    const status = object && parseStatus(object.body.toString())
+    if (status) known.set(object.id, status)
+  }
+  return new Map(
+    asked.flatMap((id, i): [string, Status][] => {
+      const status = known.get(blobs[i] ?? '')
+      return status ? [[id, status]] : []
+    }),
+  )
+}
+
+/** The ids of the usual contents of `status.txt`: they need not be read. */
+const USUAL = new Map(
+  (['ok', 'err', 'running'] as const).flatMap(word =>
+    [word, `${word}\n`].flatMap(content =>
+      ['sha1', 'sha256'].map((hash): [string, Status] => [
+        createHash(hash).update(`blob ${content.length}\0${content}`).digest('hex'),
+        word,
+      ]),
+    ),
+  ),
+)

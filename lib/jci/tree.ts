@@ -1,0 +1,163 @@
+// A directory as a tree of git, with two git processes however many files it has. Nothing of an index or a work tree is
+// touched, no filter or attribute applies, and no symbolic link is followed.
+
+import { constants, readdirSync } from 'node:fs'
+import { open, readlink } from 'node:fs/promises'
+
+import { Dialogue } from './git-process.ts'
+
+interface Leaf {
+  readonly name: Buffer
+  readonly mode: '100644' | '100755' | '120000'
+  /** Its blob, when that is written. */
+  readonly id: Promise<string>
+}
+
+interface Directory {
+  readonly name: Buffer
+  readonly leaves: readonly Leaf[]
+  readonly directories: readonly Directory[]
+}
+
+interface Tree {
+  readonly id: string
+  /** The paths that were left out, each with the reason. */
+  readonly skipped: readonly string[]
+}
+
+/**
+ * Writes the files below a directory into a repository: subdirectories, execute bits and symbolic links included. Leaves out
+ * what git cannot hold: empty directories, special files, and names like `.git`, which others would refuse to receive.
+ * Throws GitError, or the error of the file system.
+ */
+export async function writeTree(repository: string, directory: string): Promise<Tree> {
+  const blobs = new Blobs(repository)
+  const skipped: string[] = []
+  let root: Directory
+  try {
+    root = await readDirectory(Buffer.from(directory), Buffer.alloc(0), '', blobs, skipped)
+    await blobs.close()
+  } catch (error) {
+    blobs.kill()
+    throw error
+  }
+  const trees = new Dialogue(repository, ['mktree', '-z', '--batch'])
+  try {
+    const id = await makeTree(root, trees)
+    await trees.close()
+    return { id: id ?? (await emptyTree(repository)), skipped }
+  } catch (error) {
+    trees.kill()
+    throw error
+  }
+}
+
+async function emptyTree(repository: string): Promise<string> {
+  const trees = new Dialogue(repository, ['mktree'])
+  const id = trees.answer()
+  await trees.close()
+  return id
+}
+
+async function readDirectory(
+  path: Buffer,
+  name: Buffer,
+  below: string,
+  blobs: Blobs,
+  skipped: string[],
+): Promise<Directory> {
+  const leaves: Leaf[] = []
+  const directories: Directory[] = []
+  for (const entry of readdirSync(path, { encoding: 'buffer', withFileTypes: true })) {
+    const name = entry.name as unknown as Buffer
+    const at = Buffer.concat([path, Buffer.from('/'), name])
+    const shown = `${below}${name.toString()}`
+    if (isReserved(name)) skipped.push(`${shown}: git reserves this name`)
+    else if (entry.isDirectory()) directories.push(await readDirectory(at, name, `${shown}/`, blobs, skipped))
+    else if (entry.isSymbolicLink() && name.toString().toLowerCase() !== '.gitmodules')
+      leaves.push({ name, mode: '120000', ...(await blobs.add(await readlink(at, 'buffer'))) })
+    else if (entry.isFile()) leaves.push({ name, ...(await blobs.addFile(at)) })
+    else skipped.push(`${shown}: not a file`)
+  }
+  return { name, leaves, directories }
+}
+
+/** True for what git refuses to receive or to check out, on this system or another. */
+function isReserved(name: Buffer): boolean {
+  const text = name.toString().replace(/[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g, '')
+  return /^(?:\.git|git~1)[ .]*(?::.*)?$/i.test(text)
+}
+
+/** Makes the trees below, then this one. Undefined if there is no file in it. */
+async function makeTree(directory: Directory, trees: Dialogue): Promise<string | undefined> {
+  const lines: Buffer[] = []
+  const add = (kind: string, id: string, name: Buffer) =>
+    lines.push(Buffer.from(`${kind} ${id}\t`), name, Buffer.from('\0'))
+  for (const below of directory.directories) {
+    const id = await makeTree(below, trees)
+    if (id !== undefined) add('040000 tree', id, below.name)
+  }
+  for (const { name, mode, id } of directory.leaves) add(`${mode} blob`, await id, name)
+  if (lines.length === 0) return undefined
+  const answer = trees.answer()
+  await trees.write(Buffer.concat([...lines, Buffer.from('\0')]))
+  return answer
+}
+
+/** Blobs go into a repository through one fast-import, which packs them where they are many. */
+class Blobs {
+  readonly #git: Dialogue
+  #count = 0
+
+  constructor(repository: string) {
+    this.#git = new Dialogue(repository, ['fast-import', '--quiet', '--done'])
+  }
+
+  /** Sends a blob; its id comes later. */
+  async add(content: Uint8Array): Promise<{ id: Promise<string> }> {
+    const mark = await this.#begin(content.length)
+    await this.#git.write(content)
+    return this.#finish(mark)
+  }
+
+  /** As `add`, of a file, which is read in pieces. A file that grows meanwhile has the size that it had first. */
+  async addFile(path: Buffer): Promise<{ mode: '100644' | '100755'; id: Promise<string> }> {
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    try {
+      const { size, mode } = await file.stat()
+      const mark = await this.#begin(size)
+      for (let at = 0; at < size;) {
+        // A new buffer each time: what was written last may still be in the stream.
+        const chunk = Buffer.allocUnsafe(Math.min(size - at, 1 << 16))
+        const { bytesRead } = await file.read(chunk, 0, chunk.length, at)
+        if (bytesRead === 0) throw new Error(`'${path.toString()}' became shorter while it was read`)
+        await this.#git.write(chunk.subarray(0, bytesRead))
+        at += bytesRead
+      }
+      return { mode: mode & 0o100 ? '100755' : '100644', ...(await this.#finish(mark)) }
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** All that was added is in the repository when this resolves. */
+  async close(): Promise<void> {
+    await this.#git.write('done\n')
+    await this.#git.close()
+  }
+
+  kill(): void {
+    this.#git.kill()
+  }
+
+  async #begin(size: number): Promise<number> {
+    await this.#git.write(`blob\nmark :${++this.#count}\ndata ${size}\n`)
+    return this.#count
+  }
+
+  async #finish(mark: number): Promise<{ id: Promise<string> }> {
+    const id = this.#git.answer()
+    await this.#git.write(`\nget-mark :${mark}\n`)
+    return { id }
+  }
+}

@@ -1,0 +1,188 @@
+// git jci: running, and what is stored, whatever happens.
+
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+
+import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
+
+/** A time to sleep that no other test has. */
+const LONG = `1000.${process.pid}`
+
+type Test = ConstructorParameters<typeof Sandbox>[0]
+
+/** As with somebody who has never heard of our settings. */
+const nothing = {
+  ARCH: undefined,
+  HOST: undefined,
+  SPOOL: undefined,
+  JOBTMP: undefined,
+  POLL_INTERVAL: undefined,
+}
+
+/** A repository with `.jci/run.sh`, and ways to ask it. */
+function project(t: Test, script: string) {
+  const sandbox = new Sandbox(t)
+  mkdirSync(sandbox.path('tmp'))
+  Object.assign(sandbox.env, { PATH: `${ROOT}/bin:${sandbox.env['PATH']!}`, TMPDIR: sandbox.path('tmp') })
+  sandbox.git(sandbox.dir, 'init', '-q', '-b', 'main', 'code')
+  mkdirSync(sandbox.path('code/.jci'))
+  writeFileSync(sandbox.path('code/.jci/run.sh'), script)
+  const git = (...args: string[]) => sandbox.git(sandbox.path('code'), ...args)
+  git('add', '-A')
+  git('commit', '-q', '-m', 'one')
+  const jci = (...args: string[]) => sandbox.run('git', ['jci', ...args], { cwd: 'code' })
+  const refs = () => git('for-each-ref', '--format=%(refname)', 'refs/jci-runs').split('\n').filter(Boolean)
+  const file = (ref: string, name: string) => git('show', `${ref}:${name}`)
+  return { sandbox, git, jci, refs, file, commit: git('rev-parse', 'HEAD') }
+}
+
+test('a run is stored with its output, as it came, and all that it left', async t => {
+  const { sandbox, git, jci, refs, file, commit } = project(
+    t,
+    `echo out; echo err >&2; echo "$JCI_COMMIT $JCI_REPO_ROOT" >facts; env >env; pwd >pwd; mkdir sub; echo x >sub/x`,
+  )
+  Object.assign(sandbox.env, { ...nothing, FOO: 'bar' })
+  const { code, stdout } = jci('run')
+  t.equal(code, 0)
+  t.equal(stdout, 'out\nerr\n')
+  const [ref] = refs()
+  t.match(ref, new RegExp(`^refs/jci-runs/${commit}/\\d{10}-[0-9a-f]{4}$`))
+  t.equal(file(ref!, 'status.txt'), 'ok')
+  t.match(
+    file(ref!, 'run.output.txt'),
+    new RegExp(
+      `^commit: ${commit}\nrun: .*\nwork tree: clean\nstarted: .*\n-+\nout\nerr\n-+\nended: .*\nduration: .*\nresult: ok`,
+    ),
+  )
+  t.equal(file(ref!, 'facts'), `${commit} ${sandbox.path('code')}`)
+  t.equal(file(ref!, 'sub/x'), 'x')
+  t.match(file(ref!, 'env'), /^FOO=bar$/m)
+  t.notMatch(file(ref!, 'env'), /^(ARCH|COMPRESSOR|TAR|BASS_ROOT|JOBTMP)=/m, 'nothing of our own settings')
+  t.match(file(ref!, 'index.html'), '<h1>Passed</h1>')
+  t.notMatch(file(ref!, 'index.html'), /https?:|src=/)
+  t.equal(git('status', '--porcelain'), '')
+  t.same(readdirSync(sandbox.path('tmp')), [], 'the output directory is gone')
+  t.equal(
+    git('log', '-1', '--format=%s', ref!),
+    `CI results for ${commit.slice(0, 12)} (run ${ref!.split('/')[3]!})`,
+  )
+})
+
+test('a script that fails, or replaces our files, is stored; the exit code is 1', async t => {
+  const { sandbox, jci, refs, file } = project(
+    t,
+    `echo '<b>&\x1b[31mred'; rm -rf ./* ; ln -s /etc/passwd status.txt; mkdir run.output.txt; echo mine >index.html; exit 3`,
+  )
+  writeFileSync(sandbox.path('code/dirty'), '')
+  t.equal(jci('run').code, 1)
+  const [ref] = refs()
+  t.equal(file(ref!, 'status.txt'), 'err')
+  t.equal(file(ref!, 'index.html'), 'mine')
+  t.match(file(ref!, 'run.output.txt'), 'work tree: dirty: 1 file differs from the commit')
+  t.match(file(ref!, 'run.output.txt'), 'result: err (exit 3)')
+})
+
+test('while it runs others see it; interrupted, its children are ended and err is stored', async t => {
+  const { sandbox, git, jci, refs, file } = project(
+    t,
+    `echo begun; sleep ${LONG} & setsid sleep ${LONG} & wait`,
+  )
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    const running = sandbox.start('bin/git-jci', ['run'], { cwd: 'code' })
+    await eventually('it runs', () => running.stdout().includes('begun'))
+    const ref = refs().at(-1)!
+    t.equal(file(ref, 'status.txt'), 'running')
+    const { code } = await running.kill(signal)
+    t.equal(code, 1)
+    t.equal(file(ref, 'status.txt'), 'err')
+    t.match(file(ref, 'run.output.txt'), `begun\n${'-'.repeat(72)}\n`)
+    t.match(file(ref, 'run.output.txt'), `result: err (interrupted by ${signal})`)
+    t.equal(sandbox.run('pgrep', ['-f', `^sleep ${LONG}$`]).stdout, '')
+    git('update-ref', '-d', ref)
+  }
+  t.equal(jci('prune').code, 0)
+})
+
+test('a run whose owner was killed is ended by the next command', async t => {
+  const { sandbox, jci, refs, file } = project(t, `echo half >half; echo begun; sleep ${LONG}`)
+  const running = sandbox.start('bin/git-jci', ['run'], { cwd: 'code' })
+  await eventually('it runs', () => running.stdout().includes('begun'))
+  t.equal(jci('prune').code, 0)
+  const [ref] = refs()
+  t.equal(file(ref!, 'status.txt'), 'running', 'its owner lives')
+  await running.kill('SIGKILL')
+  t.equal(jci('prune').code, 0)
+  t.equal(file(ref!, 'status.txt'), 'err')
+  t.equal(file(ref!, 'half'), 'half')
+  t.match(file(ref!, 'run.output.txt'), 'begun\n\nresult: err (git-jci was killed)')
+  t.same(readdirSync(sandbox.path('code/.git/jci')), [])
+  t.same(readdirSync(sandbox.path('tmp')), [])
+  await eventually('nothing of it runs', () => sandbox.run('pgrep', ['-f', `^sleep ${LONG}$`]).stdout === '')
+})
+
+test('another commit is tested in a worktree of its own', async t => {
+  const { sandbox, git, jci, refs, file, commit } = project(t, 'cat "$JCI_REPO_ROOT/file" >file || exit 1')
+  writeFileSync(sandbox.path('code/file'), 'two')
+  git('add', '-A')
+  git('commit', '-q', '-m', 'two')
+  writeFileSync(sandbox.path('code/file'), 'changed')
+  t.equal(jci('run', '--commit', 'main').code, 0)
+  t.equal(
+    file(
+      refs().find(ref => !ref.includes(commit))!,
+      'file',
+    ),
+    'two',
+  )
+  t.equal(jci('run', '--commit', 'HEAD^').code, 1)
+  t.equal(
+    file(
+      refs().find(ref => ref.includes(commit))!,
+      'status.txt',
+    ),
+    'err',
+  )
+  t.equal(git('worktree', 'list').split('\n').length, 1)
+  for (const name of ['--output=x', 'nothing', '-f']) {
+    t.match(jci('run', `--commit=${name}`), { code: 1, stderr: `unable to find '${name}'` })
+  }
+  t.notOk(existsSync(sandbox.path('code/x')))
+})
+
+test('nothing to run, nothing stored; where there are steps, they run', async t => {
+  const { sandbox, git, jci, refs, file } = project(t, '')
+  git('rm', '-q', '-r', '.jci')
+  git('commit', '-q', '-m', 'none')
+  const none = jci('run')
+  t.equal(none.code, 1)
+  t.match(
+    none.stderr,
+    /^git-jci: fatal: unable to run anything in '.*': there is no '.jci\/run.sh'; write one/,
+  )
+  t.same(refs(), [])
+  mkdirSync(sandbox.path('code/.bass'))
+  const step = join(sandbox.path('code/.bass'), '10-test')
+  writeFileSync(step, '#!/bin/sh\necho tested; echo a >"$BASS_ARTIFACTS/a"\n')
+  chmodSync(step, 0o755)
+  t.equal(jci('run').code, 0)
+  const [ref] = refs()
+  t.match(file(ref!, 'run.output.txt'), /== 10-test\ntested\n/)
+  t.match(file(ref!, 'steps/10-test/stdout.txt'), /^@[0-9a-f]{24} tested/)
+  t.equal(file(ref!, 'status.txt'), 'ok')
+})
+
+test('usage, and wrong usage', async t => {
+  const { sandbox, jci } = project(t, '')
+  t.match(jci(), { code: 1, stdout: /^usage: git-jci COMMAND/, stderr: '' })
+  t.match(jci('pussh'), {
+    code: 1,
+    stdout: '',
+    stderr: "no such command; did you mean 'push'?\nusage: git-jci",
+  })
+  t.match(jci('help'), { code: 0, stderr: '' })
+  t.match(jci('version'), { code: 0, stdout: /^git-jci \d/ })
+  t.match(jci('run', 'x'), { code: 1, stderr: "'x' is one argument too many" })
+  t.match(sandbox.run('bin/bass', ['jci', 'version']), { code: 0, stdout: /^git-jci \d/ })
+  t.match(sandbox.run('bin/bass', ['jci', 'run'], { cwd: '/' }), { code: 1, stderr: /not a git repository/ })
+})

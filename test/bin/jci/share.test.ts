@@ -1,0 +1,168 @@
+// Two clones that share results over a remote, with real git: push, pull, prune.
+
+import { writeFileSync } from 'node:fs'
+import { test } from 'tap'
+
+import { parseAge } from '../../../bin/jci/share/age.ts'
+import { refOf } from '../../../lib/jci/run-ref.ts'
+import { storeRun } from '../../../lib/jci/store.ts'
+import { countingGit } from '../../fixtures/counting-git.ts'
+import { ROOT, Sandbox } from '../../fixtures/sandbox.ts'
+
+type Test = ConstructorParameters<typeof Sandbox>[0]
+
+function twoClones(t: Test) {
+  const sandbox = new Sandbox(t)
+  sandbox.env['PATH'] = `${ROOT}/bin:${sandbox.env['PATH']!}`
+  sandbox.git(sandbox.dir, 'init', '-q', '--bare', '-b', 'main', 'remote.git')
+  sandbox.git(sandbox.dir, 'init', '-q', '-b', 'main', 'ada')
+  sandbox.ok('mkdir', ['ada/.jci'])
+  writeFileSync(sandbox.path('ada/.jci/run.sh'), 'echo done\n[ ! -e "$JCI_REPO_ROOT/fail" ]\n')
+  sandbox.git(sandbox.path('ada'), 'remote', 'add', 'origin', '../remote.git')
+  sandbox.ok('sh', ['-ec', 'git add -A; git commit -qm one; git push -q origin main'], { cwd: 'ada' })
+  sandbox.git(sandbox.dir, 'clone', '-q', 'remote.git', 'bob')
+  const jci = (who: string, ...args: string[]) => sandbox.run('git', ['jci', ...args], { cwd: who })
+  const refs = (who: string) =>
+    sandbox.git(sandbox.path(who), 'for-each-ref', '--format=%(refname) %(objectname)', 'refs/jci-runs')
+  const commit = sandbox.git(sandbox.path('ada'), 'rev-parse', 'HEAD')
+  return { sandbox, jci, refs, commit }
+}
+
+test('what one runs, the other sees', async t => {
+  const { sandbox, jci, refs } = twoClones(t)
+  t.equal(jci('ada', 'run').code, 0)
+  writeFileSync(sandbox.path('bob/fail'), '')
+  t.equal(jci('bob', 'run').code, 1)
+  t.match(jci('ada', 'push'), { code: 0, stdout: '1 run pushed to origin\n' })
+  t.match(jci('bob', 'push', 'origin'), { code: 0, stdout: '1 run pushed to origin\n' })
+  t.match(jci('ada', 'pull'), { code: 0, stdout: '1 run pulled from origin\n' })
+  t.match(jci('bob', 'pull'), { code: 0, stdout: '1 run pulled from origin\n' })
+  t.equal(refs('ada'), refs('bob'))
+  t.equal(refs('ada').split('\n').length, 2)
+  for (const who of ['ada', 'bob']) {
+    t.match(jci(who, 'push'), { code: 0, stdout: '0 runs pushed to origin\n' })
+    t.match(jci(who, 'pull'), { code: 0, stdout: '0 runs pulled from origin\n' })
+  }
+  // Also where the commit is not there, in a bare repository, and by plain git.
+  sandbox.git(sandbox.dir, 'init', '-q', '--bare', 'third.git')
+  t.match(jci('third.git', 'pull', sandbox.path('remote.git')), { code: 0, stdout: /^2 runs pulled/ })
+  sandbox.git(sandbox.dir, 'init', '-q', '--bare', 'fourth.git')
+  sandbox.git(sandbox.path('ada'), 'push', '-q', '../fourth.git', 'refs/jci-runs/*:refs/jci-runs/*')
+  t.equal(refs('fourth.git'), refs('third.git'))
+})
+
+test('a run that was shared while it ran is brought up to date, and never back', async t => {
+  const { sandbox, jci, refs } = twoClones(t)
+  const running = sandbox.path('running')
+  writeFileSync(sandbox.path('ada/.jci/run.sh'), `git -C "$JCI_REPO_ROOT" jci push; touch ${running}\n`)
+  t.equal(jci('ada', 'run').code, 0)
+  const before = refs('remote.git')
+  t.not(before, refs('ada'))
+  t.match(jci('bob', 'pull').stdout, /^1 run /)
+  t.match(jci('ada', 'pull').stdout, /^0 runs /, 'what is there is older')
+  t.match(jci('ada', 'push').stdout, /^1 run /)
+  t.match(jci('bob', 'push').stdout, /^0 runs /)
+  t.match(jci('bob', 'pull').stdout, /^1 run /)
+  t.equal(refs('ada'), refs('bob'))
+  t.equal(refs('ada'), refs('remote.git'))
+})
+
+test('what goes wrong is said in a line, with exit code 1', async t => {
+  const { sandbox, jci } = twoClones(t)
+  for (const [word, argument] of [
+    ['push', 'nowhere'],
+    ['pull', 'nowhere'],
+    ['push', '--upload-pack=touch pwned'],
+    ['pull', '/no/such.git'],
+  ] as const) {
+    const { code, stdout, stderr } = jci('ada', word, argument)
+    t.same([code, stdout], [1, ''], `${word} ${argument}`)
+    t.match(stderr, /^git-jci: fatal: .*\n$/)
+  }
+  t.notOk(sandbox.ls('ada').includes('pwned'))
+  for (const args of [['--older-than'], ['--on-remote'], ['x'], ['--frob'], ['--older-than', 'x']])
+    t.match(
+      jci('ada', 'prune', ...args),
+      { code: 1, stdout: '', stderr: /^git-jci: fatal: .*\n$/ },
+      args.join(' '),
+    )
+  // A remote that refuses.
+  writeFileSync(sandbox.path('remote.git/hooks/pre-receive'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+  t.equal(jci('ada', 'run').code, 0)
+  t.equal(jci('ada', 'push').code, 1)
+})
+
+test('old runs, and runs of commits that are gone, are removed when told', async t => {
+  const { sandbox, jci, refs, commit } = twoClones(t)
+  const ada = sandbox.path('ada')
+  writeFileSync(sandbox.path('status.txt'), 'ok\n')
+  sandbox.ok('mkdir', ['output'])
+  sandbox.ok('cp', ['status.txt', 'output/status.txt'])
+  const now = Math.floor(Date.now() / 1000)
+  const make = (commit: string, age: number) =>
+    storeRun(ada, commit, sandbox.path('output'), `${now - age}-abcd`)
+  await make(commit, 10)
+  await make(commit, 40 * 86_400)
+  await make('f'.repeat(40), 20)
+  t.match(jci('ada', 'push').stdout, /^3 runs/)
+  const shown = jci('ada', 'prune', '--older-than=30d')
+  t.match(shown.stdout, / 40 d ago {2}3 B\n2 runs, 6 B\nnothing is removed without --commit\n/)
+  t.match(shown.stdout, /ffffffffffff\/.* its commit is gone\n/)
+  t.match(jci('ada', 'prune').stdout, /^ffffffffffff.*\n1 run, 3 B\n/)
+  t.equal(refs('ada').split('\n').length, 3)
+  t.equal(jci('ada', 'prune', '--older-than', '30d', '--commit').code, 0)
+  t.match(refs('ada'), new RegExp(`^${refOf({ commit, run: `${now - 10}-abcd` })} \\S+$`))
+  t.equal(jci('bob', 'prune', '--on-remote=origin', '--older-than', '30d', '--commit').code, 0)
+  t.equal(refs('remote.git').split('\n').length, 2)
+})
+
+test('no number of git processes grows with the number of runs', async t => {
+  const { sandbox, jci, commit } = twoClones(t)
+  const count = countingGit(t, sandbox)
+  sandbox.env['PATH'] = `${ROOT}/bin:${sandbox.env['PATH']!}`
+  t.equal(jci('ada', 'run').code, 0)
+  const verbs = [
+    ['push'],
+    ['pull'],
+    ['prune', '--older-than=1h'],
+    ['prune', '--older-than=1h', '--on-remote=origin'],
+  ]
+  const measure = () =>
+    verbs.map(verb => {
+      count()
+      t.equal(jci('ada', ...verb).code, 0)
+      return count()
+    })
+  const id = sandbox.git(sandbox.path('ada'), 'for-each-ref', '--format=%(objectname)', 'refs/jci-runs')
+  sandbox.git(sandbox.path('ada'), 'update-ref', refOf({ commit, run: '999999999-aaaa' }), id)
+  measure()
+  const few = measure()
+  const many = Array.from({ length: 500 }, (_, i) =>
+    refOf({ commit, run: `${1_000_000_000 + i}-${i.toString(16).padStart(4, '0')}` }),
+  )
+  sandbox.ok('git', ['update-ref', '--stdin'], {
+    cwd: 'ada',
+    input: many.map(ref => `create ${ref} ${id}\n`).join(''),
+  })
+  t.match(jci('ada', 'push').stdout, /^500 runs/)
+  t.same(measure(), few)
+})
+
+test('ages', t => {
+  const day = 86_400
+  const table: [string, number][] = [
+    ['30d', 30 * day],
+    ['2w', 14 * day],
+    ['6m', 180 * day],
+    ['4h', 4 * 3600],
+    ['45s', 45],
+    ['90m30s', 5430],
+    ['1h30m', 5400],
+    ['1w2d', 9 * day],
+  ]
+  for (const [text, seconds] of table) t.equal(parseAge(text), seconds, text)
+  for (const text of ['6m2w', '1d6m']) t.match(parseAge(text), { why: /6 months or 6 minutes/ }, text)
+  for (const text of ['', '-1d', '30', 'd', '1y', '1d1d', '1.5h', '30d ', `${'9'.repeat(12)}d`])
+    t.type(parseAge(text), 'object', text)
+  t.end()
+})
