@@ -29,9 +29,10 @@ export const verb = command(
     operands: [1, 1],
     about: `Goes to where a job runs: its tmux, or a shell in its directory, also in the kept one of a failed job.
 
-TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. If the job is of another host, it goes
-there with ssh. There is a tmux where the taker has JOB_TMUX=yes; the directory of a failed job is kept
-for FAILED_JOB_WAITTIME. 'bass shell TASK' needs neither. Exits as tmux, the shell or ssh does.`,
+TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. If the job is of
+another host, it goes there with ssh. There is a tmux where the taker has JOB_TMUX=yes; the
+directory of a failed job is kept for FAILED_JOB_WAITTIME. 'bass shell TASK' needs neither. Exits as
+tmux, the shell or ssh does.`,
     environment: { SPOOL: 'the spool', HOST: 'the name of this host', SHELL: 'the shell to start' },
   },
   ([text]) => {

@@ -14,10 +14,10 @@ export const verb = command(
     operands: [1, 1000],
     about: `Asks that tasks be cancelled, queued or running, and prints their names.
 
-TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'.
-A revision means all its tasks that are not finished. A running job ends within some 3 s, all its
-processes with it; the reaper ends a queued one. 'bass wait TASK' tells when. A finished task cannot
-be cancelled: the others are, and the exit code is 100.
+TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. A revision means
+all its tasks that are not finished. A running job ends within some 3 s, all its processes with it;
+the reaper ends a queued one. 'bass wait TASK' tells when. A finished task cannot be cancelled: the
+others are, and the exit code is 100.
 
 --json prints [{ name, refused }]; refused says why it cannot be, and is null where it was asked.`,
     options: { json: { type: 'boolean', about: 'print what was asked, for programs' } },

@@ -26,8 +26,8 @@ export const verb = command(
     operands: [1, 1],
     about: `Lists the commits of a task's revision since the last success of the same ref and architecture.
 
-TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. With --patch it prints the
-changes instead, as git diff does. Exits 1 if there was no such success.
+TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. With --patch it
+prints the changes instead, as git diff does. Exits 1 if there was no such success.
 
 --json prints { since, commits: [{ revision, author, email, subject, time }] }, the newest first;
 since is the name of the task that succeeded.`,

@@ -32,9 +32,9 @@ export const verb = command(
     operands: [1, 2],
     about: `Prints what the steps of a job wrote, both streams in the order of time.
 
-TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'; STEP the name of a step or a
-part of it. Each line stands behind its time, in seconds since the job began, and '|', or '!'
-where it was an error stream. Of escape sequences only colours reach a terminal, and nothing
+TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'; STEP the name of a
+step or a part of it. Each line stands behind its time, in seconds since the job began, and '|', or
+'!' where it was an error stream. Of escape sequences only colours reach a terminal, and nothing
 reaches a pipe. Without STEP, headings tell where a step begins and how it ended.
 
 With -n it begins N lines before the end of the step that failed, or of the one that runs, or of STEP.

@@ -13,9 +13,9 @@ export const verb = command(
     about: `Runs a task that is over once more, with the same code, steps and parameters, and prints the new
 task's name.
 
-TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. If it was retried already, the
-last of its retries is the one that is run once more. One that waits or runs is not: cancel it
-first.
+TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. If it was retried
+already, the last of its retries is the one that is run once more. One that waits or runs is not:
+cancel it first.
 
 --json prints { name, asked }: the new task, and the one that was meant by TASK.`,
     options: { json: { type: 'boolean', about: 'print it for programs' } },

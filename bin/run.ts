@@ -17,10 +17,10 @@ export const verb = command(
     operands: [0, 1],
     about: `Runs the steps of a task on this machine, as a slave would, without touching the spool.
 
-TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. Without TASK it runs those of the git
-working tree around the current directory: a copy of all files but those that git ignores, with the steps
-of the repository STEPS, or without that those in .bass/. After a success the files are deleted; after
-anything else they stay, and it says where.`,
+TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. Without TASK it
+runs those of the git working tree around the current directory: a copy of all files but those that
+git ignores, with the steps of the repository STEPS, or without that those in .bass/. After a
+success the files are deleted; after anything else they stay, and it says where.`,
     options: { keep: { type: 'boolean', about: 'leave the files there in any case' } },
     environment: {
       SPOOL: 'the spool, for TASK',

@@ -25,10 +25,11 @@ export const verb = command(
     operands: [1, 1],
     about: `Opens a shell where the step that failed started, on this machine and without touching the spool.
 
-TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. The task is unpacked below JOBTMP as a
-slave does it, the steps before the one that failed are run, and then SHELL is started in the code, with
-the environment that the step had. The steps are in $BASS_STEPS, the one that failed is $BASS_STEP.
-Everything is deleted when the shell ends. Exits as the shell does.`,
+TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. The task is
+unpacked below JOBTMP as a slave does it, the steps before the one that failed are run, and then
+SHELL is started in the code, with the environment that the step had. The steps are in $BASS_STEPS,
+the one that failed is $BASS_STEP. Everything is deleted when the shell ends. Exits as the shell
+does.`,
     options: {
       fresh: { type: 'boolean', about: 'do not run the steps before it' },
       keep: { type: 'boolean', about: 'leave the files there, and say where' },

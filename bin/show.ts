@@ -49,8 +49,8 @@ export const verb = command(
     operands: [1, 1],
     about: `Shows one task: what it is of, where it ran, its steps, and the end of the one that failed.
 
-TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. Author and subject are shown
-where the code repository is on this host.
+TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. Author and subject
+are shown where the code repository is on this host.
 
 --json prints one object: name num project version arch host state (waiting, running, over)
 revision ref params retryOf priority made cancelling job wait commit taskDirectory jobDirectory
@@ -155,7 +155,7 @@ function facts(shown: Shown, now: number): Cell[][] {
 function stateOf({ state, job, cancelling, made }: Shown, now: number): string {
   const asked = cancelling && state !== 'over' ? ', to be cancelled' : ''
   if (state === 'waiting')
-    return `waiting${made === null ? '' : ` for ${formatSeconds((now - made) / 1000)}`}${asked}`
+    return `queued${made === null ? '' : ` for ${formatSeconds((now - made) / 1000)}`}${asked}`
   if (job?.verdict) {
     return `${job.verdict}${job.seconds === null ? '' : ` in ${formatSeconds(job.seconds)}`}${job.ended === null ? '' : `, ${ago(now - job.ended)}`}`
   }

@@ -33,7 +33,7 @@ export const verb = command(
     name: 'bass status',
     usage: '[PROJECT] [--watch] [--json]',
     operands: [0, 1],
-    about: `Shows what waits and why, what runs, and what ended last.
+    about: `Lists running tasks, queued ones and why they wait, and those that finished last.
 
 'bass' alone does the same. With PROJECT, only its tasks. The time of a running job is followed by
 what such a job took lately, if that is known.
@@ -93,7 +93,7 @@ export function statusLines(status: Status, terminal: Terminal, silentAfter: num
     const rows = running.map(task => [...columns(task), ...runningCells(task, now, silentAfter)])
     parts.push([head('running'), ...table(rows, terminal)])
   }
-  if (waiting.length > 0) parts.push([head('waiting'), ...waitingLines(waiting, now, terminal)])
+  if (waiting.length > 0) parts.push([head('queued'), ...waitingLines(waiting, now, terminal)])
   if (recent.length > 0) {
     const rows = recent.map(task => [...columns(task), ...overCells(task, now)])
     parts.push([head('over'), ...table(rows, terminal)])

@@ -24,26 +24,29 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Verb>>>> = 
     },
     demo: { about: 'see a push become a result, on this machine', load: () => import('./demo.ts') },
   },
-  'to see what goes on': {
-    doctor: { about: 'what is wrong on this host, and what to type', load: () => import('./doctor.ts') },
-    status: { about: 'what waits and why, what runs, what ended last', load: () => import('./status.ts') },
-    show: { about: 'all about one task', load: () => import('./show.ts') },
-    log: { about: 'what the steps of a job wrote, and go on to write', load: () => import('./log.ts') },
-    diff: { about: 'what changed since it last worked', load: () => import('./diff.ts') },
-    wait: { about: 'return when tasks have their verdicts', load: () => import('./wait.ts') },
+  'to see what happens': {
+    doctor: { about: 'check this host and say what to type', load: () => import('./doctor.ts') },
+    status: { about: 'running, queued and finished tasks', load: () => import('./status.ts') },
+    show: { about: 'everything about one task', load: () => import('./show.ts') },
+    log: { about: 'the log of a job, and what is added to it', load: () => import('./log.ts') },
+    diff: { about: 'the commits since the last success', load: () => import('./diff.ts') },
+    wait: { about: 'wait until tasks have finished', load: () => import('./wait.ts') },
   },
-  'to have a say in it': {
+  'to control it': {
     event: { about: 'make tasks for a revision, as a push does', load: () => import('./event.ts') },
-    cancel: { about: 'end tasks that wait or run', load: () => import('./cancel.ts') },
-    retry: { about: 'run a task that is over once more', load: () => import('./retry.ts') },
-    pause: { about: 'take nothing of a project, of a host, or at all', load: () => import('./pause.ts') },
-    resume: { about: 'take back a pause', load: () => import('./resume.ts') },
-    prune: { about: 'delete what is over and old', load: () => import('./prune.ts') },
+    cancel: { about: 'cancel queued and running tasks', load: () => import('./cancel.ts') },
+    retry: { about: 'run a finished task again', load: () => import('./retry.ts') },
+    pause: {
+      about: 'stop taking tasks of a project, on a host, or at all',
+      load: () => import('./pause.ts'),
+    },
+    resume: { about: 'end a pause', load: () => import('./resume.ts') },
+    prune: { about: 'delete old tasks and jobs', load: () => import('./prune.ts') },
   },
   'to reproduce what failed': {
     shell: { about: 'a shell where the failing step started', load: () => import('./shell.ts') },
     run: { about: 'run the steps of a task, or of the working tree, here', load: () => import('./run.ts') },
-    attach: { about: 'go to where a job runs or is kept', load: () => import('./attach.ts') },
+    attach: { about: 'open a shell where a job runs or is kept', load: () => import('./attach.ts') },
   },
   'with nothing but a repository': {
     jci: { about: 'results of runs as refs: the same as git jci', load: () => import('./git-jci.ts') },

@@ -26,10 +26,10 @@ const description = {
   operands: [1, 1000],
   about: `Returns when all of the tasks have verdicts, and prints each as it comes: name and verdict.
 
-TASK is a number, a name, PROJECT[/REF] (its newest task), or 'last'; REV a revision or its beginning,
-which means all its tasks, those still to be made of its events included. A job that was lost counts by its retry.
-Exits as the first job did that was no success. --json prints the tasks as a list, as 'bass show
---json' has them, at the end.`,
+TASK is a number, a name, PROJECT[/REF] (its newest task), or 'last'; REV a revision or its
+beginning, which means all its tasks, those still to be made of its events included. A job that was
+lost counts by its retry. Exits as the first job did that was no success. --json prints the tasks as
+a list, as 'bass show --json' has them, at the end.`,
   options: {
     timeout: { type: 'string', about: 'give up after so long, as 90, 10m or 2h', value: 'TIME' },
     json: { type: 'boolean', about: 'print a list for programs' },

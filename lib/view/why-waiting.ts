@@ -63,7 +63,7 @@ function goneText(takers: readonly TakerView[], what: string, now: number): stri
 /** The reason with its place: what a person asks of one task. */
 export function tellWait({ reason, text, place }: WaitView): string {
   if (place === 1 || reason === 'cancelling') return text
-  return `${text}; ${place === 2 ? '1 waits' : `${place - 1} wait`} before it`
+  return `${text}; ${place === 2 ? '1 is' : `${place - 1} are`} queued before it`
 }
 
 /**

@@ -77,12 +77,10 @@ export async function frontPage(visit: Visit, site: Site, query: FrontQuery): Pr
   )
 }
 
-/** What goes on, for the title: `1 running, 3 waiting`. */
+/** What goes on, for the title: `1 running, 3 queued`. */
 function activity({ running, waiting, more }: Board): string {
   const count = (n: number, word: string) => (n === 0 ? '' : `${n} ${word}`)
-  return [count(running.length, 'running'), count(waiting.length + more, 'waiting')]
-    .filter(Boolean)
-    .join(', ')
+  return [count(running.length, 'running'), count(waiting.length + more, 'queued')].filter(Boolean).join(', ')
 }
 
 /** How the newest of the rows did, each architecture by its last attempt. */

@@ -102,7 +102,7 @@ function actions({ viewer }: Visit, view: TaskView): Html | string | false {
 
 function whyOf(site: Site, view: TaskView): string {
   const found = site.board().waiting.find(one => one.view.name === view.name)
-  return found ? tellWait(found.wait) : 'it waits behind many others'
+  return found ? tellWait(found.wait) : 'it is queued behind many others'
 }
 
 const CAUSES = {

@@ -23,7 +23,7 @@ export function nowSection(visit: Visit, { running, waiting, more, paused, taker
     <h2 id="now">Now</h2>
     <p class="side"><a href="/hosts">${takersWords(takers)}</a></p>
     ${paused.length > 0 && html`<p class="note"><strong>Paused:</strong> ${paused.map(pauseWords).join(', ')}.</p>`}
-    ${idle && html`<p class="quiet">Nothing waits and nothing runs.</p>`}
+    ${idle && html`<p class="quiet">Nothing is queued or running.</p>`}
     ${
       running.length > 0 &&
       html`<ul class="running">
@@ -36,7 +36,7 @@ export function nowSection(visit: Visit, { running, waiting, more, paused, taker
         ${waiting.slice(0, SHOWN).map(one => waitingItem(visit, one))}
       </ul>`
     }
-    ${rest > 0 && html`<p class="quiet">${counted(rest, 'more task')} ${rest === 1 ? 'waits' : 'wait'} behind these.</p>`}
+    ${rest > 0 && html`<p class="quiet">${counted(rest, 'more task')} ${rest === 1 ? 'is' : 'are'} queued behind these.</p>`}
   </section>`
 }
 
@@ -79,7 +79,7 @@ function runningItem(visit: Visit, view: TaskView, expected: number | null): Htm
 
 function waitingItem(visit: Visit, { view, wait }: Waiting): Html {
   return html`<li data-row="">
-    <span class="s-waiting">${signOf('waiting')}<span class="hidden">waiting</span></span>
+    <span class="s-waiting">${signOf('waiting')}<span class="hidden">queued</span></span>
     ${taskLink(view)} <span class="why">${tellWait(wait)}</span>
     <span class="spent">${age(view.made)}</span>
     ${view.cancelling ? '' : button(visit.viewer, `${jobPath(view)}/cancel`, 'Cancel')}

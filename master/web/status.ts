@@ -23,7 +23,15 @@ const SIGNS: Record<Shown, string> = {
   interrupted: '⊘',
 }
 
-const WORDS: Partial<Record<Shown, string>> = { unread: 'not read yet', gone: 'pruned' }
+/** The words of pages, which are those of other CI systems; files and JSON keep theirs. */
+const WORDS: Partial<Record<Shown, string>> = {
+  unread: 'not read yet',
+  waiting: 'queued',
+  gone: 'pruned',
+  success: 'passed',
+  failure: 'failed',
+  timeout: 'timed out',
+}
 
 export const wordFor = (state: Shown): string => WORDS[state] ?? state
 

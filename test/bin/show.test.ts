@@ -72,7 +72,7 @@ test('show of a waiting task tells why it waits', async t => {
   maker.waitingTask('8:p:v:sparc')
   t.match(
     (await show({}, 'last')).stdout,
-    /^8:p:v:sparc\n {2}state .*waiting for .*\n {2}why .*no taker for sparc has been seen/,
+    /^8:p:v:sparc\n {2}state .*queued for .*\n {2}why .*no taker for sparc has been seen/,
   )
 })
 

@@ -49,7 +49,7 @@ test('status shows what runs, what waits and why, and what is over', async t => 
     `running
   10  hello  1.1  linux-x86_64  20-test  12s of 40s  h1
 
-waiting
+queued
   no taker for linux-arm64 has been seen
     11  hello  1.1  linux-arm64  12 s ago
   the one taker for linux-x86_64 is busy

@@ -246,7 +246,7 @@ test('programs get badges, feeds, metrics and the JSON of the verbs', async t =>
   const { url } = await serve(sandbox, { REPORTER_URL: 'https://ci.example.org' })
   t.equal((await ask(`${url}/healthz`)).body, 'ok\n')
 
-  t.match((await ask(`${url}/project/tables/badge.svg?ref=notes`)).body, /tables notes: failure/)
+  t.match((await ask(`${url}/project/tables/badge.svg?ref=notes`)).body, /tables notes: failed/)
   t.match((await ask(`${url}/project/tables/badge.svg?ref=main`)).body, /tables main: error/)
   t.match((await ask(`${url}/project/none/badge.svg`)).body, /none: unknown/)
 

@@ -27,7 +27,7 @@ test('a person sees a task wait, run and end, cancels one, and has it run once m
   }
 
   const first = site.publish(steps)
-  await sees(/^waiting\n {2}no taker for testarch has been seen\n {4}1 {2}hello {2}v1/)
+  await sees(/^queued\n {2}no taker for testarch has been seen\n {4}1 {2}hello {2}v1/)
   const log = site.start('bin/bass', ['log', '-f', '--time', 'none', first])
   site.taker()
   await sees(/^running\n {2}1 {2}hello {2}v1 {2}testarch {2}20-wait .*testhost\n\n1 taker: 1 busy/)

@@ -58,7 +58,7 @@ test('a task waits while all takers for it are busy, in its place', async t => {
     text: 'the one taker for linux-x86_64 is busy',
     place: 2,
   })
-  t.equal(tellWait(fourth!.wait!), 'the one taker for linux-x86_64 is busy; 1 waits before it')
+  t.equal(tellWait(fourth!.wait!), 'the one taker for linux-x86_64 is busy; 1 is queued before it')
   t.match(board().takers, [{ state: 'busy', task: '1:p:v:linux-x86_64' }])
 })
 
