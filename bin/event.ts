@@ -3,14 +3,13 @@
 import { basename, join } from 'node:path'
 
 import { command, usage } from '../lib/system/command.ts'
-import { fsyncPath, noteChange, publishFile } from '../lib/system/durable.ts'
 import { listAllIfThere } from '../lib/system/listing.ts'
-import { isErrno } from '../lib/base/errno.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
 import { refAndCommit } from '../lib/git/ref.ts'
 import { projectsOf, repositoryOf } from '../lib/conf/project-settings.ts'
 import { optional } from '../lib/base/settings.ts'
-import { makeDirectory, openSpool } from '../lib/spool/spool.ts'
+import { parseParams, publishEvent } from '../lib/spool/event.ts'
+import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 
 const description = {
@@ -46,10 +45,13 @@ export const verb = command(description, ([project, ...rest], { json }) => {
     )
   }
   const { ref, commit } = refAndCommit(repository, what)
-  const content = rest.map(line => `${line}\n`).join('')
-  const path = touch(join(revs, ref), commit, content, spool.tasks.tmp)
-  const made = { project, ref, revision: commit, path }
-  process.stdout.write((json ? JSON.stringify(made, null, 2) : path) + '\n')
+  const params = parseParams(rest.join('\n'))
+  const path = join(revs, ref, commit)
+  const made = publishEvent(spool, { revs, ref, revision: commit, params })
+  if (made === 'there' && rest.length > 0)
+    throw lasting(`make the event ${quote(path)}`, 'there is one already, with lines of its own')
+  const shown = { project, ref, revision: commit, path }
+  process.stdout.write((json ? JSON.stringify(shown, null, 2) : path) + '\n')
 })
 
 function eventsOf(spool: Spool, project: string): string {
@@ -58,22 +60,4 @@ function eventsOf(spool: Spool, project: string): string {
   if (listAllIfThere(spool.revs).includes(project)) return join(spool.revs, project)
   const there = projectsOf(spool).map(quote).join(', ') || 'none'
   throw lasting(`find the project ${quote(project)}`, `the projects of this spool are ${there}`)
-}
-
-/** E0, as the hook begins it. */
-function touch(directory: string, commit: string, content: string, tmp: string, tries = 5): string {
-  const path = join(directory, commit)
-  try {
-    makeDirectory(directory)
-    const ours = publishFile(path, content, undefined, tmp)
-    fsyncPath(directory)
-    noteChange(directory)
-    if (!ours && content !== '')
-      throw lasting(`make the event ${quote(path)}`, 'there is one already, with lines of its own')
-    return path
-  } catch (error) {
-    // A task-maker removes directories that have become empty.
-    if (tries > 1 && isErrno(error, 'ENOENT')) return touch(directory, commit, content, tmp, tries - 1)
-    throw error
-  }
 }

@@ -19,8 +19,9 @@ export const verb = command(
 
 TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. Without TASK it
 runs those of the git working tree around the current directory: a copy of all files but those that
-git ignores, with the steps of the repository STEPS, or without that those in .bass/. After a
-success the files are deleted; after anything else they stay, and it says where.`,
+git ignores, with the steps of the repository STEPS, or without that those in .bass/, or without
+those the lines of the Testfiles of the current directory and of those above. After a success the
+files are deleted; after anything else they stay, and it says where.`,
     options: { keep: { type: 'boolean', about: 'leave the files there in any case' } },
     environment: {
       SPOOL: 'the spool, for TASK',

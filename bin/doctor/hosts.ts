@@ -9,7 +9,7 @@ import { listIfThere } from '../../lib/system/listing.ts'
 import { tolerating } from '../../lib/base/errno.ts'
 import { self } from '../../lib/system/process.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
-import { parseParams } from '../../lib/view/view.ts'
+import { parseParams } from '../../lib/spool/event.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
 

@@ -1,8 +1,17 @@
 // The git working tree around a directory as if it had been pushed: what is not committed yet included.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, lstatSync, mkdirSync, symlinkSync, readlinkSync, copyFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join, relative } from 'node:path'
 
 // node:fs has only an experimental one in Node 20.
 import { copySync } from 'fs-extra'
@@ -12,6 +21,10 @@ import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { optional, setting, sizeLimit } from '../../lib/base/settings.ts'
 import { unpack } from '../../lib/bundle/bundle.ts'
+import { readIfThere } from '../../lib/system/durable.ts'
+import { checksOf, directoriesOf, testfileIn } from '../../lib/testfile/choose.ts'
+import { commandScript } from '../../lib/testfile/script.ts'
+import { TESTFILE } from '../../lib/testfile/testfile.ts'
 import { parseTaskName, toPart } from '../../lib/spool/task-name.ts'
 import { workPaths } from '../../slave/run/environment.ts'
 import { benchOf } from './workbench.ts'
@@ -26,7 +39,7 @@ export async function copyWorkingTree(directory: string, work: string): Promise<
   const repository = optional('STEPS')
   if (repository !== undefined) await checkOut(repository, steps, work)
   else if (existsSync(join(code, '.bass'))) copySync(join(code, '.bass'), steps)
-  else throw lasting(`run the steps of ${quote(top)}`, 'STEPS is not set, and there is no .bass/ in it')
+  else layTestfiles(code, relative(realpathSync(top), realpathSync(directory)), steps)
   const version = tryGit(top, 'describe', '--always', '--dirty') ?? '0'
   const name = ['0', toPart(basename(top)), toPart(version), setting('ARCH')].join(':')
   return benchOf(parseTaskName(name)!, work, {
@@ -58,4 +71,20 @@ async function checkOut(repository: string, to: string, work: string): Promise<v
   const { status, stderr } = spawnSync('git', args, { encoding: 'utf8' })
   if (status !== 0) throw lasting(`read the steps of ${quote(repository)}`, stderr.trim().split('\n').at(-1))
   await unpack(tar, to, { maxBytes: sizeLimit('BUNDLE_MAX') })
+}
+
+/** Makes a step of each line of the Testfiles in a directory of the code and above it, as a change there would run them. */
+function layTestfiles(code: string, directory: string, steps: string): void {
+  const found = directoriesOf([join(directory, TESTFILE)]).flatMap(place => {
+    const text = readIfThere(join(code, testfileIn(place)))
+    return text === undefined ? [] : [[place, text] as const]
+  })
+  const why = 'STEPS is not set, and there is neither .bass/ in it nor a Testfile here or above'
+  if (found.length === 0) throw lasting(`run the steps of ${quote(code)}`, why)
+  mkdirSync(steps)
+  for (const [i, check] of checksOf(found).entries()) {
+    if ('error' in check) throw lasting('read a Testfile', check.error.split('\n')[0])
+    const name = `${String(i + 1).padStart(3, '0')} ${check.name.replaceAll('/', '.')}`
+    writeFileSync(join(steps, name), commandScript(check.directory, check.command), { mode: 0o755 })
+  }
 }

@@ -88,7 +88,7 @@ export function create(path: string): number {
 }
 
 /** Writes a file that is fsynced later with others. */
-export function write(path: string, content: string): void {
+export function write(path: string, content: string | Uint8Array): void {
   const fd = create(path)
   try {
     naming(path, () => writeFileSync(fd, content))

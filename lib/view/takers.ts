@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { readIfThere, timeOf } from '../system/durable.ts'
 import { listIfThere } from '../system/listing.ts'
 import type { Spool } from '../spool/spool.ts'
-import { parseParams } from './view.ts'
+import { parseParams } from '../spool/event.ts'
 import type { TaskView } from './view.ts'
 
 export interface TakerView {

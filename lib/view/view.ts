@@ -7,6 +7,7 @@ import { join } from 'node:path'
 
 import { openIfThere, readIfThere, readSmall, timeOf, timeOfFile } from '../system/durable.ts'
 import { listAllIfThere, listIfThere } from '../system/listing.ts'
+import { parseParams } from '../spool/event.ts'
 import { parseOwner, VERDICTS } from '../spool/job.ts'
 import type { Verdict } from '../spool/job.ts'
 import { parseRetryOf } from '../spool/retry.ts'
@@ -25,6 +26,8 @@ export interface TaskView {
   readonly state: 'waiting' | 'running' | 'over'
   readonly revision: string | null
   readonly ref: string | null
+  /** The name of its check, where it is that of a line of a Testfile. */
+  readonly label: string | null
   /** The lines of the event. */
   readonly params: Readonly<Record<string, string>>
   readonly retryOf: RetryOf | null
@@ -101,6 +104,7 @@ export function readView({ task, taskAt, jobAt }: Whereabouts): TaskView | undef
     state: job?.verdict ? 'over' : job || files.includes('claim') ? 'running' : 'waiting',
     revision: revision?.text.trim() || null,
     ref: read('ref.txt')?.text.replace(/\n$/, '') || null,
+    label: read('label.txt')?.text.replace(/\n$/, '') || null,
     params: parseParams(read('params.txt')?.text ?? ''),
     retryOf: (retry && parseRetryOf(retry.text)) ?? null,
     priority: /^-?\d{1,9}$/.test(priority) ? Number(priority) : null,
@@ -186,15 +190,6 @@ export function pusherOf({ params: { PUSHER: pusher, ...params } }: Pick<TaskVie
   readonly params: Readonly<Record<string, string>>
 } {
   return { pusher, params }
-}
-
-/** Lines of `KEY=VALUE`; what is none is left out. Pure. */
-export function parseParams(text: string): Record<string, string> {
-  const pairs = text
-    .split('\n')
-    .map(line => /^([^=]+)=(.*)$/.exec(line))
-    .filter(match => match !== null)
-  return Object.fromEntries(pairs.map(([, key, value]) => [key!.trim(), value!]))
 }
 
 interface Stamped {

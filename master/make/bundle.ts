@@ -31,7 +31,9 @@ export interface Bundle {
   /** The path of each archive, by its name in the task. */
   readonly archives: ReadonlyMap<string, string>
   /** The content of each other file. */
-  readonly texts: ReadonlyMap<string, string>
+  readonly texts: ReadonlyMap<string, string | Buffer>
+  /** False if the steps ought to be in the code, and are not. */
+  readonly hasSteps: boolean
 }
 
 /** Where in the code the steps are that have no repository of their own. */
@@ -60,6 +62,7 @@ export async function makeBundle(
   trace('bundled', commit.id)
   return {
     version,
+    hasSteps: !steps.missing,
     archives: new Map([
       ['code.tar', codeTar],
       ['steps.tar', steps.tar],
@@ -77,22 +80,31 @@ export async function makeBundle(
   }
 }
 
-/** Puts a bundle into the directory of a task, and fsyncs the files; what is equal is one file. */
-export function fillTask(task: string, bundle: Bundle): void {
+/**
+ * Puts a bundle into the directory of a task, and fsyncs the files. What is equal is one file, also among the tasks that
+ * are filled with the same `written`: path by content, of bytes by the very buffer.
+ */
+export function fillTask(task: string, bundle: Bundle, written = new Map<string | Buffer, string>()): void {
   for (const [name, archive] of bundle.archives) linkOrCopy(archive, join(task, name))
-  const written = new Map<string, string>()
+  const fresh: string[] = []
   for (const [name, text] of bundle.texts) {
     const path = join(task, name)
     const equal = written.get(text)
-    if (equal === undefined) write(path, text)
-    else linkOrCopy(equal, path)
-    written.set(text, equal ?? path)
+    if (equal !== undefined) {
+      linkOrCopy(equal, path)
+      continue
+    }
+    write(path, text)
+    written.set(text, path)
+    fresh.push(path)
   }
-  for (const path of written.values()) fsyncPath(path)
+  fresh.forEach(fsyncPath)
 }
 
 interface Steps {
   readonly tar: string
+  /** True if they ought to be in the code, and are not. */
+  readonly missing?: boolean
   /** Those of the code where they are not given. */
   readonly revision?: string
   readonly version?: string
@@ -117,7 +129,7 @@ async function stepsOf(sources: Sources, repository: Repository): Promise<Steps>
 async function stepsInCode(sources: Sources, commit: string): Promise<Steps> {
   const empty = EMPTY_TREES.find(({ length }) => length === commit.length)!
   const tree = await sources.code.tree(commit, STEPS_DIRECTORY)
-  return { tar: await archiveOf(sources, sources.code, tree ?? empty) }
+  return { tar: await archiveOf(sources, sources.code, tree ?? empty), missing: tree === undefined }
 }
 
 /**

@@ -11,11 +11,13 @@ import { say, warnOnce } from '../../lib/system/log.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { roomForVersion } from '../../lib/spool/task-name.ts'
-import { fillTask, makeBundle } from './bundle.ts'
-import type { Bundle, Sources } from './bundle.ts'
+import { fillTask } from './bundle.ts'
+import type { Sources } from './bundle.ts'
 import { BadEvent, inOrder, pathOf, scanEvents } from './events.ts'
 import type { Event } from './events.ts'
 import * as records from './record.ts'
+import { makeRecipes } from './recipes.ts'
+import type { Recipe } from './recipes.ts'
 import type { Decision, Project } from './record.ts'
 import { addTry, countTries, pauseAfter, pauseOf } from './tries.ts'
 
@@ -42,7 +44,7 @@ interface Work {
   readonly event: Event
   readonly record: string
   /** What its tasks will be made of; undefined where that is decided already. */
-  readonly bundle: Promise<Bundle | undefined>
+  readonly recipes: Promise<readonly Recipe[] | undefined>
 }
 
 /** So many events are prepared at a time: git and the compressor run beside us. Half of them begin together. */
@@ -197,22 +199,26 @@ export class Maker {
       warnOnce('take the event', join(project.revs, pathOf(event)), error)
     }
     if (record === undefined) return undefined
-    const bundle = this.#prepare(sources, record, event)
+    const recipes = this.#prepare(sources, record, event)
     // It is awaited when its turn has come, and a failure is no news before.
-    bundle.catch(() => undefined)
-    return { event, record, bundle }
+    recipes.catch(() => undefined)
+    return { event, record, recipes }
   }
 
-  async #prepare(sources: Sources, record: string, event: Event): Promise<Bundle | undefined> {
+  async #prepare(sources: Sources, record: string, event: Event): Promise<readonly Recipe[] | undefined> {
     if (records.decisionOf(record)) return undefined
-    return makeBundle(sources, { ...event, params: records.paramsOf(record, event) })
+    return this.#makeRecipes(sources, record, event)
+  }
+
+  #makeRecipes(sources: Sources, record: string, event: Event): Promise<readonly Recipe[]> {
+    return makeRecipes(sources, this.#settings.targets, { ...event, params: records.paramsOf(record, event) })
   }
 
   /** E1 to E4: makes the tasks, or counts one more failure and answers it. */
-  async #end(sources: Sources, { event, record, bundle }: Work): Promise<Fatal | undefined> {
+  async #end(sources: Sources, { event, record, recipes }: Work): Promise<Fatal | undefined> {
     const { spool, project } = this.#settings
     try {
-      const made = await bundle
+      const made = await recipes
       const stands =
         records.decisionOf(record) ??
         (made && records.decide(spool, project, record, await this.#build(sources, record, event, made)))
@@ -237,17 +243,27 @@ export class Maker {
     }
   }
 
-  /** E1: the batch, built of the bundle. */
-  async #build(sources: Sources, record: string, event: Event, bundle: Bundle): Promise<Decision> {
-    const { spool, project, targets } = this.#settings
-    for (let tries = 1, made = bundle; ; tries++) {
-      const first = drawNumbers(spool.ctr, targets.length)
-      const names = targets.map((target, i) => `${first + i}:${project.name}:${made.version}:${target}`)
+  /** E1: the batch, built of what the event becomes. */
+  async #build(
+    sources: Sources,
+    record: string,
+    event: Event,
+    recipes: readonly Recipe[],
+  ): Promise<Decision> {
+    const { spool, project } = this.#settings
+    for (let tries = 1, made = recipes; ; tries++) {
+      const count = made.reduce((sum, { targets }) => sum + targets.length, 0)
+      let next = drawNumbers(spool.ctr, count)
+      const written = new Map<string | Buffer, string>()
+      const groups = made.map(({ targets, bundle }) => ({
+        names: targets.map(target => `${next++}:${project.name}:${bundle.version}:${target}`),
+        fill: (task: string) => fillTask(task, bundle, written),
+      }))
       try {
-        return records.buildBatch(spool, project, record, event, names, task => fillTask(task, made))
+        return records.buildBatch(spool, project, record, event, groups)
       } catch (error) {
         if (tries === BUILD_TRIES || !isErrno(error, 'ENOENT')) throw error
-        made = await makeBundle(sources, { ...event, params: records.paramsOf(record, event) })
+        made = await this.#makeRecipes(sources, record, event)
       }
     }
   }

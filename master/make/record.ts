@@ -144,29 +144,35 @@ export function removeEmpty(record: string): void {
 const batchPath = (spool: Spool, project: Project, record: string, batch: string): string =>
   join(spool.tasks.tmp, `.${project.name}.${basename(record)}.${batch}`)
 
+/** Tasks that are equal but for their names: `fill` puts the files into the first; the others are clones of that. */
+export interface Group {
+  readonly names: readonly string[]
+  readonly fill: (task: string) => void
+}
+
 /**
  * E1: builds a batch for a record, a private directory that holds the finished tasks under their names, and fsyncs it
- * and what it follows from, the counter included. `fill` puts the files into the first task; the others are clones of that. After an error
- * there is no batch.
+ * and what it follows from, the counter included. After an error there is no batch.
  */
 export function buildBatch(
   spool: Spool,
   project: Project,
   record: string,
   event: Event,
-  names: readonly string[],
-  fill: (task: string) => void,
+  groups: readonly Group[],
 ): Decision {
   const batch = token()
   const path = batchPath(spool, project, record, batch)
   let built = false
   try {
     mkdirSync(path)
-    const [first, ...others] = names.map(name => join(path, name))
-    mkdirSync(first!)
-    fill(first!)
-    for (const task of others) cloneTree(first!, task)
-    fsyncPath(first!)
+    for (const { names, fill } of groups) {
+      const [first, ...others] = names.map(name => join(path, name))
+      mkdirSync(first!)
+      fill(first!)
+      for (const task of others) cloneTree(first!, task)
+      fsyncPath(first!)
+    }
     fsyncPath(path)
     fsyncPath(spool.tasks.tmp)
     fsyncPath(spool.ctr)
@@ -177,7 +183,7 @@ export function buildBatch(
   } finally {
     if (!built) sweep(path)
   }
-  return { batch, names }
+  return { batch, names: groups.flatMap(({ names }) => names) }
 }
 
 /**

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 
 import { readIfThere } from '../../lib/system/durable.ts'
-import { parseParams } from '../../lib/view/view.ts'
+import { parseParams } from '../../lib/spool/event.ts'
 import type { Facts } from './environment.ts'
 
 /** The revision, the ref and the parameters of a task; empty where its files do not say. */

@@ -57,7 +57,27 @@ test('run without a task, steps or working tree says what is missing', async t =
   sandbox.git(sandbox.dir, 'init', '-q')
   t.match(sandbox.run('bin/bass', ['run']), {
     code: 100,
-    stderr: /STEPS is not set, and there is no \.bass\//,
+    stderr: /STEPS is not set, and there is neither \.bass\/ in it nor a Testfile/,
   })
   t.same(sandbox.ls('jobtmp'), [])
+})
+
+test('run without steps runs the lines of the Testfiles here and above, as a change here would', async t => {
+  const sandbox = new Sandbox(t)
+  const tree = sandbox.path('tree')
+  sandbox.git(sandbox.dir, 'init', '-q', tree)
+  for (const place of ['sdk/go', 'web']) mkdirSync(join(tree, place), { recursive: true })
+  writeFileSync(join(tree, 'Testfile'), 'all: cat version; false | true\n')
+  writeFileSync(join(tree, 'version'), '7\n')
+  writeFileSync(join(tree, 'sdk/go/Testfile'), '# two\nhere: basename "$PWD"\nlist: ls ..\n')
+  writeFileSync(join(tree, 'web/Testfile'), 'no: exit 9\n')
+  const run = (cwd: string) => sandbox.run('bin/bass', ['run'], { cwd: join(tree, cwd) })
+  const { code, stdout } = run('sdk/go')
+  t.equal(code, 1)
+  t.equal(
+    stdout,
+    "== 001 sdk.go here\ngo\n== 002 sdk.go list\ngo\n== 003 all\n7\n== failure: step '003 all' exited with 1\n",
+  )
+  writeFileSync(join(tree, 'web/Testfile'), 'no\n')
+  t.match(run('web'), { code: 100, stderr: /web\/Testfile:1: it is not 'NAME: COMMAND'/ })
 })

@@ -281,11 +281,43 @@ test('an event says who pushed it where the server names him, also where the nex
   await server.settled()
   const lines = (ref: string, commit: string) =>
     readFileSync(join(server.revs, 'refs/heads', ref, commit), 'utf8')
-  for (const [commit, line] of pushed) t.equal(lines('main', commit), line)
+  const base = (commit: string) => `BASE=${commit}^\n`
+  for (const [commit, line] of pushed) t.equal(lines('main', commit), line + base(commit))
   const [before, last] = server.git('rev-list', '--max-count=2', '--reverse', 'main').split('\n')
-  t.equal(lines('late', before!), 'PUSHER=ada\n')
-  t.equal(lines('late', last!), '')
-  t.equal(lines('other', last!), 'PUSHER=grace\n')
+  t.equal(lines('late', before!), 'PUSHER=ada\n' + base(before!))
+  t.equal(lines('late', last!), base(last!))
+  t.equal(lines('other', last!), 'PUSHER=grace\n' + base(last!))
+})
+
+test('an event says what its commit is to be compared with', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const lines = (ref: string, commit: string) => readFileSync(join(server.revs, ref, commit), 'utf8')
+  const [first, second] = server.commit(2)
+  server.push(['main'])
+  t.equal(lines('refs/heads/main', first!), `BASE=${first!}^\n`)
+  t.equal(lines('refs/heads/main', second!), `BASE=${second!}^\n`, 'each with its first parent')
+  server.push(['main:refs/tags/v1'])
+  t.equal(lines('refs/tags/v1', second!), '', 'a tag with nothing')
+
+  server.config('bass.revisions', 'tip')
+  const third = server.commit(3).at(-1)!
+  server.push(['main'])
+  t.equal(lines('refs/heads/main', third), `BASE=${second!}\n`, 'a tip with what the branch was')
+  const topic = server.commit(2).at(-1)!
+  server.push([`${topic}:refs/heads/topic`])
+  t.equal(
+    lines('refs/heads/topic', topic),
+    `BASE=${third}\n`,
+    'a new branch with where it left the default branch',
+  )
+})
+
+test('the first tip of the default branch is compared with nothing', async t => {
+  const server = new GitServer(new Sandbox(t))
+  server.config('bass.revisions', 'tip')
+  const tip = server.commit(2).at(-1)!
+  server.push(['main'])
+  t.equal(readFileSync(join(server.revs, 'refs/heads/main', tip), 'utf8'), '')
 })
 
 test('an event that was taken does not come back with the next push', async t => {

@@ -22,7 +22,9 @@ import { parseDuration, parseSize } from '../../lib/base/settings.ts'
 import { parseTasks } from '../../lib/spool/spool.ts'
 import { formatLabel, parseLabel } from '../../lib/base/tai64n.ts'
 import { parseTaskName } from '../../lib/spool/task-name.ts'
-import { parseExit, parseParams } from '../../lib/view/view.ts'
+import { formatParams, parseParams } from '../../lib/spool/event.ts'
+import { parseExit } from '../../lib/view/view.ts'
+import { parseTestfile } from '../../lib/testfile/testfile.ts'
 import { formatDecision, parseDecision } from '../../master/make/record.ts'
 import { parseListen } from '../../master/reporter.ts'
 import { formatLineName, formatPosition, parseLineName, parsePosition } from '../../master/web/log-window.ts'
@@ -57,6 +59,7 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseStatus,
   parseTaskName,
   parseTree: text => parseTree(Buffer.from(text), 40, ''),
+  parseTestfile,
   parseTasks: text => parseTasks(text === '' ? [] : ['1:p:v:a'], text),
 }
 
@@ -175,16 +178,7 @@ const ROUND_TRIPS: Readonly<Record<string, fc.IProperty<unknown>>> = {
       ),
   ),
   'the lines of an event': fc.property(fc.dictionary(fc.stringMatching(/^\w+$/), line), values =>
-    same(
-      Object.entries(
-        parseParams(
-          Object.entries(values)
-            .map(([key, value]) => `${key}=${value}\n`)
-            .join(''),
-        ),
-      ).sort(),
-      Object.entries(values).sort(),
-    ),
+    same(Object.entries(parseParams(formatParams(values))).sort(), Object.entries(values).sort()),
   ),
   'a place in a log': fc.property(fc.record({ out: fc.nat(), err: fc.nat() }), place =>
     same(parsePosition(formatPosition(place)), place),

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { test } from 'tap'
 
 import { timeOf } from '../../../lib/system/durable.ts'
-import { parseExit, parseParams, readView } from '../../../lib/view/view.ts'
+import { parseParams } from '../../../lib/spool/event.ts'
+import { parseExit, readView } from '../../../lib/view/view.ts'
 import { archived, current, whereIs } from '../../../lib/view/whereabouts.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 import { NOON, SpoolMaker } from '../../fixtures/spool-maker.ts'
@@ -35,6 +36,7 @@ test('a waiting task is read from its files', async t => {
     state: 'waiting',
     revision: 'a'.repeat(40),
     ref: 'refs/heads/topic',
+    label: null,
     params: { COLOUR: 'a=b' },
     retryOf: { parent: '3:hello:v1:linux-x86_64:h1', cause: 'user', tries: 0 },
     priority: null,

@@ -28,9 +28,9 @@ function taken(t: Tap, path = 'main/') {
   const [event] = scanEvents(shop.project.revs)
   const record = records.takeEvent(shop.project, event!)!
   const batch = (...names: string[]) =>
-    records.buildBatch(shop.spool, shop.project, record, event!, names, task => {
-      writeFileSync(join(task, 'code-revision.txt'), id)
-    }) as { batch: string; names: string[] }
+    records.buildBatch(shop.spool, shop.project, record, event!, [
+      { names, fill: task => writeFileSync(join(task, 'code-revision.txt'), id) },
+    ]) as { batch: string; names: string[] }
   return { shop, id, event: event!, record, batch }
 }
 

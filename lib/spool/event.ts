@@ -1,0 +1,52 @@
+// An event: the file $REVS/REF/REVISION, which asks for tasks of a revision of a ref. It is empty, or has lines KEY=VALUE.
+
+import { join } from 'node:path'
+
+import { isErrno } from '../base/errno.ts'
+import { fsyncPath, noteChange, publishFile } from '../system/durable.ts'
+import { makeDirectory } from './spool.ts'
+import type { Spool } from './spool.ts'
+
+export interface NewEvent {
+  /** The directory of the project's events, $REVS. */
+  readonly revs: string
+  /** `refs/heads/main`. */
+  readonly ref: string
+  readonly revision: string
+  readonly params: Readonly<Record<string, string>>
+}
+
+/**
+ * E0: makes an event, as the hook does. Durable when it returns; `there` if there was one already, which keeps its own
+ * lines.
+ */
+export function publishEvent(spool: Spool, event: NewEvent, tries = 5): 'made' | 'there' {
+  const directory = join(event.revs, event.ref)
+  try {
+    makeDirectory(directory)
+    const lines = formatParams(event.params)
+    const ours = publishFile(join(directory, event.revision), lines, undefined, spool.tasks.tmp)
+    fsyncPath(directory)
+    noteChange(directory)
+    return ours ? 'made' : 'there'
+  } catch (error) {
+    // A task-maker removes directories that have become empty.
+    if (tries > 1 && isErrno(error, 'ENOENT')) return publishEvent(spool, event, tries - 1)
+    throw error
+  }
+}
+
+/** The lines of an event. Line breaks and NULs in a value become spaces. Pure. */
+export const formatParams = (params: Readonly<Record<string, string>>): string =>
+  Object.entries(params)
+    .map(([key, value]) => `${key}=${value.replace(/[\r\n\0\u2028\u2029]+/g, ' ')}\n`)
+    .join('')
+
+/** Lines of `KEY=VALUE`; what is none is left out. Pure. */
+export function parseParams(text: string): Record<string, string> {
+  const pairs = text
+    .split('\n')
+    .map(line => /^([^=]+)=(.*)$/.exec(line))
+    .filter(match => match !== null)
+  return Object.fromEntries(pairs.map(([, key, value]) => [key!.trim(), value!]))
+}

@@ -1,0 +1,98 @@
+// The checks of a commit that come of its Testfiles. Paths are bytes: each is a string of one character per byte (latin1).
+
+import { GitError } from '../../lib/git/repository.ts'
+import type { Repository } from '../../lib/git/repository.ts'
+import { badTestfile, checksOf, directoriesOf, testfileIn } from '../../lib/testfile/choose.ts'
+import type { Check } from '../../lib/testfile/choose.ts'
+import { TESTFILE, TESTFILE_MAX } from '../../lib/testfile/testfile.ts'
+
+/** Most checks of one commit. Each is a task for every architecture. */
+const CHECKS_MAX = 1000
+
+/** A directory with something called Testfile, and the id of its tree or commit. */
+interface Place {
+  readonly directory: string
+  readonly tree: string
+  readonly kind: 'file' | 'executable' | 'link' | 'submodule'
+}
+
+/** What is there to be read: `BASE` and `CHANGE` of the lines of an event. */
+export type Params = Readonly<Record<string, string>>
+
+/** The checks of the directories that a commit concerns, the deepest first. Throws GitError. */
+export async function findChecks(code: Repository, head: string, params: Params): Promise<Check[]> {
+  const base = await baseOf(code, head, params)
+  const places =
+    base === undefined
+      ? await allPlaces(code, head)
+      : await placesIn(code, head, directoriesOf(await code.changedPaths(base, head)))
+  const checks: Check[] = []
+  for (const place of places) checks.push(...(await readPlace(code, place)))
+  if (checks.length <= CHECKS_MAX) return checks
+  const why = `${checks.length} lines of Testfiles are concerned; only the first ${CHECKS_MAX} are run`
+  return [...checks.slice(0, CHECKS_MAX), badTestfile('', why)]
+}
+
+/** True if there is a Testfile anywhere in a commit. */
+export const hasTestfiles = async (code: Repository, head: string): Promise<boolean> =>
+  (await allPlaces(code, head)).length > 0
+
+/**
+ * What a commit is compared with: of a change, where it left its target; else what the event says. Undefined if it does not
+ * say, or that is not there any more: then all there is, is concerned.
+ */
+async function baseOf(code: Repository, head: string, params: Params): Promise<string | undefined> {
+  const base = params['BASE'] ? await code.commit(params['BASE']) : undefined
+  if (base === undefined || params['CHANGE'] === undefined) return base?.id
+  try {
+    return (await code.run(['merge-base', base.id, head])).toString().trim()
+  } catch (error) {
+    // They have nothing in common.
+    if (error instanceof GitError) return undefined
+    throw error
+  }
+}
+
+/** Those of the directories that have a Testfile at the head, in the order given. */
+async function placesIn(code: Repository, head: string, directories: readonly string[]): Promise<Place[]> {
+  const wanted = new Set(directories)
+  const found = new Map<string, Place>()
+  const visit = async (directory: string, tree: string): Promise<void> => {
+    for (const { kind, name, id } of await code.entries(tree, directory && `${directory}/`)) {
+      if (kind !== 'directory') {
+        if (name === testfileIn(directory)) found.set(directory, { directory, tree, kind })
+      } else if (wanted.has(name)) await visit(name, id)
+    }
+  }
+  if (wanted.has('')) await visit('', head)
+  return directories.flatMap(directory => found.get(directory) ?? [])
+}
+
+/** All directories with a Testfile, the deepest first. */
+async function allPlaces(code: Repository, head: string): Promise<Place[]> {
+  const listed = await code.run(['ls-tree', '-r', '-t', '-z', '--full-tree', head])
+  const trees = new Map([['', head]])
+  const found = new Map<string, Place>()
+  for (const line of listed.toString('latin1').split('\0')) {
+    const [, mode, type, id, path] = /^(\d+) (\w+) ([0-9a-f]+)\t([^]*)$/.exec(line) ?? []
+    if (type === 'tree') trees.set(path!, id!)
+    else if (path === TESTFILE || path?.endsWith(`/${TESTFILE}`)) {
+      const directory = path.slice(0, -TESTFILE.length - 1)
+      const kind = mode === '120000' ? 'link' : type === 'commit' ? 'submodule' : 'file'
+      found.set(directory, { directory, tree: trees.get(directory)!, kind })
+    }
+  }
+  return directoriesOf(
+    [...found.values()].map(({ directory }) => `${directory && `${directory}/`}${TESTFILE}`),
+  ).flatMap(directory => found.get(directory) ?? [])
+}
+
+async function readPlace(code: Repository, { directory, tree, kind }: Place): Promise<Check[]> {
+  if (kind === 'link' || kind === 'submodule') return [unreadable(directory, `it is a ${kind}, not a file`)]
+  const text = await code.file(tree, TESTFILE, TESTFILE_MAX)
+  if (text === undefined) return [unreadable(directory, `it is larger than ${TESTFILE_MAX} bytes`)]
+  return checksOf([[directory, text.toString('latin1')]])
+}
+
+const unreadable = (directory: string, why: string): Check =>
+  badTestfile(directory, `${testfileIn(directory)}: ${why}`)
