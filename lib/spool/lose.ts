@@ -6,15 +6,15 @@ import { join } from 'node:path'
 
 import { archiveTask, settleJob } from './archive.ts'
 import { claim } from './claim.ts'
-import { fsyncPath, listNow, noteChange } from '../system/durable.ts'
+import { fsyncPath, listNow, noteChange, token } from '../system/durable.ts'
 import { listIfThere, mustList } from '../system/listing.ts'
 import { tolerating } from '../base/errno.ts'
 import { quote, temporary } from '../base/exit.ts'
-import { explain, giveVerdict } from './job.ts'
+import { explain, giveVerdict, newOwner } from './job.ts'
 import type { Owner, Verdict } from './job.ts'
 import { readRetryOf, republish, retriedAs } from './retry.ts'
 import type { Cause } from './retry.ts'
-import { count } from '../base/settings.ts'
+import { count, setting } from '../base/settings.ts'
 import { findJob, findTask } from './spool.ts'
 import type { Spool } from './spool.ts'
 
@@ -53,7 +53,8 @@ function isToGoOn(spool: Spool, name: string, cause: Cause): boolean {
 
 /**
  * A cancel that came while lost work was published again counts for what it was published as: to be called once the task
- * is archived, when no more can come; and again before its job is, for whoever did not come to it.
+ * is archived, when no more can come; and again before its job is, for whoever did not come to it. What still waits is over
+ * then.
  */
 export function passOnCancel(spool: Spool, name: string): void {
   if (!listIfThere(join(spool.tasks.old, name)).includes('cancel')) return
@@ -63,7 +64,10 @@ export function passOnCancel(spool: Spool, name: string): void {
     const task = retry === undefined ? undefined : findTask(spool, retry)
     // What a person asked for after the cancel is not what was cancelled.
     if (retry === undefined || task === undefined || readRetryOf(task)?.cause === 'user') return
-    if (wishCancel(spool, retry)) return
+    if (wishCancel(spool, retry)) {
+      endWaiting(spool, retry, newOwner(setting('HOST'), 'cancel', token()))
+      return
+    }
     lost = retry
   }
 }

@@ -118,7 +118,7 @@ export const schedules: readonly Schedule[] = [
       const reap = () => world.run('master/bin/reaper', ['--once'], { env: { SETTLE: '0' } })
       const reaper = await stopAt(world, 'master/reaper', 'list /jobs/cur', reap)
       world.makeTask()
-      const taker = await stopAt(world, 'slave/job-starter', 'rename /tasks/old', start(world))
+      const taker = await stopAt(world, 'slave/job-starter', 'unlink /.new.', start(world))
       await reaper.goOn()
       await taker.goOn()
       await world.reap()
