@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 import { archiveTask, settleJob } from './archive.ts'
 import { claim } from './claim.ts'
-import { fsyncPath, listNow, noteChange, token } from '../system/durable.ts'
+import { fsyncPath, noteChange, refresh, token } from '../system/durable.ts'
 import { listIfThere, mustList } from '../system/listing.ts'
 import { tolerating } from '../base/errno.ts'
 import { quote, temporary } from '../base/exit.ts'
@@ -40,9 +40,17 @@ export function finish(spool: Spool, name: string, verdict: Verdict, cause: Caus
   if (verdict === 'lost') passOnCancel(spool, name)
 }
 
-/** True if somebody asked to cancel a task in `tasks/cur`. Throws if that cannot be known. */
-export const isCancelled = (spool: Spool, name: string): boolean =>
-  listNow(join(spool.tasks.cur, name)).includes('cancel')
+/** True if somebody asked to cancel a task, wherever it is now. Throws if that cannot be known. */
+export function isCancelled(spool: Spool, name: string): boolean {
+  // What moves from the first to the second while we look is found at the third look at the latest.
+  for (const directory of [spool.tasks.cur, spool.tasks.old, spool.tasks.cur]) {
+    const task = join(directory, name)
+    refresh(task)
+    const files = listIfThere(task)
+    if (files.length > 0) return files.includes('cancel')
+  }
+  return false
+}
 
 /** False of lost work that nobody wants any more, since it was cancelled after its verdict, or that was lost too often. */
 function isToGoOn(spool: Spool, name: string, cause: Cause): boolean {
@@ -95,7 +103,10 @@ export function wishCancel(spool: Spool, name: string): boolean {
 
 /** False once the same work was lost LOST_TRIES times in a row: a task that kills its slaves waits for a person. */
 function mayRetry(spool: Spool, name: string): boolean {
-  return (readRetryOf(join(spool.tasks.cur, name))?.tries ?? 0) < count('LOST_TRIES')
+  // Who comes late finds it archived.
+  const task = findTask(spool, name)
+  const tries = task === undefined ? 0 : (readRetryOf(task)?.tries ?? 0)
+  return tries < count('LOST_TRIES')
 }
 
 /** T1 to T5: ends a task that waits, by a claim whose job is over already. False if somebody else has claimed it. */
