@@ -3,7 +3,7 @@
 import { command, run } from '../lib/system/command.ts'
 import { EXIT, Fatal, lasting, quote } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
-import { count, optional, setting, words } from '../lib/base/settings.ts'
+import { count, optional, setting, sizeLimit, words } from '../lib/base/settings.ts'
 import { mustBeThere, openTasks } from '../lib/spool/spool.ts'
 import { isPart, isTarget } from '../lib/spool/task-name.ts'
 import { isReplaced } from '../lib/system/tree.ts'
@@ -38,7 +38,8 @@ TERM and INT end it at once.`,
       PROJ: 'path of the code repository',
       STEPS: 'path of the steps repository; without it steps are in .bass/ of the code',
       ARCHS: 'for which a task is made: ARCH or ARCH:HOST, separated by white space',
-      COMPRESSOR: 'the command that compresses archives',
+      COMPRESSOR: 'the command that compresses archives that are not small',
+      BUNDLE_MAX: 'most bytes of an archive before compression',
       EVENT_TRIES: 'how often an event is tried',
       POLL_INTERVAL: 'how often to look where no file events arrive',
       WATCH: 'events, poll, or auto: as the file system suggests',
@@ -67,6 +68,7 @@ function readSettings(): Settings {
     steps: optional('STEPS'),
     eventTries: count('EVENT_TRIES'),
     compressor: words('COMPRESSOR'),
+    bundleMax: sizeLimit('BUNDLE_MAX'),
     spool: openTasks(),
     project,
     targets,

@@ -15,6 +15,9 @@ import { errnoOf, isErrno, reasonOf } from '../base/errno.ts'
 import { quote } from '../base/exit.ts'
 import { SMALL, unzstd } from './zstd.ts'
 
+/** Bytes of a file that is read at once: more than an archive has that was small enough not to be compressed. */
+const PLAIN_SMALL = 1024 * 1024
+
 /** Bytes read at a time. */
 const CHUNK = 256 * 1024
 
@@ -33,7 +36,7 @@ const PROGRAMS: readonly [RegExp, string, readonly string[]][] = [
  * Throws BundleError for what is wrong with the file itself. What it started is gone when it ends or is returned from.
  */
 export async function* decompress(path: string, signal?: AbortSignal): AsyncGenerator<Buffer, void> {
-  const content = await unzstdSmall(path)
+  const content = await readSmall(path)
   if (content) {
     yield content
     return
@@ -52,14 +55,18 @@ export async function* decompress(path: string, signal?: AbortSignal): AsyncGene
 }
 
 /** What most bundles hold, read at once: a thread of Node takes longer for each call. Undefined of any other file. */
-async function unzstdSmall(path: string): Promise<Buffer | undefined> {
+async function readSmall(path: string): Promise<Buffer | undefined> {
   let file: Buffer | undefined
   try {
-    file = openIfThere(path, (fd, { size }) => (size > SMALL ? undefined : readFileSync(fd)))
+    file = openIfThere(path, (fd, { size }) => (size > PLAIN_SMALL ? undefined : readFileSync(fd)))
   } catch {
     // Whoever opens it next is told why.
   }
-  return file && unzstd(file)
+  if (!file) return undefined
+  const magic = file.toString('hex', 0, 6)
+  const isPlain = !magic.startsWith(GZIP) && !PROGRAMS.some(([pattern]) => pattern.test(magic))
+  if (isPlain) return file
+  return file.length > SMALL ? undefined : unzstd(file)
 }
 
 async function openFile(path: string): Promise<FileHandle> {

@@ -39,7 +39,8 @@ export const gitEnvironment = (): NodeJS.ProcessEnv => ({
 /** As `gitEnvironment`, for a repository that is at `path` and not around it. */
 export function environmentAt(path: string): NodeJS.ProcessEnv {
   const real = tolerating(['ENOENT', 'ENOTDIR', 'EACCES'], () => realpathSync(path)) ?? path
-  return { ...gitEnvironment(), GIT_CEILING_DIRECTORIES: dirname(real) }
+  // What is tested is what was committed: no `git replace` of one repository changes it.
+  return { ...gitEnvironment(), GIT_CEILING_DIRECTORIES: dirname(real), GIT_NO_REPLACE_OBJECTS: '1' }
 }
 
 export interface Ended {

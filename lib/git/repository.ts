@@ -8,17 +8,13 @@ import { quote, temporary } from '../base/exit.ts'
 import { COMMIT_MAX, parseCommit } from './commit.ts'
 import { Objects } from './objects.ts'
 import type { GitObject, ObjectReader } from './objects.ts'
-import { ended, environmentAt, GitError, runGit, sentence, startGit } from './process.ts'
+import { environmentAt, GitError, runGit, sentence, startGit } from './process.ts'
 import type { Ended } from './process.ts'
 import { parseTree } from './tree.ts'
 import type { TreeEntry } from './tree.ts'
+import { walkTree } from './walk.ts'
 
 export { GitError }
-
-/** The command that git wrote an archive through failed; the message is its own sentence. */
-export class FilterError extends Error {
-  override name = 'FilterError'
-}
 
 export interface Commit {
   readonly id: string
@@ -57,6 +53,11 @@ export class Repository {
     this.#start = { place: path, env, signal }
   }
 
+  /** Kills what runs for it when it aborts. */
+  get signal(): AbortSignal | undefined {
+    return this.#start.signal
+  }
+
   /** Throws Fatal if this is no repository that git can read. */
   async check(): Promise<void> {
     if (this.#objects && this.#place !== this.#locate()) this.#forget()
@@ -84,7 +85,16 @@ export class Repository {
 
   /** The content of a file, or where a link leads, in a commit or tree; undefined if there is none, or it is longer than `max` bytes. */
   async file(id: string, path: string, max: number): Promise<Buffer | undefined> {
-    const object = await this.#look(nameIn(id, path), max)
+    return this.#blob(nameIn(id, path), max)
+  }
+
+  /** The content of a blob, by its id; undefined if there is none, or it is longer than `max` bytes. */
+  blob(id: string, max: number): Promise<Buffer | undefined> {
+    return this.#blob(id, max)
+  }
+
+  async #blob(name: string, max: number): Promise<Buffer | undefined> {
+    const object = await this.#look(name, max)
     return object?.type === 'blob' && object.size <= max ? object.body : undefined
   }
 
@@ -97,11 +107,12 @@ export class Repository {
   }
 
   /** All files, links and submodules of a commit or tree, in git's order, without its directories. */
-  async *files(id: string, prefix = ''): AsyncGenerator<TreeEntry> {
-    for (const entry of await this.entries(id, prefix)) {
-      if (entry.kind === 'directory') yield* this.files(entry.id, `${entry.name}/`)
-      else yield entry
-    }
+  async files(id: string): Promise<TreeEntry[]> {
+    const files: TreeEntry[] = []
+    await walkTree(this, id, '', entry => {
+      if (entry.kind !== 'directory') files.push(entry)
+    })
+    return files
   }
 
   /**
@@ -178,22 +189,6 @@ export class Repository {
     const end = await this.#run(args, input)
     if (end.code !== 0) throw new GitError(sentence(end))
     return end.stdout
-  }
-
-  /**
-   * Writes the archive of a commit or tree, by its id, to an open file, through a command of sh. Git starts that itself,
-   * which costs a fraction of what a process of Node does. Throws GitError, or FilterError if the command failed.
-   */
-  async archive(id: string, filter: string, to: number): Promise<void> {
-    const settings = ['-c', 'tar.umask=0022', '-c', `tar.filtered.command=${filter}`]
-    const args = [...settings, 'archive', '--format=filtered', id]
-    const end = await ended(startGit(this.#start, args, ['ignore', to, 'pipe']))
-    if (end.code === 0) return
-    const others = end.stderr.replace(/^fatal: .* filter reported error$/m, '')
-    // What cannot go on writing to it, the system kills.
-    if (end.code === null || others !== end.stderr)
-      throw new FilterError(sentence({ ...end, stderr: others }))
-    throw new GitError(sentence(end))
   }
 
   /**

@@ -3,13 +3,16 @@
 import { join } from 'node:path'
 
 import { fsyncPath, write } from '../../lib/system/durable.ts'
-import { lasting, quote, temporary } from '../../lib/base/exit.ts'
+import { quote, temporary } from '../../lib/base/exit.ts'
 import { linkOrCopy } from '../../lib/spool/fan-out.ts'
-import { FilterError, GitError } from '../../lib/git/repository.ts'
-import type { Repository } from '../../lib/git/repository.ts'
-import { shellQuote } from '../../lib/base/shell-quote.ts'
+import { pack } from '../../lib/bundle/pack.ts'
+import { GitError } from '../../lib/git/repository.ts'
+import type { Commit, Repository } from '../../lib/git/repository.ts'
+import type { TreeEntry } from '../../lib/git/tree.ts'
 import { trace } from '../../lib/system/trace.ts'
 import { archived } from './archive-cache.ts'
+import { targetsOf } from './link-targets.ts'
+import type { Target } from './link-targets.ts'
 import { versionOf } from './version.ts'
 
 export interface Sources {
@@ -18,6 +21,8 @@ export interface Sources {
   readonly steps: Repository | undefined
   /** The command that compresses, and its arguments. */
   readonly compressor: readonly string[]
+  /** Most bytes of an archive before compression. */
+  readonly bundleMax: number
   /** Where finished archives are kept. */
   readonly archives: string
   /** How long a version may be. */
@@ -39,12 +44,6 @@ export interface Bundle {
 /** Where in the code the steps are that have no repository of their own. */
 const STEPS_DIRECTORY = '.bass'
 
-/** The tree without entries, which git knows without having it: by SHA-1, and by SHA-256. */
-const EMPTY_TREES = [
-  '4b825dc642cb6eb9a060e54bf8d69288fbee4904',
-  '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321',
-]
-
 /** Makes, or finds, all that the tasks of a revision are made of. Throws GitError if the code is not to be had. */
 export async function makeBundle(
   sources: Sources,
@@ -55,8 +54,8 @@ export async function makeBundle(
   if (!commit) throw new GitError('no such commit')
   // The slowest first.
   const [codeTar, steps, version] = await Promise.all([
-    archiveOf(sources, code, commit.id),
-    sources.steps ? stepsOf(sources, sources.steps) : stepsInCode(sources, commit.id),
+    archiveOf(sources, code, commit),
+    sources.steps ? stepsOf(sources, sources.steps) : stepsInCode(sources, commit),
     versionOf(code, commit.id, versionMax),
   ])
   trace('bundled', commit.id)
@@ -117,7 +116,7 @@ async function stepsOf(sources: Sources, repository: Repository): Promise<Steps>
     if (!commit) throw new GitError('it has no commit yet')
     const asked = sources.stepsVersions.get(commit.id) ?? versionOf(repository, commit.id)
     sources.stepsVersions.set(commit.id, asked)
-    const [tar, version] = await Promise.all([archiveOf(sources, repository, commit.id), asked])
+    const [tar, version] = await Promise.all([archiveOf(sources, repository, commit), asked])
     return { tar, revision: commit.id, version }
   } catch (error) {
     if (!(error instanceof GitError)) throw error
@@ -126,32 +125,30 @@ async function stepsOf(sources: Sources, repository: Repository): Promise<Steps>
 }
 
 /** The steps that a commit brings along; where it has none, its jobs will say so. */
-async function stepsInCode(sources: Sources, commit: string): Promise<Steps> {
-  const empty = EMPTY_TREES.find(({ length }) => length === commit.length)!
-  const tree = await sources.code.tree(commit, STEPS_DIRECTORY)
-  return { tar: await archiveOf(sources, sources.code, tree ?? empty), missing: tree === undefined }
+async function stepsInCode(sources: Sources, commit: Commit): Promise<Steps> {
+  const { code } = sources
+  const tree = await code.tree(commit.id, STEPS_DIRECTORY)
+  const targets = tree === undefined ? new Map() : await targetsOf(code, commit.tree, tree, STEPS_DIRECTORY)
+  // Many commits have the same steps: they are of no time, so that they are one archive.
+  return { tar: await archiveOf(sources, code, { tree, time: 0 }, targets), missing: tree === undefined }
 }
 
-/**
- * The command that compresses what git archives. zstd reads, compresses and writes with a thread for each, which get into the way
- * of git where there are two processors; who asks for nothing else is better served by one.
- */
-function filterOf(compressor: readonly string[]): string {
-  const isPlain = compressor.join(' ') === 'zstd -q -1'
-  return ['exec', ...compressor.map(shellQuote), ...(isPlain ? ['--single-thread'] : [])].join(' ')
-}
+/** Part of the name of every finished archive: changes when the bytes of one do. */
+const FORMAT = 'tar 1'
 
-/** The archive of a commit or tree. */
-function archiveOf({ archives, compressor }: Sources, repository: Repository, id: string): Promise<string> {
-  return archived(archives, [repository.path ?? '', id, ...compressor], async fd => {
-    try {
-      await repository.archive(id, filterOf(compressor), fd)
-    } catch (error) {
-      if (!(error instanceof FilterError)) throw error
-      if (error.message.endsWith(': not found'))
-        throw lasting(`run ${quote(compressor[0]!)}`, 'no such program')
-      throw temporary(`compress with ${quote(compressor.join(' '))}`, error)
-    }
-    trace('packed', id)
+/** The archive of a tree, or of nothing; `targets` are files that take the place of links. */
+function archiveOf(
+  { archives, compressor, bundleMax }: Sources,
+  repository: Repository,
+  { tree, time }: { readonly tree: string | undefined; readonly time: number },
+  targets: ReadonlyMap<string, Target> = new Map(),
+): Promise<string> {
+  const others = [...targets].flatMap(([name, { kind, id }]) => [name, kind, id])
+  const place = [repository.path ?? '', tree ?? '', String(time)]
+  return archived(archives, [FORMAT, ...place, ...others, '', ...compressor], async fd => {
+    const swap = (entry: TreeEntry) => ({ ...entry, ...targets.get(entry.name) })
+    const options = { time, compressor, maxBytes: bundleMax, signal: repository.signal, swap }
+    await pack(repository, tree, fd, options)
+    trace('packed', tree ?? '')
   })
 }

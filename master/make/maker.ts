@@ -32,6 +32,8 @@ export interface Settings {
   readonly targets: readonly string[]
   /** A command and its arguments. */
   readonly compressor: readonly string[]
+  /** Most bytes of an archive before compression. */
+  readonly bundleMax: number
   /** How often an event is tried before it is given up. */
   readonly eventTries: number
 }
@@ -149,12 +151,13 @@ export class Maker {
 
   /** Does `work` with the repositories, each of which has what we need of it; else no event can be worked off. */
   async #withSources<T>(work: (sources: Sources) => Promise<T>): Promise<T> {
-    const { spool, compressor } = this.#settings
+    const { spool, compressor, bundleMax } = this.#settings
     const [code, steps] = [this.#code, this.#steps]
     const archives = join(spool.tasks.tmp, '.bundles')
     await Promise.all([code.check(), steps?.check()])
     makeDirectory(archives)
-    return work({ code, steps, compressor, archives, versionMax: this.#versionMax, stepsVersions: new Map() })
+    const versions = { versionMax: this.#versionMax, stepsVersions: new Map() }
+    return work({ code, steps, compressor, bundleMax, archives, ...versions })
   }
 
   /** The events in $REVS, and those in records whose turn it is. */

@@ -117,7 +117,7 @@ export class World {
       PROJ: fixtures.repository,
       ARCHS: 'testarch otherarch',
       COMPRESSOR: 'cat',
-      TAR: 'tar',
+      BUNDLE_MAX: '10G',
       POLL_INTERVAL: '0.02',
       WATCH: 'poll',
       ISOLATE: 'no',

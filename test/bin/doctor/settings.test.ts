@@ -13,7 +13,7 @@ test('the settings are those that lib/rc exports', async t => {
     'GH',
   ])
   const names = namesIn(readFileSync(join(ROOT, 'lib/rc'), 'utf8'))
-  for (const name of ['SPOOL', 'ARCH', 'HOST', 'COMPRESSOR', 'TAR', 'JOBTMP', 'SECRETS'])
+  for (const name of ['SPOOL', 'ARCH', 'HOST', 'COMPRESSOR', 'JOBTMP', 'SECRETS'])
     t.ok(names.includes(name), name)
 })
 

@@ -1,16 +1,6 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -20,39 +10,13 @@ import { test } from 'tap'
 import { BundleError, unpack } from '../../../lib/bundle/bundle.ts'
 import { token } from '../../../lib/system/durable.ts'
 import { eventually, lacks, ROOT, Sandbox } from '../../fixtures/sandbox.ts'
+import { commitTree, oddTree, output } from '../../fixtures/odd-tree.ts'
 import { END, pax, tarOf } from '../../fixtures/tar.ts'
 import type { Member } from '../../fixtures/tar.ts'
+import { treeOf } from '../../fixtures/tree.ts'
+import type { Tree } from '../../fixtures/tree.ts'
 
 const PLENTY = { maxBytes: 1e9 }
-
-/** What a program prints, as bytes. */
-function output(program: string, args: string[], options: { input?: Buffer; cwd?: string } = {}): Buffer {
-  const { status, stdout, stderr } = spawnSync(program, args, { maxBuffer: 1 << 28, ...options })
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${String(stderr)}`)
-  return stdout
-}
-
-type Tree = Record<string, string>
-
-/** What is below a directory: names, as bytes in latin1, and what each is. */
-function treeOf(directory: string): Tree {
-  const tree: Tree = {}
-  const walk = (below: string) => {
-    const here = Buffer.from(join(directory) + '/' + below, 'latin1')
-    for (const entry of readdirSync(here, { encoding: 'buffer' })) {
-      const name = below + entry.toString('latin1')
-      const path = Buffer.from(join(directory) + '/' + name, 'latin1')
-      const stat = lstatSync(path)
-      const mode = (stat.mode & 0o7777).toString(8)
-      if (stat.isDirectory()) tree[name] = `directory ${mode}`
-      else if (stat.isSymbolicLink()) tree[name] = `-> ${readlinkSync(path, 'latin1')}`
-      else tree[name] = `${mode} ${readFileSync(path).toString('latin1')}`
-      if (stat.isDirectory()) walk(name + '/')
-    }
-  }
-  walk('')
-  return tree
-}
 
 /** Unpacks these bytes, as code.tar, into a fresh directory and answers what is there. */
 async function unpacked(box: Sandbox, bytes: Buffer, options = PLENTY): Promise<Tree> {
@@ -141,7 +105,7 @@ test('a hard link that stays inside is one file with two names', async t => {
   t.equal(lstatSync(box.path('code/b')).ino, lstatSync(box.path('code/d/a')).ino)
 })
 
-test('symbolic links that stay inside are kept, however they get there', async t => {
+test('symbolic links are made as git makes them, wherever they lead', async t => {
   const box = new Sandbox(t)
   const links: [string, string][] = [
     ['here', '.'],
@@ -149,8 +113,12 @@ test('symbolic links that stay inside are kept, however they get there', async t
     ['a/b/round', './x/.././y'],
     ['a/loop', 'loop'],
     ['deep', 'a/b'],
-    // `deep` leads to `a/b`, so this is `a`: by its letters it would be outside.
     ['through', 'deep/../..'],
+    ['absolute', '/etc/hostname'],
+    ['nowhere', '/no/such'],
+    ['a/up', '../../sibling'],
+    ['x', 'a/b/../../..'],
+    ['long', 'y/'.repeat(40) + '/../..'],
   ]
   const tree = await unpacked(box, tarOf(...links.map(([name, target]) => ({ name, target, type: '2' }))))
   for (const [name, target] of links) t.equal(tree[name], `-> ${target}`)
@@ -278,35 +246,7 @@ const outside: [string, (Member | Buffer)[], RegExp][] = [
   ['a directory that climbs', [{ name: '..', type: '5' }], /the entry '\.\.' leads outside/],
   ['an absolute name', [{ name: '/tmp/x' }], /the entry '\/tmp\/x' leads outside/],
   ['an absolute name in pax', [pax({ path: '/x' }), { name: 'x' }], /the entry '\/x' leads outside/],
-  [
-    'a link to an absolute path',
-    [{ name: 'l', type: '2', target: '/etc' }],
-    /the symbolic link 'l' leads outside, to '\/etc'/,
-  ],
-  [
-    'a link that climbs',
-    [{ name: 'd/l', type: '2', target: '../..' }],
-    /the symbolic link 'd\/l' leads outside, to '\.\.\/\.\.'/,
-  ],
-  ['a link to nothing', [{ name: 'l', type: '2' }], /the symbolic link 'l' leads outside/],
-  [
-    'a link that climbs from where another leads',
-    [
-      { name: 'x', type: '2', target: 'a/b/../..' },
-      { name: 'a/b', type: '2', target: '..' },
-    ],
-    /the symbolic link 'x' leads outside, to 'a\/b\/\.\.\/\.\.'/,
-  ],
-  [
-    'a link that climbs below what is not there',
-    [{ name: 'x', type: '2', target: 'a/../../y' }],
-    /the symbolic link 'x' leads outside/,
-  ],
-  [
-    'links that climb round and round',
-    [{ name: 'x', type: '2', target: 'a/../x' }],
-    /the symbolic link 'x' leads outside/,
-  ],
+  ['a link to nothing', [{ name: 'l', type: '2' }], /the symbolic link 'l' leads to nothing/],
   [
     'a file through a link',
     [
@@ -315,6 +255,47 @@ const outside: [string, (Member | Buffer)[], RegExp][] = [
       { name: 'l/x', content: 'x' },
     ],
     /the entry 'l\/x' leads through 'l', which is no directory/,
+  ],
+  [
+    'a file through a link that leads outside',
+    [
+      { name: 'l', type: '2', target: '..' },
+      { name: 'l/x', content: 'x' },
+    ],
+    /the entry 'l\/x' leads through 'l', which is no directory/,
+  ],
+  [
+    'a directory through links that lead outside',
+    [
+      { name: 'd/l', type: '2', target: '/tmp' },
+      { name: 'm', type: '2', target: 'd/l' },
+      { name: 'm/x', type: '5' },
+    ],
+    /the entry 'm\/x' leads through 'm', which is no directory/,
+  ],
+  [
+    'a hard link to what a link outside leads to',
+    [
+      { name: 'l', type: '2', target: '../code.tar' },
+      { name: 'h', type: '1', target: 'l' },
+    ],
+    /the hard link 'h' leads to 'l', which is no file/,
+  ],
+  [
+    'a hard link through a link that leads outside',
+    [
+      { name: 'l', type: '2', target: '..' },
+      { name: 'h', type: '1', target: 'l/code.tar' },
+    ],
+    /the hard link 'h' leads to 'l\/code\.tar', which is no file/,
+  ],
+  [
+    'a file over a link that leads outside',
+    [
+      { name: 'l', type: '2', target: '../new' },
+      { name: 'l', content: 'x' },
+    ],
+    /the entry 'l' is there twice/,
   ],
   [
     'a file over a link',
@@ -578,58 +559,29 @@ test('an empty tree of git is an empty directory', async t => {
   t.strictSame(await unpacked(box, output('tar', ['-cT', '/dev/null'])), {})
 })
 
-/** One directory entry of a random tree: anything but what git itself refuses, or obeys. */
-const part = fc
-  .oneof(
-    fc.uint8Array({ minLength: 1, maxLength: 12 }),
-    fc.uint8Array({ minLength: 90, maxLength: 255 }),
-    fc.constantFrom('a', 'b', 'a\nb', ' ', '\xff').map(text => Buffer.from(text, 'latin1')),
-  )
-  .map(bytes => Buffer.from(bytes).toString('latin1').replace(/[\0/]/g, '_'))
-  .filter(text => !/^(\.|\.\.|\.git.*)$/is.test(text))
-const path = fc.array(part, { minLength: 1, maxLength: 5 }).map(parts => parts.join('/'))
-const blob = fc.oneof(
-  fc.uint8Array({ maxLength: 600 }),
-  fc.integer({ min: 0, max: 300_000 }).map(length => Buffer.alloc(length, 'content\0')),
-)
-const entry = fc.oneof(
-  fc.record({
-    path,
-    mode: fc.constantFrom('100644', '100755'),
-    content: blob.map(bytes => Buffer.from(bytes)),
-  }),
-  fc.record({
-    path,
-    mode: fc.constant('120000'),
-    content: path.map(target => Buffer.from(target, 'latin1')),
-  }),
-)
-
 test('whatever git archives comes out as git lists it', async t => {
   const box = new Sandbox(t)
   box.git(box.dir, 'init', '-q', 'repo')
   const repo = { cwd: box.path('repo') }
-  const modes = { '040000': 'directory 755', '100644': '644', '100755': '755' } as Record<string, string>
-  const property = fc.asyncProperty(fc.array(entry, { maxLength: 20 }), async entries => {
+  const modes = {
+    '040000': 'directory 755',
+    '160000': 'directory 755',
+    '100644': '644',
+    '100755': '755',
+  } as Record<string, string>
+  const property = fc.asyncProperty(oddTree, async entries => {
     const branch = `b${token()}`
-    // By fast-import, which takes any name, quoted as in C.
-    const octal = (text: string) =>
-      Array.from(Buffer.from(text, 'latin1'), byte => '\\' + byte.toString(8).padStart(3, '0')).join('')
-    const commands = entries.flatMap(({ path, mode, content }) => [
-      Buffer.from(`M ${mode} inline "${octal(path)}"\ndata ${content.length}\n`),
-      content,
-      Buffer.from('\n'),
-    ])
-    const commit = Buffer.from(`commit refs/heads/${branch}\ncommitter A <a@b> 0 +0000\ndata 0\n`)
-    output('git', ['fast-import', '--quiet'], { ...repo, input: Buffer.concat([commit, ...commands]) })
-
+    commitTree(repo.cwd, branch, entries)
     const listed = output('git', ['ls-tree', '-rtz', branch], repo)
       .toString('latin1')
       .split('\0')
       .filter(Boolean)
     const expected = listed.map(line => {
       const [, mode, hash, name] = /^(\d+) \w+ (\w+)\t(.*)$/s.exec(line)!
-      return [name!, mode === '040000' ? modes[mode]! : `${modes[mode!] ?? '->'} ${hash!}`] as const
+      return [
+        name!,
+        modes[mode!]?.startsWith('d') ? modes[mode!]! : `${modes[mode!] ?? '->'} ${hash!}`,
+      ] as const
     })
     const tree = await unpacked(box, output('git', ['-c', 'tar.umask=022', 'archive', branch], repo))
     const found = Object.entries(tree).map(([name, what]) => [name, withHash(what)] as const)

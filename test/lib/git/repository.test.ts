@@ -128,9 +128,11 @@ test('what is in a commit is listed and read, whatever the bytes of its names', 
     symlinkSync('../nowhere', `${path}/d/l`)
     sandbox.git(path, 'add', '-A')
     const first = commit()
-    const files = []
-    for await (const { kind, name } of repository.files(first)) files.push(`${kind} ${name}`)
-    t.same(files, [`file ${odd.toString('latin1')}`, 'file d/e/f', 'link d/l', 'executable d/run'])
+    const files = await repository.files(first)
+    t.same(
+      files.map(({ kind, name }) => `${kind} ${name}`),
+      [`file ${odd.toString('latin1')}`, 'file d/e/f', 'link d/l', 'executable d/run'],
+    )
     t.equal(String(await repository.file(first, 'd/e/f', 10)), 'deep')
     t.equal(String(await repository.file(first, 'd/l', 10)), '../nowhere')
     for (const [name, max] of [

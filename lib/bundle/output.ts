@@ -1,0 +1,137 @@
+// Where an archive goes: to an open file, as it is while it is small, and otherwise through a compressor. To start one takes
+// longer than to write a small archive, and readers recognise what they get by its content.
+
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { writeSync } from 'node:fs'
+
+import { isErrno } from '../base/errno.ts'
+import { lasting, quote, temporary } from '../base/exit.ts'
+
+/** So many bytes at most are written as they are. */
+export const PLAIN_MAX = 512 * 1024
+
+/** Bytes that are handed on at a time. */
+const CHUNK = 256 * 1024
+
+export class Output {
+  readonly #fd: number
+  readonly #compressor: readonly string[]
+  readonly #signal: AbortSignal | undefined
+  readonly #max: number
+  #buffer = Buffer.allocUnsafeSlow(PLAIN_MAX)
+  #filled = 0
+  #total = 0
+  #child: ChildProcess | undefined
+  /** Resolves when the compressor has ended well. */
+  #ended: Promise<void> | undefined
+  /** True if what does not fit into the buffer goes to the file as it is. */
+  #isPlain: boolean
+  /** Resolves when the compressor has taken what it was given. */
+  #taken: Promise<void> = Promise.resolve()
+  #failed = false
+
+  /**
+   * `compressor` is a command and its arguments, which reads standard input and writes standard output. More than `max`
+   * bytes before compression throw TooLarge. An aborted `signal` kills the compressor.
+   */
+  constructor(fd: number, compressor: readonly string[], max: number, signal?: AbortSignal) {
+    this.#fd = fd
+    this.#compressor = compressor
+    this.#max = max
+    this.#signal = signal
+    this.#isPlain = compressor.join(' ') === 'cat'
+  }
+
+  /** Takes the next bytes, which may change afterwards. More are welcome when a promise is resolved. */
+  write(bytes: Buffer): void | Promise<void> {
+    if (this.#failed) throw new Error('the compressor has failed')
+    this.#total += bytes.length
+    if (this.#total > this.#max) throw new TooLarge(this.#max)
+    for (let at = 0; at < bytes.length;) {
+      const length = bytes.copy(this.#buffer, this.#filled, at)
+      at += length
+      this.#filled += length
+      if (this.#filled === this.#buffer.length) this.#flush()
+    }
+    return this.#child ? this.#taken : undefined
+  }
+
+  /** Ends the file. Throws Fatal if the compressor fails. */
+  async close(): Promise<void> {
+    if (this.#filled > 0) {
+      if (this.#child) this.#flush()
+      else this.#writeAll()
+    }
+    this.#child?.stdin!.end()
+    await this.#ended
+  }
+
+  /** Ends what runs, after an error. Answers that, or what the compressor had failed of before. */
+  async destroy(error: unknown): Promise<unknown> {
+    const failed = this.#failed
+    this.#failed = true
+    this.#child?.kill('SIGKILL')
+    try {
+      await this.#ended
+    } catch (why) {
+      return failed ? why : error
+    }
+    return error
+  }
+
+  #flush(): void {
+    if (this.#isPlain) {
+      this.#writeAll()
+      return
+    }
+    const { stdin } = (this.#child ??= this.#start())
+    const bytes = this.#buffer.subarray(0, this.#filled)
+    this.#buffer = Buffer.allocUnsafeSlow(CHUNK)
+    this.#filled = 0
+    // It is called after an error as well.
+    this.#taken = new Promise(done => stdin!.write(bytes, () => done()))
+  }
+
+  #writeAll(): void {
+    for (let at = 0; at < this.#filled;) at += writeSync(this.#fd, this.#buffer, at, this.#filled - at)
+    this.#filled = 0
+  }
+
+  #start(): ChildProcess {
+    const [program, ...args] = this.#compressor
+    const options = { stdio: ['pipe', this.#fd, 'pipe'] as ['pipe', number, 'pipe'] }
+    const child = spawn(program!, args, { ...options, ...(this.#signal ? { signal: this.#signal } : {}) })
+    let complaint = ''
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      if (complaint.length < 10_000) complaint += text
+    })
+    // Its exit code says more.
+    child.stdin!.on('error', () => undefined)
+    this.#ended = new Promise((resolve, reject) => {
+      const fail = (error: unknown) => {
+        this.#failed = true
+        reject(error instanceof Error ? error : new Error(String(error)))
+      }
+      child.on('error', error => {
+        const absent = isErrno(error, 'ENOENT')
+        fail(absent ? lasting(`run ${quote(program!)}`, 'no such program') : error)
+      })
+      child.on('close', (code, killer) => {
+        if (code === 0) return resolve()
+        const why =
+          complaint.trim().split('\n').at(-1) || `it ended with ${killer ?? `exit code ${code ?? ''}`}`
+        fail(temporary(`compress with ${quote(this.#compressor.join(' '))}`, why))
+      })
+    })
+    this.#ended.catch(() => undefined)
+    return child
+  }
+}
+
+/** An archive would have more bytes than it may. */
+export class TooLarge extends Error {
+  constructor(max: number) {
+    super(`it has more than the ${max} bytes that BUNDLE_MAX allows`)
+  }
+}
