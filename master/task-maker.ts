@@ -3,7 +3,7 @@
 import { command, run } from '../lib/system/command.ts'
 import { EXIT, Fatal, lasting, quote } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
-import { count, optional, setting, sizeLimit, words } from '../lib/base/settings.ts'
+import { choice, count, optional, setting, sizeLimit, words } from '../lib/base/settings.ts'
 import { mustBeThere, openTasks } from '../lib/spool/spool.ts'
 import { isPart, isTarget } from '../lib/spool/task-name.ts'
 import { isReplaced } from '../lib/system/tree.ts'
@@ -39,6 +39,9 @@ TERM and INT end it at once.`,
       STEPS: 'path of the steps repository; without it steps are in .bass/ of the code',
       ARCHS: 'for which a task is made: ARCH or ARCH:HOST, separated by white space',
       COMPRESSOR: 'the command that compresses archives that are not small',
+      CODE_GIT: 'how many commits the repository has that the code comes with; 0 for none',
+      LFS: 'yes puts the content of LFS pointers in their place',
+      SUBMODULES: 'yes fills submodules',
       BUNDLE_MAX: 'most bytes of an archive before compression',
       EVENT_TRIES: 'how often an event is tried',
       POLL_INTERVAL: 'how often to look where no file events arrive',
@@ -69,6 +72,11 @@ function readSettings(): Settings {
     eventTries: count('EVENT_TRIES'),
     compressor: words('COMPRESSOR'),
     bundleMax: sizeLimit('BUNDLE_MAX'),
+    extras: {
+      lfs: choice('LFS', ['no', 'yes']) === 'yes',
+      submodules: choice('SUBMODULES', ['no', 'yes']) === 'yes',
+      gitDepth: count('CODE_GIT'),
+    },
     spool: openTasks(),
     project,
     targets,

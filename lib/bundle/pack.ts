@@ -1,6 +1,8 @@
 // Packs the tree of a commit as what it is: each blob's own bytes, modes 644 and 755, links as they are, submodules as
 // empty directories. No attribute and no setting of git has a say, so the same commit gives the same bytes everywhere.
 
+import { open } from 'node:fs/promises'
+
 import type { ObjectReader } from '../git/objects.ts'
 import { GitError } from '../git/process.ts'
 import type { Repository } from '../git/repository.ts'
@@ -16,8 +18,10 @@ const ENTRIES_MAX = 1_000_000
 const PATH_MAX = 4096
 /** Longest target of a link. */
 const TARGET_MAX = 4096
-/** So many objects are asked for ahead of the one that is written. */
-const AHEAD = 128
+/** Bytes of a file that are read at a time. */
+const CHUNK = 256 * 1024
+/** So many objects are asked for at a time: each takes some memory. */
+const AT_ONCE = 20_000
 
 export interface PackOptions {
   /** The time of all entries, in seconds since 1970. */
@@ -29,11 +33,14 @@ export interface PackOptions {
   readonly signal?: AbortSignal | undefined
   /** What is packed in the place of an entry. */
   readonly swap?: ((entry: TreeEntry) => TreeEntry) | undefined
-  /** Packs what stands for a file, a link or a submodule instead of it; answers false where nothing does. */
-  readonly instead?: ((entry: TreeEntry, packer: Packer) => Promise<boolean>) | undefined
+  /** What to pack in the place of an entry of the tree, if anything. */
+  readonly instead?: Instead | undefined
   /** Packs more, behind the tree. */
   readonly behind?: ((packer: Packer) => Promise<void>) | undefined
 }
+
+/** Answers nothing for an entry that is packed as it is; else what packs it, or leaves it and answers false. */
+export type Instead = (entry: TreeEntry) => ((packer: Packer) => Promise<boolean>) | undefined
 
 /**
  * Writes the archive of a tree, by its id, to an open file; without an id, of nothing. Throws GitError if the repository or the
@@ -48,7 +55,7 @@ export async function pack(
   const output = new Output(fd, options.compressor, options.maxBytes, options.signal)
   try {
     const packer = new Packer(new TarWriter(output), options)
-    if (id !== undefined) await packer.tree(repository, id, '')
+    if (id !== undefined) await packer.tree(repository, id, '', options.instead)
     await options.behind?.(packer)
     await packer.tar.close()
   } catch (error) {
@@ -61,8 +68,8 @@ export class Packer {
   readonly tar: TarWriter
   readonly #options: PackOptions
   #entries = 0
-  /** What is asked of git and not written yet. */
-  #asked: Promise<void>[] = []
+  /** What is to be asked of git next. */
+  #wanted: [string, ObjectReader][] = []
   /** Entries without content that come before the next object. */
   #before: TreeEntry[] = []
   #broken = false
@@ -73,30 +80,52 @@ export class Packer {
   }
 
   /** Packs a tree below `prefix`, which is empty or ends with a slash. */
-  async tree(repository: Repository, id: string, prefix: string): Promise<void> {
-    try {
-      await walkTree(repository, id, prefix, entry => this.#entry(repository, entry))
-      await this.#written()
-    } finally {
-      // The file is closed next, and perhaps another one has its number.
-      this.#broken = true
-      await Promise.allSettled(this.#asked)
-      this.#broken = false
-    }
+  async tree(repository: Repository, id: string, prefix: string, instead?: Instead): Promise<void> {
+    await walkTree(repository, id, prefix, entry => this.#entry(repository, entry, instead))
+    await this.#written(repository)
   }
 
   /** Packs one entry; a promise says when the next one is welcome. */
-  #entry(repository: Repository, found: TreeEntry): void | Promise<void> {
+  #entry(repository: Repository, found: TreeEntry, instead?: Instead): void | Promise<void> {
     const entry = this.#options.swap?.(found) ?? found
     if (++this.#entries > ENTRIES_MAX) throw new GitError(`it has more than ${ENTRIES_MAX} entries`)
     if (entry.name.length > PATH_MAX) throw new GitError(`it has a path of more than ${PATH_MAX} bytes`)
-    if (this.#options.instead && entry.kind !== 'directory') return this.#maybe(repository, entry)
-    return this.#plain(repository, entry)
+    const other = instead?.(entry)
+    return other ? this.#other(repository, entry, other) : this.#plain(repository, entry)
   }
 
-  async #maybe(repository: Repository, entry: TreeEntry): Promise<void> {
-    await this.#written()
-    if (!(await this.#options.instead!(entry, this))) await this.#plain(repository, entry)
+  async #other(
+    repository: Repository,
+    entry: TreeEntry,
+    other: (packer: Packer) => Promise<boolean>,
+  ): Promise<void> {
+    await this.#written(repository)
+    if (!(await other(this))) await this.#plain(repository, entry)
+  }
+
+  /** Packs a directory of this name, without what is in it. */
+  directory(name: string): void {
+    this.#directories([{ name }])
+  }
+
+  /** Packs a file of the disk. Throws GitError if it has another size than it should have, in bytes. */
+  async disk(name: string, path: string, mode: number, expected?: number): Promise<void> {
+    const file = await open(path)
+    try {
+      const { size } = await file.stat()
+      if (expected !== undefined && size !== expected)
+        throw new GitError(`${quoteBytes(name)} has ${size} bytes and not ${expected}`)
+      this.tar.begin({ kind: 'file', name, mode, size, time: this.#options.time })
+      for (let left = size; left > 0;) {
+        const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(left, CHUNK)))
+        if (bytesRead === 0) throw new GitError(`${quoteBytes(name)} became shorter`)
+        left -= bytesRead
+        await this.tar.write(buffer.subarray(0, bytesRead))
+      }
+      if (size > 0) this.tar.end()
+    } finally {
+      await file.close()
+    }
   }
 
   #plain(repository: Repository, entry: TreeEntry): void | Promise<void> {
@@ -107,9 +136,7 @@ export class Packer {
     const before = this.#before
     this.#before = []
     const reader = entry.kind === 'link' ? this.#link(entry, before) : this.#file(entry, before)
-    const read = repository.read(entry.id, reader)
-    read.catch(() => undefined)
-    return this.#asked.push(read) > AHEAD ? this.#asked.shift() : undefined
+    return this.#wanted.push([entry.id, reader]) === AT_ONCE ? this.#written(repository) : undefined
   }
 
   #file({ name, kind }: TreeEntry, before: readonly TreeEntry[]): ObjectReader {
@@ -164,16 +191,22 @@ export class Packer {
     if (type !== 'blob') throw new GitError(`${quoteBytes(name)} is a ${type}`)
   }
 
-  #directories(entries: readonly TreeEntry[]): void {
+  #directories(entries: readonly Pick<TreeEntry, 'name'>[]): void {
     for (const { name } of entries) {
       this.tar.begin({ kind: 'directory', name, mode: 0o755, time: this.#options.time })
     }
   }
 
-  /** Waits until all that was asked for is written. */
-  async #written(): Promise<void> {
-    await Promise.all(this.#asked)
-    this.#asked = []
+  /** Writes all that is wanted. */
+  async #written(repository: Repository): Promise<void> {
+    try {
+      await repository.readAll(this.#wanted)
+    } catch (error) {
+      // Nothing more is written behind it: the file is closed next.
+      this.#broken = true
+      throw error
+    }
+    this.#wanted = []
     this.#directories(this.#before)
     this.#before = []
   }

@@ -109,16 +109,17 @@ export function sentence({ code, stderr }: Ended): string {
 // --- For the people's verbs, which have nothing else to do meanwhile.
 
 /** Runs git to its end. Throws Fatal if it cannot be started. */
-function runSync(repository: string, args: readonly string[]): Ended & { readonly stdout: string } {
+function runSync(repository: string, args: readonly string[]): Ended & { readonly stdout: Buffer } {
   const { status, stdout, stderr, error } = spawnSync('git', ['-C', repository, ...args], {
-    encoding: 'utf8',
     env: gitEnvironment(),
     stdio: ['ignore', 'pipe', 'pipe'],
     maxBuffer: 1 << 28,
   })
   if (error) throw notStarted('git', error)
-  return { code: status, stdout: stdout.trimEnd(), stderr }
+  return { code: status, stdout, stderr: stderr.toString() }
 }
+
+const textOf = ({ stdout }: { readonly stdout: Buffer }): string => stdout.toString().trimEnd()
 
 const unusable = (repository: string, end: Ended) =>
   lasting(`use the repository ${quote(repository)}`, sentence(end))
@@ -127,7 +128,7 @@ const unusable = (repository: string, end: Ended) =>
 export function git(repository: string, ...args: string[]): string {
   const end = runSync(repository, args)
   if (end.code !== 0) throw unusable(repository, end)
-  return end.stdout
+  return textOf(end)
 }
 
 /**
@@ -136,7 +137,7 @@ export function git(repository: string, ...args: string[]): string {
  */
 export function askGit(repository: string, ...args: string[]): string | undefined {
   const end = runSync(repository, args)
-  if (end.code === 0) return end.stdout
+  if (end.code === 0) return textOf(end)
   if (end.code === 1) return undefined
   throw unusable(repository, end)
 }
@@ -144,5 +145,5 @@ export function askGit(repository: string, ...args: string[]): string | undefine
 /** As `git`, or undefined if git fails for whatever reason. */
 export function tryGit(repository: string, ...args: string[]): string | undefined {
   const end = runSync(repository, args)
-  return end.code === 0 ? end.stdout : undefined
+  return end.code === 0 ? textOf(end) : undefined
 }

@@ -8,8 +8,7 @@ import { quote, temporary } from '../base/exit.ts'
 import { COMMIT_MAX, parseCommit } from './commit.ts'
 import { Objects } from './objects.ts'
 import type { GitObject, ObjectReader } from './objects.ts'
-import { environmentAt, GitError, runGit, sentence, startGit } from './process.ts'
-import type { Ended } from './process.ts'
+import { ended, environmentAt, GitError, runGit, sentence, startGit } from './process.ts'
 import { parseTree } from './tree.ts'
 import type { TreeEntry } from './tree.ts'
 import { walkTree } from './walk.ts'
@@ -33,6 +32,9 @@ interface Description {
 /** Most bytes of a tree object: a directory of a million files has fewer. */
 const TREE_MAX = 256 * 1024 * 1024
 
+/** More objects than these are worth a process of their own. */
+const MANY = 200
+
 /**
  * A repository. It keeps one git process to look objects up with, from the first look-up until `close`; `rest` has the
  * next one ready. An aborted `signal` kills what runs for it.
@@ -46,11 +48,14 @@ export class Repository {
   #undescribed: Description[] = []
   #closed = false
 
-  /** The repository at a path, in it and not around it; without one, that of the current directory, as git finds it. */
-  constructor(path?: string, signal?: AbortSignal) {
+  /**
+   * The repository at a path, in it and not around it; without one, that of the current directory, as git finds it. Git
+   * gets `variables` in addition to our environment.
+   */
+  constructor(path?: string, signal?: AbortSignal, variables: NodeJS.ProcessEnv = {}) {
     this.path = path
     const env = path === undefined ? { ...process.env, LC_ALL: 'C' } : environmentAt(path)
-    this.#start = { place: path, env, signal }
+    this.#start = { place: path, env: { ...env, ...variables }, signal }
   }
 
   /** Kills what runs for it when it aborts. */
@@ -129,6 +134,35 @@ export class Repository {
     if (!(await this.#ready().read(id, reader))) throw new GitError(`it has no object ${id}`)
   }
 
+  /**
+   * Hands objects to their readers, in this order. Many are read from a process of git of their own, which writes in larger
+   * pieces than one that answers questions may. When this settles no reader is called any more. Throws GitError if an object
+   * is not there, or what a reader throws.
+   */
+  async readAll(wanted: readonly (readonly [string, ObjectReader])[]): Promise<void> {
+    const failed = new AbortController()
+    const read = async (objects: Objects, [id, reader]: readonly [string, ObjectReader]) => {
+      try {
+        if (!(await objects.read(id, reader))) throw new GitError(`it has no object ${id}`)
+      } catch (error) {
+        failed.abort(error)
+        throw error
+      }
+    }
+    const many = wanted.length > MANY
+    const objects = many ? this.#bulk(failed.signal) : this.#ready()
+    const asked = wanted.map(one => read(objects, one))
+    if (many) objects.close()
+    await Promise.allSettled(asked)
+    if (failed.signal.aborted) throw failed.signal.reason
+  }
+
+  #bulk(failed: AbortSignal): Objects {
+    const { signal } = this.#start
+    const start = { ...this.#start, signal: AbortSignal.any(signal ? [signal, failed] : [failed]) }
+    return new Objects(() => startGit(start, ['cat-file', '--batch', '--buffer'], ['pipe', 'pipe', 'pipe']))
+  }
+
   /** The shortest beginning of an object's id, of 7 digits or more, that names it and nothing else. */
   async shorten(id: string): Promise<string> {
     for (let length = 7; length < id.length; length++) {
@@ -151,7 +185,8 @@ export class Repository {
   async #describeAll(questions: readonly Description[]): Promise<void> {
     try {
       const names = questions.map(({ revision }) => `${revision}^{commit}`)
-      const end = await this.#run(['describe', '--tags', '--long', '--end-of-options', ...names])
+      const args = ['describe', '--tags', '--long', '--end-of-options', ...names]
+      const end = await runGit(this.#start, args)
       const lines = end.stdout.toString('latin1').split('\n')
       if (end.code === 0) {
         questions.forEach(({ resolve }, i) =>
@@ -177,18 +212,39 @@ export class Repository {
     // The walk need not go beyond the oldest of them.
     const oldest = Math.min(...commits.map(commit => commit.time))
     const args = ['rev-list', '--reverse', '--date-order', `--max-age=${oldest}`, '--stdin']
-    const listed = await this.run(args, [...wanted].join('\n') + '\n')
+    const listed = await this.run(args, { input: [...wanted].join('\n') + '\n' })
     return listed
       .toString()
       .split('\n')
       .filter(id => wanted.has(id))
   }
 
-  /** What git prints when it is run here. Throws GitError, with git's sentence, if it fails. */
-  async run(args: readonly string[], input?: string | Buffer): Promise<Buffer> {
-    const end = await this.#run(args, input)
+  /**
+   * What git prints when it is run here with `input`. Throws GitError, with git's sentence, if it fails, or takes longer than
+   * `patience` milliseconds.
+   */
+  async run(
+    args: readonly string[],
+    { input, patience }: { input?: string | Buffer; patience?: number } = {},
+  ): Promise<Buffer> {
+    const timeout = patience === undefined ? undefined : AbortSignal.timeout(patience)
+    const signals = [this.#start.signal, timeout].filter(signal => signal !== undefined)
+    try {
+      const end = await runGit({ ...this.#start, signal: AbortSignal.any(signals) }, args, input)
+      if (end.code !== 0) throw new GitError(sentence(end))
+      return end.stdout
+    } catch (error) {
+      if (timeout?.aborted !== true) throw error
+      throw new GitError(`git ${args[0]!} took longer than ${patience! / 1000} s`)
+    }
+  }
+
+  /** Has git-lfs fetch the content that a pointer names, to where it keeps such. Throws GitError if it cannot. */
+  async fetchLfs(pointer: Buffer): Promise<void> {
+    const child = startGit(this.#start, ['lfs', 'smudge'], ['pipe', 'ignore', 'pipe'])
+    child.stdin!.on('error', () => undefined).end(pointer)
+    const end = await ended(child)
     if (end.code !== 0) throw new GitError(sentence(end))
-    return end.stdout
   }
 
   /**
@@ -209,10 +265,6 @@ export class Repository {
   #forget(): void {
     this.#objects?.close()
     this.#objects = undefined
-  }
-
-  #run(args: readonly string[], input?: string | Buffer): Promise<Ended & { readonly stdout: Buffer }> {
-    return runGit(this.#start, args, input)
   }
 
   /** The process that looks objects up. */

@@ -45,8 +45,8 @@ export const formatParams = (params: Readonly<Record<string, string>>): string =
 /** Lines of `KEY=VALUE`; what is none is left out. Pure. */
 export function parseParams(text: string): Record<string, string> {
   const pairs = text
-    .split('\n')
-    .map(line => /^([^=]+)=(.*)$/.exec(line))
+    .split(/\r?\n/)
+    .map(line => /^([^=]+)=(.*)$/s.exec(line))
     .filter(match => match !== null)
   return Object.fromEntries(pairs.map(([, key, value]) => [key!.trim(), value!]))
 }

@@ -1,16 +1,19 @@
 // What a task is made of: the code and the steps as compressed archives, and what they are, in words.
 
+import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, write } from '../../lib/system/durable.ts'
+import { fsyncPath, remove, write } from '../../lib/system/durable.ts'
 import { quote, temporary } from '../../lib/base/exit.ts'
 import { linkOrCopy } from '../../lib/spool/fan-out.ts'
 import { pack } from '../../lib/bundle/pack.ts'
-import { GitError } from '../../lib/git/repository.ts'
-import type { Commit, Repository } from '../../lib/git/repository.ts'
+import { GitError, Repository } from '../../lib/git/repository.ts'
+import type { Commit } from '../../lib/git/repository.ts'
 import type { TreeEntry } from '../../lib/git/tree.ts'
 import { trace } from '../../lib/system/trace.ts'
 import { archived } from './archive-cache.ts'
+import { nameOf, packing } from './extras.ts'
+import type { Extras } from './extras.ts'
 import { targetsOf } from './link-targets.ts'
 import type { Target } from './link-targets.ts'
 import { versionOf } from './version.ts'
@@ -23,6 +26,8 @@ export interface Sources {
   readonly compressor: readonly string[]
   /** Most bytes of an archive before compression. */
   readonly bundleMax: number
+  /** What the code's archive holds beyond its tree. */
+  readonly extras: Extras
   /** Where finished archives are kept. */
   readonly archives: string
   /** How long a version may be. */
@@ -54,7 +59,7 @@ export async function makeBundle(
   if (!commit) throw new GitError('no such commit')
   // The slowest first.
   const [codeTar, steps, version] = await Promise.all([
-    archiveOf(sources, code, commit),
+    codeOf(sources, commit),
     sources.steps ? stepsOf(sources, sources.steps) : stepsInCode(sources, commit),
     versionOf(code, commit.id, versionMax),
   ])
@@ -131,6 +136,27 @@ async function stepsInCode(sources: Sources, commit: Commit): Promise<Steps> {
   const targets = tree === undefined ? new Map() : await targetsOf(code, commit.tree, tree, STEPS_DIRECTORY)
   // Many commits have the same steps: they are of no time, so that they are one archive.
   return { tar: await archiveOf(sources, code, { tree, time: 0 }, targets), missing: tree === undefined }
+}
+
+/** The archive of the code, with what the project asks for beyond it. */
+function codeOf(sources: Sources, commit: Commit): Promise<string> {
+  const { code, extras, archives, compressor, bundleMax } = sources
+  const name = nameOf(extras)
+  if (name === '') return archiveOf(sources, code, commit)
+  const ingredients = [FORMAT, code.path ?? '', commit.id, name, '', ...compressor]
+  return archived(archives, ingredients, async fd => {
+    const scratch = mkdtempSync(join(archives, '.scratch-'))
+    // It may have to wait for others to be fetched, and nobody else does.
+    const own = new Repository(code.path, code.signal)
+    try {
+      const options = { time: commit.time, compressor, maxBytes: bundleMax, signal: code.signal }
+      await pack(own, commit.tree, fd, { ...options, ...packing(extras, own, commit, scratch) })
+    } finally {
+      own.close()
+      remove(scratch)
+    }
+    trace('packed', commit.id)
+  })
 }
 
 /** Part of the name of every finished archive: changes when the bytes of one do. */

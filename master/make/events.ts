@@ -3,8 +3,9 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { ignoringENOENT } from '../../lib/base/errno.ts'
+import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 import type { Commit, Repository } from '../../lib/git/repository.ts'
+import { escapeNames } from '../../lib/spool/byte-names.ts'
 import { entriesIfThere } from '../../lib/system/listing.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 
@@ -31,8 +32,11 @@ const rethrow: OnUnseen = (_, error) => {
   throw error
 }
 
-/** True if a name can be that of an event or a part of its ref. Node shows what is not UTF-8 as U+FFFD. Pure. */
-const isName = (name: string): boolean => !/[\p{Cc}\uFFFD]/u.test(name)
+/** True if a name can be that of an event or a part of its ref. Pure. */
+const isName = (name: string): boolean => !/\p{Cc}/u.test(name)
+
+/** How Node shows a byte that is not UTF-8. */
+const REPLACED = '\ufffd'
 
 /**
  * The events below a directory, in no order. What begins with a dot is not looked at; what is no regular file, or
@@ -41,9 +45,16 @@ const isName = (name: string): boolean => !/[\p{Cc}\uFFFD]/u.test(name)
  */
 export function scanEvents(root: string, onUnseen: OnUnseen = rethrow, ref = ''): Event[] {
   const events: Event[] = []
-  for (const entry of entriesIfThere(join(root, ref))) {
+  let entries = entriesIfThere(join(root, ref))
+  if (entries.some(({ name }) => name.includes(REPLACED))) {
+    tolerating(['ENOENT', 'ESTALE', 'EACCES', 'EPERM'], () => escapeNames(join(root, ref)))
+    entries = entriesIfThere(join(root, ref))
+  }
+  for (const entry of entries) {
     const { name } = entry
     const path = join(root, ref, name)
+    // What could not be renamed waits for the next look.
+    if (name.includes(REPLACED)) continue
     if (!isName(name)) {
       warnOnce('understand', path, 'not a name of a revision; it is left where it is')
       continue

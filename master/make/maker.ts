@@ -13,6 +13,7 @@ import type { Spool } from '../../lib/spool/spool.ts'
 import { roomForVersion } from '../../lib/spool/task-name.ts'
 import { fillTask } from './bundle.ts'
 import type { Sources } from './bundle.ts'
+import type { Extras } from './extras.ts'
 import { BadEvent, inOrder, pathOf, scanEvents } from './events.ts'
 import type { Event } from './events.ts'
 import * as records from './record.ts'
@@ -34,6 +35,7 @@ export interface Settings {
   readonly compressor: readonly string[]
   /** Most bytes of an archive before compression. */
   readonly bundleMax: number
+  readonly extras: Extras
   /** How often an event is tried before it is given up. */
   readonly eventTries: number
 }
@@ -151,13 +153,13 @@ export class Maker {
 
   /** Does `work` with the repositories, each of which has what we need of it; else no event can be worked off. */
   async #withSources<T>(work: (sources: Sources) => Promise<T>): Promise<T> {
-    const { spool, compressor, bundleMax } = this.#settings
+    const { spool, compressor, bundleMax, extras } = this.#settings
     const [code, steps] = [this.#code, this.#steps]
     const archives = join(spool.tasks.tmp, '.bundles')
     await Promise.all([code.check(), steps?.check()])
     makeDirectory(archives)
     const versions = { versionMax: this.#versionMax, stepsVersions: new Map() }
-    return work({ code, steps, compressor, bundleMax, archives, ...versions })
+    return work({ code, steps, compressor, bundleMax, extras, archives, ...versions })
   }
 
   /** The events in $REVS, and those in records whose turn it is. */

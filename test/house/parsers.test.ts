@@ -13,6 +13,7 @@ import { parseEnvironment } from '../../bin/parts/env-file.ts'
 import { Fatal } from '../../lib/base/exit.ts'
 import { parseCommit } from '../../lib/git/commit.ts'
 import { GitError } from '../../lib/git/process.ts'
+import { parsePointer } from '../../master/make/lfs.ts'
 import { parseTree } from '../../lib/git/tree.ts'
 import { formatEnd } from '../../lib/spool/job-files.ts'
 import { formatOwner, parseOwner } from '../../lib/spool/job.ts'
@@ -51,6 +52,7 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseOwner,
   parseParams,
   parsePath,
+  parsePointer,
   parsePosition,
   parsePrivateName,
   parseRetryOf,
@@ -126,7 +128,7 @@ const part = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._+~@-]{0,30}$/)
 const taskName = fc
   .tuple(fc.nat(), part, part, part, fc.option(part, { nil: undefined }))
   .map(([num, ...parts]) => [num, ...parts.filter(one => one !== undefined)].join(':'))
-const line = fc.string({ unit: 'grapheme' }).filter(one => !/[\n\r\0\u2028\u2029]/.test(one))
+const line = fc.string({ unit: 'grapheme' }).filter(one => !/[\n\r\0]/.test(one))
 const time = fc.integer({ min: 0, max: 4_102_444_800_999 })
 
 /** fast-check's records have no prototype. */

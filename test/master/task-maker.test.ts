@@ -37,7 +37,7 @@ test('--once fails for now with 111 and one line, and then goes on with the next
 
 test('a setting that is missing or wrong is one sentence and exit 100, and the event stays', async t => {
   const shop = new Workshop(t)
-  shop.touch(shop.commit())
+  shop.touch(shop.commit({ large: 'x'.repeat(600_000) }))
   const wrong: [Record<string, string | undefined>, RegExp][] = [
     [{ PROJ: undefined }, /read the setting PROJ: it is not set/],
     [{ ARCHS: undefined }, /read the setting ARCHS: it is not set/],

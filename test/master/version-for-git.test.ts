@@ -1,8 +1,9 @@
 import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'tap'
 
 import { day } from '../../master/make/version.ts'
-import { Sandbox } from '../fixtures/sandbox.ts'
+import { ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 const PROGRAM = 'master/bin/version-for-git'
 
@@ -69,4 +70,33 @@ test('what is no commit, or no repository, is a lasting error of one line', asyn
 test('an instant that no calendar has is still a day', async t => {
   t.equal(day(0), '19700101')
   t.equal(day(1e15), '99991231')
+})
+
+test('the short cut of the launcher says what the program says', async t => {
+  const { sandbox, path, commit } = make(t)
+  const both = (revision?: string) => {
+    const args = revision === undefined ? [] : [revision]
+    const program = sandbox.run('node', [join(ROOT, 'dist/master/version-for-git.js'), ...args], {
+      cwd: path,
+    })
+    const launcher = sandbox.run(PROGRAM, args, { cwd: path })
+    t.same(launcher, program, `${revision ?? 'nothing'}: ${program.stdout}`)
+  }
+  const first = commit()
+  both()
+  both(first.slice(0, 6))
+  sandbox.git(path, 'config', 'log.showSignature', 'true')
+  both('HEAD')
+  both('HEAD^{tree}')
+  const second = commit()
+  for (const tag of ['x-0-gabc', 'release/2.0+é', '_x', '-dash', 't'.repeat(200)]) {
+    // Not by `git tag`, which refuses some of these.
+    sandbox.git(path, 'update-ref', `refs/tags/${tag}`, second)
+    both(second)
+    commit()
+    both()
+    sandbox.git(path, 'update-ref', '-d', `refs/tags/${tag}`)
+    sandbox.git(path, 'reset', '-q', '--hard', second)
+  }
+  for (const odd of ['nope', '', ' ', 'HEAD..HEAD', '@{-1}']) both(odd)
 })
