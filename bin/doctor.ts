@@ -3,7 +3,7 @@
 import { command } from '../lib/system/command.ts'
 import { checkAtomic, checkDirectories, checkFileSystem } from './doctor/spool.ts'
 import type { Finding } from './doctor/finding.ts'
-import { checkClocks, checkHostNames, watchTakers } from './doctor/hosts.ts'
+import { checkClocks, checkHostNames, checkTakers, watchTakers } from './doctor/hosts.ts'
 import { checkPrograms } from './doctor/programs.ts'
 import { checkSettings } from './doctor/settings.ts'
 import { checkArchs, checkEvents } from './doctor/work.ts'
@@ -58,6 +58,7 @@ async function checkSpool(spool: Spool): Promise<Finding[]> {
     ...checkDirectories(spool, process.env),
     ...checkHostNames(takers, host),
     ...checkClocks(spool, takers, host),
+    ...checkTakers(takers),
     ...checkArchs(spool, takers),
     ...checkEvents(spool),
   ]

@@ -62,7 +62,7 @@ milliseconds since 1970.`,
     if (follow) return followJob(spool, task.name, log)
     const found = look(spool, task.name)
     if (!found?.view.job) throw temporary(`print the log of ${quote(task.name)}`, whyNoLog(spool, task.name))
-    log.read(found)
+    await log.read(found)
     log.mustHaveStep(found.view)
     return 0
   },
@@ -74,7 +74,7 @@ async function followJob(spool: Spool, name: string, log: JobLog): Promise<numbe
     const found = look(spool, name)
     if (!found) throw lasting(`follow ${quote(name)}`, 'it was pruned')
     if (found.view.state === 'waiting') tell(name)
-    else log.read(found)
+    else await log.read(found)
     if (isSettled(spool, found)) {
       log.mustHaveStep(found.view)
       const retry = lastRetry(spool, name, 'lost')
@@ -120,7 +120,7 @@ class JobLog {
   }
 
   /** The view was taken before the logs are read: what it says is over, is written. */
-  read({ where, view }: Found): void {
+  async read({ where, view }: Found): Promise<void> {
     const job = view.job
     if (!job || where.jobAt === undefined || this.#done.has('')) return
     if (this.#last !== undefined)
@@ -133,7 +133,10 @@ class JobLog {
       }
       const over = step.state !== 'running'
       const begin = job.claimed ?? job.started ?? 0
-      for (const line of this.#linesOf(this.#open.log, over)) this.#print.line(step, line, begin)
+      for (const line of this.#linesOf(this.#open.log, over)) {
+        this.#print.line(step, line, begin)
+        if (this.#print.isFull()) await this.#print.flush()
+      }
       if (!over) break
       this.#print.stepEnded(step)
       this.#done.add(step.name)
@@ -142,7 +145,7 @@ class JobLog {
       this.#print.jobEnded(view)
       this.#done.add('')
     }
-    this.#print.flush()
+    await this.#print.flush()
   }
 
   /** Leaves out the steps before this one. */

@@ -55,7 +55,7 @@ are shown where the code repository is on this host.
 --json prints one object: name num project version arch host state (waiting, running, over)
 revision ref params retryOf priority made cancelling job wait commit taskDirectory jobDirectory
 artifactFiles lastLines; job has verdict host slot claimed started ended seconds beat steps error
-retriedAs artifacts; a step has name state exit signal started ended seconds. Every key is always
+retriedAs artifacts notes; a step has name state exit signal started ended seconds. Every key is always
 there, null where there is nothing to say; times are milliseconds since 1970.`,
     options: { json: { type: 'boolean', about: 'print it for programs' } },
     environment: {
@@ -123,6 +123,7 @@ function facts(shown: Shown, now: number): Cell[][] {
   const rows: [string, string | null | undefined, Cell['colour']?][] = [
     ['state', stateOf(shown, now), COLOURS[job?.verdict ?? (shown.state as 'waiting')]],
     ['why', job?.error ?? (wait && tellWait(wait))],
+    ...(job?.notes ?? []).map((note): [string, string] => ['note', note]),
     ['ref', shown.ref],
     ['revision', shown.revision],
     ['author', commit && `${commit.author} <${commit.email}>`],
@@ -134,7 +135,7 @@ function facts(shown: Shown, now: number): Cell[][] {
     [
       'retry of',
       retryOf &&
-        `${retryOf.parent}, ${{ lost: 'which was lost', drain: 'whose taker was stopped', user: 'as asked' }[retryOf.cause]}`,
+        `${retryOf.parent}, ${{ lost: 'which was lost', drain: 'whose taker was stopped', fault: 'whose taker could not run jobs', user: 'as asked' }[retryOf.cause]}`,
     ],
     ['retried as', job?.retriedAs],
     ['task', shown.taskDirectory],

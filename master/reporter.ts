@@ -62,8 +62,13 @@ person. Says on standard error where it listens, and runs until it is told to st
     if ('closeAllConnections' in server) server.closeAllConnections()
     server.close()
     await site.close()
+    // What still hangs on somebody's connection ends with the program.
+    setTimeout(() => process.exit(), LINGER).unref()
   },
 )
+
+/** How long a program that was told to stop goes on for what is on its way, in milliseconds. */
+const LINGER = 1000
 
 /** How often to look whether our tree was replaced, in milliseconds. */
 const LOOK = 10_000

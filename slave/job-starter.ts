@@ -1,11 +1,12 @@
 // job-starter: claims and runs one task, in this process.
 
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 
 import { command, run } from '../lib/system/command.ts'
-import { lasting, quote } from '../lib/base/exit.ts'
+import { lasting, quote, temporary } from '../lib/base/exit.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import { parseTaskName } from '../lib/spool/task-name.ts'
+import { Health } from './sources/health.ts'
 import { readLimits } from './run/limits.ts'
 import { Pools } from './run/places/pools.ts'
 import { runJob } from './run-job.ts'
@@ -31,13 +32,17 @@ architecture or host, or taken. TERM ends the job as task-taker does.`,
     const name = basename(argument!)
     const task = parseTaskName(name)
     if (!task) throw lasting(`run ${quote(name)}`, 'not a name of a task')
-    const slot = new Slot(openSpool())
+    const spool = openSpool()
+    const slot = new Slot(spool)
     if (!isFor(task, slot.arch, slot.host)) return
     const pools = new Pools()
+    const health = new Health({ jobs: spool.jobs.tmp, slot: slot.directory }, () => undefined)
+    const fault = (await health.fault()) ?? health.lacksFor(join(spool.tasks.cur, name))
+    if (fault !== undefined) throw temporary(`run ${quote(name)}`, fault)
     await checkLimits(readLimits(), pools)
     const { drain } = onTerm(() => slot.killRemains())
     const assignment = claimTask(slot, task)
-    if (assignment) await runJob(assignment, pools, drain)
+    if (assignment) await runJob(assignment, { pools, health }, drain)
   },
 )
 

@@ -15,21 +15,34 @@ import { readLimits } from './run/limits.ts'
 import type { Pools } from './run/places/pools.ts'
 import type { Outcome } from './run/plan.ts'
 import { runSteps } from './run/run-steps.ts'
+import type { Health } from './sources/health.ts'
 import type { Assignment } from './sources/assignment.ts'
+
+/** What a slave keeps from job to job. */
+export interface Machine {
+  readonly pools: Pools
+  readonly health: Health
+}
 
 /**
  * Runs an assignment to its end and returns the verdict that stands. `drain` tells that the slave is to stop: then the
  * job is lost, and its source gives it to others at once.
  */
-export async function runJob(assignment: Assignment, pools: Pools, drain: AbortSignal): Promise<Verdict> {
+export async function runJob(
+  assignment: Assignment,
+  { pools, health }: Machine,
+  drain: AbortSignal,
+): Promise<Verdict> {
   const stop = new AbortController()
   const onDrain = () => stop.abort('drain')
   if (drain.aborted) onDrain()
   drain.addEventListener('abort', onDrain)
   const heart = assignment.beat(word => stop.abort(word))
   try {
-    const outcome = await setUpAndRun(assignment, pools, stop.signal)
-    const verdict = await assignment.conclude(outcome, stop.signal.reason === 'drain' ? 'drain' : 'lost')
+    const { fault, ...outcome } = await setUpAndRun(assignment, pools, stop.signal, health)
+    const cause = stop.signal.reason === 'drain' ? 'drain' : fault ? 'fault' : 'lost'
+    const verdict = await assignment.conclude(outcome, cause)
+    if (outcome.verdict === verdict && verdict !== 'lost') health.hasRun()
     if (verdict === 'success' || verdict === 'lost') await assignment.discard()
     return verdict
   } finally {
@@ -38,7 +51,13 @@ export async function runJob(assignment: Assignment, pools: Pools, drain: AbortS
   }
 }
 
-async function setUpAndRun(assignment: Assignment, pools: Pools, stop: AbortSignal): Promise<Outcome> {
+/** `fault`: the machine failed, and not the work. */
+async function setUpAndRun(
+  assignment: Assignment,
+  pools: Pools,
+  stop: AbortSignal,
+  health: Health,
+): Promise<Outcome & { readonly fault?: boolean }> {
   const { task, job, work } = assignment
   const host = setting('HOST')
   try {
@@ -54,11 +73,17 @@ async function setUpAndRun(assignment: Assignment, pools: Pools, stop: AbortSign
   } catch (error) {
     if (stop.aborted) return { verdict: stop.reason === 'cancelled' ? 'cancelled' : 'lost' }
     const why = `the job could not be set up: ${reasonOf(error)}`
-    if (error instanceof BundleError || (error instanceof Fatal && error.exitCode === EXIT.lasting)) {
+    if (error instanceof BundleError) return { verdict: 'error', why }
+    const fault = await health.blame(error)
+    if (fault === undefined && error instanceof Fatal && error.exitCode === EXIT.lasting) {
       return { verdict: 'error', why }
     }
-    // The system failed, which says nothing of the work: it is done again, but not for ever.
+    // The system failed, which says nothing of the work: it is done again, but not for ever, unless it is this machine.
     warn('run', task.name, error)
-    return { verdict: 'lost', why: `the slave on ${host} failed: ${reasonOf(error)}` }
+    return {
+      verdict: 'lost',
+      why: `the slave on ${host} failed: ${fault ?? reasonOf(error)}`,
+      fault: fault !== undefined,
+    }
   }
 }

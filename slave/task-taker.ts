@@ -1,13 +1,13 @@
 // task-taker: claims tasks for this architecture and host and runs them, one at a time.
 
-import { mkdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { duration, setting } from '../lib/base/settings.ts'
+import { duration } from '../lib/base/settings.ts'
 import { load as loadZstd } from '../lib/bundle/zstd.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import { command, run, version } from '../lib/system/command.ts'
 import { warnOnce } from '../lib/system/log.ts'
+import { Health } from './sources/health.ts'
 import { readLimits } from './run/limits.ts'
 import { Pools } from './run/places/pools.ts'
 import { checkLimits } from './run/run-steps.ts'
@@ -33,19 +33,19 @@ deploy' replaces its tree, it ends between two jobs, with 0, to be started from 
   },
   async () => {
     const spool = openSpool()
-    mkdirSync(setting('JOBTMP'), { recursive: true })
     const slot = new Slot(spool)
     const pools = new Pools()
+    const health = new Health({ jobs: spool.jobs.tmp, slot: slot.directory }, fault => slot.tell(fault))
     await checkLimits(readLimits(), pools)
     const { stop, drain } = onTerm(() => slot.killRemains())
-    const source = await SpoolSource.open(slot, version(), stop)
+    const source = await SpoolSource.open(slot, version(), health, stop)
     try {
       await source.endDead()
       // Needed for the first bundle, and slow to load. What goes wrong with it is met there.
       loadZstd().catch(() => undefined)
       for (let next = await source.next(); next; next = await source.next()) {
         try {
-          await runJob(next, pools, drain)
+          await runJob(next, { pools, health }, drain)
         } catch (error) {
           warnOnce('take', next.task.name, error)
           await sleep(duration('POLL_INTERVAL'))

@@ -3,7 +3,16 @@
 export interface Finding {
   /** Which check it is of; stays the same from version to version. */
   readonly check:
-    'setting' | 'program' | 'file-system' | 'atomic' | 'directory' | 'host-name' | 'clock' | 'arch' | 'event'
+    | 'setting'
+    | 'program'
+    | 'file-system'
+    | 'atomic'
+    | 'directory'
+    | 'host-name'
+    | 'clock'
+    | 'taker'
+    | 'arch'
+    | 'event'
   /** What was looked at: a setting, a program, a path, a host, an architecture, a project. */
   readonly subject: string
   readonly ok: boolean

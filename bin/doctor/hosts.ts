@@ -24,6 +24,8 @@ export interface LiveTaker {
   readonly host: string
   readonly boot: string
   readonly arch: string
+  /** Why it takes no tasks; undefined if nothing is wrong there. */
+  readonly fault: string | undefined
   /** How far its clock is ahead of ours, in milliseconds. */
   readonly ahead: number
 }
@@ -44,7 +46,9 @@ export async function watchTakers(spool: Spool): Promise<LiveTaker[]> {
       if (time === null || time === before) continue
       files.delete(name)
       const { host, boot, arch } = parseParams(readIfThere(join(spool.takers, name, 'about.txt')) ?? '')
-      if (host && boot !== undefined && arch) alive.push({ host, boot, arch, ahead: time - Date.now() })
+      const fault = readIfThere(join(spool.takers, name, 'fault.txt'))?.trim()
+      if (host && boot !== undefined && arch)
+        alive.push({ host, boot, arch, fault, ahead: time - Date.now() })
     }
   }
   return alive
@@ -67,6 +71,15 @@ export function checkHostNames(takers: readonly LiveTaker[], host: string, boot 
           `${size} hosts have this name: each ends the jobs of the other as dead, and NFS 4 takes them for one`,
           'hostnamectl set-hostname NAME on one of them; where only BASS is concerned, set HOST',
         ),
+  )
+}
+
+/** Whether those that are alive can run jobs. */
+export function checkTakers(takers: readonly LiveTaker[]): Finding[] {
+  return takers.map(({ host, fault }) =>
+    fault === undefined
+      ? fine('taker', host, 'a taker is alive')
+      : wrong('taker', host, fault, `mend it on ${host}; its taker tries again within a minute`),
   )
 }
 

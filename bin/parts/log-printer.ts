@@ -1,5 +1,7 @@
 // How the lines of a job's log are printed: for people or for programs.
 
+import { once } from 'node:events'
+
 import { timeOfLine } from '../../lib/view/job-log.ts'
 import type { LogLine } from '../../lib/view/job-log.ts'
 import { terminalOf } from '../../lib/system/terminal.ts'
@@ -15,28 +17,31 @@ export interface Printer {
   line(step: StepView, line: LogLine, begin: number): void
   stepEnded(step: StepView): void
   jobEnded(view: TaskView): void
-  /** What was said so far is out. */
-  flush(): void
+  /** True when so much has been said that it should be flushed. */
+  isFull(): boolean
+  /** Writes what was said so far, and waits for a reader that is slow; one that has gone ends the program. */
+  flush(): Promise<void>
 }
 
 /** Lines for standard output, written many at a time. */
 function gathered() {
   let out = ''
-  const flush = () => {
-    if (out !== '') process.stdout.write(out)
+  const isFull = () => out.length > 1 << 16
+  const flush = async () => {
+    const text = out
     out = ''
+    if (text !== '' && !process.stdout.write(text)) await once(process.stdout, 'drain')
   }
   const say = (line: string) => {
     out += line + '\n'
-    if (out.length > 1 << 16) flush()
   }
-  return { say, flush }
+  return { say, isFull, flush }
 }
 
 /** Prints for people; `headings` tell of steps and the verdict. */
 export function textPrinter(how: (typeof TIMES)[number], headings: boolean): Printer {
   const terminal = terminalOf()
-  const { say, flush } = gathered()
+  const { say, isFull, flush } = gathered()
   const stamp = (line: LogLine, begin: number): string => {
     if (how === 'none') return ''
     const time = timeOfLine(line)
@@ -45,6 +50,7 @@ export function textPrinter(how: (typeof TIMES)[number], headings: boolean): Pri
     return `${terminal.paint('dim', shown)} ${sign} `
   }
   return {
+    isFull,
     flush,
     stepBegins: ({ name }) => {
       if (headings) say(terminal.paint('bold', `== ${harmless(name)}`))
@@ -85,9 +91,10 @@ function localTime(time: number | null): string {
 
 /** Prints a JSON object for each line, and nothing else. */
 export function jsonPrinter(): Printer {
-  const { say, flush } = gathered()
+  const { say, isFull, flush } = gathered()
   const nothing = () => undefined
   return {
+    isFull,
     flush,
     stepBegins: nothing,
     stepEnded: nothing,

@@ -25,8 +25,8 @@ import { parseTaskName, suffixOf } from './task-name.ts'
 import { trace } from '../system/trace.ts'
 import { isLocal } from '../system/local.ts'
 
-export const CAUSES = ['lost', 'drain', 'user'] as const
-/** Why: the slave was lost; it was told to stop; a person asked. */
+export const CAUSES = ['lost', 'drain', 'fault', 'user'] as const
+/** Why: the slave was lost; it was told to stop; it could not run jobs through its own fault; a person asked. */
 export type Cause = (typeof CAUSES)[number]
 
 export interface RetryOf {
@@ -41,7 +41,7 @@ export const formatRetryOf = ({ parent, cause, tries }: RetryOf): string => `${p
 
 /** What `retry-of.txt` says; undefined if it says nothing. Pure. */
 export function parseRetryOf(text: string): RetryOf | undefined {
-  const match = /^(\S+) (lost|drain|user) (\d{1,9})\n?$/.exec(text)
+  const match = /^(\S+) (lost|drain|fault|user) (\d{1,9})\n?$/.exec(text)
   return match && parseTaskName(match[1]!)
     ? { parent: match[1]!, cause: match[2] as Cause, tries: Number(match[3]) }
     : undefined
@@ -85,7 +85,7 @@ function makeRetry(spool: Spool, name: string, cause: Cause): string {
     try {
       cloneTree(task, hidden, ['claim', 'cancel', 'retry-of.txt'], give)
       const before = readRetryOf(task)?.tries ?? 0
-      const after = { lost: before + 1, drain: before, user: 0 }[cause]
+      const after = { lost: before + 1, drain: before, fault: before, user: 0 }[cause]
       writeNew(join(hidden, 'retry-of.txt'), formatRetryOf({ parent: name, cause, tries: after }))
       break
     } catch (error) {

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { ROOT } from '../base/root.ts'
 import type { Description, Option } from '../base/description.ts'
 import { EXIT, Fatal, lasting, quote, temporary } from '../base/exit.ts'
+import { closeInherited } from './descriptors.ts'
 import { say, speakAs } from './log.ts'
 import { openOutput, print } from './print.ts'
 
@@ -56,7 +57,10 @@ export function run(
   size: 'small' | 'any' = 'any',
 ): void {
   speakAs(command.description.name.replace(/ .*/, ''))
-  if (size === 'any') openOutput()
+  if (size === 'any') {
+    closeInherited()
+    openOutput()
+  }
   const end = (error: unknown) => process.exit(failed(error))
   process.on('uncaughtException', end).on('unhandledRejection', end)
   const onIdle = () => end(temporary('go on', 'there is nothing left to wait for'))

@@ -34,6 +34,7 @@ import { basename, dirname, join } from 'node:path'
 
 import { ignoringENOENT, isErrno, tolerating } from '../base/errno.ts'
 import { askingAgain, listAllIfThere, mustList } from './listing.ts'
+import { openPlainSync } from './plain.ts'
 
 /** A name that nobody else has: 16 hex digits. From the kernel: to load the crypto of Node takes longer than a claim. */
 export function token(): string {
@@ -204,15 +205,33 @@ export function listNow(directory: string): string[] {
  * Opens a file to read it, for as long as `use` takes; undefined if it is not there, or is anything but a regular file:
  * names in the spool may be anybody's, and a FIFO would be waited for. Throws any other error.
  */
-export const openIfThere = <T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined =>
-  opened(path, (fd, stat) => (stat.isFile() ? use(fd, stat) : undefined))
+export function openIfThere<T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined {
+  const fd = openPlainSync(path)
+  if (fd === undefined) return undefined
+  try {
+    return use(fd, fstatSync(fd))
+  } finally {
+    closeSync(fd)
+  }
+}
 
 /**
  * What the open file or directory says of itself: an NFS client asks the server for that, and answers for a name from
  * memory. Undefined as in `openIfThere`.
  */
-const statIfThere = (path: string): Stats | undefined =>
-  opened(path, (_, stat) => (stat.isFile() || stat.isDirectory() ? stat : undefined))
+function statIfThere(path: string): Stats | undefined {
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK
+  const fd = tolerating(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'], () =>
+    askingAgain(() => openSync(path, flags)),
+  )
+  if (fd === undefined) return undefined
+  try {
+    const stat = fstatSync(fd)
+    return stat.isFile() || stat.isDirectory() ? stat : undefined
+  } finally {
+    closeSync(fd)
+  }
+}
 
 /** When an open file was written last, in milliseconds since 1970. */
 export const timeOfFile = ({ mtimeMs }: Stats) => Math.round(mtimeMs)
@@ -231,19 +250,6 @@ export function serverTime(directory: string): number {
     return statSync(stamp).mtimeMs
   } finally {
     ignoringENOENT(() => unlinkSync(stamp))
-  }
-}
-
-function opened<T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined {
-  const flags = constants.O_RDONLY | constants.O_NONBLOCK
-  const fd = tolerating(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'], () =>
-    askingAgain(() => openSync(path, flags)),
-  )
-  if (fd === undefined) return undefined
-  try {
-    return use(fd, fstatSync(fd))
-  } finally {
-    closeSync(fd)
   }
 }
 

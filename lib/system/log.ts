@@ -32,6 +32,14 @@ export function warn(verb: string, object: string, why: unknown): void {
 
 const said = new Set<string>()
 
+/** As `say` of information, but the same words only once in the life of the program. */
+export function sayOnce(text: string): void {
+  if (said.has(text)) return
+  if (said.size > 10_000) said.clear()
+  said.add(text)
+  say('info', text)
+}
+
 /** As `warn`, but the same words only once in the life of the program. For what stays wrong until someone mends it. */
 export function warnOnce(verb: string, object: string, why: unknown): void {
   const key = `${verb}\0${object}\0${reasonOf(why)}`

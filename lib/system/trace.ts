@@ -25,7 +25,17 @@ function begin(path: string): (state: string, what: string) => void {
     return () => undefined
   }
   const pid = process.pid
-  const write = (event: object) => writeSync(fd, JSON.stringify(event) + ',\n')
+  let failed = false
+  const write = (event: object) => {
+    if (failed) return
+    try {
+      writeSync(fd, JSON.stringify(event) + ',\n')
+    } catch (error) {
+      // A diagnosis never fails what it watches.
+      failed = true
+      warn('trace into', path, error)
+    }
+  }
   write({ ph: 'M', name: 'process_name', pid, args: { name: basename(process.argv[1] ?? 'node', '.js') } })
   return (state, what) => {
     const ts = Math.round((performance.timeOrigin + performance.now()) * 1000)

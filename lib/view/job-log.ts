@@ -1,11 +1,11 @@
 // The log of a step as a person reads it: both streams in one, in time order by their labels. What is read is never
 // held as a whole: a log may have gigabytes.
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { tolerating } from '../base/errno.ts'
 import { LABEL_LENGTH, parseLabel } from '../base/tai64n.ts'
+import { openPlainSync } from '../system/plain.ts'
 
 const STREAMS = ['stdout', 'stderr'] as const
 type StreamName = (typeof STREAMS)[number]
@@ -41,7 +41,8 @@ class Tail {
 
   /** The lines that are new and whole; where `all`, the last one even if it lacks its line feed. */
   *read(all: boolean): Generator<LogLine> {
-    const fd = tolerating(['ENOENT', 'ESTALE'], () => openSync(this.#path, 'r'))
+    // A step can put anything in the place of its log.
+    const fd = openPlainSync(this.#path)
     if (fd === undefined) return
     let cut = false
     try {

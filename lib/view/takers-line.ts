@@ -3,7 +3,7 @@
 import type { TakerView } from './takers.ts'
 import { ago, counted, harmless } from '../base/text.ts'
 
-/** `3 takers: 2 busy, 1 idle`; a silent one is named with its last beat. `now` in milliseconds. */
+/** `3 takers: 2 busy, 1 idle`; one that cannot take tasks is named with its fault, a silent one with its last beat. `now` in milliseconds. */
 export function takersLine(takers: readonly TakerView[], now: number): string {
   if (takers.length === 0) return 'no taker has been seen'
   const states = ['busy', 'idle', 'stopped', 'silent'] as const
@@ -13,7 +13,12 @@ export function takersLine(takers: readonly TakerView[], now: number): string {
     .map(
       ({ state, those }) => `${those.length} ${state}${state === 'silent' ? ` (${named(those, now)})` : ''}`,
     )
-  return `${counted(takers.length, 'taker')}: ${counts.join(', ')}`
+  const faults = takers.filter(({ fault }) => fault !== null)
+  const told = faults
+    .slice(0, 3)
+    .map(({ host, slot, fault }) => `; ${harmless(`${host} ${slot}`)}: ${harmless(fault!)}`)
+  const more = faults.length > told.length ? `; ${faults.length - told.length} more cannot take tasks` : ''
+  return `${counted(takers.length, 'taker')}: ${counts.join(', ')}${told.join('')}${more}`
 }
 
 const named = (takers: readonly TakerView[], now: number) =>

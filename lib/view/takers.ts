@@ -16,6 +16,8 @@ export interface TakerView {
   readonly version: string | null
   /** `stopped`: it ended as it should; `silent`: it stopped beating without a word. */
   readonly state: 'idle' | 'busy' | 'stopped' | 'silent'
+  /** Why it takes no tasks though it is alive, as `disk full: ...`; null if nothing is wrong there. */
+  readonly fault: string | null
   /** Its last beat; null if it is stopped. */
   readonly beat: number | null
   /** The name of the task it runs. */
@@ -45,10 +47,11 @@ export function readTakers(
     const beat = listIfThere(join(spool.takers, entry)).includes('alive')
       ? timeOf(join(spool.takers, entry, 'alive'))
       : null
-    const task = running.get(`${host}\0${slot}`) ?? null
     const alive = beat !== null && now - beat <= silentAfter
+    const fault = (alive && readIfThere(join(spool.takers, entry, 'fault.txt'))?.trim()) || null
+    const task = running.get(`${host}\0${slot}`) ?? null
     const state = alive ? (task ? 'busy' : 'idle') : beat === null ? 'stopped' : 'silent'
-    takers.push({ host, slot, arch, version: version ?? null, state, beat, task })
+    takers.push({ host, slot, arch, version: version ?? null, state, fault, beat, task })
   }
   return takers.sort((a, b) => compare(a.host, b.host) || compare(a.slot, b.slot))
 }

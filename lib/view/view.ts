@@ -63,6 +63,8 @@ export interface JobView {
   readonly retriedAs: string | null
   /** Whether it has a directory of artifacts. */
   readonly artifacts: boolean
+  /** Sentences about what a person should know, as that an artifact was left out. */
+  readonly notes: readonly string[]
 }
 
 export interface StepView {
@@ -140,6 +142,7 @@ export function readJob(directory: string): JobView | null {
     error: read('error.txt')?.text.trim() || null,
     retriedAs: read('retried-as.txt')?.text.trim() || null,
     artifacts: files.includes('artifacts'),
+    notes: (read('notes.txt')?.text ?? '').split('\n').filter(Boolean),
   }
 }
 

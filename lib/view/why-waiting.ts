@@ -6,7 +6,7 @@ import type { TaskView } from './view.ts'
 
 export interface WaitView {
   /** `free`: a taker for it is idle, so it is about to be taken. */
-  readonly reason: 'cancelling' | 'paused' | 'unseen' | 'gone' | 'busy' | 'free'
+  readonly reason: 'cancelling' | 'paused' | 'unseen' | 'gone' | 'fault' | 'busy' | 'free'
   /** The same as a sentence without its full stop; it is the same for all that wait for this reason. */
   readonly text: string
   /** Its place among those that wait for the same takers, from 1. */
@@ -40,12 +40,15 @@ export function whyWaiting(
   if (open.length === 0)
     return because('paused', `${hosts(able)} ${plural(hosts(able).split(' ').length, 'is', 'are')} paused`)
   if (alive.length === 0) return because('gone', goneText(open, what, now))
-  if (alive.some(taker => taker.state === 'idle')) return because('free', `a taker for ${what} is free`)
+  const well = alive.filter(taker => taker.fault === null)
+  if (well.length === 0)
+    return because('fault', `the taker on ${alive[0]!.host} cannot take tasks: ${alive[0]!.fault!}`)
+  if (well.some(taker => taker.state === 'idle')) return because('free', `a taker for ${what} is free`)
   return because(
     'busy',
-    alive.length === 1
+    well.length === 1
       ? `the one taker for ${what} is busy`
-      : `all ${alive.length} takers for ${what} are busy`,
+      : `all ${well.length} takers for ${what} are busy`,
   )
 }
 

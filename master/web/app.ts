@@ -11,6 +11,7 @@ import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { bodyLimit } from 'hono/body-limit'
 import { streamSSE } from 'hono/streaming'
+import type { SSEStreamingApi } from 'hono/streaming'
 
 import { listIfThere } from '../../lib/system/listing.ts'
 import { Fatal } from '../../lib/base/exit.ts'
@@ -89,6 +90,8 @@ export function makeApp(
     c.set('visit', { viewer, form: auth.form, here: pathname + search, edition: assets.edition })
     site.refresh()
     await next()
+    // HEAD is answered as GET is, without what follows: nobody would ever read that, or end it.
+    if (c.req.method === 'HEAD') await c.res.body?.cancel()
     const { headers } = c.res
     headers.set('X-Content-Type-Options', 'nosniff')
     headers.set('Referrer-Policy', 'same-origin')
@@ -168,7 +171,7 @@ export function makeApp(
     const wantsText =
       c.req.query('plain') !== undefined || !(c.req.header('accept') ?? '').includes('text/html')
     if (wantsText) return plainLog(c, directory, step)
-    return c.html(await logPage(c.var.visit, view, step, directory, logQuery(c)))
+    return c.html(await logPage(c.var.visit, view, step, directory, logQuery(c), c.req.raw.signal))
   })
   app.get('/job/:num/log/:step/lines', async c => {
     const found = stepOf(site, c)
@@ -293,7 +296,7 @@ const number = (value: string | undefined): number | undefined =>
 /** `refs/heads/main` for `main`, if there is such a ref. */
 function fullRef(site: Site, ref: string | undefined): string | undefined {
   if (ref === undefined || ref === '') return undefined
-  return site.index.refs().find(full => full === ref || shortRef(full) === ref) ?? ref
+  return site.index.findRef(full => full === ref || shortRef(full) === ref) ?? ref
 }
 
 function frontQuery(
@@ -357,6 +360,25 @@ async function plainLog(c: Context<Env>, directory: string, step: StepView): Pro
 
 const STREAM_HEADERS = { 'X-Accel-Buffering': 'no', 'Cache-Control': 'no-store' }
 
+/** A stream of events, as long as the browser listens; to HEAD only how it would begin. */
+function events(
+  c: Context<Env>,
+  send: (stream: SSEStreamingApi, stop: AbortSignal) => Promise<void>,
+): Response {
+  for (const [name, value] of Object.entries(STREAM_HEADERS)) c.header(name, value)
+  if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' })
+  return streamSSE(c, async stream => {
+    const stop = new AbortController()
+    stream.onAbort(() => stop.abort())
+    const beat = setInterval(() => void stream.write(': still here\n\n'), BEAT)
+    try {
+      await send(stream, stop.signal)
+    } finally {
+      clearInterval(beat)
+    }
+  })
+}
+
 /** New lines of a log, each with the place behind it as its id; `end` when no more will come. */
 function followLog(c: Context<Env>, site: Site, { view, step }: FoundStep): Response {
   const from = parsePosition(c.req.header('last-event-id') ?? c.req.query('from')) ?? { out: 0, err: 0 }
@@ -365,33 +387,22 @@ function followLog(c: Context<Env>, site: Site, { view, step }: FoundStep): Resp
     start: step.started,
     local: c.req.query('time') === 'local',
   }
-  for (const [name, value] of Object.entries(STREAM_HEADERS)) c.header(name, value)
-  return streamSSE(c, async stream => {
-    const stop = new AbortController()
-    stream.onAbort(() => stop.abort())
-    const beat = setInterval(() => void stream.write(': still here\n\n'), BEAT)
-    try {
-      for await (const window of follow(step.name, from, () => stepOf(site, c), stop.signal)) {
-        const html = String(items(window.lines, options))
-        await stream.writeSSE({ event: 'lines', id: formatPosition(window.to), data: JSON.stringify(html) })
-      }
-      if (!stop.signal.aborted) await stream.writeSSE({ event: 'end', data: '' })
-    } finally {
-      clearInterval(beat)
+  return events(c, async (stream, stop) => {
+    for await (const window of follow(step.name, from, () => stepOf(site, c), stop)) {
+      const html = String(items(window.lines, options))
+      await stream.writeSSE({ event: 'lines', id: formatPosition(window.to), data: JSON.stringify(html) })
     }
+    if (!stop.aborted) await stream.writeSSE({ event: 'end', data: '' })
   })
 }
 
 /** A word each time when pages may look different. */
 function changes(c: Context<Env>, site: Site): Response {
-  for (const [name, value] of Object.entries(STREAM_HEADERS)) c.header(name, value)
-  return streamSSE(c, async stream => {
+  return events(c, async (stream, stop) => {
     const unsubscribe = site.onChange(
       () => void stream.writeSSE({ event: 'change', data: String(site.index.changes) }),
     )
-    const beat = setInterval(() => void stream.write(': still here\n\n'), BEAT)
-    await new Promise<void>(done => stream.onAbort(done))
-    clearInterval(beat)
+    await new Promise(done => stop.addEventListener('abort', done))
     unsubscribe()
   })
 }

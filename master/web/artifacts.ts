@@ -1,13 +1,13 @@
 // What a job left behind, to be looked at and taken away. Any of it may be hostile: links that lead out of the directory
 // are not followed, nothing of it runs, and what a browser would not show by itself is downloaded.
 
-import { constants } from 'node:fs'
-import { open, readdir, realpath } from 'node:fs/promises'
+import { readdir, realpath } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 
 import { isErrno } from '../../lib/base/errno.ts'
 import { formatBytes } from '../../lib/base/text.ts'
+import { openPlain } from '../../lib/system/plain.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
@@ -47,7 +47,7 @@ export async function openArtifact(
   path: string,
 ): Promise<{ file: FileHandle; size: number; type: string | undefined } | undefined> {
   const real = await inside(job, path)
-  const file = real === undefined ? undefined : await openPlain(real)
+  const file = real === undefined ? undefined : await openReadable(real)
   if (!file) return undefined
   const { size } = await file.stat()
   return { file, size, type: typeOf(path) }
@@ -82,21 +82,18 @@ async function inside(job: string, path: string): Promise<string | undefined> {
   }
 }
 
-/** Opens a plain file for reading; undefined if it is anything else. */
-async function openPlain(path: string): Promise<FileHandle | undefined> {
-  let file: FileHandle | undefined
+/** As `openPlain`; what the reporter may not read is not there. */
+async function openReadable(path: string): Promise<FileHandle | undefined> {
   try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    if ((await file.stat()).isFile()) return file
+    return await openPlain(path)
   } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'ELOOP', 'EACCES', 'ENXIO', 'ESTALE')) throw error
+    if (isErrno(error, 'EACCES')) return undefined
+    throw error
   }
-  await file?.close()
-  return undefined
 }
 
 async function sizeOf(path: string): Promise<number> {
-  const file = await openPlain(path)
+  const file = await openReadable(path)
   try {
     return file ? (await file.stat()).size : 0
   } finally {

@@ -20,6 +20,8 @@ import type { Filter, State } from './task-index.ts'
 const ROWS = 25
 /** Attempts before the last one that a cell shows. */
 const ATTEMPTS = 4
+/** Refs that a filter offers: those pushed last. */
+const REFS_LISTED = 100
 /** Refs at the top of a project, at most; they are looked for among so many of its newest tasks. */
 const REFS = 8
 const REFS_BACK = 300
@@ -188,7 +190,7 @@ function filterForm(site: Site, base: string, filter: Filter): Html {
         autocomplete="off"
         spellcheck="false"
     /></label>
-    ${select('Ref', 'ref', site.index.refs(), filter.ref, shortRef)}
+    ${select('Ref', 'ref', site.index.refs(REFS_LISTED), filter.ref, shortRef)}
     ${select('State', 'verdict', states, filter.state, state => wordFor(state as (typeof STATES)[number]))}
     ${select('Architecture', 'arch', archs, filter.arch)}
     ${select('Host', 'host', site.index.hosts(), filter.host)}

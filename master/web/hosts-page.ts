@@ -61,9 +61,10 @@ function takerWords(takers: readonly TakerView[]): Html | string {
   if (takers.length === 0) return html`<span class="quiet">none now</span>`
   return html`<ul class="takers">
     ${takers.map(
-      ({ arch, state, beat }) =>
+      ({ arch, state, beat, fault }) =>
         html`<li>
           <span class="s-${SIGN[state]}">${signOf(SIGN[state])} ${state}</span> ${arch}
+          ${fault !== null && html`<strong class="s-error">${fault}</strong>`}
           ${state === 'silent' && html`<span class="quiet">last beat ${age(beat)}</span>`}
         </li>`,
     )}

@@ -66,6 +66,7 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
         </p>
         <p class="actions">${actions(visit, view)}</p>
         ${job?.error != null && html`<p class="error">${signOf('error')} ${job.error}</p>`}
+        ${(job?.notes ?? []).map(note => html`<p class="note">${note}</p>`)}
         ${live && !job && html`<p class="why">${signOf('waiting')} ${whyOf(site, view)}</p>`}
       </div>
       ${job && stepsSection(view)} ${step && directory && (await tail(view, directory, step))}
@@ -108,6 +109,7 @@ function whyOf(site: Site, view: TaskView): string {
 const CAUSES = {
   lost: 'which was lost',
   drain: 'whose taker was stopped',
+  fault: 'whose taker could not run jobs',
   user: 'as somebody asked',
 } as const
 const cause = (word: keyof typeof CAUSES): string => CAUSES[word]

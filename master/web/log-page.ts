@@ -53,18 +53,20 @@ export async function readWindow(log: StepLog, step: StepView, query: LogQuery):
   return log.backward(log.size, WINDOW)
 }
 
+/** Serves a window of a log, or what was found in it. `gone` ends a search: nobody waits for it any more. */
 export async function logPage(
   visit: Visit,
   view: TaskView,
   step: StepView,
   directory: string,
   query: LogQuery,
+  gone: AbortSignal,
 ): Promise<Html> {
   const running = step.state === 'running'
   const log = await StepLog.open(join(directory, 'steps', step.name), running)
   try {
     const base = logPath(view, step.name)
-    const found = query.q === undefined ? undefined : await findings(log, query.q, query)
+    const found = query.q === undefined ? undefined : await findings(log, query.q, query, gone)
     const window = found ?? (await readWindow(log, step, query))
     const size = log.size.out + log.size.err
     const options = { base, start: step.started, local: query.local }
@@ -219,17 +221,18 @@ function timeOf({ label }: Line, start: number | null, local: boolean): Html | s
 const DAY = new Intl.DateTimeFormat('sv-SE', { timeStyle: 'medium' })
 const clock = (time: number): string => DAY.format(time)
 
-async function findings(log: StepLog, text: string, query: LogQuery): Promise<LogWindow> {
+async function findings(log: StepLog, text: string, query: LogQuery, gone: AbortSignal): Promise<LogWindow> {
   const from = parsePosition(query.from) ?? { out: 0, err: 0 }
   if (text === '') return { lines: [], from, to: log.size, first: true, last: true }
-  return log.search(text, from, FOUND)
+  return log.search(text, from, FOUND, gone)
 }
 
 function foundOf(window: LogWindow, q: string, options: Options): Html {
   const { base, local } = options
   const more = withQuery(base, { q, from: formatPosition(window.to), time: local ? 'local' : undefined })
   return html`<p class="note" role="status">
-      ${window.lines.length === 0 ? 'No line has' : `${counted(window.lines.length, 'line')}${window.last ? '' : ' so far'} with`}
+      ${window.lines.length === 0 ? 'No line' : counted(window.lines.length, 'line')}${window.last ? '' : ' so far'}
+      with
       <q>${q}</q>. <a href="${base}">Back to the log</a>
     </p>
     <ol class="log found">

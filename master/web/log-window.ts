@@ -2,18 +2,21 @@
 // read from any place in both directions. A line is named by its stream and the byte it begins at, which never changes
 // because logs only grow; so no index is needed to open a long log, link to a line of it, or go on from there.
 
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { isErrno } from '../../lib/base/errno.ts'
 import { isLabel, LABEL_LENGTH } from '../../lib/base/tai64n.ts'
+import { openPlain } from '../../lib/system/plain.ts'
 
 /** What is read at once, and the longest line that is shown whole. */
 const CHUNK = 256 * 1024
 /** What of a line is kept; the rest is left out of windows, never of plain text. */
 const LINE_MAX = 16 * 1024
+
+/** Bytes that a search looks through before it answers with what it has: a second or so of work. */
+const SEARCHED = 128 << 20
+/** A line that is found costs as much as so many bytes that are looked through. */
+const FOUND_COST = CHUNK / 4
 
 const [NEWLINE, SPACE] = [0x0a, 0x20]
 
@@ -195,21 +198,33 @@ class Stream {
     }
   }
 
-  /** The first line from the start of a line on that holds the text, which is in lower case and latin1. */
-  async find(needle: string, at: number): Promise<Line | undefined> {
-    while (at < this.size) {
-      const chunk = await this.read(at)
-      const found = chunk.toString('latin1').toLowerCase().indexOf(needle)
-      if (found >= 0) {
-        const line = await this.#line(await this.lineAt(at + found))
-        // A label is no part of what was printed.
-        const inText = at + found >= line.at + (line.label === '' ? 0 : LABEL_LENGTH)
-        if (inText || line.text.toString('latin1').toLowerCase().includes(needle)) return line
-        at = line.next
-      } else if (at + chunk.length >= this.size || chunk.length === 0) return undefined
-      else at += Math.max(1, chunk.length - needle.length + 1)
+  /**
+   * The first line that holds the text, which is in lower case and latin1, among those that begin in the chunk from `at` on;
+   * else where to go on. `at` is the start of a line, or inside a line that is longer than a chunk. Reads each byte once.
+   */
+  async find(needle: string, at: number): Promise<{ line?: Line; at: number }> {
+    const text = (await this.read(at)).toString('latin1').toLowerCase()
+    const isLast = text === '' || at + text.length >= this.size
+    for (let from = 0; ;) {
+      const found = text.indexOf(needle, from)
+      if (found < 0) break
+      const start = text.lastIndexOf('\n', found) + 1
+      const behind = textStart(text, start)
+      // A label is no part of what was printed.
+      if (found < behind && (start > 0 || (await this.#beginsLine(at)))) from = behind
+      else {
+        const line = await this.#line(start > 0 ? at + start : await this.lineAt(at + found))
+        return { line, at: line.at }
+      }
     }
-    return undefined
+    if (isLast) return { at: this.size }
+    // What may be cut is read again: the last line, or of one that fills the chunk as much as the text is long.
+    const cut = text.lastIndexOf('\n') + 1
+    return { at: at + (cut > 0 ? cut : Math.max(1, text.length - needle.length + 1)) }
+  }
+
+  async #beginsLine(at: number): Promise<boolean> {
+    return at === 0 || (await this.read(at - 1, 1))[0] === NEWLINE
   }
 
   /** The one line that begins there, with bytes of its own. */
@@ -224,6 +239,12 @@ class Stream {
   async wholeEnd(): Promise<number> {
     return this.lineAt(this.size)
   }
+}
+
+/** Where behind the label, if there is one, the text of the line begins that starts at `start`. */
+function textStart(chunk: string, start: number): number {
+  const end = start + LABEL_LENGTH
+  return isLabel(chunk.slice(start, end)) ? end + 1 : start
 }
 
 function labelOf(bytes: Buffer, from = 0, to = bytes.length): string {
@@ -252,7 +273,7 @@ export class StepLog {
     try {
       const streams: Stream[] = []
       for (const name of ['out', 'err'] as const) {
-        const file = await openIfThere(join(step, `std${name}.txt`))
+        const file = await openPlain(join(step, `std${name}.txt`))
         files.push(file)
         const size = file ? (await file.stat()).size : 0
         const buffer = Buffer.allocUnsafeSlow(Math.min(size, CHUNK))
@@ -314,22 +335,40 @@ export class StepLog {
     return this.#window(lines.reverse(), { out: queues[0]!.at, err: queues[1]!.at }, to)
   }
 
-  /** At most `count` lines from a place on that hold the text, upper and lower case being the same for ASCII. */
-  async search(text: string, from: Position, count: number): Promise<LogWindow> {
+  /**
+   * At most `count` lines from a place on that hold the text, upper and lower case being the same for ASCII. Looks through
+   * `most` bytes, so the window may end early, with no line found so far; ends when `signal` says so.
+   */
+  async search(
+    text: string,
+    from: Position,
+    count: number,
+    signal?: AbortSignal,
+    most = SEARCHED,
+  ): Promise<LogWindow> {
     const needle = Buffer.from(text).toString('latin1').toLowerCase()
+    // No line holds the end of one.
+    if (needle.includes('\n')) return this.#window([], from, this.size)
     const queues = this.#streams.map(stream => ({
       stream,
       at: from[stream.name],
       line: undefined as Line | undefined,
     }))
     const lines: Line[] = []
-    for (;;) {
+    let left = most
+    const isEnough = () => signal?.aborted === true || left <= 0
+    while (!isEnough()) {
       for (const queue of queues) {
-        if (queue.line ?? queue.at >= queue.stream.size) continue
-        queue.line = await queue.stream.find(needle, queue.at)
-        queue.at = queue.line?.at ?? queue.stream.size
+        while (!queue.line && queue.at < queue.stream.size && !isEnough()) {
+          const before = queue.at
+          const { line, at } = await queue.stream.find(needle, before)
+          left -= Math.max(at - before, FOUND_COST)
+          queue.line = line
+          queue.at = at
+        }
       }
       const [out, err] = queues
+      if (queues.some(({ line, at, stream }) => !line && at < stream.size)) break
       const next = !err!.line || (out!.line && out!.line.key <= err!.line.key) ? out! : err!
       if (!next.line || lines.length === count) break
       lines.push(next.line)
@@ -383,15 +422,6 @@ function orderly(lines: Line[]): Line[] {
     else key = line.label
   }
   return lines
-}
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESTALE', 'ENOTDIR', 'ELOOP')) return undefined
-    throw error
-  }
 }
 
 async function closeAll(files: readonly (FileHandle | undefined)[]): Promise<void> {

@@ -16,8 +16,8 @@ export const isVerdict = (state: State): state is Verdict => STATES.indexOf(stat
 
 /** Texts by number, each held once. */
 class Texts {
-  readonly #texts: string[] = ['']
-  readonly #ids = new Map<string, number>([['', 0]])
+  #texts: string[] = ['']
+  #ids = new Map<string, number>([['', 0]])
 
   id(text: string): number {
     let id = this.#ids.get(text)
@@ -41,6 +41,19 @@ class Texts {
 
   all(): readonly string[] {
     return this.#texts.slice(1)
+  }
+
+  /** Keeps the texts that a column names, and gives it their new numbers. */
+  retain(column: Uint32Array | Uint16Array): void {
+    const texts = this.#texts
+    this.#texts = ['']
+    this.#ids = new Map([['', 0]])
+    const ids = new Map<number, number>()
+    for (const [row, old] of column.entries()) {
+      let id = ids.get(old)
+      if (id === undefined) ids.set(old, (id = this.id(texts[old]!)))
+      column[row] = id
+    }
   }
 }
 
@@ -167,7 +180,22 @@ export class TaskIndex {
     }
     if (rows.length === this.#count) return
     this.#keep(rows)
+    this.#forget()
     this.#recount()
+  }
+
+  /** Forgets the texts that no row has any more. */
+  #forget(): void {
+    const columns = [
+      [this.#revision, this.#revisions],
+      [this.#target, this.#targets],
+      [this.#ref, this.#refs],
+      [this.#host, this.#hosts],
+    ] as const
+    for (const [column, texts] of columns) texts.retain(column.subarray(0, this.#count))
+    this.#projects.clear()
+    for (const text of this.#revisions.all()) this.#projects.add(text.slice(0, text.indexOf(':')))
+    this.#rechain()
   }
 
   /** Writes down what was read of a task. */
@@ -193,7 +221,6 @@ export class TaskIndex {
     return undefined
   }
 
-  /** Also those whose tasks were pruned meanwhile. */
   projects(): string[] {
     return [...this.#projects].sort()
   }
@@ -202,8 +229,17 @@ export class TaskIndex {
     return [...this.#targets.all()].sort()
   }
 
-  refs(): string[] {
-    return [...this.#refs.all()].sort()
+  /** The refs that were pushed last, at most so many, in the order of their names. */
+  refs(most: number): string[] {
+    const ids = new Set<number>()
+    for (let row = this.#count - 1; row >= 0 && ids.size < most; row--) {
+      if (this.#ref[row]! > 0) ids.add(this.#ref[row]!)
+    }
+    return [...ids].map(id => this.#refs.text(id)).sort()
+  }
+
+  findRef(is: (ref: string) => boolean): string | undefined {
+    return this.#refs.all().find(is)
   }
 
   hosts(): string[] {
@@ -313,6 +349,10 @@ export class TaskIndex {
       column.set(kept)
     }
     this.#count = rows.length
+    this.#rechain()
+  }
+
+  #rechain(): void {
     this.#last = []
     for (let row = 0; row < this.#count; row++) this.#chain(row)
   }

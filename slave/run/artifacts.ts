@@ -1,22 +1,55 @@
 // What the steps left in $BASS_ARTIFACTS goes into the job: regular files, directories, and symlinks that stay inside.
-// The steps are not trusted: no link is followed, and what cannot be read is left out and said.
+//
+// The steps are not trusted. Nothing of theirs is opened by its path, but by its name in a directory that is held open: so
+// no link is followed, whatever is exchanged meanwhile. An artifact never fails its job and takes no room that the job
+// needs: what cannot be kept is left out, and the job says so. Names are bytes, written here in latin1.
 
-import { constants, lstatSync } from 'node:fs'
-import { open, readdir, readlink, symlink } from 'node:fs/promises'
+import { constants, existsSync, lstatSync } from 'node:fs'
+import { mkdir, open, readdir, readlink, statfs, symlink, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { normalize } from 'node:path/posix'
 
+import { reasonOf } from '../../lib/base/errno.ts'
+import { quote } from '../../lib/base/exit.ts'
+import { formatBytes } from '../../lib/base/text.ts'
 import { listAllIfThere } from '../../lib/system/listing.ts'
-import { Fatal } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
-import { makeDirectory } from './job-writer.ts'
-import { patiently } from './patience.ts'
 
-const CHUNK = 1 << 20
+export interface ArtifactLimits {
+  /** Bytes of all artifacts together, as a reader gets them: a hole counts as what it reads as. */
+  readonly bytes: number
+  /** How many files, directories and links. */
+  readonly count: number
+  /** Bytes that stay free in the spool: the logs and the verdict of this job and of others need them. */
+  readonly free: number
+  /** The user who alone may have made an artifact, if that is not us. */
+  readonly uid?: number
+}
 
-/** Copies what is in `from` to `to`, which is made if there is anything; ends early when `stop` says so. */
-export async function keepArtifacts(from: string, to: string, stop: AbortSignal): Promise<void> {
-  if (holdsAny(from)) await copyDirectory(from, to, from, stop)
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants
+
+/** What is read at once. A chunk of nothing but zeros stays a hole. */
+const CHUNK = 1 << 18
+const ZEROS = Buffer.alloc(CHUNK)
+/** Each level holds a descriptor. */
+const DEEPEST = 100
+/** So many of what was left out are named. */
+const NAMED = 20
+
+/**
+ * Copies what is in `from` to `to`, which is made if there is anything; ends early when `stop` says so. Returns sentences
+ * about what was left out. For when nothing of the steps lives any more.
+ */
+export async function keepArtifacts(
+  from: string,
+  to: string,
+  limits: ArtifactLimits,
+  stop: AbortSignal,
+): Promise<string[]> {
+  if (!holdsAny(from)) return []
+  const keeper = new Keeper(to, limits, stop)
+  await keeper.keepAll(from, to)
+  return keeper.notes()
 }
 
 /** True of a directory with entries. Without a thread, for most jobs leave nothing. */
@@ -31,64 +64,147 @@ function holdsAny(path: string): boolean {
   }
 }
 
-async function copyDirectory(from: string, to: string, root: string, stop: AbortSignal): Promise<void> {
-  await makeDirectory(to, stop)
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    if (stop.aborted) return
-    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+const bytes = (path: string) => Buffer.from(path, 'latin1')
+
+/** A path that names an entry of an open directory, wherever that is now. Elsewhere than on Linux only the path does. */
+const below = (directory: FileHandle, path: string) =>
+  existsSync('/proc/self/fd') ? `/proc/self/fd/${directory.fd}` : path
+
+/** A reason to leave something out. */
+class LeftOut extends Error {}
+
+class Keeper {
+  readonly #target: string
+  readonly #limits: ArtifactLimits
+  readonly #stop: AbortSignal
+  readonly #leftOut: string[] = []
+  #omitted = 0
+  #bytes = 0
+  #count = 0
+
+  constructor(target: string, limits: ArtifactLimits, stop: AbortSignal) {
+    this.#target = target
+    this.#limits = limits
+    this.#stop = stop
+  }
+
+  async keepAll(from: string, to: string): Promise<void> {
+    await this.#attempt('.', () => this.#directory(latin1(from), latin1(to), '', 0))
+  }
+
+  notes(): string[] {
+    const more = this.#omitted - this.#leftOut.length
+    return more > 0 ? [...this.#leftOut, `${more} more artifacts were left out`] : this.#leftOut
+  }
+
+  /** `name` is where it is below the artifacts. */
+  async #attempt(name: string, action: () => Promise<void>): Promise<void> {
     try {
-      if (entry.isDirectory()) await copyDirectory(source, target, root, stop)
-      else if (entry.isFile()) await copyFile(source, target, stop)
-      else if (entry.isSymbolicLink()) await copyLink(source, target, root)
-      else warn('keep the artifact', source, 'neither a file nor a directory')
+      await action()
     } catch (error) {
-      // What went wrong in the job is not the artifact's fault.
-      if (error instanceof Fatal) throw error
-      warn('keep the artifact', source, error)
+      this.#omitted++
+      if (this.#leftOut.length >= NAMED) return
+      const why = error instanceof LeftOut ? error.message : reasonOf(error)
+      this.#leftOut.push(`the artifact ${quote(bytes(name).toString())} was left out: ${why}`)
     }
   }
-}
 
-async function copyFile(source: string, target: string, stop: AbortSignal): Promise<void> {
-  // NONBLOCK: it may have become a named pipe since it was listed.
-  const input = await open(source, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-  try {
-    const stats = await input.stat()
-    if (!stats.isFile()) throw new Error('not a regular file')
-    const output = await patiently(
-      'write',
-      target,
-      () => open(target, 'w', (stats.mode & 0o777) | 0o600),
-      stop,
-    )
+  async #directory(source: string, target: string, name: string, depth: number): Promise<void> {
+    if (depth > DEEPEST) throw new LeftOut('it is too deep')
+    const directory = await open(bytes(source), O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     try {
-      // As all files of a job, see `create`.
-      await output.truncate()
-      await pour(input, output, target, stop)
+      this.#mustBeOurs((await directory.stat()).uid)
+      await mkdir(bytes(target))
+      const here = below(directory, source)
+      const entries = await readdir(bytes(here), { withFileTypes: true, encoding: 'buffer' })
+      for (const entry of entries.sort((a, b) => Buffer.compare(a.name, b.name))) {
+        if (this.#stop.aborted) return
+        const own = entry.name.toString('latin1')
+        const path = name === '' ? own : `${name}/${own}`
+        const [from, to] = [`${here}/${own}`, `${target}/${own}`]
+        await this.#attempt(path, async () => {
+          if (this.#count >= this.#limits.count)
+            throw new LeftOut(`ARTIFACTS_COUNT allows ${this.#limits.count}`)
+          this.#count++
+          if (entry.isDirectory()) await this.#directory(from, to, path, depth + 1)
+          else if (entry.isFile()) await this.#file(from, to)
+          else if (entry.isSymbolicLink()) await this.#link(from, to, path)
+          else throw new LeftOut('it is neither a file nor a directory')
+        })
+      }
+    } finally {
+      await directory.close()
+    }
+  }
+
+  /** In what is another's, a step may have made names of files that it cannot read. */
+  #mustBeOurs(uid: number): void {
+    const { uid: wanted } = this.#limits
+    if (wanted !== undefined && uid !== wanted) throw new LeftOut('it belongs to another user')
+  }
+
+  async #file(source: string, target: string): Promise<void> {
+    // NONBLOCK: it may have become a named pipe since it was listed.
+    const input = await open(bytes(source), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    try {
+      const stats = await input.stat()
+      if (!stats.isFile()) throw new LeftOut('it is no regular file')
+      this.#mustBeOurs(stats.uid)
+      const left = this.#limits.bytes - this.#bytes
+      if (stats.size > left) {
+        throw new LeftOut(`it has ${formatBytes(stats.size)}, and ARTIFACTS_MAX leaves ${formatBytes(left)}`)
+      }
+      await this.#mustFit(Math.min(stats.size, stats.blocks * 512))
+      await this.#copy(input, stats.size, target, (stats.mode & 0o777) | 0o600)
+      this.#bytes += stats.size
+    } finally {
+      await input.close()
+    }
+  }
+
+  async #mustFit(size: number): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#target)
+    if (bavail * bsize - size < this.#limits.free)
+      throw new LeftOut(`the spool has no room for ${formatBytes(size)}`)
+  }
+
+  async #copy(input: FileHandle, size: number, target: string, mode: number): Promise<void> {
+    const output = await open(bytes(target), 'wx', mode)
+    let whole = false
+    try {
+      await this.#pour(input, output, size)
+      whole = true
     } finally {
       await output.close()
+      if (!whole) await unlink(bytes(target))
     }
-  } finally {
-    await input.close()
+  }
+
+  async #pour(input: FileHandle, output: FileHandle, size: number): Promise<void> {
+    const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, Math.max(size, 1)))
+    let at = 0
+    while (at < size && !this.#stop.aborted) {
+      const { bytesRead } = await input.read(buffer, 0, Math.min(buffer.length, size - at), at)
+      if (bytesRead === 0) break
+      const chunk = buffer.subarray(0, bytesRead)
+      if (!chunk.equals(ZEROS.subarray(0, bytesRead))) {
+        for (let done = 0; done < bytesRead;) {
+          done += (await output.write(chunk, done, bytesRead - done, at + done)).bytesWritten
+        }
+      }
+      at += bytesRead
+    }
+    // It ends with a hole, or has its place on the disk now: as all files of a job, see `create`.
+    await output.truncate(at)
+  }
+
+  async #link(source: string, target: string, name: string): Promise<void> {
+    const to = (await readlink(bytes(source), 'buffer')).toString('latin1')
+    const inside = normalize(`${name}/../${to}`)
+    if (to.startsWith('/') || inside === '..' || inside.startsWith('../'))
+      throw new LeftOut('it is a link that leads outside')
+    await symlink(bytes(to), bytes(target))
   }
 }
 
-async function pour(input: FileHandle, output: FileHandle, target: string, stop: AbortSignal): Promise<void> {
-  const buffer = Buffer.allocUnsafeSlow(CHUNK)
-  while (!stop.aborted) {
-    const { bytesRead } = await input.read(buffer, 0, CHUNK, null)
-    if (bytesRead === 0) return
-    for (let at = 0; at < bytesRead;) {
-      const rest = () => output.write(buffer, at, bytesRead - at, null)
-      at += (await patiently('write', target, rest, stop)).bytesWritten
-    }
-  }
-}
-
-async function copyLink(source: string, target: string, root: string): Promise<void> {
-  const to = await readlink(source)
-  const inside = relative(root, resolve(dirname(source), to))
-  if (isAbsolute(to) || inside === '..' || inside.startsWith('../')) {
-    warn('keep the artifact', source, 'a link that leads outside')
-  } else await symlink(to, target)
-}
+const latin1 = (path: string) => Buffer.from(path).toString('latin1')

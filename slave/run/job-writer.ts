@@ -43,28 +43,33 @@ const LARGE = 65_536
 /** Fsyncs all that a slave has written in a job since its claim; not the job's own directory. */
 export async function persistJob(job: string, stop?: AbortSignal): Promise<void> {
   const breathe = breather()
-  // All is listed before anything is fsynced: to read a directory sets its times, which would be one more commit.
+  // All is listed, by bytes in latin1, before anything is fsynced: to read a directory sets its times, which would be one more commit.
   const paths: string[] = []
   const walk = async (directory: string) => {
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      const path = join(directory, entry.name)
+    // Artifacts have the names that steps gave them.
+    for (const entry of readdirSync(Buffer.from(directory, 'latin1'), {
+      withFileTypes: true,
+      encoding: 'buffer',
+    })) {
+      const path = `${directory}/${entry.name.toString('latin1')}`
       if (entry.isDirectory()) await walk(path)
       if (entry.isDirectory() || entry.isFile()) paths.push(path)
       await breathe()
     }
   }
-  await walk(job)
+  const top = Buffer.from(job).toString('latin1')
+  await walk(top)
   // Its owner is durable since the claim, and its sign of life says nothing when it is over.
-  const done = ['owner.txt', 'alive'].map(name => join(job, name))
+  const done = ['owner.txt', 'alive'].map(name => `${top}/${name}`)
   for (const [i, path] of paths.filter(path => !done.includes(path)).entries()) {
     // With the first, the commit of the journal for all of them is waited for; then there is little to wait for.
-    await patiently('fsync', path, () => fsyncFile(path, i === 0), stop)
+    await patiently('fsync', path, () => fsyncFile(Buffer.from(path, 'latin1'), i === 0), stop)
     await breathe()
   }
 }
 
 /** Fsyncs a file, or a directory without what is below it; a link is not followed out of the job. */
-async function fsyncFile(path: string, mayTakeLong: boolean): Promise<void> {
+async function fsyncFile(path: Buffer, mayTakeLong: boolean): Promise<void> {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
     if (mayTakeLong || fstatSync(fd).size > LARGE) await fsyncAsync(fd)

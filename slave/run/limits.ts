@@ -1,6 +1,7 @@
 // What a job may take, as the settings say.
 
-import { choice, count, duration, limit, optional, sizeLimit } from '../../lib/base/settings.ts'
+import { choice, count, duration, limit, optional, size, sizeLimit } from '../../lib/base/settings.ts'
+import type { ArtifactLimits } from './artifacts.ts'
 import { ISOLATE } from './places/open-place.ts'
 import type { Isolate } from './places/open-place.ts'
 
@@ -11,6 +12,7 @@ export interface Limits {
   readonly job: number
   /** Bytes of log that a step may write. */
   readonly log: number
+  readonly artifacts: ArtifactLimits
   readonly isolate: Isolate
   /** Whom the steps run as, if not as ourselves. */
   readonly user?: string
@@ -30,6 +32,8 @@ export const LIMITS_HELP = {
   STEP_TIMEOUT: 'how long a step may take',
   JOB_TIMEOUT: 'how long all steps of a job may take together',
   LOG_MAX: 'how much log a step may write; then the log is cut and the step goes on',
+  ARTIFACTS_MAX: 'how many bytes of artifacts a job may leave; the job says what was left out',
+  ARTIFACTS_COUNT: 'how many files, directories and links of them',
   ISOLATE: 'how steps are held together: auto, pid or no',
   STEP_USER: 'the user whom steps run as, when this runs as root; one of its own for each slot',
   STEP_PROCS: 'how many processes that user may have',
@@ -47,6 +51,11 @@ export function readLimits(env: Settings = process.env): Limits {
     step: limit('STEP_TIMEOUT', env),
     job: limit('JOB_TIMEOUT', env),
     log: sizeLimit('LOG_MAX', env),
+    artifacts: {
+      bytes: sizeLimit('ARTIFACTS_MAX', env),
+      count: count('ARTIFACTS_COUNT', env) || Infinity,
+      free: size('DISK_MIN', env),
+    },
     isolate: choice('ISOLATE', ISOLATE, env),
     ...(user === undefined ? {} : { user }),
     ...(optional('STEP_PROCS', env) === undefined ? {} : { procs: count('STEP_PROCS', env) }),

@@ -20,7 +20,7 @@ import type { Place } from './places/place.ts'
 import { Pools } from './places/pools.ts'
 import { findUser, handOver, takeBack } from './places/step-user.ts'
 import type { StepUser } from './places/step-user.ts'
-import { findSteps, PREPARE } from './steps.ts'
+import { findNearStep, findSteps, PREPARE } from './steps.ts'
 import type { Step } from './steps.ts'
 
 /** The exit code by which a step says that it had nothing to do. */
@@ -109,7 +109,7 @@ class Run {
       await written
       const packages = mask(readIfThere(pkg) ?? '', this.#secrets)
       await writePlain(join(job, 'pkg.txt'), packages, this.#stop)
-      if (!this.#stop.aborted) await keepArtifacts(artifacts, join(job, 'artifacts'), this.#stop)
+      if (!this.#stop.aborted) await this.#keepArtifacts()
       return outcome
     } finally {
       this.#stop.removeEventListener('abort', noteStop)
@@ -117,11 +117,28 @@ class Run {
     }
   }
 
+  async #keepArtifacts(): Promise<void> {
+    const { job, limits } = this.#plan
+    const [from, to] = [this.#paths.artifacts, join(job, 'artifacts')]
+    const uid = this.#user?.uid
+    const whose = { ...limits.artifacts, ...(uid === undefined ? {} : { uid }) }
+    const notes = await keepArtifacts(from, to, whose, this.#stop)
+    if (notes.length > 0) await writePlain(join(job, 'notes.txt'), notes.join('\n') + '\n', this.#stop)
+  }
+
   async #runAll(): Promise<Outcome> {
     const { limits, work } = this.#plan
     const steps = findSteps(this.#paths.steps)
     if (steps.length === 0) {
       return { verdict: 'error', why: 'there are no steps: the steps bundle holds no executable file' }
+    }
+    const near = findNearStep(this.#paths.steps)
+    if (near !== undefined) {
+      const advice = `make it so (chmod +x), or name it '_${near}' if it is no step`
+      return {
+        verdict: 'error',
+        why: `${quote(near)} stands among the steps and is not executable: ${advice}`,
+      }
     }
     if (limits.prepare !== undefined) {
       if (steps.some(({ name }) => name === PREPARE)) {

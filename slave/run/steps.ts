@@ -29,7 +29,24 @@ export function findSteps(directory: string): Step[] {
     .map(name => ({ name, path: join(directory, name), always: name.endsWith('.always') }))
 }
 
+/**
+ * A file that looks like a step and cannot be run: a regular file directly in the directory that lacks its execute bit and is
+ * not marked as none by its name, `_NAME`, `.NAME` or `NAME.md`. Undefined if there is none.
+ */
+export function findNearStep(directory: string): string | undefined {
+  return listIfThere(directory).find(
+    name =>
+      !name.startsWith('_') &&
+      !name.endsWith('.md') &&
+      isFile(join(directory, name), mode => (mode & 0o111) === 0),
+  )
+}
+
 function isExecutable(path: string): boolean {
+  return isFile(path, mode => (mode & 0o111) !== 0)
+}
+
+function isFile(path: string, has: (mode: number) => boolean): boolean {
   const stats = ignoringENOENT(() => lstatSync(path))
-  return stats !== undefined && stats.isFile() && (stats.mode & 0o111) !== 0
+  return stats !== undefined && stats.isFile() && has(stats.mode)
 }

@@ -7,15 +7,16 @@
 import { lstatSync, mkdirSync, readlinkSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { claimOf, parsePrivateName, showJob } from '../../lib/spool/claim.ts'
-import { readIfThere, replaceFile, token } from '../../lib/system/durable.ts'
+import { readIfThere, replaceFile, timeOf, token } from '../../lib/system/durable.ts'
 import { listIfThere, mustList } from '../../lib/system/listing.ts'
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { isDeadSelf, newOwner, parseOwner, readOwner, verdictOf } from '../../lib/spool/job.ts'
 import type { Owner } from '../../lib/spool/job.ts'
-import { say, warn } from '../../lib/system/log.ts'
+import { say, warn, warnOnce } from '../../lib/system/log.ts'
 import { endGone } from '../../lib/spool/lose.ts'
 import { isGone, self } from '../../lib/system/process.ts'
 import { setting } from '../../lib/base/settings.ts'
@@ -25,6 +26,9 @@ import { isPart, toPart } from '../../lib/spool/task-name.ts'
 import { hold } from './holder.ts'
 import { killRemains } from '../run/places/processes.ts'
 import { removeWork } from '../run/work.ts'
+
+/** So long a sign of life has to stand still to be none, and how often to look, in milliseconds. It comes each second. */
+const [STILL, LOOK] = [5000, 200]
 
 export class Slot {
   readonly spool: Spool
@@ -59,9 +63,13 @@ export class Slot {
     return newOwner(this.host, this.directory, token())
   }
 
-  /** Says in the spool who works here. Two takers in one slot would share a cache and a place in the queue: refused. */
-  signIn(version: string): void {
+  /**
+   * Says in the spool who works here. Two takers in one slot would share a cache and a place in the queue: refused. So would
+   * two machines with one name, of which one is a copy of the other: then each would end the other's jobs.
+   */
+  async signIn(version: string): Promise<void> {
     makeDirectory(this.#card)
+    await this.#refuseCopy(ownerIn(readIfThere(join(this.#card, 'about.txt')) ?? ''))
     const me = { arch: this.arch, host: this.host, slot: this.directory, ...self(), version }
     const about = Object.entries(me)
       .map(([key, value]) => `${key}=${value}\n`)
@@ -73,6 +81,18 @@ export class Slot {
     }
     replaceFile(join(this.#card, 'about.txt'), about, this.spool.tasks.tmp)
     writeFileSync(join(this.#card, 'alive'), '')
+    this.tell(undefined)
+  }
+
+  /** Fails if the taker that said last that it works here is another machine's, which has our name, and beats. */
+  async #refuseCopy(other: Owner | undefined): Promise<void> {
+    if (other?.host !== this.host || !this.#isElsewhere(other)) return
+    const beat = join(this.#card, 'alive')
+    if ((await this.#changes([beat])).size === 0) return
+    throw temporary(
+      `work in ${quote(this.directory)} as ${this.host}`,
+      `another machine of that name (boot id ${other.boot}) has a task-taker there, with pid ${other.pid}: set HOST`,
+    )
   }
 
   #isAlive(other: Owner | undefined): boolean {
@@ -81,12 +101,40 @@ export class Slot {
     return other.boot === me.boot && other.namespace === me.namespace && other.boot !== '' && !isGone(other)
   }
 
+  /** True if it was on another machine, or before this one was started: then nothing here tells whether it lives. */
+  #isElsewhere(other: Owner): boolean {
+    return other.boot !== '' && other.boot !== self().boot
+  }
+
+  /** Those of these files whose times change while we look; none that is not there. */
+  async #changes(files: readonly string[]): Promise<ReadonlySet<string>> {
+    const before = new Map(files.map(file => [file, timeOf(file)]).filter(([, time]) => time !== null) as [string, number][]) // prettier-ignore
+    const changed = new Set<string>()
+    const end = performance.now() + STILL
+    while (before.size > changed.size && performance.now() < end) {
+      await sleep(LOOK)
+      for (const [file, time] of before) if (timeOf(file) !== time) changed.add(file)
+    }
+    return changed
+  }
+
   /** A sign of life, unless the last one is still on its way: a file server that hangs shall not take all threads. */
   async beat(): Promise<void> {
     if (this.#beating) return
     this.#beating = true
     const now = new Date()
     await utimes(join(this.#card, 'alive'), now, now).finally(() => (this.#beating = false))
+  }
+
+  /** Says in the spool why nothing is taken here, or that it is again. It is for people, and may fail. */
+  tell(fault: string | undefined): void {
+    const path = join(this.#card, 'fault.txt')
+    try {
+      if (fault === undefined) ignoringENOENT(() => unlinkSync(path))
+      else replaceFile(path, fault + '\n', this.spool.tasks.tmp)
+    } catch (error) {
+      warnOnce('tell of', path, error)
+    }
   }
 
   signOut(): void {
@@ -107,6 +155,9 @@ export class Slot {
     mkdirSync(path, { recursive: true })
     return path
   }
+
+  /** Jobs whose temporary directories could not be removed. */
+  readonly #stuck = new Set<string>()
 
   /** The temporary directory of the job in hand. */
   #inHand: string | undefined
@@ -131,15 +182,22 @@ export class Slot {
   /** Removes the temporary directory of a job. */
   async discard(name: string): Promise<void> {
     const work = tolerating(['ENOENT', 'EINVAL'], () => readlinkSync(join(this.directory, 'work', name)))
-    if (work !== undefined) await removeWork(work)
-    this.#forget(name)
+    try {
+      if (work !== undefined) await removeWork(work)
+      this.#forget(name)
+    } catch (error) {
+      // Files of another user are in it: a person has to remove them, and the next taker tries again.
+      this.#stuck.add(name)
+      warn('remove', work ?? name, error)
+    }
   }
 
   /** Removes the temporary directories that were kept for `keep` milliseconds. For between jobs. */
   async discardOld(keep: number): Promise<void> {
     for (const name of listIfThere(join(this.directory, 'work'))) {
       const made = ignoringENOENT(() => lstatSync(join(this.directory, 'work', name)).mtimeMs)
-      if (made !== undefined && Date.now() - made >= keep) await this.discard(name)
+      if (made === undefined || this.#stuck.has(name)) continue
+      if (Date.now() - made >= keep) await this.discard(name)
     }
   }
 
@@ -156,10 +214,20 @@ export class Slot {
       if (claimOf(this.spool, mine.name) === owner.token) showJob(this.spool, mine.name, owner.token)
     }
     const running = new Set(mustList(jobs.cur))
+    const dead: { name: string; elsewhere: boolean }[] = []
     for (const name of mustList(tasks.cur).filter(name => running.has(name))) {
       const job = join(jobs.cur, name)
       const owner = readOwner(job)
       if (!owner || !isDeadSelf(owner, this.host, this.directory) || verdictOf(job)) continue
+      dead.push({ name, elsewhere: this.#isElsewhere(owner) })
+    }
+    // What was begun before this machine was started is dead; what another machine of this name does, is not.
+    const signOf = (name: string) => join(jobs.cur, name, 'alive')
+    const alive = await this.#changes(
+      dead.filter(({ elsewhere }) => elsewhere).map(({ name }) => signOf(name)),
+    )
+    for (const { name } of dead.filter(({ name }) => !alive.has(signOf(name)))) {
+      const job = join(jobs.cur, name)
       try {
         say('info', `ending ${name}: its task-taker died`)
         const work = readIfThere(join(job, 'tmp-path.txt'))?.trim()

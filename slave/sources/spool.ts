@@ -4,8 +4,9 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { isErrno } from '../../lib/base/errno.ts'
 import { quote, temporary } from '../../lib/base/exit.ts'
-import { duration, setting } from '../../lib/base/settings.ts'
+import { duration } from '../../lib/base/settings.ts'
 import { claim } from '../../lib/spool/claim.ts'
 import { explain, formatVerdict, giveVerdict } from '../../lib/spool/job.ts'
 import type { Owner, Verdict } from '../../lib/spool/job.ts'
@@ -14,18 +15,20 @@ import type { Cause } from '../../lib/spool/retry.ts'
 import { paused, taskLister } from '../../lib/spool/spool.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
 import { listAllIfThere, mustList } from '../../lib/system/listing.ts'
-import { warn, warnOnce } from '../../lib/system/log.ts'
+import { remove } from '../../lib/system/durable.ts'
+import { sayOnce, warn, warnOnce } from '../../lib/system/log.ts'
 import { isReplaced, TREE_DIRECTORIES } from '../../lib/system/tree.ts'
 import { watch } from '../../lib/system/watch.ts'
+import type { Health } from './health.ts'
 import type { Facts } from '../run/environment.ts'
 import { readFacts } from '../run/facts.ts'
 import { persistJob, writePlain } from '../run/job-writer.ts'
 import type { Outcome } from '../run/plan.ts'
 import { makeWork, unpackTask, workOf } from '../run/work.ts'
 import type { Assignment, Heartbeat, WorkSource } from './assignment.ts'
-import { roomIn } from './disk-room.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { OddTasks } from './odd.ts'
+import { Rivals } from './rivals.ts'
 import { candidates, isPaused, passAfterRace } from './scan.ts'
 import type { Slot } from './slot.ts'
 
@@ -50,7 +53,7 @@ export class SpoolSource implements WorkSource {
   readonly #stop: AbortSignal
   readonly #bell: Awaited<ReturnType<typeof watch>>
   readonly #timer: NodeJS.Timeout
-  readonly #hasRoom: () => boolean
+  readonly #health: Health
   readonly #list: () => readonly TaskName[]
   readonly #offers: AsyncGenerator<Assignment, void>
   /** A listing in which nothing was for us: it need not be looked through again. */
@@ -58,9 +61,17 @@ export class SpoolSource implements WorkSource {
   /** Names that have been seen claimed: never looked at again. */
   #taken = new Set<string>()
   readonly #odd = new OddTasks(2 * duration('POLL_INTERVAL'))
+  #again: NodeJS.Timeout | undefined
+  readonly #rivals: Rivals
 
-  private constructor(slot: Slot, stop: AbortSignal, bell: Awaited<ReturnType<typeof watch>>) {
+  private constructor(
+    slot: Slot,
+    health: Health,
+    stop: AbortSignal,
+    bell: Awaited<ReturnType<typeof watch>>,
+  ) {
     this.#slot = slot
+    this.#health = health
     this.#stop = stop
     this.#bell = bell
     stop.addEventListener('abort', () => bell.ring())
@@ -69,17 +80,18 @@ export class SpoolSource implements WorkSource {
       BEAT,
     )
     this.#list = taskLister(slot.spool.tasks.cur)
-    this.#hasRoom = roomIn([slot.spool.jobs.tmp, setting('JOBTMP')])
+    this.#rivals = new Rivals(slot)
     this.#offers = this.#offer(duration('FAILED_JOB_WAITTIME'))
   }
 
   /** Signs the slot in as a taker of this version. */
-  static async open(slot: Slot, version: string, stop: AbortSignal): Promise<SpoolSource> {
+  static async open(slot: Slot, version: string, health: Health, stop: AbortSignal): Promise<SpoolSource> {
     const { spool } = slot
     mkdirSync(spool.pause, { recursive: true })
-    slot.signIn(version)
+    await slot.signIn(version)
+    await health.begin()
     const bell = await watch([spool.tasks.cur, spool.pause, ...TREE_DIRECTORIES])
-    return new SpoolSource(slot, stop, bell)
+    return new SpoolSource(slot, health, stop, bell)
   }
 
   endDead(): Promise<void> {
@@ -92,6 +104,7 @@ export class SpoolSource implements WorkSource {
 
   async close(): Promise<void> {
     clearInterval(this.#timer)
+    clearTimeout(this.#again)
     await this.#bell.close()
     this.#slot.signOut()
   }
@@ -99,11 +112,17 @@ export class SpoolSource implements WorkSource {
   /** `keep`: milliseconds for which the temporary directory of a failed job is kept. */
   async *#offer(keep: number): AsyncGenerator<Assignment, void> {
     while (!this.#stop.aborted && !isReplaced()) {
-      if (this.#slot.isGone())
-        throw temporary(`use the working directory ${quote(this.#slot.directory)}`, 'it was removed')
-      if (!(yield* this.#round())) await this.#bell.next()
+      this.#mustHaveSlot()
+      const more = yield* this.#round()
+      if (!more && this.#health.isSick) await this.#health.isWell(this.#stop)
+      else if (!more) await this.#bell.next()
       await this.#slot.discardOld(keep)
     }
+  }
+
+  #mustHaveSlot(): void {
+    if (!this.#slot.isGone()) return
+    throw temporary(`use the working directory ${quote(this.#slot.directory)}`, 'it was removed')
   }
 
   /** Works off one listing, as long as it is fresh. Returns true if there may be more to do at once. */
@@ -127,15 +146,13 @@ export class SpoolSource implements WorkSource {
         passed = true
         continue
       }
+      this.#mustHaveSlot()
       try {
         if (isPaused(task, host, paused(spool))) continue
-        if (!this.#hasRoom()) {
-          // No event tells when there is room again.
-          await sleep(duration('POLL_INTERVAL'))
-          return true
-        }
+        if (!(await this.#health.isWell(this.#stop))) return true
         const taken = this.#take(task)
         if (taken === 'missed') pass = passAfterRace()
+        else if (taken === 'left') this.#lookAgain()
         else if (taken !== 'over') yield taken
         this.#odd.worked(task.name)
       } catch (error) {
@@ -149,10 +166,37 @@ export class SpoolSource implements WorkSource {
     return passed
   }
 
-  /** Takes a task that waits, or ends it where that is wanted; `missed` if somebody else was faster by a moment. */
-  #take(task: TaskName): Assignment | 'over' | 'missed' {
+  /** No event tells when a task that is left to others is to be looked at again. */
+  #lookAgain(): void {
+    clearTimeout(this.#again)
+    this.#again = setTimeout(() => this.#bell.ring(), BEAT)
+    this.#again.unref()
+  }
+
+  /** Why a waiting task is left to others, or undefined. */
+  #whyLeft(task: TaskName, files: readonly string[]): string | undefined {
+    const directory = join(this.#slot.spool.tasks.cur, task.name)
+    const program = this.#health.lacksFor(directory)
+    if (program !== undefined) return `${program} is not installed here`
+    if (files.includes('retry-of.txt') && this.#rivals.isForOthers(task, directory))
+      return 'it was lost here before'
+    return undefined
+  }
+
+  /**
+   * Takes a task that waits, or ends it where that is wanted; `missed` if somebody else was faster by a moment, `left` if
+   * others are to take it.
+   */
+  #take(task: TaskName): Assignment | 'over' | 'missed' | 'left' {
     const { spool } = this.#slot
     const files = listAllIfThere(join(spool.tasks.cur, task.name))
+    if (!files.includes('claim') && !files.includes('cancel')) {
+      const why = this.#whyLeft(task, files)
+      if (why !== undefined) {
+        sayOnce(`${task.name} is left to others: ${why}`)
+        return 'left'
+      }
+    }
     const taken = files.includes('claim')
       ? 'over'
       : files.includes('cancel')
@@ -240,6 +284,8 @@ class ClaimedTask implements Assignment {
       } catch (error) {
         // Its name may be gone.
         this.#prepared = undefined
+        // The room that its artifacts take is enough: a cancel always wins.
+        if (verdict === 'cancelled' && isErrno(error, 'ENOSPC', 'EDQUOT')) remove(join(this.job, 'artifacts'))
         if (this.#hasMoved()) return 'lost'
         warn('end', name, error)
         await sleep(wait)

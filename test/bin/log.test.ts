@@ -5,7 +5,7 @@ import { test } from 'tap'
 import { verb } from '../../bin/log.ts'
 import { formatLabel } from '../../lib/base/tai64n.ts'
 import { call } from '../fixtures/in-process.ts'
-import { Sandbox } from '../fixtures/sandbox.ts'
+import { ROOT, Sandbox } from '../fixtures/sandbox.ts'
 import { NOON, SpoolMaker } from '../fixtures/spool-maker.ts'
 
 const NAME = '7:hello:v1:linux-x86_64'
@@ -150,3 +150,20 @@ test('an empty log is no error', async t => {
   truncateSync(join(job, 'steps/10-test/stdout.txt'))
   t.equal((await log('7', '10')).stdout, '')
 })
+
+test(
+  'a reader that has seen enough ends it, however much there is to print',
+  { timeout: 60_000 },
+  async t => {
+    const { maker, spool } = make(t)
+    const job = maker.finishedJob(NAME, {
+      steps: [{ name: '10-x', exit: '0', from: 1, to: 2, stdout: ['one'] }],
+    })
+    truncateSync(join(job, 'steps/10-x/stdout.txt'), 2 ** 40)
+    const sandbox = new Sandbox(t)
+    const cut = 'set -o pipefail; "$0" log --time none 7 10-x | head -n 1'
+    const env = { SPOOL: spool.root }
+    const { code, stdout } = sandbox.run('bash', ['-c', cut, join(ROOT, 'bin/bass')], { env })
+    t.same([code, stdout], [0, 'one\n'])
+  },
+)

@@ -221,6 +221,37 @@ test('artifacts are served so that they do no harm', async t => {
   }
 })
 
+test('HEAD is answered with headers only, and leaves nothing behind', async t => {
+  const sandbox = new Sandbox(t)
+  layShowcase(sandbox)
+  const { url, running } = await serve(sandbox)
+  const open = () => readdirSync(`/proc/${running.pid}/fd`).length
+  const head = (path: string) =>
+    new Promise<number | undefined>((done, failed) => {
+      request(url + path, { method: 'HEAD' }, answer => done(answer.resume().statusCode))
+        .on('error', failed)
+        .end()
+    })
+  const paths = [
+    '/events',
+    '/job/20/log/30-test/events',
+    '/job/20/log/30-test?plain=1',
+    '/job/15/artifacts/tables.tar.zst',
+  ]
+  for (const path of paths) t.equal(await head(path), 200, path)
+  const before = open()
+  for (let i = 0; i < 40; i++) await Promise.all(paths.map(head))
+  await eventually('what was opened is closed', () => open() <= before + 8)
+  // One stream is heard to the end of the program.
+  const heard = request(`${url}/events`, answer => answer.resume().on('error', () => undefined)).on(
+    'error',
+    () => undefined,
+  )
+  heard.end()
+  await new Promise(done => heard.on('response', done))
+  t.match(await running.kill('SIGTERM'), { code: 0, signal: null })
+})
+
 test('names that lead elsewhere are not here', async t => {
   const sandbox = new Sandbox(t)
   layShowcase(sandbox)

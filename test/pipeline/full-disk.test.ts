@@ -25,12 +25,12 @@ test('a taker takes nothing while a disk is full, and says when and why', { skip
     await eventually('its warning', () => taker.stderr() !== '')
     t.match(
       taker.stderr(),
-      /^task-taker: warning: unable to take tasks: less than DISK_MIN is left in '.*'; waiting for room\n$/,
+      /^task-taker: warning: unable to take tasks: disk full: less than DISK_MIN is left in .*\n$/,
     )
     t.same(site.ls('spool/tasks/cur', name).includes('claim'), false, 'it is left to others')
     disk.makeRoom()
     t.equal(await site.verdict(name), 'success')
-    t.match(taker.stderr(), /\ntask-taker: info: there is room again\n$/)
+    t.match(taker.stderr(), /\ntask-taker: info: tasks are taken again\n$/)
     await taker.kill()
   }
 })

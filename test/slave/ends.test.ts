@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { test } from 'tap'
 
-import { eventually, Sandbox } from '../fixtures/sandbox.ts'
+import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
 import { StepsFixture } from '../fixtures/steps.ts'
 import { killRemains } from '../../slave/run/places/processes.ts'
 
@@ -217,3 +217,28 @@ test('where no namespace can be made, ISOLATE=auto says so and goes on, and ISOL
     stderr: /^steps-runner: fatal: unable to make a pid namespace, as ISOLATE=pid demands: .*\n$/,
   })
 })
+
+/** Makes a child that is no child of the first process in its namespace, and shows no sign of the step. */
+const CLONE_PARENT = (nap: string) => `#!/usr/bin/env python3
+import ctypes, os, platform, signal
+clone = {'x86_64': 56, 'aarch64': 220}[platform.machine()]
+if ctypes.CDLL(None).syscall(clone, 0x8000 | signal.SIGCHLD, 0, 0, 0, 0) == 0:
+    os.setsid()
+    for fd in range(3): os.close(fd)
+    os.execve('/bin/sleep', ['sleep', '${nap}'], {})
+import time
+time.sleep(0.3)`
+
+test(
+  'ISOLATE=pid: a child made with CLONE_PARENT ends with its step',
+  { skip: lacks('python3') },
+  async t => {
+    const nap = napTime()
+    const look = 'readlink /proc/self/ns/pid'
+    const steps = { a: look, b: look, c: CLONE_PARENT(nap) }
+    const f = new StepsFixture(new Sandbox(t), steps, { ISOLATE: 'pid' })
+    t.same(await f.run(), { verdict: 'success' })
+    t.same(running(nap), [])
+    t.equal(f.said('a'), f.said('b'), 'one that was left clean serves the next step')
+  },
+)

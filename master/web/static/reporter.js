@@ -104,7 +104,7 @@ const refresh = async whole => {
   localise(fresh)
   retitle(page)
   if (whole || !('live' in fresh.dataset)) {
-    for (const events of following.splice(0)) events.close()
+    for (const stream of following.splice(0)) stream.close()
     main.replaceChildren(...fresh.childNodes)
     if (!('live' in fresh.dataset)) delete main.dataset.live
     for (const log of main.querySelectorAll('.log[data-log]')) openLog(log)
@@ -117,8 +117,15 @@ const refresh = async whole => {
   }
 }
 
-/** The streams of the logs that are shown. */
+/** The streams of the logs that are shown. A browser has six connections to a site: a tab that is hidden gives its own back. */
 const following = []
+
+document.addEventListener('visibilitychange', () => {
+  for (const stream of following) {
+    if (document.hidden) stream.close()
+    else stream.open()
+  }
+})
 
 let source
 let due = false
@@ -200,25 +207,35 @@ const openLog = log => {
   const atEnd = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 60
 
   const follow = () => {
-    const events = new EventSource(`${url.pathname}/events?${query({ from: log.dataset.to })}`)
-    following.push(events)
-    events.addEventListener('lines', event => {
-      const stay = kept < KEPT || atEnd()
-      log.append(parsed(JSON.parse(event.data)))
-      log.dataset.to = event.lastEventId
-      while (log.children.length > kept) {
-        log.firstElementChild.remove()
-        log.dataset.first = ''
-      }
-      if (stay && kept === KEPT) scrollTo({ top: document.documentElement.scrollHeight })
-    })
-    events.addEventListener('end', () => {
-      events.close()
-      document.querySelector('[data-following]')?.remove()
-      tell('The step is over')
-      // On the page of a log only what stands above the lines has changed; on another one the next step may follow.
-      void (log.dataset.follow === 'all' ? refreshHead() : refresh(true))
-    })
+    let events
+    const stream = {
+      open: () => (events = connect()),
+      close: () => events?.close(),
+    }
+    const connect = () => {
+      const events = new EventSource(`${url.pathname}/events?${query({ from: log.dataset.to })}`)
+      events.addEventListener('lines', event => {
+        const stay = kept < KEPT || atEnd()
+        log.append(parsed(JSON.parse(event.data)))
+        log.dataset.to = event.lastEventId
+        while (log.children.length > kept) {
+          log.firstElementChild.remove()
+          log.dataset.first = ''
+        }
+        if (stay && kept === KEPT) scrollTo({ top: document.documentElement.scrollHeight })
+      })
+      events.addEventListener('end', () => {
+        events.close()
+        following.splice(following.indexOf(stream), 1)
+        document.querySelector('[data-following]')?.remove()
+        tell('The step is over')
+        // On the page of a log only what stands above the lines has changed; on another one the next step may follow.
+        void (log.dataset.follow === 'all' ? refreshHead() : refresh(true))
+      })
+      return events
+    }
+    following.push(stream)
+    if (!document.hidden) stream.open()
   }
 
   const refreshHead = async () => {

@@ -1,7 +1,9 @@
 // Which place a job's steps get: as ISOLATE says and this machine can.
 
-import { lasting } from '../../../lib/base/exit.ts'
+import { isErrno } from '../../../lib/base/errno.ts'
+import { lasting, temporary } from '../../../lib/base/exit.ts'
 import { say } from '../../../lib/system/log.ts'
+import { MachineFault } from './machine-fault.ts'
 import { NamespacePlace } from './namespace.ts'
 import type { Place, StepCommand, StepProcess } from './place.ts'
 import type { Pools } from './pools.ts'
@@ -30,7 +32,7 @@ export const openPlace: OpenPlace = async ({ isolate, work }, pools) =>
     isolate === 'no'
       ? new SessionPlace(work)
       : isolate === 'pid'
-        ? new DemandedPlace(new NamespacePlace(pools.rooms))
+        ? new DemandedPlace(new NamespacePlace(pools.rooms), pools)
         : new AutoPlace(new NamespacePlace(pools.rooms), new SessionPlace(work), pools),
   )
 
@@ -40,30 +42,44 @@ export async function prepareIsolation(how: Isolate, pools: Pools): Promise<void
   try {
     await pools.rooms.give(await pools.rooms.take())
   } catch (error) {
+    if (isPassing(error)) throw temporary('make a pid namespace', error)
     if (how === 'pid') throw demanded(error)
-    giveUp(pools, error)
+    doWithout(error)
   }
 }
 
 const demanded = (error: unknown) => lasting('make a pid namespace, as ISOLATE=pid demands', error)
 
-function giveUp(pools: Pools, error: unknown): void {
-  pools.impossible = true
+/** What `unshare` says where the machine is short of something, which it will not be for ever. */
+const PASSING = /temporarily unavailable|cannot allocate memory|no space left|too many open files/i
+
+const isPassing = (error: unknown): boolean =>
+  isErrno(error, 'EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE') ||
+  (error instanceof Error && PASSING.test(error.message))
+
+let said = ''
+
+function doWithout(error: unknown): void {
   const why = error instanceof Error ? error.message : String(error)
-  say('info', `steps run without a pid namespace of their own: ${why}`)
+  if (why !== said) say('info', `steps run without a pid namespace of their own: ${why}`)
+  said = why
 }
 
-/** Pid namespaces, or none of its steps runs. */
+/** Pid namespaces, or none of its steps runs: the machine fails, and not the job. */
 class DemandedPlace implements Place {
   readonly #namespace: Place
+  readonly #pools: Pools
 
-  constructor(namespace: Place) {
+  constructor(namespace: Place, pools: Pools) {
     this.#namespace = namespace
+    this.#pools = pools
   }
 
   async start(step: StepCommand): Promise<StepProcess> {
     return this.#namespace.start(step).catch((error: unknown) => {
-      throw demanded(error)
+      throw this.#pools.rooms.wasOpened || isPassing(error)
+        ? new MachineFault('make a pid namespace', error)
+        : demanded(error)
     })
   }
 
@@ -72,11 +88,15 @@ class DemandedPlace implements Place {
   }
 }
 
-/** Pid namespaces, and sessions where there can be none. */
+/**
+ * Pid namespaces, and sessions where none can be made: each job tries anew. Where one could be made before, or the machine is
+ * just short of something, no step runs with less.
+ */
 class AutoPlace implements Place {
   readonly #namespace: Place
   readonly #session: Place
   readonly #pools: Pools
+  #without = false
 
   constructor(namespace: Place, session: Place, pools: Pools) {
     this.#namespace = namespace
@@ -85,12 +105,14 @@ class AutoPlace implements Place {
   }
 
   async start(step: StepCommand): Promise<StepProcess> {
-    if (!this.#pools.impossible) {
-      try {
-        return await this.#namespace.start(step)
-      } catch (error) {
-        giveUp(this.#pools, error)
-      }
+    if (this.#without) return this.#session.start(step)
+    try {
+      return await this.#namespace.start(step)
+    } catch (error) {
+      if (this.#pools.rooms.wasOpened || isPassing(error))
+        throw new MachineFault('make a pid namespace', error)
+      this.#without = true
+      doWithout(error)
     }
     return this.#session.start(step)
   }

@@ -8,6 +8,4 @@ export class Pools {
   readonly rooms = new Rooms()
   readonly pipes = new PipePool()
   readonly buffers = new BufferPool()
-  /** True once it was found that no pid namespace can be made here. */
-  impossible = false
 }

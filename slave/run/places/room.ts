@@ -1,8 +1,10 @@
 // A pid namespace in which steps run. Nothing that a step starts can leave it, and when its first process ends, the
-// kernel ends all others. That first process is a `cat` that reads from us and is never told anything: so the room is
-// gone as soon as we are, however we ended.
+// kernel ends all others. That first process is a shell that reads from us: so the room is gone as soon as we are,
+// however we ended.
 //
-// A room that a step leaves as empty as it found it serves the next one.
+// A room that a step leaves as empty as it found it serves the next one. The first process finds that out: it kills all
+// others in the namespace, and the kernel says whether there was any. A listing would not do: a process can be made so
+// that it is no child of the first one (CLONE_PARENT), and can fork faster than a listing goes.
 
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -13,8 +15,17 @@ import { tolerating } from '../../../lib/base/errno.ts'
 /** A user other than root first needs a user namespace, in which he may make the others. */
 const isRoot = () => process.getuid?.() === 0
 
-/** Says a line when it is ready. Children it inherits are none of its business: with CHLD ignored the kernel reaps them. */
-const FIRST_PROCESS = "trap '' CHLD; echo; exec cat >/dev/null"
+/**
+ * Says a line when it is ready, and for each line it reads whether it was alone. Children it inherits are none of its
+ * business: with CHLD ignored the kernel reaps them. To kill -1 is to kill all in the namespace but itself, at one instant.
+ */
+const FIRST_PROCESS = `
+trap '' CHLD
+echo
+while read -r _; do if kill -KILL -1 2>/dev/null; then echo used; else echo alone; fi; done`
+
+/** How long the first process may take to answer, in milliseconds: when in doubt the room is not used again. */
+const ANSWER = 2000
 
 export class Room {
   readonly #unshare: ChildProcess
@@ -92,9 +103,23 @@ export class Room {
     return this.#open
   }
 
-  /** True if the step left no process and no mount behind. Orphans are children of the first process. */
-  isClean(): boolean {
-    return this.#open && childrenOf(this.#init)?.length === 0 && this.#readMounts() === this.#mounts
+  /** Kills what the step left behind; true if that was nothing, no process and no mount. */
+  async isClean(): Promise<boolean> {
+    if (!this.#open || !(await this.#isAlone())) return false
+    return this.isOpen && this.#readMounts() === this.#mounts
+  }
+
+  #isAlone(): Promise<boolean> {
+    return new Promise(done => {
+      const timer = setTimeout(() => done(false), ANSWER)
+      const answer = (alone: boolean) => {
+        clearTimeout(timer)
+        done(alone)
+      }
+      this.#unshare.stdout!.once('data', (text: Buffer) => answer(text.toString() === 'alone\n'))
+      void this.#closed.then(() => answer(false))
+      this.#unshare.stdin!.write('\n')
+    })
   }
 
   /** Ends everyone in the room; resolves when the last process is gone. */
@@ -125,18 +150,26 @@ function childrenOf(pid: number): number[] | undefined {
 /** Rooms that stand empty, for the next step. */
 export class Rooms {
   readonly #spare: Room[] = []
+  #wasOpened = false
+
+  /** True once a room could be opened here. */
+  get wasOpened(): boolean {
+    return this.#wasOpened
+  }
 
   async take(): Promise<Room> {
     for (let room = this.#spare.pop(); room; room = this.#spare.pop()) {
       // It was clean when it was left, and nothing can have begun in it since.
       if (room.isOpen) return room
     }
-    return Room.open()
+    const room = await Room.open()
+    this.#wasOpened = true
+    return room
   }
 
   /** Takes a room back. One that is not as empty as it was found is closed. */
   async give(room: Room): Promise<void> {
-    if (room.isClean()) this.#spare.push(room)
+    if (await room.isClean()) this.#spare.push(room)
     else await room.close()
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -49,6 +49,15 @@ test('without the setting nothing is written, and a file that cannot be stops no
     [code, stderr],
     [0, "bass: warning: unable to trace into '/none/trace': no such file or directory\n"],
   )
+})
+
+test('a disk that is full stops the trace, and nothing else', async t => {
+  const sandbox = new Sandbox(t)
+  symlinkSync('/dev/full', sandbox.path('full'))
+  const many = ['-e', `for (let i = 0; i < 3; i++) ${trace("trace('state', 'what')")}; console.log('done')`]
+  const { code, stdout, stderr } = sandbox.run('node', many, { env: { BASS_TRACE: sandbox.path('full') } })
+  t.same([code, stdout], [0, 'done\n'])
+  t.equal(stderr, `bass: warning: unable to trace into '${sandbox.path('full')}': no space left on device\n`)
 })
 
 test('a push leaves a trace of every state that it goes through, in their order', async t => {

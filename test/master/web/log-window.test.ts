@@ -164,3 +164,46 @@ test('a label as local time is what tai64nlocal prints', async t => {
   const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')
   t.match(localLabel(formatLabel(1_700_000_000_123)), ` ${clock}.123000000`)
 })
+
+test('what labels hold too is found in the text alone', async t => {
+  const [name, beginning] = [label(0), label(0).slice(0, 5)]
+  const lines = Array.from({ length: 20_000 }, (_, i): [number, string] => [1, `line ${i % 1000}`])
+  lines[12_345] = [1, `before ${beginning} behind`]
+  const directory = step(new Sandbox(t), lines, [[0, name]])
+  await opened(directory, async log => {
+    const both = [name, `before ${beginning} behind`]
+    t.same(texts(await log.search(beginning, START, 10)), both)
+    t.same(texts(await log.search(beginning.slice(1), START, 10)), both)
+    t.same(texts(await log.search(name, START, 10)), [name])
+    t.same(texts(await log.search('line 7\nline', START, 10)), [])
+  })
+})
+
+test('a search is bounded, goes on where it stopped, and ends with its asker', async t => {
+  const filler = Array.from({ length: 20_000 }, (_, i): [number, string] => [i, 'x'.repeat(50)])
+  const directory = step(new Sandbox(t), [...filler, [20_000, 'here'], ...filler.map(([n, x]): [number, string] => [n + 20_001, x])], [[5, 'here']]) // prettier-ignore
+  await opened(directory, async log => {
+    const gone = new AbortController()
+    gone.abort()
+    t.same((await log.search('here', START, 10, gone.signal)).to, START)
+    const found: string[] = []
+    let windows = 0
+    for (let at: LogWindow['to'] = START, more = true; more; windows++) {
+      const window = await log.search('here', at, 10, undefined, 300_000)
+      found.push(...texts(window))
+      ;[at, more] = [window.to, !window.last]
+    }
+    t.same(found, ['here', 'here'])
+    t.ok(windows > 3, `${windows} windows`)
+  })
+})
+
+test('a log that a step has replaced by something else is an empty one', { timeout: 10_000 }, async t => {
+  const sandbox = new Sandbox(t)
+  const directory = step(sandbox, [[0, 'a']])
+  sandbox.ok('sh', [
+    '-c',
+    'cd step; rm stdout.txt stderr.txt; mkfifo stdout.txt; ln -s /etc/passwd stderr.txt',
+  ])
+  await opened(directory, async log => t.same(texts(await log.forward(START, 10)), []))
+})

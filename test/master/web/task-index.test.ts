@@ -71,3 +71,34 @@ test('what was pruned is forgotten, and the rest keeps what is known of it', asy
   t.match(index.entry(index.rowOf(2)!), { name: '2:p:v:b', state: 'failure', ref: 'refs/x', host: 'h' })
   t.same(index.sameRevision(index.rowOf(2)!), [index.rowOf(2)])
 })
+
+test('what no task names any more is forgotten, and the refs pushed last are offered', async t => {
+  const index = indexOf('1:old:v1:a', '2:p:v1:b', '3:p:v2:a', '4:p:v2:b')
+  index.set(index.rowOf(1)!, 'success', 'refs/heads/gone', 'h1')
+  index.set(index.rowOf(2)!, 'success', 'refs/heads/z', 'h2')
+  index.set(index.rowOf(3)!, 'success', 'refs/heads/m', 'h2')
+  index.set(index.rowOf(4)!, 'waiting', 'refs/heads/a', '')
+  t.same(
+    index.refs(10),
+    ['a', 'gone', 'm', 'z'].map(name => `refs/heads/${name}`),
+  )
+  t.same(index.refs(2), ['refs/heads/a', 'refs/heads/m'])
+  index.retain(new Set([2, 3, 4]))
+  t.same(
+    [index.refs(10).length, index.hosts(), index.projects(), index.targets()],
+    [3, ['h2'], ['p'], ['a', 'b']],
+  )
+  t.same(index.entry(index.rowOf(3)!), { name: '3:p:v2:a', num: 3, project: 'p', version: 'v2', target: 'a', state: 'success', ref: 'refs/heads/m', host: 'h2' }) // prettier-ignore
+  t.same(
+    [...index.revisions()].map(rows => rows.map(row => index.num(row))),
+    [[4, 3], [2]],
+  )
+  index.add([task(5, 'p:v1:a')])
+  t.same(
+    [...index.revisions()].map(rows => rows.map(row => index.num(row))),
+    [
+      [5, 2],
+      [4, 3],
+    ],
+  )
+})

@@ -170,3 +170,21 @@ test('a gigabyte without a newline takes no memory to speak of', async t => {
   clearInterval(watch)
   t.ok(most - before < 50_000_000, `${most - before} bytes more`)
 })
+
+test('a file beside the steps that lacks its execute bit fails the job, unless its name says that it is none', async t => {
+  const box = new Sandbox(t)
+  for (const [name, verdict] of [
+    ['20-test', 'error'],
+    ['_data', 'success'],
+    ['.hidden', 'success'],
+    ['README.md', 'success'],
+  ] as const) {
+    // prettier-ignore
+    const f = new StepsFixture(box, { '10-x': 'echo x' })
+    writeFileSync(join(f.work, 'steps', name), '#!/bin/sh\nexit 1\n')
+    const outcome = await f.run()
+    t.equal(outcome.verdict, verdict, name)
+    if (verdict === 'error') t.match(outcome.why, /^'20-test' .* not executable: .*chmod \+x/)
+    t.equal(existsSync(join(f.job, 'steps')), verdict === 'success')
+  }
+})

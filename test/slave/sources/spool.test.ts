@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { verdictOf } from '../../../lib/spool/job.ts'
 import { endGone } from '../../../lib/spool/lose.ts'
 import { findJob } from '../../../lib/spool/spool.ts'
+import { Health } from '../../../slave/sources/health.ts'
 import { Slot } from '../../../slave/sources/slot.ts'
 import { SpoolSource } from '../../../slave/sources/spool.ts'
 import { Site } from '../../fixtures/site.ts'
@@ -31,7 +32,8 @@ keepsPromises('a spool', async t => {
   mkdirSync(directory)
   process.chdir(directory)
   return {
-    open: stop => SpoolSource.open(new Slot(site.spool), '1', stop),
+    open: stop =>
+      SpoolSource.open(new Slot(site.spool), '1', new Health({ slot: directory }, () => undefined), stop),
     publish: () => Promise.resolve(site.publish({ step: 'true' })),
     cancel: name => {
       writeFileSync(join(site.spool.tasks.cur, name, 'cancel'), '')
