@@ -261,10 +261,10 @@ export class World {
 
   /** Waits until a program has met its fault, or has ended without. */
   async met(state: FaultState, running: Promise<Ended>): Promise<void> {
-    let over = false
-    const end = () => (over = true)
+    const ended = new AbortController()
+    const end = () => ended.abort()
     running.then(end, end)
-    while (!over && !state.fired) await new Promise(done => setTimeout(done, 5))
+    while (!ended.signal.aborted && !state.fired) await new Promise(done => setTimeout(done, 5))
   }
 
   /** Works from now on in another slot; answers how the one that stopped goes on. */
