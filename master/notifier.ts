@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 
 import { projectsWithChannels, stateOfSettings } from './notify/channels.ts'
-import type { Channel, Project } from './notify/channels.ts'
+import type { Project } from './notify/channels.ts'
 import { command, run } from '../lib/system/command.ts'
 import { sweep } from '../lib/system/durable.ts'
 import { listIfThere, mustList } from '../lib/system/listing.ts'
@@ -18,14 +18,11 @@ import { watch } from '../lib/system/watch.ts'
 import type { Watch } from '../lib/system/watch.ts'
 import { standBy } from './notify/alone.ts'
 import { Courier } from './notify/courier.ts'
-import type { Deliver } from './notify/courier.ts'
+import { kindNamed } from './notify/kinds.ts'
 import { Lookout } from './notify/lookout.ts'
 import type { Told } from './notify/lookout.ts'
-import { mail } from './notify/mail.ts'
-import { program } from './notify/program.ts'
 import { Records } from './notify/records.ts'
 import { RefStates } from './notify/ref-state.ts'
-import { webhook } from './notify/webhook.ts'
 
 /** How long a notice on its way may take to arrive when this is told to stop, in milliseconds. */
 const GRACE = 5000
@@ -38,7 +35,7 @@ export const notifier = command(
     about: `Tells people and programs how jobs end: one notifier for all projects of a spool.
 
 The channels of a project are what its settings name, and the executables in conf/PROJECT/notify.d,
-which get the notice as JSON on their input. A channel is told of 'changes', the first failure of a
+which get the notice as JSON on their input. With FORGE and a token each job is a check on the forge. A channel is told of 'changes', the first failure of a
 ref and architecture and when it is mended; or of 'failures'; or of 'all', also that a task waits or
 runs: written before the target, as failures:ada@example.org, and as the end of a program's name, as
 log.all. A new channel is told of what is not over yet.
@@ -58,6 +55,8 @@ within 30 seconds of a change.`,
       NOTIFY_FROM: 'who sends the mails',
       NOTIFY_MAILER: 'smtp://[USER@]HOST[:PORT], smtps://..., or the path of a sendmail',
       NOTIFY_PASSWORD: "USER's password; or NOTIFY_PASSWORD_FILE, its file",
+      FORGE: 'the repository on a forge, as github:OWNER/REPO; its checks are set',
+      FORGE_TOKEN_FILE: 'the file of its token; or FORGE_APP_ID and FORGE_APP_KEY_FILE, of a GitHub App',
       REPORTER_URL: 'where the pages are, for links',
       PROJ: 'the code repository, for authors and subjects',
       'POLL_INTERVAL, WATCH': 'how to notice that something has changed',
@@ -98,7 +97,10 @@ function openProjects(spool: Spool, first: boolean): { settings: string; project
     openProject(spool, project, first),
   )
   if (first && projects.every(({ couriers }) => couriers.length === 0)) {
-    throw lasting('tell anybody', 'no project has NOTIFY_MAIL, NOTIFY_WEBHOOK or a program in its notify.d')
+    throw lasting(
+      'tell anybody',
+      'no project has NOTIFY_MAIL, NOTIFY_WEBHOOK, FORGE with a token, or a program in its notify.d',
+    )
   }
   return { settings, projects }
 }
@@ -142,8 +144,9 @@ function openProject(spool: Spool, project: Project, first: boolean): Told {
     if (name !== 'refs' && !names.has(name)) sweep(join(directory, name))
   const couriers = project.channels.flatMap(channel => {
     try {
-      const deliver = delivererOf(channel, project.env)
-      return [new Courier(channel, new Records(join(directory, channel.name), () => overNow(spool)), deliver)]
+      const own = join(directory, channel.name)
+      const opened = kindNamed(channel.kind).open(channel, project.env, own)
+      return [new Courier(channel, new Records(own, () => overNow(spool)), opened)]
     } catch (error) {
       warn('tell', `${project.name}/${channel.name}`, error)
       return []
@@ -155,10 +158,6 @@ function openProject(spool: Spool, project: Project, first: boolean): Told {
 }
 
 const tellChannel = ({ channel }: Courier) => `${channel.name} (${channel.policy})`
-
-function delivererOf(channel: Channel, env: NodeJS.ProcessEnv): Deliver {
-  return { mail, webhook, program }[channel.kind](channel, env)
-}
 
 /** The numbers of all tasks that are over. */
 function overNow({ tasks, jobs }: Spool): number[] {

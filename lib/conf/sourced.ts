@@ -9,7 +9,15 @@ import { optional, setting } from '../base/settings.ts'
 import { isPart } from '../spool/task-name.ts'
 
 /** What belongs to one project; a settings file that sets some of them must not get the others from elsewhere. */
-const PROJECT = ['REVS', 'PROJECT', 'PROJ', 'STEPS', 'ARCHS']
+const FORGE = [
+  'FORGE',
+  'FORGE_TOKEN',
+  'FORGE_TOKEN_FILE',
+  'FORGE_APP_ID',
+  'FORGE_APP_KEY_FILE',
+  'FORGE_SECRET_FILE',
+]
+const PROJECT = ['REVS', 'PROJECT', 'PROJ', 'STEPS', 'ARCHS', ...FORGE]
 
 /** What belongs to one spool. */
 const SPOOL = ['TASKS', 'JOBS', 'BASS_RC', ...PROJECT]

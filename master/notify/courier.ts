@@ -4,7 +4,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { Channel } from './channels.ts'
+import type { Channel, Opened } from './channel.ts'
 import { reasonOf } from '../../lib/base/errno.ts'
 import { say, warn } from '../../lib/system/log.ts'
 import type { Notice } from './notice.ts'
@@ -13,6 +13,19 @@ import type { Key } from './records.ts'
 
 /** The channel was reached and does not want this notice; it may well want the next one. */
 export class Refused extends Error {}
+
+/** The channel wants no notice before so many milliseconds have passed. */
+export class Later extends Error {
+  readonly after: number
+
+  constructor(message: string, after: number) {
+    super(message)
+    this.after = after
+  }
+}
+
+/** This notice is to wait for so many milliseconds; nothing failed, and others need not wait. */
+export class NotYet extends Later {}
 
 /** Tells one notice; returns when the channel has it. `body` is the notice as it is recorded, byte by byte. */
 export type Deliver = (notice: Notice, body: string) => Promise<void>
@@ -32,18 +45,20 @@ const nameOf = ({ num, stage }: Key) => `${num}.${stage}`
 export class Courier {
   readonly channel: Channel
   readonly records: Records
-  readonly #deliver: Deliver
+  readonly #opened: Opened
   /** Failures in a row: of the channel, and of the notices it refused, with the time of the next try. */
   #failures = 0
+  /** How long the channel wants to be left alone after the last of them. */
+  #after = 0
   readonly #refused = new Map<string, { failures: number; due: number }>()
   /** Told, but that could not be written down: it must not be told again for that. */
   #told: string | undefined
   #bell = new AbortController()
 
-  constructor(channel: Channel, records: Records, deliver: Deliver) {
+  constructor(channel: Channel, records: Records, opened: Opened) {
     this.channel = channel
     this.records = records
-    this.#deliver = deliver
+    this.#opened = opened
   }
 
   /** There is more to tell, or it is time to stop. */
@@ -68,14 +83,15 @@ export class Courier {
   async #goOn(stop: AbortSignal): Promise<void> {
     this.#bell = new AbortController()
     const now = performance.now()
-    const pending = this.records.pending()
+    const inOrder = this.records.pending()
+    const pending = this.#opened.order?.(inOrder) ?? inOrder
     const next = pending.find(key => (this.#refused.get(nameOf(key))?.due ?? 0) <= now)
     if (!next) {
       const due = Math.min(...pending.map(key => this.#refused.get(nameOf(key))?.due ?? Infinity))
       await this.#rest(due - now, AbortSignal.any([stop, this.#bell.signal]))
     } else if (!(await this.#tell(next))) {
       // A bell in between is no reason to try earlier.
-      await this.#rest(pauseAfter(this.#failures), stop)
+      await this.#rest(Math.max(pauseAfter(this.#failures), this.#after), stop)
     }
   }
 
@@ -86,7 +102,7 @@ export class Courier {
       if (this.#told !== name) {
         const body = this.records.read(key)
         if (body === undefined) return true
-        await this.#deliver(JSON.parse(body) as Notice, body)
+        await this.#opened.deliver(JSON.parse(body) as Notice, body)
       }
       this.#told = name
       this.records.done(key)
@@ -96,15 +112,29 @@ export class Courier {
       this.#failures = 0
       return true
     } catch (error) {
+      if (error instanceof NotYet) {
+        this.#refused.set(name, { failures: 0, due: performance.now() + error.after })
+        return true
+      }
       if (error instanceof Refused) {
         const failures = (this.#refused.get(name)?.failures ?? 0) + 1
+        if (failures === this.#opened.tries) return this.#giveUp(key, error)
         this.#refused.set(name, { failures, due: performance.now() + pauseAfter(failures) })
         if (failures === 1) warn('tell', `${this.#who()} ${name}`, error)
         return true
       }
+      this.#after = error instanceof Later ? error.after : 0
       if (this.#failures++ === 0) warn('tell', `${this.#who()} ${name}`, reasonOf(error))
       return false
     }
+  }
+
+  /** What is refused for good is said, and done with. */
+  #giveUp(key: Key, why: Refused): boolean {
+    warn('tell', `${this.#who()} ${nameOf(key)}`, `${why.message}; it is not tried again`)
+    this.#told = nameOf(key)
+    this.#refused.delete(nameOf(key))
+    return true
   }
 
   #who(): string {

@@ -1,14 +1,27 @@
 // A channel that is an address: mails by SMTP, or by the sendmail of this host.
 
-import type { Channel } from './channels.ts'
-import { lasting } from '../../lib/base/exit.ts'
-import { setting } from '../../lib/base/settings.ts'
+import { named, odd as oddWord, policyOf } from './channel.ts'
+import type { Channel, ChannelKind } from './channel.ts'
+import { lasting, quote } from '../../lib/base/exit.ts'
+import { setting, words } from '../../lib/base/settings.ts'
 import { PATIENCE, Refused } from './courier.ts'
 import type { Deliver } from './courier.ts'
 import { mailOf } from './mail-text.ts'
 import { secret } from '../../lib/system/secret.ts'
 
-export function mail({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
+export const mail: ChannelKind = {
+  name: 'mail',
+  read: ({ project, env }) =>
+    words('NOTIFY_MAIL', env).map((word): Channel => {
+      const { policy, target } = policyOf(word)
+      if (!/^[^\s@:;,<>"]+@[A-Za-z0-9.-]+$/.test(target))
+        throw oddWord('NOTIFY_MAIL', quote(word), 'ada@example.org')
+      return { project, kind: 'mail', target, policy, name: `mail-${named(target, target)}` }
+    }),
+  open: (channel, env) => ({ deliver: deliverer(channel, env) }),
+}
+
+function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
   const from = setting('NOTIFY_FROM', env)
   const how = optionsOf(setting('NOTIFY_MAILER', env), secret('NOTIFY_PASSWORD', env))
   return async notice => {

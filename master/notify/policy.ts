@@ -1,6 +1,6 @@
 // What of a job is worth telling, and to whom. Pure.
 
-import type { Policy } from './channels.ts'
+import type { Policy } from './channel.ts'
 import type { Verdict } from '../../lib/spool/job.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 

@@ -2,9 +2,15 @@
 // need most in its environment. Exit 0: told; 100: refused; anything else: not now.
 
 import { spawn } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 
-import type { Channel } from './channels.ts'
+import { named, POLICIES } from './channel.ts'
+import type { Channel, ChannelKind } from './channel.ts'
+import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { EXIT } from '../../lib/base/exit.ts'
+import { isPart } from '../../lib/spool/task-name.ts'
+import { listIfThere } from '../../lib/system/listing.ts'
 import { PATIENCE, Refused } from './courier.ts'
 import type { Deliver } from './courier.ts'
 import type { Notice } from './notice.ts'
@@ -13,9 +19,27 @@ import type { Notice } from './notice.ts'
 const SAID = 4096
 
 /** What is no business of the programs of a project. */
-const SECRET = /^(NOTIFY_(KEY|PASSWORD)|REPORTER_TOKEN)/
+const SECRET = /^(NOTIFY_(KEY|PASSWORD)|REPORTER_TOKEN|FORGE_(TOKEN|SECRET|APP_KEY))/
 
-export function program({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
+export const program: ChannelKind = {
+  name: 'program',
+  read: ({ project, programs }) =>
+    listIfThere(programs)
+      .filter(file => isPart(file) && isProgram(join(programs, file)))
+      .map((file): Channel => {
+        const policy = POLICIES.find(policy => file.endsWith(`.${policy}`)) ?? 'changes'
+        const target = join(programs, file)
+        return { project, kind: 'program', target, policy, name: `program-${named(file, file)}` }
+      }),
+  open: (channel, env) => ({ deliver: deliverer(channel, env) }),
+}
+
+function isProgram(path: string): boolean {
+  const stat = ignoringENOENT(() => statSync(path))
+  return stat?.isFile() === true && (stat.mode & 0o111) !== 0
+}
+
+function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
   const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !SECRET.test(name)))
   return (notice, body) =>
     new Promise((done, failed) => {

@@ -5,9 +5,11 @@ import http from 'node:http'
 import type { OutgoingHttpHeaders } from 'node:http'
 import https from 'node:https'
 
-import type { Channel } from './channels.ts'
+import { named, odd, policyOf } from './channel.ts'
+import type { Channel, ChannelKind } from './channel.ts'
 import { version } from '../../lib/system/command.ts'
 import { lasting } from '../../lib/base/exit.ts'
+import { words } from '../../lib/base/settings.ts'
 import { PATIENCE, Refused } from './courier.ts'
 import type { Deliver } from './courier.ts'
 import { secret } from '../../lib/system/secret.ts'
@@ -19,7 +21,21 @@ const LATER = [408, 425, 429]
 const signatureOf = (body: string, key: string): string =>
   `sha256=${createHmac('sha256', key).update(body).digest('hex')}`
 
-export function webhook({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
+export const webhook: ChannelKind = {
+  name: 'webhook',
+  read: ({ project, env }) =>
+    words('NOTIFY_WEBHOOK', env).map((word): Channel => {
+      const { policy, target } = policyOf(word)
+      const url = URL.canParse(target) ? new URL(target) : undefined
+      // The word is not repeated: the path of such an address is often all that keeps strangers out.
+      if (!url || !/^https?:$/.test(url.protocol))
+        throw odd('NOTIFY_WEBHOOK', 'a word', 'https://example.org/x')
+      return { project, kind: 'webhook', target, policy, name: `webhook-${named(url.hostname, target)}` }
+    }),
+  open: (channel, env) => ({ deliver: deliverer(channel, env) }),
+}
+
+function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
   const key = secret('NOTIFY_KEY', env)
   if (key === undefined || key.length < 16) {
     throw lasting('sign for a webhook', 'NOTIFY_KEY is to have 16 characters or more, chosen at random')

@@ -1,0 +1,59 @@
+// What a forge shows of a job: the name, state and description of its check. Pure.
+
+import { formatSeconds, harmlessLine } from '../../lib/base/text.ts'
+import type { Status } from '../../lib/forge/api.ts'
+import { decisiveStep } from '../../lib/view/view.ts'
+import type { TaskView } from '../../lib/view/view.ts'
+import type { Notice } from './notice.ts'
+
+/** A line that says why something failed, in most tools' words. */
+const CAUSE =
+  /\b(?:error|errors|fatal|panic|failed|failure|exception|assert\w*|not ok|undefined|cannot|unable)\b/i
+
+/** What is told of a notice; undefined if nothing is. `archs` is how many architectures the project is built for. */
+export function checkOf(notice: Notice, archs: number): Omit<Status, 'sha' | 'url'> | undefined {
+  const { task } = notice
+  const context = contextOf(task, archs)
+  if (notice.stage === 'waiting') return { context, state: 'pending', description: queuedText(task) }
+  if (notice.stage === 'running') {
+    return { context, state: 'running', description: `running on ${task.job?.host ?? 'a host'}` }
+  }
+  // It runs again, as another task, which is told of by itself.
+  if (task.job?.verdict === 'lost' && task.job.retriedAs !== null) return undefined
+  return { context, state: stateOf(task), description: overText(notice) }
+}
+
+/** The name of its line of a Testfile, or its project; and its architecture where there is more than one. */
+function contextOf(task: TaskView & { readonly label?: string | null }, archs: number): string {
+  const target = task.host === null ? task.arch : `${task.arch}:${task.host}`
+  if (!task.label) return `${task.project} ${target}`
+  return archs > 1 ? `${task.label} ${target}` : task.label
+}
+
+const queuedText = ({ arch, host, retryOf }: TaskView): string =>
+  `queued: ${retryOf ? 'again, ' : ''}for ${host === null ? `a taker of ${arch}` : `the host ${host}`}`
+
+function stateOf({ job }: TaskView): Status['state'] {
+  if (job?.verdict === 'success' || job?.verdict === 'failure') return job.verdict
+  return job?.verdict === 'cancelled' ? 'cancelled' : 'error'
+}
+
+function overText({ task: { job }, lastLines }: Notice): string {
+  if (!job) return 'over'
+  const time = job.seconds === null ? '' : ` after ${formatSeconds(job.seconds)}`
+  if (job.verdict === 'success') return `passed${time}`
+  if (job.verdict === 'cancelled' || job.verdict === 'lost') return `${job.verdict}${time}`
+  const word = job.verdict === 'timeout' ? 'timeout' : ''
+  const step = decisiveStep(job)?.name ?? ''
+  const cause = job.error ?? causeIn(lastLines.map(({ text }) => text))
+  const parts = [word, step, cause].filter(part => part !== '')
+  return parts.length > 0 ? parts.join(': ') : `${job.verdict}${time}`
+}
+
+/** The first line that looks like the cause, else the last that says anything. */
+function causeIn(lines: readonly string[]): string {
+  const clean = lines
+    .map(line => harmlessLine(line, false).replace(/\s+/g, ' ').trim())
+    .filter(line => line !== '')
+  return clean.find(line => CAUSE.test(line)) ?? clean.at(-1) ?? ''
+}

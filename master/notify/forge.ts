@@ -1,0 +1,89 @@
+// A channel that is the project's forge: each job is a check beside its commit.
+
+import type { ForgeApi } from '../../lib/forge/api.ts'
+import { ForgeError } from '../../lib/forge/client.ts'
+import { openApi } from '../../lib/forge/open.ts'
+import { forgeOf } from '../../lib/forge/parse-forge.ts'
+import { words } from '../../lib/base/settings.ts'
+import type { Channel, ChannelKind, Opened } from './channel.ts'
+import { checkOf } from './check.ts'
+import { Later, NotYet, Refused } from './courier.ts'
+import { Latest } from './latest.ts'
+import type { Notice } from './notice.ts'
+import { Pace } from './pace.ts'
+import type { Key } from './records.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+/** GitHub takes 80 such calls a minute and 500 an hour; others have no such limit, and are spared all the same. */
+const GITHUB = [
+  { most: 70, patient: 50, span: MINUTE },
+  { most: 450, patient: 300, span: HOUR },
+]
+const OTHERS = [{ most: 600, patient: 500, span: MINUTE }]
+
+/** How often a status is tried that the forge refuses: over some 4 minutes, in which its commit may have come there. */
+const TRIES = 8
+
+export const forge: ChannelKind = {
+  name: 'forge',
+  read({ project, env }): Channel[] {
+    const found = forgeOf(env)
+    if (found === undefined || openApi(found, env) === undefined) return []
+    return [{ project, kind: 'forge', name: 'forge', target: env.FORGE ?? '', policy: 'all' }]
+  },
+  open(_channel, env, directory): Opened {
+    const found = forgeOf(env)!
+    const isGitHub = found.place.kind === 'github'
+    const pace = new Pace(isGitHub ? GITHUB : OTHERS)
+    const teller = new Teller(openApi(found, env)!, pace, new Latest(directory), words('ARCHS', env).length)
+    return {
+      deliver: notice => teller.tell(notice, isGitHub),
+      order: verdictsFirst,
+      tries: TRIES,
+    }
+  },
+}
+
+/** Verdicts before what waits and runs, each in the order of their tasks. Pure. */
+export const verdictsFirst = (pending: readonly Key[]): Key[] => [
+  ...pending.filter(({ stage }) => stage === 'over'),
+  ...pending.filter(({ stage }) => stage !== 'over'),
+]
+
+class Teller {
+  readonly #api: ForgeApi
+  readonly #pace: Pace
+  readonly #latest: Latest
+  readonly #archs: number
+
+  constructor(api: ForgeApi, pace: Pace, latest: Latest, archs: number) {
+    this.#api = api
+    this.#pace = pace
+    this.#latest = latest
+    this.#archs = archs
+  }
+
+  /** Sets the status of a notice; `sparing` is a forge that is not told that a job runs. */
+  async tell(notice: Notice, sparing: boolean): Promise<void> {
+    const { task, stage, url } = notice
+    const check = checkOf(notice, this.#archs)
+    if (check === undefined || task.revision === null || (sparing && stage === 'running')) return
+    const key = { num: task.num, stage }
+    if (this.#latest.isPast(task.revision, check.context, key)) return
+    const wait = this.#pace.wait(performance.now(), stage !== 'over')
+    if (wait > 0) throw new NotYet('the forge takes no more in so short a time', wait)
+    this.#pace.note(performance.now())
+    try {
+      await this.#api.setStatus({ ...check, sha: task.revision, url })
+    } catch (error) {
+      if (!(error instanceof ForgeError)) throw error
+      // A token that has run out, or may not, is wrong for all: it holds everything up until somebody mends it.
+      if (error.later || error.status === 401 || error.status === 403)
+        throw new Later(error.message, error.after)
+      throw new Refused(error.message)
+    }
+    this.#latest.note(task.revision, check.context, key)
+  }
+}

@@ -1,0 +1,33 @@
+// How often a forge may be told something: fewer times in a span than it takes. Pure but for the times it keeps.
+
+export interface Limit {
+  /** Most calls within `span` milliseconds; those that can wait get no more than `patient` of them. */
+  readonly most: number
+  readonly patient: number
+  readonly span: number
+}
+
+export class Pace {
+  readonly #limits: readonly Limit[]
+  #times: number[] = []
+
+  constructor(limits: readonly Limit[]) {
+    this.#limits = limits
+  }
+
+  /** Milliseconds until there may be another call; 0 for now. `patient`: what can wait leaves room for what cannot. */
+  wait(now: number, patient: boolean): number {
+    const waits = this.#limits.map(limit => {
+      const most = patient ? limit.patient : limit.most
+      const oldest = this.#times.at(-most)
+      return oldest === undefined ? 0 : Math.max(0, oldest + limit.span - now)
+    })
+    return Math.max(0, ...waits)
+  }
+
+  /** There was a call. */
+  note(now: number): void {
+    const longest = Math.max(...this.#limits.map(({ span }) => span))
+    this.#times = [...this.#times.filter(time => time > now - longest), now]
+  }
+}
