@@ -3,6 +3,7 @@
 import { command } from '../lib/system/command.ts'
 import { checkAtomic, checkDirectories, checkFileSystem } from './doctor/spool.ts'
 import type { Finding } from './doctor/finding.ts'
+import { checkForges } from './doctor/forges.ts'
 import { checkClocks, checkHostNames, checkTakers, watchTakers } from './doctor/hosts.ts'
 import { checkPrograms } from './doctor/programs.ts'
 import { checkSettings } from './doctor/settings.ts'
@@ -24,10 +25,12 @@ type.
 It looks at the settings and where each comes from; git, tmux and the compressor; the spool's file
 system; rename, link and fsync, by trying them in tmp; directories that cannot be written; two hosts
 with one name; clocks that differ; architectures that nobody takes; events that nobody makes into
-tasks. It changes nothing. It takes up to 4 s, to see the takers of other hosts beat.
+tasks; and of each project on a forge its token, webhook, clock and mirror. It changes nothing.
+It takes up to 4 s, to see the takers of other hosts beat.
 
 --json prints { ok, findings: [{ check, subject, ok, text, fix }] }, where check is setting,
-program, file-system, atomic, directory, host-name, clock, arch or event, and fix is null if ok.`,
+program, file-system, atomic, directory, host-name, clock, arch, event, forge, token, webhook or
+mirror, and fix is null if ok.`,
     options: { json: { type: 'boolean', about: 'print it for programs' } },
     environment: { SPOOL: 'the spool; without one, only what has to do with none is looked at' },
     exits: { '0': 'all is well', '1': 'something is wrong' },
@@ -61,6 +64,7 @@ async function checkSpool(spool: Spool): Promise<Finding[]> {
     ...checkTakers(takers),
     ...checkArchs(spool, takers),
     ...checkEvents(spool),
+    ...(await checkForges(spool)),
   ]
 }
 

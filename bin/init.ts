@@ -11,14 +11,17 @@ import { setting } from '../lib/base/settings.ts'
 import { shellQuote } from '../lib/base/shell-quote.ts'
 import { spoolAt } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
+import { parseForge } from '../lib/forge/parse-forge.ts'
 import { isPart, isTarget, parseTaskName } from '../lib/spool/task-name.ts'
+import { addForgeProject, forgeSteps, registerHook } from './setup/forge-project.ts'
+import type { ForgeProject } from './setup/forge-project.ts'
 import { makeDirectory, makeFile } from './setup/make.ts'
 import { addProject, hookCommands, installHook } from './setup/project.ts'
 import type { Project } from './setup/project.ts'
 
 const description = {
   name: 'bass init',
-  usage: 'DIR [--project NAME --code REPO [--steps REPO] [--archs "ARCH..."] [--hook]]',
+  usage: 'DIR [--project NAME (--code REPO [--hook] | --forge FORGE [--register]) [--archs ...]]',
   operands: [1, 1],
   about: `Makes a spool in DIR, or what is missing of one, and with --project sets up a project in it.
 
@@ -26,10 +29,16 @@ What is there is never changed, so it may be run again at any time. Directories 
 for their group as umask allows: use umask 002 where masters and slaves are different users of one
 group. DIR/conf is writable for its owner only, because what stands there is run.
 
+With --forge the code is on a forge: github:OWNER/REPO, gitea:URL/OWNER/REPO, forgejo:URL/OWNER/REPO,
+gitlab:[URL/]GROUP/REPO or git:URL. DIR/mirrors/NAME.git is to hold it, DIR/conf/NAME/forge.secret is what
+the webhook is signed with, and DIR/conf/NAME/forge.token is where a token goes.
+
 The settings are in DIR/conf/rc, those of a project in DIR/conf/NAME/rc. Prints what to type next.`,
   options: {
     project: { type: 'string', value: 'NAME', about: 'set up this project' },
     code: { type: 'string', value: 'REPO', about: 'its git repository, a path on this host' },
+    forge: { type: 'string', value: 'FORGE', about: 'its repository on a forge, as github:OWNER/REPO' },
+    register: { type: 'boolean', about: 'register the webhook on the forge, where the token may' },
     steps: {
       type: 'string',
       value: 'REPO',
@@ -42,42 +51,78 @@ The settings are in DIR/conf/rc, those of a project in DIR/conf/NAME/rc. Prints 
     },
     hook: { type: 'boolean', about: 'have pushes to the code make events: sets bass.revs, copies the hook' },
   },
-  environment: { ARCH: 'what tasks are made for without --archs' },
+  environment: {
+    ARCH: 'what tasks are made for without --archs',
+    REPORTER_URL: 'where the forge reaches the reporter, for --register',
+  },
 } as const
 
 interface Options {
   readonly project: string | undefined
   readonly code: string | undefined
+  readonly forge: string | undefined
+  readonly register: boolean
   readonly steps: string | undefined
   readonly archs: string | undefined
   readonly hook: boolean
 }
 
-export const verb = command(description, ([directory], options) => {
+export const verb = command(description, async ([directory], options) => {
   const spool = spoolAt(resolve(directory!))
-  const project = projectOf(options)
+  const common = commonOf(options)
+  const onForge = common && forgeProjectOf(common, options)
+  const project = common && !onForge ? projectOf(common, options) : undefined
   makeSpool(spool)
+  if (onForge) {
+    addForgeProject(spool, onForge)
+    const registered = options.register ? [await registerHook(spool, onForge)] : []
+    print([...registered, ...forgeSteps(spool, onForge, options.register), up(spool)])
+    return
+  }
   if (project) addProject(spool, project)
   if (project && options.hook) installHook(spool, project)
-  process.stdout.write(whatNext(spool, project, options.hook))
+  print(whatNext(spool, project, options.hook))
 })
 
-function projectOf(options: Options): Project | undefined {
-  const { project: name, code, steps } = options
+const print = (lines: readonly string[]) => process.stdout.write(lines.map(line => `${line}\n`).join(''))
+
+type Common = Pick<Project, 'name' | 'steps' | 'archs'>
+
+/** What is said of a project wherever its code is; undefined if there is none. */
+function commonOf(options: Options): Common | undefined {
+  const { project: name, steps } = options
   if (name === undefined) {
-    const lonely = (['code', 'steps', 'archs', 'hook'] as const).find(option => options[option])
+    const all = ['code', 'steps', 'archs', 'hook', 'forge', 'register'] as const
+    const lonely = all.find(option => options[option])
     if (lonely) throw usage(description, `--${lonely} is for a project, which --project names`)
     return undefined
   }
   // conf/rc is the settings file of the spool itself.
   if (!isPart(name) || name === 'rc')
     throw usage(description, `${quote(name)} cannot be the name of a project`)
-  if (code === undefined) throw usage(description, `--code must name the repository of ${quote(name)}`)
   const archs = (options.archs ?? setting('ARCH')).split(/\s+/).filter(word => word !== '')
   const odd = archs.find(arch => !isTarget(arch))
   if (odd !== undefined) throw usage(description, `${quote(odd)} is neither ARCH nor ARCH:HOST`)
   if (archs.length === 0) throw usage(description, '--archs names nothing')
-  return { name, code: resolve(code), steps: steps === undefined ? undefined : resolve(steps), archs }
+  return { name, steps: steps === undefined ? undefined : resolve(steps), archs }
+}
+
+function forgeProjectOf(common: Common, { forge, code, hook, register }: Options): ForgeProject | undefined {
+  if (forge === undefined) {
+    if (register) throw usage(description, '--register is for --forge')
+    return undefined
+  }
+  if (code !== undefined) throw usage(description, '--code and --forge exclude each other')
+  if (hook) throw usage(description, '--hook is for --code; a forge has a webhook')
+  return { ...common, text: forge, forge: parseForge(forge) }
+}
+
+function projectOf(common: Common, { code }: Options): Project {
+  if (code === undefined)
+    throw usage(description, `--code or --forge must name the repository of ${quote(common.name)}`)
+  if (/^\w+:\/\//.test(code))
+    throw usage(description, `--code is a path on this host; type '--forge git:${code}'`)
+  return { ...common, code: resolve(code) }
 }
 
 function makeSpool(spool: Spool): void {
@@ -107,12 +152,13 @@ function startCounter(spool: Spool): void {
 }
 
 /** What to type until a push becomes a job. */
-function whatNext(spool: Spool, project: Project | undefined, hooked: boolean): string {
-  const root = shellQuote(spool.root)
+function whatNext(spool: Spool, project: Project | undefined, hooked: boolean): string[] {
   const before = !project
-    ? [`bass init ${root} --project NAME --code REPO --hook`]
+    ? [`bass init ${shellQuote(spool.root)} --project NAME --code REPO --hook`]
     : hooked
       ? []
       : hookCommands(spool, project)
-  return [...before, `bass up ${root}`].map(line => `${line}\n`).join('')
+  return [...before, up(spool)]
 }
+
+const up = (spool: Spool) => `bass up ${shellQuote(spool.root)}`

@@ -35,7 +35,9 @@ export const notifier = command(
     about: `Tells people and programs how jobs end: one notifier for all projects of a spool.
 
 The channels of a project are what its settings name, and the executables in conf/PROJECT/notify.d,
-which get the notice as JSON on their input. With FORGE and a token each job is a check on the forge. A channel is told of 'changes', the first failure of a
+which get the notice as JSON on their input. With FORGE and a token each job is a check on the forge.
+
+A channel is told of 'changes', the first failure of a
 ref and architecture and when it is mended; or of 'failures'; or of 'all', also that a task waits or
 runs: written before the target, as failures:ada@example.org, and as the end of a program's name, as
 log.all. A new channel is told of what is not over yet.

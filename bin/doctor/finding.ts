@@ -13,6 +13,10 @@ export interface Finding {
     | 'taker'
     | 'arch'
     | 'event'
+    | 'forge'
+    | 'token'
+    | 'webhook'
+    | 'mirror'
   /** What was looked at: a setting, a program, a path, a host, an architecture, a project. */
   readonly subject: string
   readonly ok: boolean

@@ -44,6 +44,8 @@ export interface Opened {
   readonly order?: (pending: readonly Key[]) => Key[]
   /** How often a notice that is refused is tried; for ever if it is left out. */
   readonly tries?: number
+  /** Forgets what was kept of tasks that are not there any more. */
+  readonly tidy?: (isThere: (num: number) => boolean) => void
 }
 
 /** `failures:TARGET`, or TARGET alone. Pure. */

@@ -66,6 +66,12 @@ export class Courier {
     this.#bell.abort()
   }
 
+  /** As `Records.tidy`, and what the channel keeps besides. */
+  tidy(isThere: (num: number) => boolean): Key[] {
+    this.#opened.tidy?.(isThere)
+    return this.records.tidy(isThere)
+  }
+
   /** Tells what there is until `stop`. A notice that is on its way is brought to its end first. */
   async run(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {

@@ -37,11 +37,13 @@ export const forge: ChannelKind = {
     const found = forgeOf(env)!
     const isGitHub = found.place.kind === 'github'
     const pace = new Pace(isGitHub ? GITHUB : OTHERS)
-    const teller = new Teller(openApi(found, env)!, pace, new Latest(directory), words('ARCHS', env).length)
+    const latest = new Latest(directory)
+    const teller = new Teller(openApi(found, env)!, pace, latest, words('ARCHS', env).length)
     return {
       deliver: notice => teller.tell(notice, isGitHub),
       order: verdictsFirst,
       tries: TRIES,
+      tidy: isThere => latest.tidy(isThere),
     }
   },
 }

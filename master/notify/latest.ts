@@ -2,9 +2,11 @@
 // An older state is not told after a newer one, whatever was refused, retried or cut short in between.
 
 import { createHash } from 'node:crypto'
+import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { readIfThere, replaceFile } from '../../lib/system/durable.ts'
+import { ignoringENOENT } from '../../lib/base/errno.ts'
+import { list, readIfThere, replaceFile } from '../../lib/system/durable.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import { STAGES } from './policy.ts'
 import type { Key } from './records.ts'
@@ -28,6 +30,14 @@ export class Latest {
   /** The forge was told this. */
   note(sha: string, context: string, { num, stage }: Key): void {
     replaceFile(this.#path(sha, context), `${num}.${stage}\n`)
+  }
+
+  /** Forgets commits of which no task is left. */
+  tidy(isThere: (num: number) => boolean): void {
+    for (const name of list(this.#directory)) {
+      const path = join(this.#directory, name)
+      if (!isThere(parseInt(readIfThere(path) ?? ''))) ignoringENOENT(() => unlinkSync(path))
+    }
   }
 
   // Forges do not tell upper case from lower in a context.

@@ -121,8 +121,9 @@ export class Lookout {
     const isThere = (num: number) => there.has(num)
     for (const { name, couriers, states } of this.#projects.values()) {
       states.tidy(isThere)
-      for (const { channel, records } of couriers) {
-        for (const { num, stage } of records.tidy(isThere)) {
+      for (const courier of couriers) {
+        const { channel } = courier
+        for (const { num, stage } of courier.tidy(isThere)) {
           warnOnce('tell', `${name}/${channel.name} ${num}.${stage}`, 'its job has been pruned meanwhile')
         }
       }

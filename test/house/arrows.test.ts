@@ -37,8 +37,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'slave/run': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/view', 'slave/run/places'],
   'slave/run/places': ['lib/base', 'lib/system', 'lib/spool'],
   'slave/sources': ['lib/base', 'lib/system', 'lib/spool', 'lib/view', 'slave/run/**'],
-  'bin/setup': ['lib/base', 'lib/system', 'lib/git', 'lib/spool', 'lib/conf', 'master/notify'],
-  'bin/doctor': ['lib/base', 'lib/system', 'lib/spool', 'lib/conf', 'lib/view'],
+  'bin/setup': ['lib/base', 'lib/system', 'lib/git', 'lib/spool', 'lib/conf', 'lib/forge', 'master/notify'],
+  'bin/doctor': ['lib/base', 'lib/system', 'lib/forge', 'lib/spool', 'lib/conf', 'lib/view'],
   'bin/parts': [
     'lib/base',
     'lib/system',
