@@ -119,7 +119,7 @@ function forgeProjectOf(common: Common, { forge, code, hook, register }: Options
 
 function projectOf(common: Common, { code }: Options): Project {
   if (code === undefined)
-    throw usage(description, `--code or --forge must name the repository of ${quote(common.name)}`)
+    throw usage(description, `--code must name the repository of ${quote(common.name)}, or --forge`)
   if (/^\w+:\/\//.test(code))
     throw usage(description, `--code is a path on this host; type '--forge git:${code}'`)
   return { ...common, code: resolve(code) }

@@ -64,7 +64,7 @@ ARCHS=${shellQuote(archs.join(' '))}
 `
 
 /** Where the forge is to send its deliveries; undefined without REPORTER_URL. */
-export function hookUrl(name: string, env: NodeJS.ProcessEnv): string | undefined {
+function hookUrl(name: string, env: NodeJS.ProcessEnv): string | undefined {
   const pages = optional('REPORTER_URL', env)
   return pages === undefined ? undefined : `${pages.replace(/\/+$/, '')}/hooks/${name}`
 }

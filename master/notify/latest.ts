@@ -6,7 +6,8 @@ import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { ignoringENOENT } from '../../lib/base/errno.ts'
-import { list, readIfThere, replaceFile } from '../../lib/system/durable.ts'
+import { readIfThere, replaceFile } from '../../lib/system/durable.ts'
+import { listIfThere } from '../../lib/system/listing.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import { STAGES } from './policy.ts'
 import type { Key } from './records.ts'
@@ -34,7 +35,7 @@ export class Latest {
 
   /** Forgets commits of which no task is left. */
   tidy(isThere: (num: number) => boolean): void {
-    for (const name of list(this.#directory)) {
+    for (const name of listIfThere(this.#directory)) {
       const path = join(this.#directory, name)
       if (!isThere(parseInt(readIfThere(path) ?? ''))) ignoringENOENT(() => unlinkSync(path))
     }
