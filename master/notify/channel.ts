@@ -4,12 +4,10 @@ import { createHash } from 'node:crypto'
 
 import { lasting } from '../../lib/base/exit.ts'
 import { toPart } from '../../lib/spool/task-name.ts'
-import type { Deliver } from './courier.ts'
+import type { Deliver } from './deliver.ts'
+import { POLICIES } from './policy.ts'
+import type { Policy } from './policy.ts'
 import type { Key } from './records.ts'
-
-export const POLICIES = ['all', 'failures', 'changes'] as const
-/** All there is; what did not succeed; the first failure of a ref and architecture, and when that is mended. */
-export type Policy = (typeof POLICIES)[number]
 
 export interface Channel {
   readonly project: string

@@ -24,7 +24,7 @@ export function checkOf(notice: Notice, archs: number): Omit<Status, 'sha' | 'ur
 }
 
 /** The name of its line of a Testfile, or its project; and its architecture where there is more than one. */
-function contextOf(task: TaskView & { readonly label?: string | null }, archs: number): string {
+function contextOf(task: TaskView, archs: number): string {
   const target = task.host === null ? task.arch : `${task.arch}:${task.host}`
   if (!task.label) return `${task.project} ${target}`
   return archs > 1 ? `${task.label} ${target}` : task.label

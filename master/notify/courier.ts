@@ -7,31 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Channel, Opened } from './channel.ts'
 import { reasonOf } from '../../lib/base/errno.ts'
 import { say, warn } from '../../lib/system/log.ts'
+import { Later, NotYet, Refused } from './deliver.ts'
 import type { Notice } from './notice.ts'
 import { Records } from './records.ts'
 import type { Key } from './records.ts'
-
-/** The channel was reached and does not want this notice; it may well want the next one. */
-export class Refused extends Error {}
-
-/** The channel wants no notice before so many milliseconds have passed. */
-export class Later extends Error {
-  readonly after: number
-
-  constructor(message: string, after: number) {
-    super(message)
-    this.after = after
-  }
-}
-
-/** This notice is to wait for so many milliseconds; nothing failed, and others need not wait. */
-export class NotYet extends Later {}
-
-/** Tells one notice; returns when the channel has it. `body` is the notice as it is recorded, byte by byte. */
-export type Deliver = (notice: Notice, body: string) => Promise<void>
-
-/** How long one try may take, in milliseconds. */
-export const PATIENCE = 30_000
 
 /** The first pause and the longest, in milliseconds. */
 const PAUSE = { first: 1000, last: 300_000 }

@@ -1,7 +1,6 @@
 // What a channel is told: the JSON that webhooks and programs get, and that mails are written from.
 
 import { tryGit } from '../../lib/git/process.ts'
-import type { Project } from './channels.ts'
 import { readCommits } from '../../lib/git/commit.ts'
 import type { CommitView } from '../../lib/git/commit.ts'
 import { token } from '../../lib/system/durable.ts'
@@ -35,7 +34,7 @@ export interface Notice {
 
 /** What is told of a task in all its stages; `since` is the revision whose verdict was the last before. */
 export async function describe(
-  { env }: Project,
+  { env }: { readonly env: NodeJS.ProcessEnv },
   view: TaskView,
   jobAt: string | undefined,
   change: Change | null,

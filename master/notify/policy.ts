@@ -1,8 +1,11 @@
 // What of a job is worth telling, and to whom. Pure.
 
-import type { Policy } from './channel.ts'
 import type { Verdict } from '../../lib/spool/job.ts'
 import type { TaskView } from '../../lib/view/view.ts'
+
+export const POLICIES = ['all', 'failures', 'changes'] as const
+/** All there is; what did not succeed; the first failure of a ref and architecture, and when that is mended. */
+export type Policy = (typeof POLICIES)[number]
 
 /** What can be told of a task, in the order in which it happens. */
 export const STAGES = ['waiting', 'running', 'over'] as const

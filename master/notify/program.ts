@@ -5,14 +5,15 @@ import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { named, POLICIES } from './channel.ts'
+import { named } from './channel.ts'
+import { POLICIES } from './policy.ts'
 import type { Channel, ChannelKind } from './channel.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { EXIT } from '../../lib/base/exit.ts'
 import { isPart } from '../../lib/spool/task-name.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
-import { PATIENCE, Refused } from './courier.ts'
-import type { Deliver } from './courier.ts'
+import { PATIENCE, Refused } from './deliver.ts'
+import type { Deliver } from './deliver.ts'
 import type { Notice } from './notice.ts'
 
 /** How much of what it says is kept, for the reason it gives. */

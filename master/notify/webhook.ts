@@ -10,8 +10,8 @@ import type { Channel, ChannelKind } from './channel.ts'
 import { version } from '../../lib/system/command.ts'
 import { lasting } from '../../lib/base/exit.ts'
 import { words } from '../../lib/base/settings.ts'
-import { PATIENCE, Refused } from './courier.ts'
-import type { Deliver } from './courier.ts'
+import { PATIENCE, Refused } from './deliver.ts'
+import type { Deliver } from './deliver.ts'
 import { secret } from '../../lib/system/secret.ts'
 
 /** Answers that may be another one later: a timeout, too early, too many requests. */

@@ -12,6 +12,7 @@ const notice = (job: object | null, lines: string[] = [], over: object = {}, sta
       project: 'hello',
       arch: 'linux-x86_64',
       host: null,
+      label: null,
       retryOf: null,
       job: job && { seconds: 200, error: null, retriedAs: null, host: 'box', steps: [], ...job },
       ...over,
