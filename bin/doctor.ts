@@ -29,8 +29,8 @@ tasks; and of each project on a forge its token, webhook, clock and mirror. It c
 It takes up to 4 s, to see the takers of other hosts beat.
 
 --json prints { ok, findings: [{ check, subject, ok, text, fix }] }, where check is setting,
-program, file-system, atomic, directory, host-name, clock, arch, event, forge, token, webhook or
-mirror, and fix is null if ok.`,
+program, file-system, atomic, directory, host-name, clock, taker, arch, event, forge, token,
+webhook or mirror, and fix is null if ok.`,
     options: { json: { type: 'boolean', about: 'print it for programs' } },
     environment: { SPOOL: 'the spool; without one, only what has to do with none is looked at' },
     exits: { '0': 'all is well', '1': 'something is wrong' },
