@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -26,7 +26,14 @@ test('events are the regular files, however deep; all else is left alone', async
   symlinkSync(revs, join(revs, 'circle'))
   shop.ok('mkfifo', [join(revs, 'fifo')])
   writeFileSync(Buffer.from(join(revs, 'latin-\xe9'), 'latin1'), '')
-  t.same(scanEvents(revs).map(pathOf).sort(), ['-x', 'a/b+c@d/e/three', 'main/two', 'one'])
+  // A directory of bytes whose name in ASCII is taken gives up its events when that has none.
+  mkdirSync(join(revs, 'br%E9', 'now'), { recursive: true })
+  mkdirSync(Buffer.from(join(revs, 'br\xe9'), 'latin1'))
+  writeFileSync(Buffer.from(join(revs, 'br\xe9', 'later'), 'latin1'), '')
+  const plain = ['-x', 'a/b+c@d/e/three', 'latin-%E9', 'main/two', 'one']
+  t.same(scanEvents(revs).map(pathOf).sort(), plain)
+  rmdirSync(join(revs, 'br%E9', 'now'))
+  t.same(scanEvents(revs).map(pathOf).sort(), [...plain, 'br%E9/later'].sort())
   t.same(scanEvents(shop.path('nope')), [], 'a directory that is gone has none')
 })
 
