@@ -7,6 +7,8 @@ import { lasting } from '../lib/base/exit.ts'
 import { historyOf } from '../lib/view/history.ts'
 import type { History } from '../lib/view/history.ts'
 import { duration } from '../lib/base/settings.ts'
+import { heldChanges } from '../lib/spool/held.ts'
+import type { HeldChange } from '../lib/spool/held.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { takersLine } from '../lib/view/takers-line.ts'
@@ -23,6 +25,7 @@ const EACH = 1000
 
 /** What `--json` prints. */
 interface Status extends Omit<Board, 'tasks'> {
+  readonly held: readonly HeldChange[]
   readonly waiting: readonly BoardTask[]
   readonly running: readonly (BoardTask & { readonly expected: number | null })[]
   readonly recent: readonly BoardTask[]
@@ -38,7 +41,9 @@ export const verb = command(
 'bass' alone does the same. With PROJECT, only its tasks. The time of a running job is followed by
 what such a job took lately, if that is known.
 
---json prints { now, waiting, running, recent, takers, paused }: lists of tasks as 'bass show
+Held are changes that wait for 'bass approve'; red is what they change of that which decides what is run.
+
+--json prints { now, held, waiting, running, recent, takers, paused }: lists of tasks as 'bass show
 --json' has them, waiting ones with { wait: { reason, text, place } }, running ones with {
 expected } in seconds.`,
     options: {
@@ -80,6 +85,7 @@ function readStatus(spool: Spool, history: History, silentAfter: number, project
     running: ours
       .filter(task => task.state === 'running')
       .map(task => ({ ...task, expected: history.usualSeconds(task, current) })),
+    held: heldChanges(spool).filter(change => project === undefined || change.project === project),
     recent: recent.sort((a, b) => (b.job?.ended ?? 0) - (a.job?.ended ?? 0)).slice(0, RECENT),
   }
 }
@@ -99,6 +105,7 @@ export function statusLines(status: Status, terminal: Terminal, silentAfter: num
     parts.push([head('over'), ...table(rows, terminal)])
   }
   if (parts.length === 0) parts.push(["nothing yet: a push, or 'bass event PROJECT', makes a task"])
+  if (status.held.length > 0) parts.push([head('held'), ...heldLines(status.held, terminal)])
   parts.push([clip(takersLine(status.takers, now), terminal.columns), ...pausedLine(status.paused, terminal)])
   return parts.flatMap((part, i) => (i === 0 ? part : ['', ...part]))
 }
@@ -117,13 +124,33 @@ function waitingLines(waiting: readonly BoardTask[], now: number, terminal: Term
   })
 }
 
+/** Changes that wait for a person, and what of them is to be looked at first. */
+function heldLines(held: readonly HeldChange[], terminal: Terminal): string[] {
+  const rows = held.map(({ project, number, author, title, touches }): Cell[] => [
+    { text: project },
+    { text: `#${number}`, right: true },
+    { text: harmless(author) },
+    { text: touches === null ? '' : `changes ${harmless(touches)}`, colour: 'red' },
+    { text: harmless(title) },
+  ])
+  return table(rows, terminal)
+}
+
 function columns(task: TaskView): Cell[] {
   return [
     { text: String(task.num), right: true },
     { text: task.project },
+    { text: whatOf(task) },
     { text: task.version },
     { text: task.host === null ? task.arch : `${task.arch}:${task.host}` },
   ]
+}
+
+/** `#7`, or the branch or tag; with the name of its check, where it has one. */
+function whatOf({ params, ref, label }: TaskView): string {
+  const change = params['CHANGE']
+  const of = change === undefined ? (ref ?? '').replace(/^refs\/(?:heads|tags)\//, '') : `#${change}`
+  return harmless(label === null ? of : `${of} ${label}`)
 }
 
 function runningCells(task: Status['running'][number], now: number, silentAfter: number): Cell[] {

@@ -36,6 +36,7 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Verb>>>> = 
     event: { about: 'make tasks for a revision, as a push does', load: () => import('./event.ts') },
     cancel: { about: 'cancel queued and running tasks', load: () => import('./cancel.ts') },
     retry: { about: 'run a finished task again', load: () => import('./retry.ts') },
+    approve: { about: 'let a held change run', load: () => import('./approve.ts') },
     pause: {
       about: 'stop taking tasks of a project, on a host, or at all',
       load: () => import('./pause.ts'),

@@ -1,4 +1,4 @@
-// The web pages: what a spool says, in a browser.
+// The web pages: what a spool says, in a browser; and the deliveries of forges.
 
 import { hostname } from 'node:os'
 
@@ -8,20 +8,25 @@ import { say } from '../lib/system/log.ts'
 import { repositoryOf } from '../lib/conf/project-settings.ts'
 import { duration, optional, setting } from '../lib/base/settings.ts'
 import { openSpool } from '../lib/spool/spool.ts'
+import type { Spool } from '../lib/spool/spool.ts'
 import { isReplaced } from '../lib/system/tree.ts'
 
 export const reporter = command(
   {
     name: 'reporter',
-    usage: '',
+    usage: '[--hooks]',
     operands: [0, 0],
+    options: { hooks: { type: 'boolean', about: 'take deliveries alone, and show no pages' } },
     about: `Serves web pages of a spool: what waits, runs and ran, live logs, artifacts, trends.
 
 It reads the spool and nothing else, and everybody who can reach it may read. To cancel and retry
 needs the token (a form to log in, or 'Authorization: Bearer TOKEN'), or a proxy that names a
 person. Says on standard error where it listens, and runs until it is told to stop. For programs:
 /api/status and /api/show/NUMBER (as 'bass status --json' and 'bass show --json'), /metrics,
-/healthz, /project/P/badge.svg?ref=REF, /project/P/feed.atom.`,
+/healthz, /project/P/badge.svg?ref=REF, /project/P/feed.atom.
+
+POST /hooks/PROJECT takes webhooks of a forge, of at most 25 MB: signed with the secret in the
+project's FORGE_SECRET_FILE, stored in inbox/PROJECT for the fetcher, then answered.`,
     environment: {
       SPOOL: 'the spool',
       REPORTER_LISTEN: 'where to listen: [ADDRESS:]PORT',
@@ -34,22 +39,17 @@ person. Says on standard error where it listens, and runs until it is told to st
       LOST_AFTER: 'a taker without a beat for this long is called silent',
     },
   },
-  async () => {
+  async (_operands, { hooks }) => {
     const { host, port } = parseListen(setting('REPORTER_LISTEN'))
-    const origin = parseOrigin(optional('REPORTER_URL'))
-    const silentAfter = duration('LOST_AFTER')
     const spool = openSpool()
-    const [{ Site }, { makeApp }, { openAuth }, { readAssets }, { serve }] = await Promise.all([
-      import('./web/site.ts'),
-      import('./web/app.ts'),
-      import('./web/auth.ts'),
-      import('./web/assets.ts'),
+    const [{ hooksApp }, { receivingOf }, { serve }] = await Promise.all([
+      import('./receive/app.ts'),
+      import('./receive/receiving.ts'),
       import('@hono/node-server'),
     ])
-    const auth = openAuth()
-    const site = new Site(spool, silentAfter, project => repositoryOf(spool, project))
-    await site.open()
-    const app = makeApp(site, auth, readAssets(), [host, hostname(), setting('HOST')], origin)
+    const app = hooksApp(spool, receivingOf(spool.root))
+    const pages = hooks ? undefined : await openPages(spool, host)
+    if (pages) app.all('*', c => pages.fetch(c.req.raw, c.env))
     const server = serve({ fetch: app.fetch, hostname: host, port })
     await new Promise<void>((done, failed) => {
       server.once('error', error => failed(temporary(`listen on '${setting('REPORTER_LISTEN')}'`, error)))
@@ -61,7 +61,7 @@ person. Says on standard error where it listens, and runs until it is told to st
     await stopSignal()
     if ('closeAllConnections' in server) server.closeAllConnections()
     server.close()
-    await site.close()
+    await pages?.close()
     // What still hangs on somebody's connection ends with the program.
     setTimeout(() => process.exit(), LINGER).unref()
   },
@@ -69,6 +69,22 @@ person. Says on standard error where it listens, and runs until it is told to st
 
 /** How long a program that was told to stop goes on for what is on its way, in milliseconds. */
 const LINGER = 1000
+
+async function openPages(spool: Spool, host: string) {
+  const origin = parseOrigin(optional('REPORTER_URL'))
+  const silentAfter = duration('LOST_AFTER')
+  const [{ Site }, { makeApp }, { openAuth }, { readAssets }] = await Promise.all([
+    import('./web/site.ts'),
+    import('./web/app.ts'),
+    import('./web/auth.ts'),
+    import('./web/assets.ts'),
+  ])
+  const auth = openAuth()
+  const site = new Site(spool, silentAfter, project => repositoryOf(spool, project))
+  await site.open()
+  const app = makeApp(site, auth, readAssets(), [host, hostname(), setting('HOST')], origin)
+  return { fetch: app.fetch, close: () => site.close() }
+}
 
 /** How often to look whether our tree was replaced, in milliseconds. */
 const LOOK = 10_000

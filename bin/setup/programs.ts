@@ -8,7 +8,8 @@ import { listAllIfThere } from '../../lib/system/listing.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { say } from '../../lib/system/log.ts'
 import { optional, setting } from '../../lib/base/settings.ts'
-import { environmentOfProject, projectFiles } from '../../lib/conf/sourced.ts'
+import { environmentOfProject, projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
+import { forgeOf } from '../../lib/forge/parse-forge.ts'
 import type { Program } from './supervisor.ts'
 import { HOME } from '../../lib/system/tree.ts'
 
@@ -39,6 +40,7 @@ export function programsOf(
     ...(projectsWithChannels(root, env).some(({ channels }) => channels.length > 0)
       ? [program('notifier', 'master/bin/notifier')]
       : []),
+    ...(onForges(root, env) ? [program('fetcher', 'master/bin/fetcher')] : []),
     ...(web ? [program('reporter', 'master/bin/reporter')] : []),
     ...projectsOf(root, env).map(([name, env]) => program(name, 'master/bin/task-maker', { env })),
     ...slotsOf(root, setting('HOST', env), takers).map((directory, index) =>
@@ -46,6 +48,10 @@ export function programsOf(
     ),
   ]
 }
+
+/** True if the code of a project is on a forge. */
+const onForges = (root: string, env: NodeJS.ProcessEnv): boolean =>
+  [...projectFiles(root).values()].some(rc => forgeOf(settingsOfProject(env, rc)) !== undefined)
 
 /** A name and an environment for each task-maker. Projects have settings files; a site with one project may have none. */
 function projectsOf(root: string, env: NodeJS.ProcessEnv): [string, NodeJS.ProcessEnv][] {

@@ -36,6 +36,8 @@ export interface Change {
   readonly source: string
   /** True if the head is in another repository, or in one that is gone. */
   readonly fork: boolean
+  /** When it changed last by the forge's clock, in milliseconds since 1970; null where the forge does not say. */
+  readonly updated: number | null
 }
 
 /** What a delivery asks for. */

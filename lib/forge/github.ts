@@ -2,7 +2,7 @@
 
 import type { Change, ChangeWish, Forge, Place, PushWish, Wish } from './forge.ts'
 import { idIn, isSignature, needBranch, needNumber, needRef, needSha, readPayload } from './payload.ts'
-import { field, numberAt, shaAt, textAt, urlAt } from './payload.ts'
+import { field, numberAt, shaAt, textAt, timeAt, urlAt } from './payload.ts'
 
 /** What `author_association` says of those who belong to a repository; private members may show as less. */
 const MEMBERS = ['OWNER', 'MEMBER', 'COLLABORATOR']
@@ -93,6 +93,7 @@ export function pullRequest(pull: unknown): Change {
     head: needSha(pull, 'head.sha'),
     source: textAt(pull, 'head.ref'),
     fork: isFork(pull),
+    updated: timeAt(pull, 'updated_at'),
   }
 }
 

@@ -5,7 +5,7 @@ import type { ChangedFiles, ForgeApi, Hook, Status, TokenFacts } from './api.ts'
 import { Client, ForgeError } from './client.ts'
 import type { Credential } from './credential.ts'
 import type { Change, Place } from './forge.ts'
-import { field, needBranch, needNumber, needSha, numberAt, shaAt, textAt, urlAt } from './payload.ts'
+import { field, needBranch, needNumber, needSha, numberAt, shaAt, textAt, timeAt, urlAt } from './payload.ts'
 
 const LIST_MAX = 10_000
 /** Access levels from Developer on may push. */
@@ -142,6 +142,7 @@ function mergeRequest(merge: unknown): Change {
     head: needSha(merge, 'sha'),
     source: textAt(merge, 'source_branch'),
     fork: sources[0] === null || sources[0] !== sources[1],
+    updated: timeAt(merge, 'updated_at'),
   }
 }
 

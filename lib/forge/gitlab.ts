@@ -3,7 +3,7 @@
 import type { Change, ChangeWish, Forge, Place, Wish } from './forge.ts'
 import { encodePath } from './github.ts'
 import { field, hmac, idIn, isSame, needBranch, needNumber, needRef, needSha } from './payload.ts'
-import { numberAt, readPayload, shaAt, textAt, urlAt } from './payload.ts'
+import { numberAt, readPayload, shaAt, textAt, timeAt, urlAt } from './payload.ts'
 
 export function gitlab(place: Place): Forge {
   const page = `${place.server}/${place.path}`
@@ -94,5 +94,6 @@ function readChange(payload: unknown): Change {
     head: needSha(attributes, 'last_commit.id'),
     source: textAt(attributes, 'source_branch'),
     fork: sources[0] === null || sources[0] !== sources[1],
+    updated: timeAt(attributes, 'updated_at'),
   }
 }

@@ -44,6 +44,12 @@ export function numberAt(value: unknown, path: string): number | null {
   return Number.isSafeInteger(found) && (found as number) > 0 ? (found as number) : null
 }
 
+/** An instant, in milliseconds since 1970; null where there is none. */
+export function timeAt(value: unknown, path: string): number | null {
+  const time = Date.parse(textAt(value, path))
+  return Number.isNaN(time) ? null : time
+}
+
 /** As `numberAt`, of a field that has to be there. */
 export function needNumber(value: unknown, path: string): number {
   const found = numberAt(value, path)

@@ -47,17 +47,17 @@ test('status shows what runs, what waits and why, and what is over', async t => 
   t.equal(
     stdout,
     `running
-  10  hello  1.1  linux-x86_64  20-test  12s of 40s  h1
+  10  hello  main  1.1  linux-x86_64  20-test  12s of 40s  h1
 
 queued
   no taker for linux-arm64 has been seen
-    11  hello  1.1  linux-arm64  12 s ago
+    11  hello  main  1.1  linux-arm64  12 s ago
   the one taker for linux-x86_64 is busy
-    12  hello  1.2  linux-x86_64  3 s ago
+    12  hello  main  1.2  linux-x86_64  3 s ago
 
 over
-  9  other  2.0  linux-x86_64  failure 10-test  9.5s  1 h ago
-  8  hello  1.0  linux-x86_64  success           40s  2 h ago
+  9  other  main  2.0  linux-x86_64  failure 10-test  9.5s  1 h ago
+  8  hello  main  1.0  linux-x86_64  success           40s  2 h ago
 
 3 takers: 1 busy, 1 stopped, 1 silent (h2 /slots/0, 2 h ago)
 paused: project other
@@ -71,7 +71,7 @@ test('what has just ended counts for how long the next one takes', async t => {
   maker.finishedJob('1:hello:1.0:linux-x86_64', { place: 'cur', claimed, ended: claimed + 70 * SECOND })
   maker.finishedJob('2:other:1.0:linux-x86_64', { place: 'cur', claimed, ended: claimed + 5 * SECOND })
   maker.runningJob('3:hello:1.1:linux-x86_64', { claimed: claimed + 80 * SECOND })
-  t.match((await status()).stdout, /3 {2}hello {2}1\.1 {2}linux-x86_64 .* of 1m 10s/)
+  t.match((await status()).stdout, /3 {2}hello {2}main {2}1\.1 {2}linux-x86_64 .* of 1m 10s/)
 })
 
 test('status of a project leaves the others out', async t => {
@@ -93,7 +93,7 @@ test('status for programs is one JSON object', async t => {
   const { maker, status } = make(t)
   busySpool(maker)
   const json = JSON.parse((await status('--json')).stdout) as Record<string, unknown>
-  t.same(Object.keys(json), ['now', 'takers', 'paused', 'waiting', 'running', 'recent'])
+  t.same(Object.keys(json), ['now', 'takers', 'paused', 'waiting', 'running', 'held', 'recent'])
   t.match(json, {
     waiting: [
       { num: 11, wait: { reason: 'unseen', place: 1 } },

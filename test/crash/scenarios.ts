@@ -1,4 +1,5 @@
 import { commandScenarios } from './command-scenarios.ts'
+import { forgeScenarios } from './forge-scenarios.ts'
 import { hookScenarios } from './hook-scenarios.ts'
 import { makerScenarios } from './maker-scenarios.ts'
 import { reaperScenarios } from './reaper-scenarios.ts'
@@ -10,6 +11,7 @@ import { verbScenarios } from './verb-scenarios.ts'
 /** All that is crashed. */
 export const scenarios: readonly Scenario[] = [
   ...hookScenarios,
+  ...forgeScenarios,
   ...makerScenarios,
   ...reaperScenarios,
   ...slaveScenarios,

@@ -27,6 +27,7 @@ import { formatParams, parseParams } from '../../lib/spool/event.ts'
 import { parseExit } from '../../lib/view/view.ts'
 import { parseTestfile } from '../../lib/testfile/testfile.ts'
 import { formatDecision, parseDecision } from '../../master/make/record.ts'
+import { parseDelivery } from '../../master/receive/delivery.ts'
 import { parseListen } from '../../master/reporter.ts'
 import { formatLineName, formatPosition, parseLineName, parsePosition } from '../../master/web/log-window.ts'
 import { formatEnvironment } from '../../slave/run/environment.ts'
@@ -41,6 +42,7 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseAge,
   parseCommit: text => parseCommit(Buffer.from(text)),
   parseDecision,
+  parseDelivery: text => parseDelivery(Buffer.from(text)),
   parseDuration,
   parseEntries,
   parseEnvironment,

@@ -66,6 +66,7 @@ test("GitHub's own examples of pull requests are read", async t => {
     head: 'ec26c3e57ca3a959ca5aad62de7213c562f8c821',
     source: 'changes',
     fork: false,
+    updated: Date.parse('2019-05-15T15:20:33Z'),
   })
 })
 
@@ -139,6 +140,7 @@ test('deliveries of Gitea and Forgejo are read', async t => {
         head,
         source: 'yes',
         fork: true,
+        updated: null,
       })
     }
     t.equal(from('pull_request', sent.giteaPull('label_updated')).kind, 'nothing')
@@ -169,6 +171,7 @@ test('deliveries of GitLab are read', async t => {
     head,
     source: 'ms-viewport',
     fork: true,
+    updated: null,
   }
   for (const [given, over, changes, action] of [
     ['open', {}, {}, 'opened'],

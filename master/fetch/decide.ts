@@ -1,0 +1,119 @@
+// Which events a wish leads to, once the mirror has what the forge has now: that counts, not what the delivery said.
+
+import type { ChangeWish, PushWish } from '../../lib/forge/forge.ts'
+import { isTrusted } from '../../lib/forge/open.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
+import type { Mirror } from './mirror.ts'
+import type { ForgeProject } from './project.ts'
+import { wasMade } from './record.ts'
+import type { Made, Plan } from './record.ts'
+import { readChange } from './state.ts'
+import type { ChangeState } from './state.ts'
+import { standsFor } from './supersede.ts'
+
+/** What a wish leads to. */
+export type Decided = Omit<Plan, 'batch'> & { readonly events: readonly Made[] }
+
+const nothing = (why: string, tips: Plan['tips'] = []): Decided => ({ events: [], tips, change: null, why })
+
+/** A branch or tag moved. `tips` are those that were dealt with. */
+export async function decidePush(
+  wish: PushWish,
+  mirror: Mirror,
+  tips: ReadonlyMap<string, string>,
+): Promise<Decided> {
+  const { ref } = wish
+  // A mirror that has it already need not ask.
+  const known = wish.after !== null && (await mirror.tip(ref)) === wish.after
+  const gone = known ? false : (await mirror.fetch([ref])).has(ref)
+  if (gone) return nothing(`${ref} is gone`, [[ref, null]])
+  const tip = await mirror.tip(ref)
+  const revision = await mirror.commit(ref)
+  if (tip === undefined || revision === undefined)
+    return nothing(`${ref} is no commit's`, tip ? [[ref, tip]] : [])
+  const base = ref.startsWith('refs/tags/') ? undefined : await baseOf(wish, mirror, tips, revision)
+  const params = {
+    ...(base === undefined ? {} : { BASE: base }),
+    ...(wish.author === '' ? {} : { PUSHER: wish.author }),
+  }
+  const event: Made = { where: 'revs', ref, revision, params, again: '' }
+  return { events: [event], tips: [[ref, tip]], change: null, why: `${ref} is at ${revision}` }
+}
+
+/** What a tip is compared with: what the branch was when it was last dealt with; of a new one, where it left the default branch. */
+async function baseOf(
+  { ref, before }: PushWish,
+  mirror: Mirror,
+  tips: ReadonlyMap<string, string>,
+  revision: string,
+): Promise<string | undefined> {
+  const was = tips.get(ref) ?? before ?? undefined
+  if (was !== undefined) return was
+  const main = await mirror.defaultBranch()
+  return main === undefined || main === ref ? undefined : mirror.mergeBase(main, revision)
+}
+
+/** A change was opened, moved on, closed or opened again. */
+export async function decideChange(
+  spool: Spool,
+  project: ForgeProject,
+  wish: ChangeWish,
+  id: string,
+  mirror: Mirror,
+): Promise<Decided> {
+  const { change, action } = wish
+  const ref = project.forge.changeRef(change.number)
+  if (ref === null) return nothing('this forge has no changes')
+  const before = readChange(project.inbox, change.number)
+  const state: ChangeState = { ...pick(change), ref, open: true, head: before?.head ?? change.head }
+  if (before && state.updated !== 0 && state.updated < before.updated)
+    return nothing(`change ${change.number}: it was heard of later already`)
+  if (action === 'closed')
+    return { ...nothing(`change ${change.number} is closed`), change: { ...state, open: false } }
+
+  const target = change.target && `refs/heads/${change.target}`
+  const missing = await mirror.fetch([ref, ...(target ? [target] : [])])
+  const head = missing.has(ref) ? undefined : await mirror.commit(ref)
+  if (head === undefined) return nothing(`change ${change.number}: its head is not on the forge any more`)
+  const base = change.base ?? (await mirror.commit(target || 'HEAD'))
+  const again =
+    wasMade(project.inbox, ref, head) && action === 'reopened' && !standsFor(spool, project, ref, head)
+  const touched = change.fork ? await touchedTests(mirror, base, head) : []
+  const event: Made = {
+    where: (await isTrusted(change, project.trust, project.api)) ? 'revs' : 'held',
+    ref,
+    revision: head,
+    params: {
+      CHANGE: String(change.number),
+      TITLE: change.title,
+      AUTHOR: change.author,
+      ...(change.url === null ? {} : { URL: change.url }),
+      ...(base === undefined ? {} : { BASE: base }),
+      TARGET: change.target,
+      FORK: change.fork ? 'yes' : 'no',
+      ...(touched.length > 0 ? { TOUCHES: touched.join(', ') } : {}),
+    },
+    again: again ? id : '',
+  }
+  const tips: Plan['tips'] = [[ref, (await mirror.tip(ref)) ?? head]]
+  const word = event.where === 'held' ? 'waits for an approval of' : 'is at'
+  return { events: [event], tips, change: { ...state, head }, why: `change ${change.number} ${word} ${head}` }
+}
+
+function pick(change: ChangeWish['change']): Omit<ChangeState, 'ref' | 'open' | 'head'> {
+  const { number, title, author, member, fork, url, base, target } = change
+  return { number, title, author, member, fork, url, base, target, updated: change.updated ?? 0 }
+}
+
+/** How many paths of what decides what is run are named. */
+const TOLD = 5
+
+/** What a change touches of `.bass/` and of Testfiles: that decides what is run. */
+async function touchedTests(mirror: Mirror, base: string | undefined, head: string): Promise<string[]> {
+  const from = base === undefined ? undefined : await mirror.mergeBase(base, head)
+  if (from === undefined) return ['all']
+  const paths = (await mirror.changedPaths(from, head)).filter(path =>
+    /^\.bass\/|(?:^|\/)Testfile$/.test(path),
+  )
+  return paths.length > TOLD ? [...paths.slice(0, TOLD), 'and more'] : paths
+}

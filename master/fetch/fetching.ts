@@ -1,0 +1,199 @@
+// The work for one project: deliveries become events, one after the other; now and then the forge is looked at; what is
+// superseded is cancelled.
+
+import { statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+
+import { reasonOf, tolerating } from '../../lib/base/errno.ts'
+import { EXIT, Fatal } from '../../lib/base/exit.ts'
+import { BadDelivery } from '../../lib/forge/forge.ts'
+import { makeInbox, storeDelivery } from '../../lib/spool/inbox.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
+import { sweep, timeOf, token } from '../../lib/system/durable.ts'
+import { listIfThere } from '../../lib/system/listing.ts'
+import { say, warn } from '../../lib/system/log.ts'
+import { formatLook } from '../receive/delivery.ts'
+import { decideChange, decidePush } from './decide.ts'
+import type { Decided } from './decide.ts'
+import { Mirror } from './mirror.ts'
+import type { ForgeProject } from './project.ts'
+import * as records from './record.ts'
+import { readTips, writeChange, writeTips } from './state.ts'
+import { Superseder } from './supersede.ts'
+import { wishesIn } from './wishes.ts'
+
+/** The pause after a failure: twice as long each time, from the first to the last, in milliseconds. */
+const PAUSE = { first: 5000, last: 300_000 }
+
+/** How often to look for records that are older than RETENTION, in milliseconds. */
+const TIDY_EVERY = 3600_000
+
+export class Fetching {
+  readonly project: ForgeProject
+  readonly #spool: Spool
+  readonly #mirror: Mirror
+  readonly #superseder: Superseder
+  #failures = 0
+  /** When to try again, and when to look next, by the monotonic clock. */
+  #retryAt = 0
+  #lookAt = 0
+  #tidied = -Infinity
+  #said: string | undefined
+
+  constructor(spool: Spool, project: ForgeProject, signal: AbortSignal) {
+    this.#spool = spool
+    this.project = project
+    this.#mirror = new Mirror(project.mirror, project.forge, project.env, signal)
+    this.#superseder = new Superseder(spool, project)
+    makeInbox(project.inbox)
+  }
+
+  /** Does what is to be done now. Answers in how many milliseconds to come again at the latest. */
+  async round(): Promise<number> {
+    if (performance.now() >= this.#retryAt) {
+      try {
+        await this.#work()
+        if (this.#said !== undefined) say('info', `${this.project.name}: the forge answers again`)
+        this.#said = undefined
+        this.#failures = 0
+      } catch (error) {
+        if (error instanceof Fatal && error.exitCode === EXIT.lasting) throw error
+        this.#fail(error)
+      }
+    }
+    try {
+      this.#superseder.look()
+      this.#tidy()
+    } catch (error) {
+      warn('look through', this.#spool.root, error)
+    }
+    const now = performance.now()
+    return Math.max(0, (this.#retryAt > now ? this.#retryAt : this.#lookAt) - now)
+  }
+
+  /** A forge that is away is said once; nothing is lost meanwhile. */
+  #fail(error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error)
+    if (why !== this.#said) say('warning', `${this.project.name}: ${why}; it is tried again`)
+    this.#said = why
+    this.#retryAt = performance.now() + Math.min(PAUSE.last, PAUSE.first * 2 ** this.#failures++)
+  }
+
+  async #work(): Promise<void> {
+    const { inbox } = this.project
+    await this.#mirror.open()
+    if (!readTips(inbox)) await this.#look()
+    // What was begun before comes first.
+    for (const record of records.listRecords(inbox)) await this.#finish(record)
+    await this.#drain()
+    if (performance.now() < this.#lookAt) return
+    await this.#look()
+    this.#lookAt = performance.now() + this.project.poll
+    await this.#drain()
+  }
+
+  /** Works off the deliveries that are there, the oldest first. */
+  async #drain(): Promise<void> {
+    const { inbox } = this.project
+    const age = (id: string) => tolerating(['ENOENT'], () => statSync(join(inbox.fresh, id)).mtimeMs) ?? 0
+    const ids = listIfThere(inbox.fresh).map(id => [age(id), id] as const)
+    for (const [, id] of ids.sort(([a, i], [b, j]) => a - b || (i < j ? -1 : 1))) {
+      records.takeDelivery(inbox, id)
+      await this.#finish(join(inbox.doing, id))
+    }
+  }
+
+  /** F1 to F4. */
+  async #finish(record: string): Promise<void> {
+    const { inbox, name } = this.project
+    const plan = records.planOf(record) ?? (await this.#decide(record))
+    if (!plan) return
+    const tmp = this.#spool.tasks.tmp
+    if (plan.change) {
+      writeChange(inbox, plan.change, tmp)
+      if (!plan.change.open) records.forgetHeld(this.project.held, plan.change.ref)
+    }
+    const made = records.publishEvents(record, plan, this.project)
+    const tips = new Map(readTips(inbox))
+    for (const [ref, tip] of plan.tips) {
+      if (tip === null) tips.delete(ref)
+      else tips.set(ref, tip)
+    }
+    if (plan.tips.length > 0) writeTips(inbox, tips, tmp)
+    records.endRecord(inbox, record)
+    say('info', `${name}: ${plan.why}${made > 0 || plan.batch === null ? '' : ', as was known'}`)
+  }
+
+  /** F1 to F2. Undefined if the record holds nothing. */
+  async #decide(record: string): Promise<records.Plan | undefined> {
+    const { inbox } = this.project
+    const content = records.deliveryIn(record)
+    if (!content) {
+      sweep(record)
+      return undefined
+    }
+    const all: Decided[] = []
+    try {
+      const tips = readTips(inbox) ?? new Map<string, string>()
+      for (const wish of await wishesIn(content, this.project)) {
+        all.push(
+          wish.kind === 'push'
+            ? await decidePush(wish, this.#mirror, tips)
+            : await decideChange(this.#spool, this.project, wish, basename(record), this.#mirror),
+        )
+      }
+    } catch (error) {
+      if (!(error instanceof BadDelivery)) throw error
+      all.push({ events: [], tips: [], change: null, why: `it cannot be read: ${reasonOf(error)}` })
+    }
+    records.decide(
+      inbox,
+      record,
+      all.flatMap(({ events }) => events),
+      {
+        tips: all.flatMap(({ tips }) => tips),
+        change: all.find(({ change }) => change)?.change ?? null,
+        why: all.map(({ why }) => why).join('; ') || 'nothing to do',
+      },
+    )
+    return records.planOf(record)
+  }
+
+  /**
+   * Looks at the forge for what no delivery told. The first time, only the default branch is built: everything else was there
+   * before.
+   */
+  async #look(): Promise<void> {
+    if (this.project.poll === Infinity && readTips(this.project.inbox)) return
+    const { inbox } = this.project
+    const { refs, head } = await this.#mirror.look()
+    const before = readTips(inbox)
+    if (!before) {
+      await this.#mirror.fetchAll(head)
+      const others = new Map([...refs].filter(([ref]) => ref !== head))
+      this.#store([...refs].filter(([ref]) => ref === head))
+      writeTips(inbox, others, this.#spool.tasks.tmp)
+      return
+    }
+    const moved = [...refs].filter(([ref, tip]) => before.get(ref) !== tip)
+    const gone = [...before.keys()].filter(ref => !refs.has(ref)).map(ref => [ref, null] as const)
+    // One delivery each: what cannot be had holds up nothing else, and each change has a state of its own.
+    for (const one of [...moved, ...gone]) this.#store([one])
+  }
+
+  #store(look: readonly (readonly [string, string | null])[]): void {
+    if (look.length > 0)
+      storeDelivery(this.#spool, this.project.inbox, `look-${token()}`, formatLook({ look }))
+  }
+
+  /** Removes records that have been done for RETENTION. */
+  #tidy(): void {
+    const { inbox, retention } = this.project
+    if (retention === Infinity || performance.now() - this.#tidied < TIDY_EVERY) return
+    this.#tidied = performance.now()
+    for (const name of listIfThere(inbox.done)) {
+      const path = join(inbox.done, name)
+      if (Date.now() - (timeOf(path) ?? Date.now()) > retention) sweep(path)
+    }
+  }
+}

@@ -1,0 +1,181 @@
+// From a delivery to events, each exactly once, whatever crashes: the states F0 to F4 of lib/INTERNALS.md. A delivery that is
+// being worked on is a record, the directory `doing/ID`. A record has no owner: whoever comes next goes on with it.
+
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+import { isErrno, tolerating } from '../../lib/base/errno.ts'
+import { formatParams } from '../../lib/spool/event.ts'
+import type { Inbox } from '../../lib/spool/inbox.ts'
+import { makeDirectory } from '../../lib/spool/spool.ts'
+import {
+  fsyncPath,
+  fsyncTree,
+  move,
+  noteChange,
+  publishFile,
+  readIfThere,
+  remove,
+  sweep,
+  token,
+  writeNew,
+} from '../../lib/system/durable.ts'
+import { listAllIfThere, listIfThere } from '../../lib/system/listing.ts'
+import { trace } from '../../lib/system/trace.ts'
+import type { ChangeState } from './state.ts'
+
+/** An event to be made, or to be held until a person approves it. */
+export interface Made {
+  readonly where: 'revs' | 'held'
+  readonly ref: string
+  readonly revision: string
+  readonly params: Readonly<Record<string, string>>
+  /** Why it is another event of this ref and revision than the one that was made before; usually empty. */
+  readonly again: string
+}
+
+/** What is to become of a delivery, once and for ever. */
+export interface Plan {
+  /** The directory in the record that holds the events; null if there are none. */
+  readonly batch: string | null
+  /** The refs that were dealt with, and where they are now; null if they are gone. */
+  readonly tips: readonly (readonly [ref: string, tip: string | null])[]
+  readonly change: ChangeState | null
+  /** What was decided, in words. */
+  readonly why: string
+}
+
+/** The places that a record's events go to. */
+export interface Places {
+  readonly revs: string
+  readonly held: string
+}
+
+const DELIVERY = 'delivery'
+const PLAN = 'plan'
+const GONE = ['ENOENT', 'ESTALE'] as const
+
+/** F0 to F1: makes a record of a delivery. */
+export function takeDelivery(inbox: Inbox, id: string): void {
+  const record = join(inbox.doing, id)
+  makeDirectory(record)
+  move(join(inbox.fresh, id), join(record, DELIVERY))
+  fsyncPath(record)
+  fsyncPath(inbox.fresh)
+  trace('F1', id)
+}
+
+/** The records that are being worked on, the oldest delivery first. */
+export function listRecords(inbox: Inbox): string[] {
+  return listIfThere(inbox.doing).map(name => join(inbox.doing, name))
+}
+
+/** The delivery in a record; undefined if it holds none: then nothing was taken. */
+export function deliveryIn(record: string): Buffer | undefined {
+  return listAllIfThere(record).includes(DELIVERY)
+    ? tolerating(GONE, () => readFileSync(join(record, DELIVERY)))
+    : undefined
+}
+
+/** What was decided about a record; undefined while nothing is. */
+export function planOf(record: string): Plan | undefined {
+  if (!listAllIfThere(record).includes(PLAN)) return undefined
+  const text = readIfThere(join(record, PLAN))
+  return text === undefined ? undefined : (JSON.parse(text) as Plan)
+}
+
+/**
+ * F1 to F2: prepares the events and makes this the plan of a record, if there is none yet. An event that another record has
+ * made its own is left to that.
+ */
+export function decide(
+  inbox: Inbox,
+  record: string,
+  events: readonly Made[],
+  plan: Omit<Plan, 'batch'>,
+): void {
+  const ours = events.filter(event => claimEvent(inbox, basename(record), event))
+  const batch = ours.length > 0 ? token() : null
+  if (batch !== null) {
+    for (const event of ours) {
+      const directory = join(record, batch, event.where, event.ref)
+      mkdirSync(directory, { recursive: true })
+      writeNew(join(directory, event.revision), formatParams(event.params))
+    }
+    fsyncTree(join(record, batch))
+  }
+  publishFile(join(record, PLAN), JSON.stringify({ ...plan, batch }) + '\n')
+  fsyncPath(record)
+  trace('F2', basename(record))
+}
+
+/** Takes an event for a record; false if another has it. The name is taken once and for ever. */
+function claimEvent(inbox: Inbox, id: string, { ref, revision, again }: Made): boolean {
+  const name = eventKey(ref, revision, again)
+  const path = join(inbox.made, name)
+  if (!publishFile(path, id + '\n') && readIfThere(path) !== id + '\n') return false
+  fsyncPath(inbox.made)
+  return true
+}
+
+/** The name in `made` of an event. Pure. */
+const eventKey = (ref: string, revision: string, again: string): string =>
+  createHash('sha256').update(`${ref}\n${revision}\n${again}`).digest('hex').slice(0, 40)
+
+/** True if an event of this ref and revision was made, or held, before. */
+export const wasMade = (inbox: Inbox, ref: string, revision: string): boolean =>
+  listAllIfThere(inbox.made).includes(eventKey(ref, revision, ''))
+
+/** F2 to F3: makes the events of a plan, each by one rename: what has left the batch is made. */
+export function publishEvents(record: string, { batch }: Plan, places: Places): number {
+  if (batch === null) return 0
+  let count = 0
+  for (const where of ['held', 'revs'] as const) {
+    for (const path of filesBelow(join(record, batch, where))) {
+      const target = join(places[where], path)
+      if (where === 'held') forgetHeld(places.held, dirname(path), basename(path))
+      if (moveInto(join(record, batch, where, path), target)) count++
+      fsyncPath(dirname(target))
+      noteChange(dirname(target))
+    }
+  }
+  trace('F3', basename(record))
+  return count
+}
+
+/** A task-maker removes directories that have become empty. */
+function moveInto(from: string, to: string, tries = 5): boolean {
+  makeDirectory(dirname(to))
+  try {
+    return move(from, to)
+  } catch (error) {
+    if (tries === 1 || !isErrno(error, 'ENOENT')) throw error
+    return moveInto(from, to, tries - 1)
+  }
+}
+
+/** Removes what is held of a ref, but for one revision. */
+export function forgetHeld(held: string, ref: string, but?: string): void {
+  for (const name of listIfThere(join(held, ref))) {
+    if (name !== but) sweep(join(held, ref, name))
+  }
+}
+
+/** The paths of the files below a directory, relative to it; none if it is gone. */
+function filesBelow(directory: string, below = ''): string[] {
+  const read = () => readdirSync(join(directory, below), { withFileTypes: true })
+  return (tolerating(GONE, read) ?? []).flatMap(entry =>
+    entry.isDirectory() ? filesBelow(directory, join(below, entry.name)) : [join(below, entry.name)],
+  )
+}
+
+/** F3 to F4: the record is done. */
+export function endRecord(inbox: Inbox, record: string): void {
+  const done = join(inbox.done, basename(record))
+  if (listAllIfThere(inbox.done).includes(basename(record))) remove(done)
+  move(record, done)
+  fsyncPath(inbox.done)
+  fsyncPath(inbox.doing)
+  trace('F4', basename(record))
+}

@@ -1,0 +1,55 @@
+// What the fetcher knows from one delivery to the next: the tips that were dealt with, and the changes.
+
+import { join } from 'node:path'
+
+import { readIfThere, replaceFile } from '../../lib/system/durable.ts'
+import { listAllIfThere } from '../../lib/system/listing.ts'
+import type { Inbox } from '../../lib/spool/inbox.ts'
+
+/** What is known of a change. */
+export interface ChangeState {
+  readonly number: number
+  readonly open: boolean
+  /** The commit that its newest event is of. */
+  readonly head: string
+  readonly ref: string
+  readonly title: string
+  readonly author: string
+  readonly member: boolean
+  readonly fork: boolean
+  readonly url: string | null
+  readonly base: string | null
+  readonly target: string
+  /** When the forge changed it last, in milliseconds since 1970; 0 where it does not say. */
+  readonly updated: number
+}
+
+const TIPS = 'tips'
+
+/** The tips that were dealt with, by ref; undefined before the first look at the forge. */
+export function readTips(inbox: Inbox): Map<string, string> | undefined {
+  if (!listAllIfThere(inbox.root).includes(TIPS)) return undefined
+  const lines = (readIfThere(join(inbox.root, TIPS)) ?? '').split('\n')
+  return new Map(
+    lines
+      .filter(line => line !== '')
+      .map(line => [line.slice(line.indexOf(' ') + 1), line.split(' ', 1)[0]!]),
+  )
+}
+
+/** Durable. */
+export function writeTips(inbox: Inbox, tips: ReadonlyMap<string, string>, tmp: string): void {
+  const lines = [...tips].map(([ref, id]) => `${id} ${ref}\n`)
+  replaceFile(join(inbox.root, TIPS), lines.join(''), tmp)
+}
+
+export function readChange(inbox: Inbox, number: number): ChangeState | undefined {
+  const name = String(number)
+  if (!listAllIfThere(inbox.changes).includes(name)) return undefined
+  const text = readIfThere(join(inbox.changes, name))
+  return text === undefined ? undefined : (JSON.parse(text) as ChangeState)
+}
+
+/** Durable. */
+export const writeChange = (inbox: Inbox, change: ChangeState, tmp: string): void =>
+  replaceFile(join(inbox.changes, String(change.number)), JSON.stringify(change) + '\n', tmp)

@@ -1,0 +1,97 @@
+// What waits or runs for a head that is not the newest any more, or for a change that is closed, is cancelled. It is decided by
+// what is there, not by what happened: a task that is published late is found as well.
+
+import { join } from 'node:path'
+
+import { parseParams } from '../../lib/spool/event.ts'
+import { parseRetryOf } from '../../lib/spool/retry.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
+import { parseTaskName } from '../../lib/spool/task-name.ts'
+import { listNow, readIfThere } from '../../lib/system/durable.ts'
+import { listAllIfThere } from '../../lib/system/listing.ts'
+import { say, warn } from '../../lib/system/log.ts'
+import { look } from '../../lib/view/settled.ts'
+import { askCancel } from '../../lib/view/wishes.ts'
+import type { ForgeProject } from './project.ts'
+import { readChange, readTips } from './state.ts'
+
+/** What a task is of. */
+interface Of {
+  readonly ref: string
+  readonly revision: string
+  readonly change: number | undefined
+  /** A person asked for it, and means it. */
+  readonly wished: boolean
+}
+
+export class Superseder {
+  readonly #spool: Spool
+  readonly #project: ForgeProject
+  /** Tasks that were looked at, by name. */
+  #known = new Map<string, Of | undefined>()
+  #cancelled = new Set<string>()
+
+  constructor(spool: Spool, project: ForgeProject) {
+    this.#spool = spool
+    this.#project = project
+  }
+
+  /** Cancels what is superseded now. */
+  look(): void {
+    const { name, inbox } = this.#project
+    // Tasks first: what is published afterwards is of a state that we read.
+    const tasks = listNow(this.#spool.tasks.cur).filter(task => parseTaskName(task)?.project === name)
+    const known = new Map(tasks.map(task => [task, this.#known.get(task) ?? this.#read(task)]))
+    this.#known = known
+    this.#cancelled = new Set(tasks.filter(task => this.#cancelled.has(task)))
+    const tips = this.#project.supersede === 'all' ? readTips(inbox) : undefined
+    for (const [task, of] of known) {
+      if (!of || this.#cancelled.has(task)) continue
+      const why = this.#whyOver(of, tips)
+      if (why === undefined) continue
+      this.#cancelled.add(task)
+      const refused = askCancel(this.#spool, task)
+      if (refused) warn('cancel', task, refused)
+      else say('info', `${name}: cancelled ${task}: ${why}`)
+    }
+  }
+
+  #whyOver(of: Of, tips: ReadonlyMap<string, string> | undefined): string | undefined {
+    if (of.wished) return undefined
+    if (of.change !== undefined) {
+      const state = readChange(this.#project.inbox, of.change)
+      if (!state) return undefined
+      if (!state.open) return `change ${of.change} is closed`
+      if (this.#project.supersede === 'no' || state.head === of.revision) return undefined
+      return `change ${of.change} has the new head ${state.head}`
+    }
+    const tip = of.ref.startsWith('refs/heads/') ? tips?.get(of.ref) : undefined
+    return tip === undefined || tip === of.revision ? undefined : `${of.ref} is at ${tip}`
+  }
+
+  #read(task: string): Of | undefined {
+    const directory = join(this.#spool.tasks.cur, task)
+    const files = listAllIfThere(directory)
+    if (files.length === 0 || files.includes('cancel')) return undefined
+    const read = (file: string) => (files.includes(file) ? (readIfThere(join(directory, file)) ?? '') : '')
+    const change = parseParams(read('params.txt'))['CHANGE']
+    return {
+      ref: read('ref.txt').trim(),
+      revision: read('code-revision.txt').trim(),
+      change: /^\d{1,15}$/.test(change ?? '') ? Number(change) : undefined,
+      wished: parseRetryOf(read('retry-of.txt'))?.cause === 'user',
+    }
+  }
+}
+
+/** True if a job of this ref and revision waits, runs, or has a verdict that was not given because somebody cancelled it. */
+export function standsFor(spool: Spool, project: ForgeProject, ref: string, revision: string): boolean {
+  if (listAllIfThere(join(project.revs, ref)).includes(revision)) return true
+  const names = [...listNow(spool.tasks.cur), ...listAllIfThere(spool.tasks.old)]
+  return names.some(name => {
+    if (parseTaskName(name)?.project !== project.name) return false
+    const view = look(spool, name)?.view
+    if (view?.ref !== ref || view.revision !== revision) return false
+    return view.job?.verdict ? view.job.verdict !== 'cancelled' : !view.cancelling
+  })
+}

@@ -1,0 +1,76 @@
+// Turns deliveries of forges, and what it finds by looking, into events. How is in fetch/; here is when.
+
+import { EXIT } from '../lib/base/exit.ts'
+import { openTasks } from '../lib/spool/spool.ts'
+import type { Spool } from '../lib/spool/spool.ts'
+import { command, run } from '../lib/system/command.ts'
+import { isReplaced, TREE_DIRECTORIES } from '../lib/system/tree.ts'
+import { watch } from '../lib/system/watch.ts'
+import { Fetching } from './fetch/fetching.ts'
+import { forgeProjects } from './fetch/project.ts'
+
+export const fetcher = command(
+  {
+    name: 'fetcher',
+    usage: '[--once] [PROJECT...]',
+    operands: [0, 1000],
+    about: `Turns the deliveries of forges into events: one fetcher for all projects of a spool that have
+FORGE, or for those that are named.
+
+For each delivery that the reporter stored it fetches the refs concerned into the mirror PROJ and
+makes the events of what is there now. Those of a change whose author is not trusted (FORGE_TRUST)
+are held until 'bass approve'. A delivery stays in inbox/PROJECT/done for RETENTION. Every
+FORGE_POLL it looks at the forge for what no delivery told; with FORGE=git:URL that is the only way
+in. Work for the old head of a change, or for one that is closed, is cancelled (SUPERSEDE).
+
+It may be killed at any instant: no delivery is lost, and no event is made twice. While a forge is
+away it tries again with growing pauses. Settings of projects are read when it starts.`,
+    options: {
+      once: { type: 'boolean', about: 'do what is to be done now, and exit' },
+    },
+    environment: {
+      SPOOL: 'the spool; the settings of its projects are in conf/PROJECT/rc',
+      FORGE: 'where the code is: github:OWNER/REPO, gitea:URL/OWNER/REPO, gitlab:GROUP/REPO, git:URL',
+      FORGE_TOKEN_FILE: 'the token to fetch with',
+      FORGE_POLL: 'how often to look at the forge; 0: never',
+      FORGE_TRUST: 'whose changes run at once: members, all, none',
+      SUPERSEDE: 'what a new head cancels: changes, all (branches too), no',
+      PROJ: 'the mirror',
+      RETENTION: 'how long deliveries are kept that are done',
+      'POLL_INTERVAL, WATCH': 'how to notice that something has changed',
+    },
+  },
+  async (named, { once }) => {
+    const spool = openTasks()
+    const stop = new AbortController()
+    const fetchings = forgeProjects(spool, named).map(project => new Fetching(spool, project, stop.signal))
+    if (once) {
+      for (const fetching of fetchings) await fetching.round()
+      return EXIT.done
+    }
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort())
+    // Each by itself: a forge that hangs holds up no other.
+    await Promise.all(fetchings.map(fetching => keepFetching(fetching, spool, stop)))
+    return EXIT.done
+  },
+)
+
+/** Works for one project until `stop`, which it pulls for all where it cannot go on. */
+async function keepFetching(fetching: Fetching, spool: Spool, stop: AbortController): Promise<void> {
+  const watched = await watch([fetching.project.inbox.fresh, spool.tasks.cur, ...TREE_DIRECTORIES])
+  stop.signal.addEventListener('abort', () => watched.ring())
+  try {
+    while (!stop.signal.aborted) {
+      const pause = await fetching.round()
+      if (isReplaced()) break
+      const timer = pause === Infinity ? undefined : setTimeout(() => watched.ring(), pause)
+      if (!stop.signal.aborted) await watched.next()
+      clearTimeout(timer)
+    }
+  } finally {
+    stop.abort()
+    await watched.close()
+  }
+}
+
+if (require.main === module) run(fetcher)

@@ -1,0 +1,140 @@
+// Changes: held, approved, superseded, closed and opened again.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+
+import { verb as approve } from '../../../bin/approve.ts'
+import { verb as status } from '../../../bin/status.ts'
+import { started } from '../../fixtures/forge-site.ts'
+import { call } from '../../fixtures/in-process.ts'
+
+const HEAD = 'refs/pull/7/head'
+
+test('a change of a member runs, and its event says all of it in one line each', async t => {
+  const { site, first } = await started(t)
+  site.takeEvents()
+  const head = site.commit()
+  site.push(`main:${HEAD}`)
+  const title = 'One\nEVIL=1\r\u2028two'
+  await site.pulled({ head, base: first, association: 'MEMBER', fork: true, title })
+  await site.fetch()
+  const lines = site.events()[`${HEAD}/${head}`]!.split('\n')
+  t.same(lines, [
+    'CHANGE=7',
+    'TITLE=One EVIL=1 two',
+    'AUTHOR=grace',
+    'URL=https://github.com/o/r/pull/7',
+    `BASE=${first}`,
+    'TARGET=main',
+    'FORK=yes',
+    '',
+  ])
+})
+
+test('a change from outside is held until it is approved, that head and no later one', async t => {
+  const { site, first } = await started(t)
+  site.takeEvents()
+  const [one, two] = [site.commit({ '.bass/evil': 'x', Testfile: 'all: evil\n' }), site.commit()]
+  site.push(`${one}:${HEAD}`)
+  await site.pulled({ head: one, base: first, fork: true, title: 'Look \x1b[2J here' })
+  await site.fetch()
+  t.same(site.events(), {})
+  t.match(site.files('held/hello')[`${HEAD}/${one}`], /^TOUCHES=\.bass\/evil, Testfile$/m)
+  const shown = await call(status, [], site.env)
+  t.match(shown.stdout, /held\n.*hello +#7 +grace +changes \.bass\/evil, Testfile +Look/)
+  t.notMatch(shown.stdout, /\x1b\[2J/) // eslint-disable-line no-control-regex -- it is what must not be there
+
+  site.push(`${two}:${HEAD}`)
+  await site.pulled({ action: 'synchronize', head: two, base: first, fork: true })
+  await site.fetch()
+  t.same(Object.keys(site.files('held/hello')), [`${HEAD}/${two}`], 'the old head waits no more')
+  t.match(await call(approve, ['hello', '7', one], site.env), { code: 100, stderr: /its head is/ })
+  t.match(await call(approve, ['hello', '8'], site.env), { code: 100, stderr: /not held; .* are: 7/ })
+  t.match(await call(approve, ['hello', '7'], site.env), { code: 0, stdout: `approved ${two}` })
+  t.same(Object.keys(site.events()), [`${HEAD}/${two}`])
+  t.match(await call(approve, ['hello', '7'], site.env), { code: 100, stderr: /not held/ })
+  const three = site.commit()
+  site.push(`${three}:${HEAD}`)
+  await site.pulled({ action: 'synchronize', head: three, base: first, fork: true })
+  await site.fetch()
+  t.same(Object.keys(site.files('held/hello')), [`${HEAD}/${three}`], 'a later head is held again')
+})
+
+test('a fork that was deleted: its head is still fetched, and it comes from outside', async t => {
+  const { site, first } = await started(t)
+  site.takeEvents()
+  const head = site.commit()
+  site.push(`main:${HEAD}`)
+  await site.pulled({ head, base: first, fork: 'gone' })
+  await site.fetch()
+  t.match(site.files('held/hello')[`${HEAD}/${head}`], /^FORK=yes$/m)
+})
+
+test('a new head cancels the work for the old one, and closing cancels all of it; what a person retried goes on', async t => {
+  const { site, first } = await started(t)
+  site.takeEvents()
+  const [one, two] = [site.commit(), site.commit()]
+  const task = (num: number, revision: string, retry = '') => {
+    const path = join(site.spool.tasks.cur, `${num}:hello:v:testarch`)
+    mkdirSync(path)
+    writeFileSync(join(path, 'code-revision.txt'), revision + '\n')
+    writeFileSync(join(path, 'ref.txt'), HEAD + '\n')
+    writeFileSync(join(path, 'params.txt'), 'CHANGE=7\n')
+    if (retry) writeFileSync(join(path, 'retry-of.txt'), `1:hello:v:testarch ${retry} 0\n`)
+    return () => site.ls('spool/tasks/cur', `${num}:hello:v:testarch`).includes('cancel')
+  }
+  const [old, wished, lost] = [task(1, one), task(2, one, 'user'), task(3, one, 'lost')]
+  const current = task(4, two)
+  const other = join(site.spool.tasks.cur, '5:other:v:testarch')
+  mkdirSync(other)
+  writeFileSync(join(other, 'params.txt'), 'CHANGE=7\n')
+  site.push(`${two}:${HEAD}`)
+  await site.pulled({ action: 'synchronize', head: two, base: first })
+  await site.fetch()
+  t.same([old(), wished(), lost(), current()], [true, false, true, false])
+  const late = task(6, one)
+  await site.fetch()
+  t.equal(late(), true, 'also where it is published afterwards')
+  await site.pulled({ action: 'closed', head: two, base: first })
+  await site.fetch()
+  t.same([wished(), current()], [false, true])
+  t.same(site.ls('spool/tasks/cur', '5:other:v:testarch'), ['params.txt'])
+})
+
+test('a change that is opened again is built again if nothing stands for it', async t => {
+  const { site, first } = await started(t)
+  site.takeEvents()
+  const head = site.commit()
+  site.push(`main:${HEAD}`)
+  const pull = (action: string) => site.pulled({ action, head, base: first })
+  await pull('opened')
+  await site.fetch()
+  t.equal(site.takeEvents().length, 1)
+  await pull('closed')
+  await site.fetch()
+  await pull('reopened')
+  await site.fetch()
+  t.equal(site.takeEvents().length, 1, 'nothing stands')
+  const path = join(site.spool.tasks.old, '9:hello:v:testarch')
+  mkdirSync(path)
+  writeFileSync(join(path, 'code-revision.txt'), head + '\n')
+  writeFileSync(join(path, 'ref.txt'), HEAD + '\n')
+  mkdirSync(join(site.spool.jobs.old, '9:hello:v:testarch'))
+  writeFileSync(join(site.spool.jobs.old, '9:hello:v:testarch/result.txt'), 'failure\n')
+  await pull('reopened')
+  await site.fetch()
+  t.same(site.events(), {}, 'a verdict stands')
+})
+
+test('a change that was closed before it is heard that it was opened stays closed', async t => {
+  const { site, first } = await started(t)
+  site.takeEvents()
+  const head = site.commit()
+  site.push(`main:${HEAD}`)
+  await site.pulled({ action: 'closed', head, base: first, fork: true, updated: '2026-01-01T00:00:02Z' })
+  await site.fetch()
+  await site.pulled({ action: 'opened', head, base: first, fork: true, updated: '2026-01-01T00:00:01Z' })
+  await site.fetch()
+  t.same([site.events(), site.files('held')], [{}, {}])
+})
