@@ -47,6 +47,7 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Verb>>>> = 
   'to reproduce what failed': {
     shell: { about: 'a shell where the failing step started', load: () => import('./shell.ts') },
     run: { about: 'run the steps of a task, or of the working tree, here', load: () => import('./run.ts') },
+    exec: { about: 'run a command in a container or on another machine', load: () => import('./exec.ts') },
     attach: { about: 'open a shell where a job runs or is kept', load: () => import('./attach.ts') },
   },
   'with nothing but a repository': {

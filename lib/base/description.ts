@@ -1,7 +1,8 @@
 // How a command describes itself: what help, manual pages and completion are made of. Pure.
 
 export interface Option {
-  readonly type: 'boolean' | 'string'
+  /** A list is a string that may be given several times. */
+  readonly type: 'boolean' | 'string' | 'list'
   readonly about: string
   /** One letter. */
   readonly alias?: string
@@ -53,7 +54,7 @@ export function help(description: Description): string {
     ...COMMON,
   }
   const flags = Object.entries(all).map(([flag, o]): [string, string] => [
-    `${o.alias ? `-${o.alias}, ` : ''}--${flag}${o.type === 'string' ? ` ${o.value ?? 'VALUE'}` : ''}`,
+    `${o.alias ? `-${o.alias}, ` : ''}--${flag}${o.type === 'boolean' ? '' : ` ${o.value ?? 'VALUE'}`}`,
     o.about,
   ])
   const parts = [

@@ -10,7 +10,7 @@ export function manualPage(description: Description, of: string): string {
   const [first, ...rest] = about.trim().split('\n\n')
   const flags = Object.entries(options).map(([flag, { alias, value, type, about }]): [string, string] => {
     const names = [...(alias ? [`-${alias}`] : []), `--${flag}`].join(', ')
-    return [`${names}${type === 'string' ? ` ${value ?? 'VALUE'}` : ''}`, about]
+    return [`${names}${type !== 'boolean' ? ` ${value ?? 'VALUE'}` : ''}`, about]
   })
   return [
     `.TH ${roff(page.toUpperCase())} 1 "" "BASS ${roff(of)}" "BASS"`,

@@ -59,6 +59,14 @@ export async function unpack(
   }
 }
 
+/**
+ * As `unpack`, of a tar that comes as a stream, into a directory that may be there and is empty. Nothing bounds its bytes:
+ * whoever sent it is trusted with the disk.
+ */
+export async function unpackStream(source: AsyncGenerator<Buffer, void>, into: string): Promise<void> {
+  await unpackTar(new TarReader(new ByteReader(source, Infinity)), new Tree(into, true), undefined)
+}
+
 async function unpackTar(tar: TarReader, tree: Tree, signal: AbortSignal | undefined): Promise<void> {
   const breathe = breather(signal)
   for (let count = 0; ;) {
@@ -97,8 +105,8 @@ class Tree {
   /** A directory of the tree that, like all above it, is known to be one. */
   #known = ''
 
-  constructor(into: string) {
-    mkdirSync(into)
+  constructor(into: string, isThere = false) {
+    if (!isThere) mkdirSync(into)
     this.#masked = 0o777 & ~statSync(into).mode
     this.#root = Buffer.from(into + '/').toString('latin1')
   }

@@ -10,6 +10,7 @@ import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 
 import { BundleError } from './bundle-error.ts'
+import { isS2, readS2 } from './s2.ts'
 import { openIfThere } from '../system/durable.ts'
 import { errnoOf, isErrno, reasonOf } from '../base/errno.ts'
 import { quote } from '../base/exit.ts'
@@ -32,7 +33,7 @@ const PROGRAMS: readonly [RegExp, string, readonly string[]][] = [
 ]
 
 /**
- * The content of a file: of one that is compressed with gzip, zstd or xz, what it was before; of any other, its bytes.
+ * The content of a file: of one that is compressed with gzip, zstd, xz or S2, what it was before; of any other, its bytes.
  * Throws BundleError for what is wrong with the file itself. What it started is gone when it ends or is returned from.
  */
 export async function* decompress(path: string, signal?: AbortSignal): AsyncGenerator<Buffer, void> {
@@ -43,10 +44,11 @@ export async function* decompress(path: string, signal?: AbortSignal): AsyncGene
   }
   const file = await openFile(path)
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(6), 0, 6, 0)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(10), 0, 10, 0)
     const magic = buffer.toString('hex', 0, bytesRead)
     const program = PROGRAMS.find(([pattern]) => pattern.test(magic))
     if (program) yield* throughProgram(file, program[1], program[2], signal)
+    else if (isS2(buffer.subarray(0, bytesRead))) yield* readS2(contentOf(file))
     else if (magic.startsWith(GZIP)) yield* gunzip(file)
     else yield* contentOf(file)
   } finally {

@@ -13,7 +13,11 @@ import { say, speakAs } from './log.ts'
 import { openOutput, print } from './print.ts'
 
 export type Options<O> = {
-  readonly [K in keyof O]: O[K] extends { type: 'boolean' } ? boolean : string | undefined
+  readonly [K in keyof O]: O[K] extends { type: 'boolean' }
+    ? boolean
+    : O[K] extends { type: 'list' }
+      ? readonly string[]
+      : string | undefined
 }
 
 type Main<O> = (operands: string[], options: Options<O>) => Promise<number | void> | number | void
@@ -119,7 +123,7 @@ function plain<O extends Readonly<Record<string, Option>>>(
 ): Parsed<O> {
   const none = Object.entries(description.options ?? {}).map(([name, { type }]) => [
     name,
-    type === 'boolean' ? false : undefined,
+    type === 'boolean' ? false : type === 'list' ? [] : undefined,
   ])
   return { operands: checked(description, argv), options: Object.fromEntries(none) as Options<O> }
 }
@@ -165,7 +169,12 @@ async function parse<O extends Readonly<Record<string, Option>>>(
       wrong ??= message || error.message
     })
   for (const [name, { type, alias }] of Object.entries(description.options ?? {})) {
-    parser.option(name, { type, requiresArg: type === 'string', ...(alias ? { alias } : {}) })
+    const takesValue = type !== 'boolean'
+    parser.option(name, {
+      type: takesValue ? 'string' : 'boolean',
+      requiresArg: takesValue,
+      ...(alias ? { alias } : {}),
+    })
   }
   const args: Record<string, unknown> & { _: (string | number)[] } = await parser.parseAsync(argv)
   if (wrong !== undefined) throw usage(description, wrong.split('\n')[0]!.replace(/^U/, 'u'))
@@ -174,6 +183,7 @@ async function parse<O extends Readonly<Record<string, Option>>>(
   if (args['version'] === true) return `${description.name} ${version()}\n`
   const options = Object.entries(description.options ?? {}).map(([name, { type }]) => {
     const value = args[name]
+    if (type === 'list') return [name, value === undefined ? [] : [value].flat()]
     if (Array.isArray(value)) throw usage(description, `--${name} is given twice`)
     return [name, type === 'boolean' ? value === true : value]
   })

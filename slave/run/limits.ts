@@ -1,5 +1,6 @@
 // What a job may take, as the settings say.
 
+import { lasting, quote } from '../../lib/base/exit.ts'
 import { choice, count, duration, limit, optional, size, sizeLimit } from '../../lib/base/settings.ts'
 import type { ArtifactLimits } from './artifacts.ts'
 import { ISOLATE } from './places/open-place.ts'
@@ -14,6 +15,11 @@ export interface Limits {
   readonly log: number
   readonly artifacts: ArtifactLimits
   readonly isolate: Isolate
+  /** False takes the network from steps in a sandbox. */
+  readonly network: boolean
+  /** The image, or the machine, where steps run if not here. */
+  readonly image?: string
+  readonly host?: string
   /** Whom the steps run as, if not as ourselves. */
   readonly user?: string
   /** How many processes that user may have. */
@@ -34,13 +40,28 @@ export const LIMITS_HELP = {
   LOG_MAX: 'how much log a step may write; then the log is cut and the step goes on',
   ARTIFACTS_MAX: 'how many bytes of artifacts a job may leave; the job says what was left out',
   ARTIFACTS_COUNT: 'how many files, directories and links of them',
-  ISOLATE: 'how steps are held together: auto, pid or no',
+  ISOLATE: 'how steps are held together: auto, pid, bwrap or no',
+  STEP_NETWORK: 'no takes the network from steps in a sandbox of bwrap',
+  IMAGE: 'the image of a container to run the steps in; else .bass/image in the code names it',
+  RUN_IN: 'ssh:HOST runs the steps on that machine',
+  CONTAINER: 'podman or docker; CONTAINER_NETWORK, _CPUS, _MEMORY, _PIDS bound it',
   STEP_USER: 'the user whom steps run as, when this runs as root; one of its own for each slot',
   STEP_PROCS: 'how many processes that user may have',
   STEP_ENV: 'names of variables that steps get from this environment',
   SECRETS: 'the same, and their values are shown as *** in env.txt and the logs',
   PREPARE: 'a command to run before the steps, in the temporary directory; it may fill $BASS_PKG',
 } as const
+
+/** Where steps run, if not here. */
+function readElsewhere(env: Settings): Pick<Limits, 'image' | 'host'> {
+  const [image, runIn] = [optional('IMAGE', env), optional('RUN_IN', env)]
+  if (runIn === undefined) return image === undefined ? {} : { image }
+  if (image !== undefined)
+    throw lasting('read the settings', 'IMAGE and RUN_IN are both set, and steps run in one place')
+  if (!/^ssh:[^-\s]\S*$/.test(runIn))
+    throw lasting('read the setting RUN_IN', `${quote(runIn)} is not ssh:HOST`)
+  return { host: runIn.slice(4) }
+}
 
 /** The limits of the settings. */
 export function readLimits(env: Settings = process.env): Limits {
@@ -57,6 +78,8 @@ export function readLimits(env: Settings = process.env): Limits {
       free: size('DISK_MIN', env),
     },
     isolate: choice('ISOLATE', ISOLATE, env),
+    network: choice('STEP_NETWORK', ['yes', 'no'], env) === 'yes',
+    ...readElsewhere(env),
     ...(user === undefined ? {} : { user }),
     ...(optional('STEP_PROCS', env) === undefined ? {} : { procs: count('STEP_PROCS', env) }),
     ...(prepare === undefined ? {} : { prepare }),

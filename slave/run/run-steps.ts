@@ -147,17 +147,32 @@ class Run {
       const failed = await this.#prepare(limits.prepare)
       if (failed) return failed
     }
-    if (this.#user) {
+    const elsewhere = this.#elsewhere()
+    if (this.#user && !elsewhere) {
       const { code, steps, home, tmp, artifacts } = this.#paths
       const cache = this.#plan.environment.values['BASS_CACHE']
       await handOver(this.#user, work, [code, steps, home, tmp, artifacts, ...(cache ? [cache] : [])])
     }
-    const place = await openPlace({ isolate: limits.isolate, work }, this.#pools)
+    const place = await openPlace({ ...limits, ...elsewhere, ...this.#directories() }, this.#pools)
     try {
-      return await this.#runEach(steps, place)
+      const outcome = await this.#runEach(steps, place)
+      if (!this.#stop.aborted) await place.finish?.()
+      return outcome
     } finally {
       await place.close()
     }
+  }
+
+  #directories(): { readonly work: string; readonly cache: string | undefined } {
+    return { work: this.#plan.work, cache: this.#plan.environment.values['BASS_CACHE'] }
+  }
+
+  /** Where the steps run, if not here: as the settings say, or as the code does, which asks for an image. */
+  #elsewhere(): { readonly image?: string; readonly host?: string } | undefined {
+    const { image, host } = this.#plan.limits
+    if (host !== undefined) return { host }
+    const wanted = image ?? readIfThere(join(this.#paths.code, '.bass/image'))?.trim()
+    return wanted === undefined || wanted === '' ? undefined : { image: wanted }
   }
 
   async #runEach(steps: readonly Step[], place: Place): Promise<Outcome> {
@@ -174,7 +189,8 @@ class Run {
   /** Answers what came of it if that was no good. */
   async #prepare(command: string): Promise<Outcome | undefined> {
     const { work, environment, limits } = this.#plan
-    const place = await openPlace({ isolate: limits.isolate, work }, this.#pools)
+    const { isolate, network } = limits
+    const place = await openPlace({ isolate, network, ...this.#directories() }, this.#pools)
     const result = await this.#run({
       place,
       name: PREPARE,

@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lib/conf': ['lib/base', 'lib/system', 'lib/spool'],
   'lib/forge': ['lib/base', 'lib/system'],
   'lib/container': ['lib/base', 'lib/system'],
+  'lib/exec': ['lib/base', 'lib/system', 'lib/bundle', 'lib/container'],
   'lib/view': ['lib/base', 'lib/system', 'lib/spool'],
   'lib/web': ['lib/base'],
   'lib/jci': ['lib/base', 'lib/git'],
@@ -46,10 +47,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'master/receive',
   ],
   'slave/run': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/view', 'slave/run/places'],
-  'slave/run/places': ['lib/base', 'lib/system', 'lib/spool'],
   'slave/sources': ['lib/base', 'lib/system', 'lib/spool', 'lib/view', 'slave/run/**'],
   'bin/setup': ['lib/base', 'lib/system', 'lib/git', 'lib/spool', 'lib/conf', 'lib/forge', 'master/notify'],
   'bin/doctor': ['lib/base', 'lib/system', 'lib/forge', 'lib/spool', 'lib/conf', 'lib/view'],
+  'slave/run/places': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/container', 'lib/exec'],
+  'slave/execute': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/exec', 'slave/run/places'],
   'bin/parts': [
     'lib/base',
     'lib/system',
@@ -57,6 +59,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'lib/bundle',
     'lib/spool',
     'lib/conf',
+    'lib/exec',
     'lib/view',
     'slave/run/**',
     'lib/testfile',
@@ -79,6 +82,7 @@ const MAY_RENAME = [
   'bin/doctor/spool',
   'bin/parts/workbench',
   'lib/bundle/bundle',
+  'lib/exec/bring-back',
   'slave/run/tmux-window',
 ]
 

@@ -1,155 +1,30 @@
-// How steps end, and that nothing of them is left: with a namespace and without one.
+// How steps end, and that nothing of them is left, in each place of this machine.
 
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { mkdirSync, symlinkSync } from 'node:fs'
 import { test } from 'tap'
 
+import { conform, napTime, running } from '../fixtures/conformance.ts'
 import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
 import { StepsFixture } from '../fixtures/steps.ts'
 import { killRemains } from '../../slave/run/places/processes.ts'
 
-/** Processes that have this word among their arguments. */
-function running(word: string): string[] {
-  return readdirSync('/proc').filter(pid => {
-    if (!/^\d+$/.test(pid)) return false
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(word)
-    } catch {
-      return false
-    }
-  })
-}
+conform('ISOLATE=pid', { ISOLATE: 'pid' })
+conform('ISOLATE=no', { ISOLATE: 'no' })
+conform('ISOLATE=bwrap', { ISOLATE: 'bwrap' }, lacks('bwrap'))
 
-let words = 0
-/** A number of seconds that no one else sleeps. */
-const napTime = () => `${1000 + process.pid}.${++words}`
-
-for (const ISOLATE of ['pid', 'no']) {
-  test(`ISOLATE=${ISOLATE}: a background child that holds the pipe does not hold up the end of a step`, async t => {
-    const nap = napTime()
-    const f = new StepsFixture(new Sandbox(t), { a: `sleep ${nap} & echo done` }, { ISOLATE })
-    t.same(await f.run(), { verdict: 'success' })
-    t.equal(f.said('a'), 'done\n')
-    t.same(running(nap), [])
-  })
-
-  test(`ISOLATE=${ISOLATE}: a daemon with a session of its own ends with its step`, async t => {
-    const nap = napTime()
-    const f = new StepsFixture(
-      new Sandbox(t),
-      { a: `setsid sleep ${nap} >/dev/null 2>&1 & sleep 0.1` },
-      { ISOLATE },
-    )
-    t.same(await f.run(), { verdict: 'success' })
-    t.same(running(nap), [])
-  })
-
-  test(`ISOLATE=${ISOLATE}: a step that says nothing runs into LINE_TIMEOUT, and one that ignores TERM is killed`, async t => {
-    const nap = napTime()
-    const settings = { ISOLATE, LINE_TIMEOUT: '0.3' }
-    const f = new StepsFixture(
-      new Sandbox(t),
-      { a: `trap 'echo TERM; exit 3' TERM; sleep ${nap} & wait` },
-      settings,
-    )
-    t.same(await f.run(), {
-      verdict: 'timeout',
-      step: 'a',
-      why: "step 'a' said nothing for 0.3 s (LINE_TIMEOUT)",
-    })
-    t.equal(f.exit('a'), 'timeout')
-    t.equal(f.said('a'), 'TERM\n')
-    t.same(running(nap), [])
-  })
-
-  test(`ISOLATE=${ISOLATE}: one stream that speaks is enough for LINE_TIMEOUT`, async t => {
-    const script = 'for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; echo . >&$((1 + i % 2)); done'
-    const f = new StepsFixture(new Sandbox(t), { a: script }, { ISOLATE, LINE_TIMEOUT: '1.5' })
-    t.same(await f.run(), { verdict: 'success' })
-  })
-
-  test(`ISOLATE=${ISOLATE}: STEP_TIMEOUT and JOB_TIMEOUT end a step that speaks, and cleaning up comes after`, async t => {
-    for (const name of ['STEP_TIMEOUT', 'JOB_TIMEOUT']) {
-      const steps = { a: 'while :; do echo .; sleep 0.05; done', 'b.always': 'echo clean' }
-      const f = new StepsFixture(new Sandbox(t), steps, { ISOLATE, [name]: '0.4' })
-      t.match(await f.run(), { verdict: 'timeout', step: 'a', why: new RegExp(name) })
-      t.equal(f.exit('a'), 'timeout')
-      t.equal(f.exit('b.always'), '0')
-    }
-  })
-
-  test(`ISOLATE=${ISOLATE}: a cancel ends a step and what cleans up after it, and nothing else runs`, async t => {
-    const nap = napTime()
-    const f = new StepsFixture(
-      new Sandbox(t),
-      {
-        a: `trap '' TERM; echo up; sleep ${nap}; sleep ${nap}`,
-        b: 'true',
-        'c.always': `echo clean; sleep ${nap}`,
-      },
-      { ISOLATE },
-    )
-    const outcome = f.run()
-    await eventually('the step runs', () => f.said('a') === 'up\n')
-    f.stop('cancelled')
-    t.same(await outcome, { verdict: 'cancelled', step: 'a' })
-    t.match(f.exit('a'), /^signal (TERM|KILL)$/)
-    t.equal(f.exit('c.always'), 'signal KILL')
-    t.notOk(f.exit('b'))
-    t.same(running(nap), [])
-  })
-
-  test(`ISOLATE=${ISOLATE}: a step that ignores TERM is killed after a cancel`, async t => {
-    const nap = napTime()
-    const script = `trap '' TERM; echo up; sleep ${nap}; echo not yet; sleep ${nap}`
-    const f = new StepsFixture(new Sandbox(t), { a: script }, { ISOLATE })
-    const outcome = f.run()
-    await eventually('the step runs', () => f.said('a') === 'up\n')
-    f.stop('cancelled')
-    t.same(await outcome, { verdict: 'cancelled', step: 'a' })
-    t.equal(f.exit('a'), 'signal KILL')
-    t.same(running(nap), [])
-  })
-
-  test(`ISOLATE=${ISOLATE}: a job that is lost runs nothing more`, async t => {
-    const nap = napTime()
-    const f = new StepsFixture(
-      new Sandbox(t),
-      { a: `echo up; sleep ${nap}`, 'b.always': 'true' },
-      { ISOLATE },
-    )
-    const outcome = f.run()
-    await eventually('the step runs', () => f.said('a') === 'up\n')
-    f.stop('drain')
-    t.same(await outcome, { verdict: 'lost', step: 'a' })
-    t.match(f.exit('a'), /^signal (TERM|KILL)$/)
-    t.notOk(f.exit('b.always'))
-    t.same(running(nap), [])
-  })
-
-  test(`ISOLATE=${ISOLATE}: a step can kill its own group and stop itself`, async t => {
-    const f = new StepsFixture(
-      new Sandbox(t),
-      { 'a.always': 'trap "exit 9" TERM; kill -TERM 0; sleep 1', 'b.always': 'kill -STOP $$' },
-      { ISOLATE, LINE_TIMEOUT: '0.3' },
-    )
-    t.match(await f.run(), { verdict: 'failure', why: "step 'a.always' exited with 9" })
-    t.equal(f.exit('b.always'), 'timeout')
-  })
-
-  test(`ISOLATE=${ISOLATE}: nothing is left of the steps when their runner is killed`, async t => {
-    const nap = napTime()
-    const sandbox = new Sandbox(t)
-    const f = new StepsFixture(sandbox, { a: `setsid sleep ${nap} & (sleep ${nap}; true) & echo up; wait` })
-    const runner = sandbox.start('slave/bin/steps-runner', [f.job], {
-      cwd: f.work,
-      env: { ...f.settings, ISOLATE },
-    })
-    await eventually('the step runs', () => f.said('a') === 'up\n' && running(nap).length >= 2)
-    await runner.kill('SIGKILL')
-    await eventually('all are gone', () => running(nap).length === 0)
-    t.equal(f.exit('a'), undefined)
-  })
-}
+test('a sandbox has a read-only system, its own /tmp, and no network', { skip: lacks('bwrap') }, async t => {
+  const f = new StepsFixture(
+    new Sandbox(t),
+    {
+      a: 'echo mine > here && ! touch /etc/here && ! touch /usr/here',
+      b: 'cat here && [ -z "$(ls /run)" ] && : > /tmp/private',
+      c: 'test ! -e /tmp/private && [ "$(grep -c : /proc/net/dev)" = 1 ] && echo made > "$BASS_ARTIFACTS/made"',
+    },
+    { ISOLATE: 'bwrap', STEP_NETWORK: 'no' },
+  )
+  t.same(await f.run(), { verdict: 'success' })
+  t.equal(f.read('artifacts', 'made'), 'made\n')
+})
 
 test('a daemon with a session of its own and a clean environment does not leave its namespace', async t => {
   const nap = napTime()

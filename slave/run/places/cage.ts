@@ -1,7 +1,7 @@
 /** What holds the processes of one step on this machine. */
 export interface Cage {
-  /** What to put before a command so that it runs in here, in a directory. */
-  enter(directory: string): string[]
+  /** What to put before a command so that it runs in here, in a directory; `user` is what makes it run as its user. */
+  enter(directory: string, user: readonly string[]): string[]
   /** The command with `enter` before it was spawned as this process. */
   entered(spawned: number): void
   /** Sends a signal to the process group that the step leads. */

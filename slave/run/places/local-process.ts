@@ -24,7 +24,7 @@ export class LocalProcess implements StepProcess {
 
   constructor(cage: Cage, step: StepCommand) {
     this.#cage = cage
-    const [program, ...args] = [...cage.enter(step.directory), ...asUser(step), ...step.command]
+    const [program, ...args] = [...cage.enter(step.directory, asUser(step)), ...step.command]
     let child: ChildProcess | undefined
     this.ended = new Promise(done => {
       const fail = (error: unknown) => done(Promise.resolve(error).then(why => refused(step, why)))
@@ -32,14 +32,14 @@ export class LocalProcess implements StepProcess {
         child = spawn(program!, args, {
           cwd: step.directory,
           env: step.env,
-          stdio: ['ignore', step.stdout, step.stderr],
+          stdio: [step.stdin ?? 'ignore', step.stdout, step.stderr],
           detached: true,
         })
       } catch (error) {
         fail(error)
         return
       }
-      child.on('spawn', () => closeOutput(step))
+      child.on('spawn', () => closeFiles(step))
       child.on('error', fail)
       child.on('exit', (code, name) => done(name === null ? { code: code! } : { signal: name.slice(3) }))
     })
@@ -69,6 +69,11 @@ export class LocalProcess implements StepProcess {
     this.#killer = setTimeout(() => void this.#kill(), grace)
   }
 
+  signal(name: NodeJS.Signals): void {
+    const pid = this.#child?.pid
+    if (!this.#over && pid !== undefined) this.#cage.signal(pid, name)
+  }
+
   async #kill(): Promise<void> {
     const pid = this.#child?.pid ?? 0
     // What entered the cage for it stands outside, and no namespace ends before such a parent of its processes has.
@@ -87,7 +92,9 @@ const asUser = ({ user, procs }: StepCommand): string[] => [
   ...(procs === undefined ? [] : ['prlimit', `--nproc=${procs}`]),
 ]
 
-const closeOutput = ({ stdout, stderr }: StepCommand) => [stdout, stderr].forEach(fd => closeSync(fd))
+const closeFiles = ({ stdin, stdout, stderr }: StepCommand) => {
+  for (const fd of [stdin, stdout, stderr]) if (fd !== undefined) closeSync(fd)
+}
 
 /** A step that cannot be run has failed, and its log says why; if it is the system that lacks something, so do we. */
 function refused(step: StepCommand, error: unknown): ProcessEnd {
@@ -97,6 +104,6 @@ function refused(step: StepCommand, error: unknown): ProcessEnd {
     writeSync(step.stderr, `unable to run ${quote(path)}: ${reasonOf(error)}\n`)
     return { code: isErrno(error, 'ENOENT') ? NOT_FOUND : NOT_EXECUTABLE }
   } finally {
-    closeOutput(step)
+    closeFiles(step)
   }
 }

@@ -25,7 +25,7 @@ export class NamespacePlace implements Place {
 
 function cageOf(room: Room, rooms: Rooms): Cage {
   return {
-    enter: directory => room.enter(directory),
+    enter: (directory, user) => [...room.enter(directory), ...user],
     entered: () => undefined,
     signal: (spawned, name) => {
       const leader = room.leader(spawned)

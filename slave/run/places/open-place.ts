@@ -1,5 +1,8 @@
 // Which place a job's steps get: as ISOLATE says and this machine can.
 
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
 import { isErrno } from '../../../lib/base/errno.ts'
 import { lasting, temporary } from '../../../lib/base/exit.ts'
 import { say } from '../../../lib/system/log.ts'
@@ -7,38 +10,62 @@ import { MachineFault } from './machine-fault.ts'
 import { NamespacePlace } from './namespace.ts'
 import type { Place, StepCommand, StepProcess } from './place.ts'
 import type { Pools } from './pools.ts'
+import { SandboxPlace, sandboxFlags } from './sandbox.ts'
 import { SessionPlace } from './session.ts'
 
-export const ISOLATE = ['auto', 'pid', 'no'] as const
+export const ISOLATE = ['auto', 'pid', 'bwrap', 'no'] as const
 export type Isolate = (typeof ISOLATE)[number]
 
 /** Says what each way is worth, for the help of whoever runs steps. */
 export const ISOLATION_HELP = `Each step runs in a pid namespace of its own where 'unshare' and 'nsenter' can make one (ISOLATE=pid,
 or auto): whatever it started ends with it, also daemons, and also when this program is killed. Without
 (ISOLATE=no, or auto where it cannot be done) its session is killed, and every process that has its
-TMPDIR in the environment; that misses what began a session of its own with a clean environment.`
+TMPDIR in the environment; that misses what began a session of its own with a clean environment.
+With ISOLATE=bwrap, bubblewrap makes a sandbox for each step: all but the job's directories is read-only,
+/tmp, /run and /dev are its own, and with STEP_NETWORK=no there is no network. IMAGE and RUN_IN run the
+steps elsewhere: in a container, on another machine; there STEP_USER and STEP_PROCS mean nothing.`
 
 export interface PlaceOptions {
   readonly isolate: Isolate
-  /** The job's temporary directory. */
+  /** False takes the network from steps in a sandbox. */
+  readonly network?: boolean
+  /** The image of a container, or the machine, where steps run if not here. */
+  readonly image?: string | undefined
+  readonly host?: string | undefined
+  /** The job's temporary directory, and its cache. */
   readonly work: string
+  readonly cache?: string | undefined
 }
 
 /** Opens the place of one job. */
 export type OpenPlace = (options: PlaceOptions, pools: Pools) => Promise<Place>
 
-export const openPlace: OpenPlace = async ({ isolate, work }, pools) =>
-  Promise.resolve(
-    isolate === 'no'
-      ? new SessionPlace(work)
-      : isolate === 'pid'
-        ? new DemandedPlace(new NamespacePlace(pools.rooms), pools)
-        : new AutoPlace(new NamespacePlace(pools.rooms), new SessionPlace(work), pools),
-  )
+export const openPlace: OpenPlace = async (options, pools) => {
+  const { image, host, work, cache } = options
+  if (image === undefined && host === undefined) return openHere(options, pools)
+  const { openContainerPlace, openSshPlace } = await import('./remote.ts')
+  return image === undefined
+    ? openSshPlace(host!, { work, cache })
+    : openContainerPlace(image, { work, cache })
+}
+
+function openHere({ isolate, network = true, work, cache }: PlaceOptions, pools: Pools): Place {
+  switch (isolate) {
+    case 'no':
+      return new SessionPlace(work)
+    case 'pid':
+      return new DemandedPlace(new NamespacePlace(pools.rooms), pools)
+    case 'auto':
+      return new AutoPlace(new NamespacePlace(pools.rooms), new SessionPlace(work), pools)
+    case 'bwrap':
+      return new SandboxPlace({ writable: [work, ...(cache === undefined ? [] : [cache])], network })
+  }
+}
 
 /** Finds out how steps can be isolated; a Fatal if ISOLATE=pid and it cannot be done. For a program that starts. */
 export async function prepareIsolation(how: Isolate, pools: Pools): Promise<void> {
   if (how === 'no') return
+  if (how === 'bwrap') return prepareSandbox()
   try {
     await pools.rooms.give(await pools.rooms.take())
   } catch (error) {
@@ -46,6 +73,13 @@ export async function prepareIsolation(how: Isolate, pools: Pools): Promise<void
     if (how === 'pid') throw demanded(error)
     doWithout(error)
   }
+}
+
+async function prepareSandbox(): Promise<void> {
+  const [program, ...args] = [...sandboxFlags({ writable: [], network: false }, '/'), 'true']
+  await promisify(execFile)(program, args).catch((error: unknown) => {
+    throw lasting('make a sandbox, as ISOLATE=bwrap demands', error)
+  })
 }
 
 const demanded = (error: unknown) => lasting('make a pid namespace, as ISOLATE=pid demands', error)

@@ -43,14 +43,23 @@ export type Pipes = readonly [stdout: Pipe, stderr: Pipe]
 
 export class PipePool {
   readonly #spare: Pipes[] = []
+  #made = 0
+  readonly #mkfifo: readonly string[]
+
+  /** The command that makes named pipes may be one that we brought with us. */
+  constructor(mkfifo: readonly string[] = ['mkfifo']) {
+    this.#mkfifo = mkfifo
+  }
 
   /** Pipes for one step; `directory` is on a local file system. */
   async take(directory: string): Promise<Pipes> {
     const found = this.#spare.pop()
     if (found) return found
-    const paths = ['.stdout', '.stderr'].map(name => join(directory, name))
+    // Where there is no /proc the names stay, so each pair has its own.
+    const paths = ['stdout', 'stderr'].map(name => join(directory, `.${name}-${++this.#made}`))
     try {
-      await promisify(execFile)('mkfifo', ['-m', MODE, ...paths])
+      const [program, ...args] = this.#mkfifo
+      await promisify(execFile)(program!, [...args, '-m', MODE, ...paths])
     } catch (error) {
       throw temporary(`make pipes in ${quote(directory)}`, error)
     }

@@ -11,9 +11,11 @@ export interface StepCommand {
   /** The user it runs as, if not as ourselves, and how many processes that user may have. */
   readonly user?: StepUser
   readonly procs?: number
-  /** Open files for its output, which `start` closes; after a failure they are the caller's. Its input is empty. */
+  /** Open files for its output, which `start` closes; after a failure they are the caller's. */
   readonly stdout: number
   readonly stderr: number
+  /** An open file for its input, likewise; without one that is empty. */
+  readonly stdin?: number
 }
 
 export interface StepProcess {
@@ -23,6 +25,8 @@ export interface StepProcess {
   readonly over: boolean
   /** Asks it to end, and kills it and all that it started after `grace` milliseconds. */
   end(grace: number): void
+  /** Sends a signal to its group of processes. */
+  signal(name: NodeJS.Signals): void
   /** Ends what it left behind. For once it has ended. */
   leave(): Promise<void>
 }
@@ -30,6 +34,11 @@ export interface StepProcess {
 export interface Place {
   /** Starts a step; fails with a Fatal if the place cannot hold one. Steps run one after the other. */
   start(step: StepCommand): Promise<StepProcess>
-  /** Ends all that is left of the job here. What the steps were to leave behind is then in the job's own directories. */
+  /**
+   * The steps are over: brings what they left into the job's own directories, where they ran on a copy of those. Fails with
+   * a Fatal if it cannot.
+   */
+  finish?(): Promise<void>
+  /** Ends all that is left of the job here. */
   close(): Promise<void>
 }

@@ -6,6 +6,10 @@ import { Rooms } from './room.ts'
 
 export class Pools {
   readonly rooms = new Rooms()
-  readonly pipes = new PipePool()
+  readonly pipes: PipePool
   readonly buffers = new BufferPool()
+
+  constructor(pipes = new PipePool()) {
+    this.pipes = pipes
+  }
 }

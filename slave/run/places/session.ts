@@ -53,7 +53,7 @@ function openSession(work: string): Cage {
     if (spawned > 0) await killSession(spawned, work)
   }
   return {
-    enter: () => [],
+    enter: (_, user) => [...user],
     entered: spawned => void guardian.stdin.write(`${spawned}\n`),
     signal: (spawned, name) => signal(-spawned, name),
     clear,

@@ -1,0 +1,148 @@
+// bass exec: runs a command in a container or on another machine, on a copy of what is here.
+
+import { mkdirSync } from 'node:fs'
+import { constants } from 'node:os'
+import { resolve } from 'node:path'
+
+import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
+import { parseDuration } from '../lib/base/settings.ts'
+import { writeS2 } from '../lib/bundle/s2.ts'
+import type { Execution, ExecutorClient } from '../lib/exec/client.ts'
+import { tarOf } from '../lib/exec/pack.ts'
+import type { TaskResult } from '../lib/exec/protocol.ts'
+import { command, usage } from '../lib/system/command.ts'
+import { say } from '../lib/system/log.ts'
+import { bringBack } from '../lib/exec/bring-back.ts'
+import { contentOf } from './parts/content.ts'
+
+/** Where the copy is, in the container. */
+const PLACE = '/bass'
+
+const NAME = 'bass exec'
+const USAGE = '--in IMAGE|--ssh [USER@]HOST [OPTION...] -- COMMAND...'
+
+export const verb = command(
+  {
+    name: NAME,
+    usage: USAGE,
+    operands: [1, Infinity],
+    about: `Runs COMMAND in a container or on another machine, on a copy of what is here.
+
+What git does not ignore in the repository around the current directory is copied there, or with --map
+what that names. The output is shown as it comes. What the command changed is brought back into DIR, by
+default from where it came; what it deleted is named. Exits as the command does. Ctrl-C is the
+command's; a second one kills it. The container is removed, however this ends.`,
+    options: {
+      in: { type: 'string', value: 'IMAGE', about: 'run it in a container of this image' },
+      ssh: { type: 'string', value: 'HOST', about: 'run it on this machine, as ssh reaches it' },
+      map: { type: 'list', value: 'FROM:TO', about: 'copy FROM to TO in its directory, and nothing else' },
+      all: { type: 'boolean', about: 'copy also what git ignores' },
+      out: { type: 'string', value: 'DIR', about: 'where to put what it changed' },
+      delete: { type: 'boolean', about: 'delete there what it deleted' },
+      env: { type: 'list', value: 'K=V', about: 'a variable of its environment' },
+      input: { type: 'boolean', alias: 'i', about: 'give it our standard input' },
+      timeout: { type: 'string', value: 'TIME', about: 'kill it after this time' },
+    },
+    environment: {
+      CONTAINER: 'podman or docker, with options; else whichever is there',
+      CONTAINER_NETWORK: 'none, private (one of its own), or the name of a network',
+      'CONTAINER_CPUS, CONTAINER_MEMORY, CONTAINER_PIDS': 'what the container may take',
+      EXEC_KEEP: 'how long a machine keeps the executor that it was given',
+    },
+    exits: { '99': 'it ran into --timeout', '128+n': 'a signal ended it', other: "the command's own" },
+  },
+  async (words, options) => {
+    if ((options.in === undefined) === (options.ssh === undefined))
+      throw usage({ name: NAME, usage: USAGE }, 'one of --in and --ssh is needed')
+    const environment = Object.fromEntries(options.env.map(parseVariable))
+    const timeout = options.timeout === undefined ? 0 : parseDuration(options.timeout)
+    if (timeout === undefined)
+      throw lasting('understand --timeout', `${quote(options.timeout!)} is no time such as 90, 30s or 10m`)
+    const content = await contentOf(process.cwd(), options.map, options.all)
+    const out = resolve(options.out ?? content.top)
+    mkdirSync(out, { recursive: true })
+    const { client, place, close } = await open(options)
+    try {
+      await client.put(place, writeS2(tarOf(content.items)))
+      const execution = client.execute(
+        {
+          ...{ name: quote(words[0]!), command: words, environment, inherit: true, timeout },
+          ...{ directory: content.within === '' ? place : `${place}/${content.within}`, contentRoot: place },
+          ...{ wantArchive: true, wantInput: options.input },
+        },
+        { output: show },
+      )
+      const result = await during(execution, options.input)
+      await bringBack(client, result, out, options.delete ? 'deleted' : 'named')
+      return exitCodeOf(result)
+    } finally {
+      await close()
+    }
+  },
+)
+
+interface Opened {
+  readonly client: ExecutorClient
+  readonly place: string
+  readonly close: () => Promise<void>
+}
+
+async function open(options: {
+  readonly in: string | undefined
+  readonly ssh: string | undefined
+}): Promise<Opened> {
+  if (options.in !== undefined) {
+    const { openContainer } = await import('../lib/exec/in-container.ts')
+    return { place: PLACE, ...(await openContainer({ image: options.in, volumes: [PLACE] })) }
+  }
+  const { openOverSsh } = await import('../lib/exec/over-ssh.ts')
+  return openOverSsh(options.ssh!)
+}
+
+function parseVariable(text: string): [string, string] {
+  const at = text.indexOf('=')
+  if (at < 1) throw lasting('understand --env', `${quote(text)} is not K=V`)
+  return [text.slice(0, at), text.slice(at + 1)]
+}
+
+/** Resolves when there is room for more. */
+async function show(stream: 1 | 2, data: Buffer): Promise<void> {
+  const to = stream === 1 ? process.stdout : process.stderr
+  if (!to.write(data)) await new Promise(done => to.once('drain', done).once('close', done))
+}
+
+/** Passes signals and input on while it runs. */
+async function during(execution: Execution, input: boolean): Promise<TaskResult> {
+  let interrupts = 0
+  const interrupt = () => (interrupts++ === 0 ? execution.signal('INT') : execution.cancel())
+  const end = () => execution.cancel()
+  process.on('SIGINT', interrupt)
+  for (const name of ['SIGTERM', 'SIGHUP'] as const) process.on(name, end)
+  if (input) void feed(execution)
+  try {
+    return await execution.result
+  } finally {
+    process.off('SIGINT', interrupt)
+    for (const name of ['SIGTERM', 'SIGHUP'] as const) process.off(name, end)
+    if (input) process.stdin.destroy()
+  }
+}
+
+async function feed(execution: Execution): Promise<void> {
+  try {
+    for await (const data of process.stdin as AsyncIterable<Buffer>)
+      if (!execution.input(data)) await execution.drained()
+    execution.endInput()
+  } catch {
+    // The command is over, and its input with it.
+  }
+}
+
+function exitCodeOf({ error, timedOut, signal, exitCode }: TaskResult): number {
+  if (error !== '') throw temporary('run it there', error)
+  if (timedOut) {
+    say('info', 'it ran into --timeout')
+    return EXIT.timeout
+  }
+  return signal === '' ? exitCode : 128 + (constants.signals[`SIG${signal}` as NodeJS.Signals] ?? 0)
+}

@@ -1,0 +1,83 @@
+// What a command changed elsewhere comes into a directory here, and nowhere else: it is unpacked beside, and each file then
+// takes its name in real directories only. No link is followed.
+
+import { createHash } from 'node:crypto'
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { ignoringENOENT, isErrno, reasonOf } from '../base/errno.ts'
+import { quote, temporary } from '../base/exit.ts'
+import { unpackStream } from '../bundle/bundle.ts'
+import { readS2 } from '../bundle/s2.ts'
+import type { ExecutorClient } from './client.ts'
+import { toName, toPath } from './listing.ts'
+import type { TaskResult } from './protocol.ts'
+import { remove, token } from '../system/durable.ts'
+import { say, warn } from '../system/log.ts'
+
+/** Puts what a result tells into `out`; what was deleted is named, and with `deleted` deleted. */
+export async function bringBack(
+  client: ExecutorClient,
+  result: TaskResult,
+  out: string,
+  deleted: 'named' | 'deleted' | 'ignored',
+): Promise<void> {
+  if (result.archive !== '') {
+    const beside = join(out, `.bass-exec-${token()}`)
+    mkdirSync(beside, { mode: 0o700 })
+    try {
+      await unpackStream(readS2(checked(client.fetch(result.archive), result.archiveSha256)), beside)
+      moveInto(toName(beside), toName(out))
+    } finally {
+      remove(beside)
+    }
+  }
+  // What was in a directory comes before it.
+  for (const bytes of [...result.deleted].reverse()) {
+    if (deleted === 'deleted') erase(toName(out), bytes.toString('latin1'))
+    else if (deleted === 'named') say('info', `it deleted ${quote(bytes.toString())}`)
+  }
+}
+
+/** The bytes of an archive; throws at their end if they are not those that were packed. */
+async function* checked(source: AsyncIterable<Buffer>, sha256: Buffer): AsyncGenerator<Buffer, void> {
+  const hash = createHash('sha256')
+  for await (const bytes of source) {
+    hash.update(bytes)
+    yield bytes
+  }
+  if (!hash.digest().equals(sha256))
+    throw temporary('bring back what it changed', 'the archive was damaged on its way')
+}
+
+/** Moves all that is in a directory into another one, in the place of what has that name there. */
+function moveInto(from: string, to: string): void {
+  for (const name of readdirSync(toPath(from), 'latin1')) {
+    const [source, target] = [`${from}/${name}`, `${to}/${name}`]
+    const isDirectory = lstatSync(toPath(source)).isDirectory()
+    const there = ignoringENOENT(() => lstatSync(toPath(target)))
+    if (isDirectory && there?.isDirectory()) moveInto(source, target)
+    else if (!isDirectory && there?.isDirectory()) {
+      warn('bring back', Buffer.from(name, 'latin1').toString(), 'there is a directory of that name')
+    } else {
+      if (isDirectory && there) unlinkSync(toPath(target))
+      renameSync(toPath(source), toPath(target))
+    }
+  }
+}
+
+/** Deletes a file, a link or an empty directory, if the way to it leads through directories alone. */
+function erase(out: string, name: string): void {
+  const parts = name.split('/')
+  const isReal = (path: string) => ignoringENOENT(() => lstatSync(toPath(path)))?.isDirectory() === true
+  if (parts.includes('..') || name.startsWith('/')) return
+  for (let i = 1; i < parts.length; i++) if (!isReal(`${out}/${parts.slice(0, i).join('/')}`)) return
+  const path = `${out}/${name}`
+  try {
+    if (isReal(path)) rmdirSync(toPath(path))
+    else ignoringENOENT(() => unlinkSync(toPath(path)))
+  } catch (error) {
+    if (!isErrno(error, 'ENOTEMPTY', 'EEXIST'))
+      warn('delete', Buffer.from(name, 'latin1').toString(), reasonOf(error))
+  }
+}

@@ -1,0 +1,269 @@
+// The client of an executor: puts files there, runs commands, fetches what they changed. A connection that is lost while a
+// command runs is made again, and the output goes on where it stopped.
+
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import type { Client, ClientDuplexStream, ClientReadableStream, ClientWritableStream } from '@grpc/grpc-js'
+
+import { reasonOf } from '../base/errno.ts'
+import { lasting, temporary } from '../base/exit.ts'
+import { CHANNEL_OPTIONS, load, PIECE, SECRET, VERSION } from './protocol.ts'
+import type {
+  ClientMessage,
+  PutRequest,
+  ServerMessage,
+  StartTaskRequest,
+  TaskLog,
+  TaskResult,
+} from './protocol.ts'
+
+/** How often what has arrived is acknowledged, in bytes. */
+const ACKNOWLEDGE = 1 << 20
+
+/** How long to wait between two attempts to connect again, in milliseconds. */
+const AGAIN = 200
+
+/** What is wanted of an execution; what is left out is empty, false, or none. */
+export type Wish = Partial<Omit<StartTaskRequest, 'version' | 'id'>>
+
+export interface Sinks {
+  /** What the command writes, in the order of each stream. The next piece comes when this has resolved. */
+  readonly output?: (stream: 1 | 2, data: Buffer) => Promise<void> | void
+  readonly log?: (log: TaskLog) => void
+}
+
+/** The methods that are made of the service. */
+interface Methods extends Client {
+  put(
+    metadata: unknown,
+    done: (error: Error | null, reply?: { readonly files: number }) => void,
+  ): ClientWritableStream<PutRequest>
+  execute(metadata: unknown): ClientDuplexStream<ClientMessage, ServerMessage>
+  fetch(request: { archive: string }, metadata: unknown): ClientReadableStream<{ readonly data: Buffer }>
+}
+
+export class ExecutorClient {
+  readonly #methods: Methods
+  readonly #metadata: unknown
+  readonly #running = new Set<Execution>()
+
+  private constructor(methods: Methods, metadata: unknown) {
+    this.#methods = methods
+    this.#metadata = metadata
+  }
+
+  /** Connects to an executor (`unix:PATH`, `HOST:PORT`); fails with a Fatal if it does not answer in so many milliseconds. */
+  static async connect(address: string, secret: string, within: number): Promise<ExecutorClient> {
+    const { grpc, Executor } = await load()
+    const methods = new Executor(
+      address,
+      grpc.credentials.createInsecure(),
+      CHANNEL_OPTIONS,
+    ) as unknown as Methods
+    const metadata = new grpc.Metadata()
+    metadata.set(SECRET, secret)
+    await new Promise<void>((done, fail) =>
+      methods.waitForReady(Date.now() + within, error => {
+        if (!error) done()
+        else {
+          methods.close()
+          fail(temporary('reach the executor', `it did not answer for ${within / 1000} s`))
+        }
+      }),
+    )
+    return new ExecutorClient(methods, metadata)
+  }
+
+  /** Puts the files of a `.tar.s2` into a root, which is made; answers how many. */
+  async put(root: string, archive: AsyncIterable<Buffer>): Promise<number> {
+    const { call, replied } = this.#put()
+    // It fails the call, and is met there.
+    replied.catch(() => undefined)
+    call.on('error', () => undefined)
+    call.write({ root, data: Buffer.alloc(0) })
+    for await (const bytes of archive) {
+      for (let at = 0; at < bytes.length; at += PIECE) {
+        if (call.write({ root: '', data: bytes.subarray(at, at + PIECE) })) continue
+        await Promise.race([new Promise<void>(done => call.once('drain', done)), replied])
+      }
+    }
+    call.end()
+    return (await replied).files
+  }
+
+  #put() {
+    let call!: ClientWritableStream<PutRequest>
+    const replied = new Promise<{ readonly files: number }>((done, fail) => {
+      call = this.#methods.put(this.#metadata, (error, reply) =>
+        error ? fail(told('put files there', error)) : done(reply!),
+      )
+    })
+    return { call, replied }
+  }
+
+  /** Runs a command. */
+  execute(wish: Wish, sinks: Sinks = {}): Execution {
+    const execution = new Execution(() => this.#methods.execute(this.#metadata), complete(wish), sinks)
+    this.#running.add(execution)
+    const over = () => void this.#running.delete(execution)
+    execution.result.then(over, over)
+    return execution
+  }
+
+  /** The bytes of an archive. */
+  async *fetch(archive: string): AsyncGenerator<Buffer, void> {
+    const call = this.#methods.fetch({ archive }, this.#metadata)
+    try {
+      for await (const { data } of call as AsyncIterable<{ readonly data: Buffer }>) yield data
+    } catch (error) {
+      throw told('fetch what was changed', error)
+    } finally {
+      call.cancel()
+    }
+  }
+
+  /** Goes away: what still runs is waited for by nobody. */
+  close(): void {
+    for (const execution of this.#running) execution.abandon()
+    this.#methods.close()
+  }
+}
+
+const complete = (wish: Wish): StartTaskRequest => ({
+  ...{
+    version: VERSION,
+    id: randomUUID(),
+    name: '',
+    command: [],
+    directory: '/',
+    environment: {},
+    inherit: false,
+  },
+  ...{
+    timeout: 0,
+    contentRoot: '',
+    outputRoots: [],
+    wantOutput: true,
+    wantArchive: false,
+    wantInput: false,
+    patience: 0,
+  },
+  ...wish,
+})
+
+/** What the server says in its own words; anything else is the connection's fault. */
+function told(attempt: string, error: unknown) {
+  const { code, details } = error as { readonly code?: number; readonly details?: string }
+  // INVALID_ARGUMENT, PERMISSION_DENIED, FAILED_PRECONDITION, UNIMPLEMENTED, UNAUTHENTICATED
+  if (code !== undefined && [3, 7, 9, 12, 16].includes(code)) return lasting(attempt, details)
+  return temporary(attempt, details ?? reasonOf(error))
+}
+
+type Call = ClientDuplexStream<ClientMessage, ServerMessage>
+
+/** A command that runs there. */
+export class Execution {
+  /** How it ended; fails with a Fatal if that is not known. */
+  readonly result: Promise<TaskResult>
+  readonly #open: () => Call
+  readonly #request: StartTaskRequest
+  readonly #sinks: Sinks
+  #call: Call
+  #arrived = { stdout: 0, stderr: 0 }
+  #acknowledged = 0
+  #abandoned = false
+
+  constructor(open: () => Call, request: StartTaskRequest, sinks: Sinks) {
+    this.#open = open
+    this.#request = request
+    this.#sinks = sinks
+    this.#call = this.#start({ start: request })
+    this.result = this.#run()
+    // It is awaited sooner or later.
+    this.result.catch(() => undefined)
+  }
+
+  #start(first: ClientMessage): Call {
+    const call = this.#open()
+    call.on('error', () => undefined)
+    call.write(first)
+    return call
+  }
+
+  async #run(): Promise<TaskResult> {
+    for (let lost: number | undefined; ;) {
+      try {
+        for await (const message of this.#call as AsyncIterable<ServerMessage>) {
+          lost = undefined
+          const result = await this.#take(message)
+          if (result) {
+            this.#call.end()
+            return result
+          }
+        }
+        throw temporary('hear how it ended', 'the executor said nothing of it')
+      } catch (error) {
+        const { code } = error as { readonly code?: number }
+        lost ??= performance.now()
+        // UNAVAILABLE, or a stream that was reset: it may be there still.
+        if (
+          this.#abandoned ||
+          (code !== 14 && code !== 13) ||
+          performance.now() - lost >= this.#request.patience
+        ) {
+          throw told(`run ${this.#request.name || 'it'} there`, error)
+        }
+        await sleep(AGAIN)
+        const { version, id } = this.#request
+        this.#call = this.#start({ resume: { version, id, ...this.#arrived } })
+      }
+    }
+  }
+
+  async #take(message: ServerMessage): Promise<TaskResult | undefined> {
+    if ('result' in message) return message.result
+    if ('log' in message) this.#sinks.log?.(message.log)
+    if ('output' in message) {
+      const { stream, data } = message.output
+      await this.#sinks.output?.(stream as 1 | 2, data)
+      this.#arrived[stream === 1 ? 'stdout' : 'stderr'] += data.length
+      const all = this.#arrived.stdout + this.#arrived.stderr
+      if (all - this.#acknowledged >= ACKNOWLEDGE) {
+        this.#acknowledged = all
+        this.#call.write({ acknowledge: { ...this.#arrived } })
+      }
+    }
+    return undefined
+  }
+
+  /** Gives the command input; false if there is enough of it for now. */
+  input(data: Buffer): boolean {
+    return this.#call.write({ input: { data, end: false } })
+  }
+
+  /** Resolves when more input can be given. */
+  async drained(): Promise<void> {
+    await new Promise<void>(done => this.#call.once('drain', done).once('close', done))
+  }
+
+  endInput(): void {
+    this.#call.write({ input: { data: Buffer.alloc(0), end: true } })
+  }
+
+  /** Sends a signal, by its name without SIG. */
+  signal(name: string): void {
+    this.#call.write({ signal: { name } })
+  }
+
+  /** Ends the call without a word. */
+  abandon(): void {
+    this.#abandoned = true
+    this.#call.cancel()
+  }
+
+  /** Kills it and all that it started. */
+  cancel(): void {
+    this.#call.write({ cancel: {} })
+  }
+}

@@ -1,0 +1,157 @@
+// An executor in a container of its own: the image may be anything that has a kernel like ours, because the executor
+// comes with its own runtime, kept in a volume of the engine. Nothing of the host is mounted.
+
+import { spawn } from 'node:child_process'
+import { pipeline } from 'node:stream/promises'
+
+import { lasting, quote, temporary } from '../base/exit.ts'
+import { optional, setting } from '../base/settings.ts'
+import { isGone } from '../system/process.ts'
+import { token } from '../system/durable.ts'
+import { ask, askIf, findEngine } from '../container/engine.ts'
+import type { Engine } from '../container/engine.ts'
+import { containerFlags } from '../container/flags.ts'
+import { ownerLabel, ownerOf, sweepDead } from '../container/owner.ts'
+import { launch } from './launch.ts'
+import type { Launched } from './launch.ts'
+import { tarOf } from './pack.ts'
+import { commandIn, findRuntime } from './runtime.ts'
+
+/** Where a container sees its executor. */
+const PLACE = '/.bass-executor'
+
+export interface ContainerWish {
+  readonly image: string
+  /** Absolute paths that are to be writable and empty, also where the image's root is read-only. */
+  readonly volumes?: readonly string[]
+  /** A user of the image. */
+  readonly user?: string
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Starts one; throws a Fatal that says why it cannot. The container is gone when it is closed, or when we are. */
+export async function openContainer(wish: ContainerWish, env: Environment = process.env): Promise<Launched> {
+  if (wish.image.startsWith('-') || /\s/.test(wish.image) || wish.image === '')
+    throw lasting('run a container', `${quote(wish.image)} is not the name of an image`)
+  const engine = findEngine(env)
+  const name = `bass-${token()}`
+  // What others left behind is no reason to wait.
+  const swept = sweepDead(engine).catch(() => [])
+  const volume = await findVolume(engine, wish.image)
+  const network = optional('CONTAINER_NETWORK', env) ?? 'none'
+  const isPrivate = network === 'private'
+  if (isPrivate) await ask(engine, 'make a network', ['network', 'create', ...labels(), name])
+  const undo = async () => {
+    await askIf(engine, 'remove the container', ['rm', '--force', '--volumes', name])
+    if (isPrivate) await askIf(engine, 'remove the network', ['network', 'rm', name])
+    await swept
+  }
+  const [entrypoint, ...args] = commandIn(PLACE, 'stdio', 'alone')
+  const limit = (key: 'cpus' | 'memory' | 'pids') => {
+    const value = optional(`CONTAINER_${key.toUpperCase()}`, env)
+    return value === undefined ? {} : { [key]: value }
+  }
+  const flags = containerFlags({
+    ...{ name, image: wish.image, labels: ownerLabel(), network: isPrivate ? name : network },
+    ...{ ...limit('cpus'), ...limit('memory'), ...limit('pids') },
+    ...(wish.user === undefined ? {} : { user: wish.user }),
+    volumes: {
+      [PLACE]: volume,
+      ...Object.fromEntries((wish.volumes ?? []).map(path => [path, ''])),
+      '/.bass-tmp': '',
+    },
+    env: { BASS_EXECUTOR: PLACE, TMPDIR: '/.bass-tmp' },
+    ...{ entrypoint: entrypoint!, args, interactive: true },
+  })
+  try {
+    const launched = await launch(
+      `run ${quote(wish.image)}`,
+      [...engine.command, 'run', ...flags],
+      engine.env,
+    )
+    return {
+      client: launched.client,
+      close: async () => {
+        await launched.close()
+        await undo()
+      },
+    }
+  } catch (error) {
+    await undo()
+    throw error
+  }
+}
+
+const labels = () =>
+  Object.entries(ownerLabel()).flatMap(([label, value]) => ['--label', `${label}=${value}`])
+
+/**
+ * The volume with the runtime of this version, filled if there is none. Whoever fills one does so under a name of its own,
+ * and then says with a second volume, whose name only one can make, which it is: an unfinished one is never used.
+ */
+async function findVolume(engine: Engine, image: string): Promise<string> {
+  const { hash } = findRuntime()
+  const ready = `bass-executor-${hash}`
+  const inspect = ['volume', 'inspect', '--format', '{{index .Labels "bass.volume"}}', ready]
+  const found = await askIf(engine, 'look for the executor', inspect)
+  if (found) return found
+  const volume = `${ready}-${token()}`
+  const maker = Object.values(ownerLabel())[0]!
+  await ask(engine, 'make a volume', ['volume', 'create', '--label', `${MAKER}=${maker}`, volume])
+  await fill(engine, image, volume)
+  await askIf(engine, 'name the volume', ['volume', 'create', '--label', `bass.volume=${volume}`, ready])
+  const stands = await ask(engine, 'look for the executor', inspect)
+  await removeUnfinished(engine, stands)
+  return stands
+}
+
+/** The label of a volume that was made to be filled: the process that makes it. It may outlive that. */
+const MAKER = 'bass.maker'
+
+/** Removes volumes whose maker is gone and that no name of a version leads to; also our own, if another's stands. */
+async function removeUnfinished(engine: Engine, stands: string): Promise<void> {
+  const found = await askIf(engine, 'list volumes', ['volume', 'ls', '--quiet', '--filter', `label=${MAKER}`])
+  for (const volume of found?.split('\n') ?? []) {
+    if (volume === '' || volume === stands) continue
+    const label = (key: string, name: string) =>
+      askIf(engine, 'inspect a volume', ['volume', 'inspect', '--format', `{{index .Labels "${key}"}}`, name])
+    const maker = ownerOf((await label(MAKER, volume)) ?? '')
+    const isDone = (await label('bass.volume', volume.replace(/-[^-]*$/, ''))) === volume
+    if (isDone || !maker || maker.host !== setting('HOST') || !(isGone(maker) || maker.pid === process.pid))
+      continue
+    await askIf(engine, 'remove a volume', ['volume', 'rm', volume])
+  }
+}
+
+/** Copies the runtime through a container that never runs. */
+async function fill(engine: Engine, image: string, volume: string): Promise<void> {
+  const name = `${volume}-fill`
+  const attempt = `copy the executor for ${quote(image)}`
+  const flags = containerFlags({
+    name,
+    image,
+    labels: ownerLabel(),
+    network: 'none',
+    volumes: { [PLACE]: volume },
+    args: ['/'],
+  })
+  await ask(engine, attempt, ['create', ...flags])
+  try {
+    const [program, ...options] = engine.command
+    const child = spawn(program!, [...options, 'cp', '-', `${name}:${PLACE}`], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+      env: engine.env,
+    })
+    let complaint = ''
+    child.stderr.on('data', (bytes: Buffer) => (complaint += bytes.toString()))
+    const ended = new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))
+    const [code] = await Promise.all([
+      ended,
+      pipeline(tarOf(findRuntime().items), child.stdin).catch(() => undefined),
+    ])
+    if (code !== 0) throw temporary(attempt, complaint.trim().split('\n').at(-1) ?? 'it failed')
+  } finally {
+    await askIf(engine, 'remove the container', ['rm', '--force', name])
+  }
+}

@@ -1,0 +1,94 @@
+// Starts an executor as a child, whatever brings it to where it runs, and connects to it through its standard streams. The
+// gRPC library wants an address, so a socket that is ours alone stands between.
+
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { temporary } from '../base/exit.ts'
+import { ExecutorClient } from './client.ts'
+
+/** How long an executor may take to start, in milliseconds: an image may have to be fetched first. */
+const PATIENCE = 300_000
+
+/** What of the complaints of the child is kept. */
+const COMPLAINT_MAX = 2000
+
+export interface Launched {
+  readonly client: ExecutorClient
+  /** Ends the executor and all it runs; resolves when the child is gone. */
+  close(): Promise<void>
+}
+
+/** `attempt` completes "unable to". Throws a Fatal that says what the child said. */
+export async function launch(
+  attempt: string,
+  command: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Launched> {
+  const directory = mkdtempSync(join(tmpdir(), 'bass-client-'))
+  const secret = randomBytes(24).toString('base64url')
+  const child = spawn(command[0]!, command.slice(1), {
+    stdio: 'pipe',
+    env: env,
+    detached: true,
+  })
+  let complaint = ''
+  child.stderr.on(
+    'data',
+    (bytes: Buffer) => (complaint = (complaint + bytes.toString()).slice(-COMPLAINT_MAX)),
+  )
+  child.stdin.on('error', () => undefined)
+  const ended = new Promise<void>(done => {
+    child.on('error', error => {
+      complaint ||= error.message
+      done()
+    })
+    child.on('close', () => done())
+  })
+  const bridge = createServer(socket => {
+    socket.on('error', () => undefined)
+    socket.pipe(child.stdin)
+    child.stdout.pipe(socket)
+    bridge.close()
+  })
+  const close = async (): Promise<void> => {
+    bridge.close()
+    await endChild(child, ended)
+    rmSync(directory, { recursive: true, force: true })
+  }
+  try {
+    const path = join(directory, 's')
+    await new Promise<void>(done => bridge.listen(path, done))
+    child.stdin.write(`${secret}\n`)
+    const died = ended.then(() => {
+      const why = complaint.trim().split('\n').at(-1)
+      throw temporary(attempt, why || 'its executor ended at once')
+    })
+    const client = await Promise.race([ExecutorClient.connect(`unix:${path}`, secret, PATIENCE), died])
+    died.catch(() => undefined)
+    return {
+      client,
+      close: async () => {
+        client.close()
+        await close()
+      },
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** How long an executor may take to end when its input has ended, in milliseconds. */
+const GRACE = 5000
+
+async function endChild(child: ChildProcess, ended: Promise<void>): Promise<void> {
+  child.stdin?.destroy()
+  const timer = setTimeout(() => child.kill('SIGKILL'), GRACE)
+  await ended.finally(() => clearTimeout(timer))
+}

@@ -1,0 +1,132 @@
+// What is in a tree of files, and what was changed between two looks at it. No watcher is believed: one misses what
+// happens before it watches, and in new directories. Names are bytes, here as strings of one character for each.
+
+import { createHash } from 'node:crypto'
+import { lstatSync, readdirSync, readFileSync } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { ignoringENOENT, tolerating } from '../base/errno.ts'
+import { breather } from '../system/breath.ts'
+
+export type Kind = 'file' | 'directory' | 'symlink'
+
+export interface Listed {
+  readonly kind: Kind
+  readonly mode: number
+  readonly size: number
+  readonly mtime: bigint
+  readonly ctime: bigint
+  readonly ino: bigint
+  /** Of content whose next change its times might not show. */
+  hash?: string
+}
+
+/** By the name below the root. */
+export type Listing = ReadonlyMap<string, Listed>
+
+export interface Change {
+  readonly name: string
+  readonly what: 'new' | 'changed' | 'mode' | 'deleted'
+}
+
+/** A path of bytes for the file system. */
+export const toPath = (name: string): string | Buffer =>
+  /^[\0-\x7f]*$/.test(name) ? name : Buffer.from(name, 'latin1')
+
+/** The name of a path as bytes. */
+export const toName = (path: string): string => Buffer.from(path).toString('latin1')
+
+/** Lists what is below a root; a root that is not there holds nothing. What is neither file, directory nor link is left out. */
+export async function listTree(root: string): Promise<Listing> {
+  const listing = new Map<string, Listed>()
+  const breathe = breather()
+  const bytes = toName(root)
+  const walk = async (directory: string): Promise<void> => {
+    const at = directory === '' ? bytes : `${bytes}/${directory}`
+    // What is removed meanwhile is not there; what cannot be read is an error.
+    const names = tolerating(['ENOENT', 'ENOTDIR'], () => readdirSync(toPath(at), 'latin1')) ?? []
+    for (const base of names) {
+      const name = directory === '' ? base : `${directory}/${base}`
+      const stat = ignoringENOENT(() => lstatSync(toPath(`${bytes}/${name}`), { bigint: true }))
+      const kind = stat && kindOf(stat)
+      if (!kind) continue
+      listing.set(name, {
+        kind,
+        mode: Number(stat.mode) & 0o7777,
+        size: Number(stat.size),
+        mtime: stat.mtimeNs,
+        ctime: stat.ctimeNs,
+        ino: stat.ino,
+      })
+      if (kind === 'directory') await walk(name)
+      await breathe()
+    }
+  }
+  await walk('')
+  return listing
+}
+
+function kindOf(stat: BigIntStats): Kind | undefined {
+  return stat.isFile()
+    ? 'file'
+    : stat.isDirectory()
+      ? 'directory'
+      : stat.isSymbolicLink()
+        ? 'symlink'
+        : undefined
+}
+
+const MILLISECOND = 1_000_000n
+
+/** The longest tick of a kernel's clock, and of a file system that knows only seconds, with some more; in milliseconds. */
+const TICK = 25
+const COARSE = 2100
+
+/**
+ * The listing that later changes are told from: waits until the times of files would show one. Where they would not, because
+ * the file system knows only seconds or has another clock, the content is remembered.
+ */
+export async function listBefore(root: string): Promise<Listing> {
+  const listing = await listTree(root)
+  const files = [...listing.entries()].filter(([, { kind }]) => kind === 'file')
+  const coarse = files.length > 0 && files.every(([, { ctime }]) => ctime % (1000n * MILLISECOND) === 0n)
+  const since = (milliseconds: number) => BigInt(Math.floor(Date.now() - milliseconds)) * MILLISECOND
+  if (!coarse && files.some(([, { ctime }]) => ctime >= since(TICK))) await sleep(TICK)
+  const unsure = since(coarse ? COARSE : TICK / 2)
+  for (const [name, listed] of files) if (listed.ctime >= unsure) listed.hash = hashOf(root, name)
+  return listing
+}
+
+function hashOf(root: string, name: string): string {
+  const content = tolerating(['ENOENT', 'EACCES', 'ERR_FS_FILE_TOO_LARGE'], () =>
+    readFileSync(toPath(`${toName(root)}/${name}`)),
+  )
+  return createHash('sha256')
+    .update(content ?? '')
+    .digest('hex')
+}
+
+/** What was changed below `root` between two listings: first what is there now, in its order, then what is gone. */
+export function changesOf(root: string, before: Listing, after: Listing): Change[] {
+  const changes: Change[] = []
+  for (const [name, now] of after) {
+    const was = before.get(name)
+    const what = was === undefined ? 'new' : changeOf(was, now, () => hashOf(root, name))
+    if (what) changes.push({ name, what })
+  }
+  for (const name of before.keys()) if (!after.has(name)) changes.push({ name, what: 'deleted' })
+  return changes
+}
+
+function changeOf(was: Listed, now: Listed, hash: () => string): 'changed' | 'mode' | undefined {
+  if (was.kind !== now.kind) return 'changed'
+  if (now.kind === 'directory') return was.mode === now.mode ? undefined : 'mode'
+  const same = was.size === now.size && was.mtime === now.mtime && was.ino === now.ino
+  // Whoever sets the time of a file back changes this one, which nobody can set; so do a new mode and a new link.
+  if (same && was.ctime === now.ctime)
+    return was.hash !== undefined && was.hash !== hash() ? 'changed' : undefined
+  return same && was.mode !== now.mode && was.ctime !== now.ctime && was.hash === undefined
+    ? 'mode'
+    : 'changed'
+}

@@ -1,0 +1,150 @@
+// An executor on a machine that ssh reaches, with the user's own configuration and agent. One connection carries everything;
+// no port is opened. The executor is kept there under its hash; it ends when its input ends, because an ssh that is killed
+// leaves what it runs.
+
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+
+import { Fatal, lasting, quote, temporary } from '../base/exit.ts'
+import { duration } from '../base/settings.ts'
+import { shellQuote } from '../base/shell-quote.ts'
+import { token } from '../system/durable.ts'
+import type { ExecutorClient } from './client.ts'
+import { launch } from './launch.ts'
+import { tarOf } from './pack.ts'
+import { commandIn, findRuntime } from './runtime.ts'
+
+/** Seconds that ssh waits for a connection. */
+const CONNECT = 15
+
+/**
+ * Says what machine it is, whether the executor is there, and makes a directory for this execution; removes executors
+ * that nobody has used for $2 minutes, and directories of executions that are over.
+ */
+const LOOK = `
+hash=$1
+cache=\${XDG_CACHE_HOME:-$HOME/.cache}/bass
+mkdir -p "$cache" || exit
+find "$cache" -mindepth 1 -maxdepth 1 -name 'executor-*' ! -name "executor-$hash" -mmin "+$2" -exec rm -rf {} + 2>/dev/null
+for run in "$cache"/run-*; do
+    [ -d "$run" ] && read -r pid 2>/dev/null <"$run/pid" && ! kill -0 "$pid" 2>/dev/null && rm -rf "$run"
+done
+[ -e "$cache/executor-$hash/ready" ] && there=yes && touch "$cache/executor-$hash"
+echo "$(uname -s) $(uname -m) \${there:-no} $cache"
+`
+
+/** Unpacks what comes into a private directory, which takes its name when it is whole: who comes second throws it away. */
+const KEEP = `
+at=$1/executor-$2 new=$1/.new-$3
+mkdir "$new" && tar -xf - -C "$new" && : >"$new/ready" || { rm -rf "$new"; exit 1; }
+mv -T "$new" "$at" 2>/dev/null || rm -rf "$new"
+[ -e "$at/ready" ]
+`
+
+/** Runs the executor; when it has ended, so has the directory. */
+const RUN = `
+work=$1; shift
+mkdir -m 700 "$work" && echo $$ >"$work/pid" || exit
+export BASS_EXECUTOR=1 TMPDIR="$work"
+"$@"
+code=$?
+rm -rf "$work"
+exit $code
+`
+
+export interface OverSsh {
+  readonly client: ExecutorClient
+  /** A path there that is to hold the copy. */
+  readonly place: string
+  close(): Promise<void>
+}
+
+/** Starts one; throws a Fatal that says why it cannot. */
+export async function openOverSsh(host: string, env = process.env): Promise<OverSsh> {
+  if (host === '' || host.startsWith('-') || /\s/.test(host))
+    throw lasting('reach a machine', `${quote(host)} is not the name of one`)
+  const control = mkdtempSync(join(tmpdir(), 'bass-ssh-'))
+  const options = [
+    ...[
+      '-o',
+      'BatchMode=yes',
+      '-o',
+      `ConnectTimeout=${CONNECT}`,
+      '-o',
+      'ServerAliveInterval=5',
+      '-o',
+      'ServerAliveCountMax=3',
+    ],
+    ...['-o', 'ControlMaster=auto', '-o', `ControlPath=${control}/c`, '-o', 'ControlPersist=10', '-T'],
+  ]
+  const remote = (script: string, ...args: string[]) => [
+    ...['ssh', ...options, host, ['sh', '-c', script, 'sh', ...args].map(shellQuote).join(' ')],
+  ]
+  const end = async () => {
+    await new Promise<void>(done => execFile('ssh', [...options, '-O', 'exit', host], () => done()))
+    rmSync(control, { recursive: true, force: true })
+  }
+  try {
+    const { hash, items } = findRuntime()
+    const minutes = Math.ceil(duration('EXEC_KEEP', env) / 60_000)
+    const [system, machine, there, cache] = (await ask(host, remote(LOOK, hash, String(minutes)))).split(' ')
+    const here = await ask(host, ['uname', '-sm'])
+    if (here !== `${system!} ${machine!}`)
+      throw lasting(`run it on ${quote(host)}`, `that is ${system!} ${machine!}, and this ${here}`)
+    if (there !== 'yes') await keep(host, remote(KEEP, cache!, hash, token()), items)
+    const work = `${cache!}/run-${token()}`
+    const launched = await launch(
+      `run it on ${quote(host)}`,
+      remote(RUN, work, ...commandIn(`${cache!}/executor-${hash}`, 'stdio', 'auto')),
+      env,
+    )
+    const close = async () => {
+      await launched.close()
+      await end()
+    }
+    return { client: launched.client, place: `${work}/content`, close }
+  } catch (error) {
+    await end()
+    throw error
+  }
+}
+
+/** What a command prints, trimmed. 255 is ssh's own failure. */
+function ask(host: string, [program, ...args]: readonly string[]): Promise<string> {
+  return new Promise((done, fail) =>
+    execFile(program!, args, { encoding: 'utf8' }, (error, stdout, stderr) => {
+      if (error) fail(refused(host, error.code, stderr))
+      else done(stdout.trim())
+    }),
+  )
+}
+
+/** A machine that refuses us goes on refusing; one that is not there may come back. */
+function refused(host: string, code: number | string | null | undefined, stderr: string): Fatal {
+  const why =
+    stderr
+      .trim()
+      .split('\n')
+      .at(-1)
+      ?.replace(/[\r\n]/g, '') || `exit ${code ?? '?'}`
+  const make = /denied|verification failed|not allowed|ENOENT/i.test(`${why} ${code ?? ''}`)
+    ? lasting
+    : temporary
+  return make(`reach ${quote(host)}`, why)
+}
+
+async function keep(
+  host: string,
+  [program, ...args]: readonly string[],
+  items: ReturnType<typeof findRuntime>['items'],
+): Promise<void> {
+  const child = spawn(program!, args, { stdio: ['pipe', 'ignore', 'pipe'] })
+  let complaint = ''
+  child.stderr.on('data', (bytes: Buffer) => (complaint += bytes.toString()))
+  const ended = new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))
+  const [code] = await Promise.all([ended, pipeline(tarOf(items), child.stdin).catch(() => undefined)])
+  if (code !== 0) throw refused(host, code, complaint)
+}

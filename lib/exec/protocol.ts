@@ -1,0 +1,110 @@
+// The messages of executor.proto as objects, and how both sides load it. Loaded only by who speaks it.
+
+import { join } from 'node:path'
+
+import type { ServiceClientConstructor } from '@grpc/grpc-js'
+
+import { ROOT } from '../base/root.ts'
+
+/** What this side speaks. */
+export const VERSION = '1.0'
+
+/** The metadata that carries the secret of an execution. */
+export const SECRET = 'bass-secret'
+
+/** The longest time for which a lost client is waited for, in milliseconds. */
+export const PATIENCE_MAX = 30_000
+
+/** Bytes of a message of output or of an archive. */
+export const PIECE = 65_536
+
+/** How many bytes each side takes in advance: with the default, output through SSH is a hundred times slower. */
+export const CHANNEL_OPTIONS = {
+  'grpc-node.flow_control_window': 8 << 20,
+  'grpc.max_receive_message_length': 4 << 20,
+} as const
+
+export interface StartTaskRequest {
+  readonly version: string
+  readonly id: string
+  readonly name: string
+  readonly command: readonly string[]
+  readonly directory: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly inherit: boolean
+  readonly timeout: number
+  readonly contentRoot: string
+  readonly outputRoots: readonly string[]
+  readonly wantOutput: boolean
+  readonly wantArchive: boolean
+  readonly wantInput: boolean
+  readonly patience: number
+}
+
+export interface Offsets {
+  readonly stdout: number
+  readonly stderr: number
+}
+
+export type ClientMessage =
+  | { readonly start: StartTaskRequest }
+  | { readonly input: { readonly data: Buffer; readonly end: boolean } }
+  | { readonly signal: { readonly name: string } }
+  | { readonly cancel: object }
+  | { readonly resume: { readonly version: string; readonly id: string } & Offsets }
+  | { readonly acknowledge: Offsets }
+
+export interface TaskLog {
+  readonly time: number
+  readonly level: string
+  readonly message: string
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+export interface TaskOutput {
+  readonly stream: number
+  readonly offset: number
+  readonly data: Buffer
+}
+
+export interface TaskResult {
+  readonly error: string
+  readonly exitCode: number
+  readonly signal: string
+  readonly timedOut: boolean
+  readonly archive: string
+  readonly archiveBytes: number
+  readonly archiveSha256: Buffer
+  readonly files: number
+  readonly deleted: readonly Buffer[]
+  readonly started: number
+  readonly ended: number
+}
+
+export type ServerMessage =
+  { readonly log: TaskLog } | { readonly output: TaskOutput } | { readonly result: TaskResult }
+
+export interface PutRequest {
+  readonly root: string
+  readonly data: Buffer
+}
+
+/** True if two versions of the protocol understand each other. Pure. */
+export const speaks = (version: string): boolean => version.split('.')[0] === VERSION.split('.')[0]
+
+/** The libraries and the service. */
+export async function load() {
+  const [grpc, loader] = await Promise.all([import('@grpc/grpc-js'), import('@grpc/proto-loader')])
+  const definition = loader.loadSync('executor.proto', {
+    includeDirs: [join(ROOT, 'lib/exec')],
+    longs: Number,
+    defaults: true,
+    arrays: true,
+    objects: true,
+    oneofs: true,
+  })
+  const { bass } = grpc.loadPackageDefinition(definition) as unknown as {
+    bass: { exec: { v1: { Executor: ServiceClientConstructor } } }
+  }
+  return { grpc, Executor: bass.exec.v1.Executor }
+}

@@ -1,0 +1,232 @@
+// One command in an executor, from its start to its result, whatever its client does.
+
+import { closeSync } from 'node:fs'
+import { Socket } from 'node:net'
+
+import type { ServerDuplexStream } from '@grpc/grpc-js'
+
+import { reasonOf } from '../../lib/base/errno.ts'
+import { PATIENCE_MAX } from '../../lib/exec/protocol.ts'
+import type { ClientMessage, ServerMessage, StartTaskRequest, TaskResult } from '../../lib/exec/protocol.ts'
+import type { ProcessEnd } from '../../lib/spool/job-files.ts'
+import type { Place, StepProcess } from '../run/places/place.ts'
+import type { Pools } from '../run/places/pools.ts'
+import { Outbox } from './outbox.ts'
+
+export type Call = ServerDuplexStream<ClientMessage, ServerMessage>
+
+/** What was changed, as a result tells it. */
+export type Changed = Pick<TaskResult, 'archive' | 'archiveBytes' | 'archiveSha256' | 'files' | 'deleted'>
+
+export const NOTHING: Changed = {
+  archive: '',
+  archiveBytes: 0,
+  archiveSha256: Buffer.alloc(0),
+  files: 0,
+  deleted: [],
+}
+
+export interface Surroundings {
+  readonly place: Place
+  readonly pools: Pools
+  /** A directory of the executor's own. */
+  readonly scratch: string
+  /** Looks for what was changed. */
+  readonly collect: (request: StartTaskRequest) => Promise<Changed>
+}
+
+/** From TERM to KILL when its time is up, and how long pipes are read that something holds open, in milliseconds. */
+const [GRACE, LAST_WORDS] = [5000, 500]
+
+export class Execution {
+  readonly request: StartTaskRequest
+  readonly #surroundings: Surroundings
+  readonly #outbox: Outbox
+  #readers: Socket[] = []
+  #stdin: Socket | undefined
+  #call: Call | undefined
+  #blocked = false
+  #step: StepProcess | undefined
+  #cancelled = false
+  #timedOut = false
+  #result: TaskResult | undefined
+  #lost: NodeJS.Timeout | undefined
+  /** What came before the command had begun. */
+  #early: ClientMessage[] = []
+
+  constructor(request: StartTaskRequest, surroundings: Surroundings) {
+    this.request = request
+    this.#surroundings = surroundings
+    this.#outbox = new Outbox(() => this.#readers.forEach(reader => reader.resume()))
+  }
+
+  /** Runs it. Never fails: what went wrong is in the result. */
+  async run(): Promise<void> {
+    const started = Date.now()
+    let told: Partial<TaskResult> = {}
+    try {
+      if (this.request.command.length > 0) {
+        const end = await this.#runCommand()
+        told = 'signal' in end ? { signal: end.signal, exitCode: 0 } : { exitCode: end.code }
+      }
+      if (this.request.wantArchive) told = { ...told, ...(await this.#surroundings.collect(this.request)) }
+    } catch (error) {
+      told = { ...told, error: reasonOf(error) }
+    }
+    this.#result = {
+      ...{ error: '', exitCode: 0, signal: '', ...NOTHING },
+      ...told,
+      ...{ timedOut: this.#timedOut, started, ended: Date.now() },
+    }
+    this.#pump()
+  }
+
+  async #runCommand(): Promise<ProcessEnd> {
+    const { place, pools, scratch } = this.#surroundings
+    const { command, directory, environment, inherit, timeout, wantInput } = this.request
+    const pipes = await pools.pipes.take(scratch)
+    const input = wantInput ? await pools.pipes.take(scratch) : undefined
+    const ends = pipes.map(pipe => pipe.open())
+    const source = input?.[0].open()
+    const [stdout, stderr] = ends.map(({ writer }) => writer) as [number, number]
+    const env = { ...(inherit ? ownEnvironment() : {}), ...environment }
+    const step = await place
+      .start({ command, directory, env, stdout, stderr, ...(source ? { stdin: source.reader } : {}) })
+      .catch((error: unknown) => {
+        for (const end of [...ends, ...(source ? [source] : [])])
+          for (const fd of Object.values(end)) closeSync(fd)
+        throw error
+      })
+    this.#step = step
+    const read = ends.map(({ reader }, i) => this.#read(reader, i === 0 ? 1 : 2))
+    if (source) this.#stdin = feeding(source.writer)
+    for (const message of this.#early.splice(0)) this.handle(message)
+    const timer =
+      timeout > 0 ? setTimeout(() => this.#timeOut(step), Math.min(timeout, 2 ** 31 - 1)) : undefined
+    if (this.#cancelled) step.end(0)
+    const end = await step.ended.finally(() => clearTimeout(timer))
+    await step.leave()
+    this.#stdin?.destroy()
+    const drained = await this.#readRest(read)
+    pools.pipes.give(pipes, drained)
+    if (input) pools.pipes.give(input, false)
+    return end
+  }
+
+  /** Reads one stream; resolves with true when every writer has closed it. */
+  #read(fd: number, stream: 1 | 2): Promise<boolean> {
+    const reader = new Socket({ fd, readable: true, writable: false })
+    this.#readers.push(reader)
+    return new Promise(done => {
+      reader.on('data', (data: Buffer) => {
+        if (this.request.wantOutput) this.#outbox.push(stream, data)
+        if (this.#outbox.isFull) this.#readers.forEach(each => each.pause())
+        this.#pump()
+      })
+      let ended = false
+      reader.on('end', () => (ended = true))
+      reader.on('error', () => undefined)
+      reader.on('close', () => done(ended))
+    })
+  }
+
+  /** What a command has written is read, however slow its client is; what holds a pipe open afterwards is not waited for. */
+  async #readRest(read: readonly Promise<boolean>[]): Promise<boolean> {
+    const timer = setInterval(() => {
+      if (!this.#outbox.isFull) this.#readers.forEach(reader => reader.destroy())
+    }, LAST_WORDS)
+    return (await Promise.all(read).finally(() => clearInterval(timer))).every(Boolean)
+  }
+
+  #timeOut(step: StepProcess): void {
+    if (step.over) return
+    this.#timedOut = true
+    step.end(GRACE)
+  }
+
+  /** Says to this client what there is to say, from the offsets of a client that has come back. */
+  attach(call: Call, offsets?: { readonly stdout: number; readonly stderr: number }): void {
+    if (offsets && !this.#outbox.rewind(offsets.stdout, offsets.stderr)) {
+      call.emit('error', { code: 11, details: 'that output is gone' })
+      return
+    }
+    clearTimeout(this.#lost)
+    this.#call = call
+    this.#blocked = false
+    call.on('cancelled', () => this.#detach(call))
+    call.on('error', () => this.#detach(call))
+    call.on('close', () => this.#detach(call))
+    this.#pump()
+  }
+
+  #detach(call: Call): void {
+    if (this.#call !== call) return
+    this.#call = undefined
+    if (this.#result) return
+    const patience = Math.min(this.request.patience, PATIENCE_MAX)
+    if (patience === 0) this.#cancel()
+    else this.#lost = setTimeout(() => this.#cancel(), patience)
+  }
+
+  #pump(): void {
+    const call = this.#call
+    while (call && this.#call === call && !this.#blocked) {
+      const output = this.#outbox.next()
+      if (output) this.#send(call, { output })
+      else {
+        if (!this.#result) return
+        this.#call = undefined
+        call.write({ result: this.#result })
+        call.end()
+      }
+    }
+  }
+
+  #send(call: Call, message: ServerMessage): void {
+    if (call.write(message)) return
+    this.#blocked = true
+    call.once('drain', () => {
+      this.#blocked = false
+      this.#pump()
+    })
+  }
+
+  /** What its client says after the first message. */
+  handle(message: ClientMessage): void {
+    if ('acknowledge' in message) this.#outbox.arrived(message.acknowledge.stdout, message.acknowledge.stderr)
+    else if ('cancel' in message) this.#cancel()
+    else if (!this.#step) this.#early.push(message)
+    else if ('signal' in message) this.#step.signal(`SIG${message.signal.name}` as NodeJS.Signals)
+    else if ('input' in message) {
+      if (message.input.data.length > 0) this.#stdin?.write(message.input.data)
+      if (message.input.end) this.#stdin?.end()
+    }
+  }
+
+  #cancel(): void {
+    this.#cancelled = true
+    this.#step?.end(0)
+  }
+
+  /** Kills it, for an executor that ends. */
+  abort(): void {
+    this.#cancel()
+  }
+}
+
+/** What the image or the machine gives to everybody, without what is the executor's own. */
+function ownEnvironment(): Record<string, string> {
+  const own = ['TMPDIR', 'BASS_EXECUTOR', 'BASS_ROOT', 'NODE_OPTIONS']
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] => !own.includes(entry[0]) && entry[1] !== undefined,
+    ),
+  )
+}
+
+function feeding(fd: number): Socket {
+  const socket = new Socket({ fd, readable: false, writable: true })
+  // The command reads no more.
+  socket.on('error', () => undefined)
+  return socket
+}

@@ -1,0 +1,224 @@
+// The server of an executor: the calls of executor.proto, for whoever has the secret.
+
+import { once } from 'node:events'
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+
+import type {
+  sendUnaryData,
+  Server,
+  ServerReadableStream,
+  ServerWritableStream,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js'
+
+import { reasonOf } from '../../lib/base/errno.ts'
+import { unpackStream } from '../../lib/bundle/bundle.ts'
+import { readS2, writeS2 } from '../../lib/bundle/s2.ts'
+import { changesOf, listBefore, listTree, toName } from '../../lib/exec/listing.ts'
+import type { Listing } from '../../lib/exec/listing.ts'
+import { tarOf } from '../../lib/exec/pack.ts'
+import { CHANNEL_OPTIONS, load, PIECE, SECRET, speaks, VERSION } from '../../lib/exec/protocol.ts'
+import type { ClientMessage, PutRequest, StartTaskRequest } from '../../lib/exec/protocol.ts'
+import type { Place } from '../run/places/place.ts'
+import type { Pools } from '../run/places/pools.ts'
+import { Execution, NOTHING } from './execution.ts'
+import type { Call, Changed } from './execution.ts'
+
+/** Of grpc.status. */
+const [INVALID, NOT_FOUND, EXISTS, PRECONDITION, INTERNAL, UNAUTHENTICATED] = [3, 5, 6, 9, 13, 16]
+
+class Refusal extends Error {
+  readonly code: number
+  readonly details: string
+
+  constructor(code: number, details: string) {
+    super(details)
+    this.code = code
+    this.details = details
+  }
+}
+
+const refusalOf = (error: unknown) =>
+  error instanceof Refusal ? error : new Refusal(INTERNAL, reasonOf(error))
+
+interface Own {
+  readonly secret: string
+  readonly place: Place
+  readonly pools: Pools
+  readonly scratch: string
+}
+
+/** Makes a server; whoever made it binds it, or gives it a connection. */
+export async function makeServer(
+  own: Own,
+): Promise<{ readonly server: Server; readonly close: () => Promise<void> }> {
+  const { grpc, Executor } = await load()
+  const server = new grpc.Server(CHANNEL_OPTIONS)
+  const service = new Service(own)
+  server.addService(Executor.service, service.calls)
+  return {
+    server,
+    close: async () => {
+      service.abort()
+      server.forceShutdown()
+      await own.place.close()
+    },
+  }
+}
+
+class Service {
+  readonly #own: Own
+  readonly #executions = new Map<string, Execution>()
+  /** What was in each content root when it was filled. */
+  readonly #before = new Map<string, Listing>()
+  #archives = 0
+
+  constructor(own: Own) {
+    this.#own = own
+  }
+
+  readonly calls: UntypedServiceImplementation = {
+    Put: (call: ServerReadableStream<PutRequest, unknown>, done: sendUnaryData<{ files: number }>) => {
+      this.#put(call).then(
+        files => done(null, { files }),
+        (error: unknown) => done(refusalOf(error)),
+      )
+    },
+    Execute: (call: Call) => this.#execute(call),
+    Fetch: (call: ServerWritableStream<{ archive: string }, { data: Buffer }>) => {
+      this.#fetch(call).catch((error: unknown) => call.emit('error', refusalOf(error)))
+    },
+  }
+
+  abort(): void {
+    for (const execution of this.#executions.values()) execution.abort()
+  }
+
+  #admit({ metadata }: { readonly metadata: { get(key: string): readonly unknown[] } }): void {
+    const digest = (text: string) => createHash('sha256').update(text).digest()
+    const given = metadata.get(SECRET)[0]
+    if (typeof given !== 'string' || !timingSafeEqual(digest(given), digest(this.#own.secret)))
+      throw new Refusal(UNAUTHENTICATED, 'the secret is not that of this execution')
+  }
+
+  async #put(call: ServerReadableStream<PutRequest, unknown>): Promise<number> {
+    this.#admit(call)
+    const messages = call[Symbol.asyncIterator]() as AsyncIterator<PutRequest>
+    const first = await messages.next()
+    const root: string = first.done ? '' : first.value.root
+    if (!root.startsWith('/'))
+      throw new Refusal(INVALID, 'the first message must name a root, an absolute path')
+    const data = async function* () {
+      for (let next = await messages.next(); !next.done; next = await messages.next()) yield next.value.data
+    }
+    if (existsSync(root) && readdirSync(root).length > 0)
+      throw new Refusal(EXISTS, `there are files in ${root}`)
+    mkdirSync(root, { recursive: true })
+    await unpackStream(readS2(data()), root)
+    const listing = await listBefore(root)
+    this.#before.set(root, listing)
+    return [...listing.values()].filter(({ kind }) => kind === 'file').length
+  }
+
+  #execute(call: Call): void {
+    let execution: Execution | undefined
+    call.on('data', (message: ClientMessage) => {
+      try {
+        if (execution) execution.handle(message)
+        else {
+          this.#admit(call)
+          execution = 'resume' in message ? this.#resume(call, message.resume) : this.#start(call, message)
+        }
+      } catch (error) {
+        call.emit('error', refusalOf(error))
+      }
+    })
+    call.on('error', () => undefined)
+  }
+
+  #resume(
+    call: Call,
+    { version, id, stdout, stderr }: { version: string; id: string; stdout: number; stderr: number },
+  ) {
+    checkVersion(version)
+    const execution = this.#executions.get(id)
+    if (!execution) throw new Refusal(NOT_FOUND, `there is no execution ${id}`)
+    execution.attach(call, { stdout, stderr })
+    return execution
+  }
+
+  #start(call: Call, message: object): Execution {
+    const { start } = message as { readonly start?: StartTaskRequest }
+    if (!start) throw new Refusal(INVALID, 'the first message must be start or resume')
+    checkVersion(start.version)
+    if (this.#executions.has(start.id)) throw new Refusal(EXISTS, `there is an execution ${start.id}`)
+    const execution = new Execution(start, { ...this.#own, collect: request => this.#collect(request) })
+    this.#executions.set(start.id, execution)
+    execution.attach(call)
+    void this.#run(execution, start)
+    return execution
+  }
+
+  async #run(execution: Execution, start: StartTaskRequest): Promise<void> {
+    const { contentRoot, wantArchive } = start
+    if (wantArchive && !this.#before.has(contentRoot))
+      this.#before.set(contentRoot, await listBefore(contentRoot))
+    await execution.run()
+  }
+
+  async #collect({ contentRoot, outputRoots }: StartTaskRequest): Promise<Changed> {
+    const before = this.#before.get(contentRoot)!
+    const roots = outputRoots.map(root => toName(root))
+    const isWanted = (name: string) =>
+      roots.length === 0 || roots.some(root => name === root || name.startsWith(`${root}/`))
+    const changes = changesOf(contentRoot, before, await listTree(contentRoot)).filter(({ name }) =>
+      isWanted(name),
+    )
+    const there = changes.filter(({ what }) => what !== 'deleted')
+    const deleted = changes
+      .filter(({ what }) => what === 'deleted')
+      .map(({ name }) => Buffer.from(name, 'latin1'))
+    if (there.length === 0) return { ...NOTHING, deleted }
+    const path = join(this.#own.scratch, `${++this.#archives}.tar.s2`)
+    const root = toName(contentRoot)
+    const hash = createHash('sha256')
+    let archiveBytes = 0
+    await pipeline(
+      writeS2(tarOf(there.map(({ name }) => ({ name, path: `${root}/${name}` })))),
+      async function* (source: AsyncIterable<Buffer>) {
+        for await (const bytes of source) {
+          hash.update(bytes)
+          archiveBytes += bytes.length
+          yield bytes
+        }
+      },
+      createWriteStream(path, { mode: 0o600 }),
+    )
+    return { archive: path, archiveBytes, archiveSha256: hash.digest(), files: there.length, deleted }
+  }
+
+  async #fetch(call: ServerWritableStream<{ archive: string }, { data: Buffer }>): Promise<void> {
+    this.#admit(call)
+    const { archive } = call.request
+    const isOurs = Array.from({ length: this.#archives }, (_, i) =>
+      join(this.#own.scratch, `${i + 1}.tar.s2`),
+    ).includes(archive)
+    if (!isOurs) throw new Refusal(NOT_FOUND, 'there is no such archive')
+    for await (const data of createReadStream(archive, { highWaterMark: PIECE }) as AsyncIterable<Buffer>) {
+      if (call.cancelled) return
+      if (!call.write({ data })) await once(call, 'drain')
+    }
+    call.end()
+  }
+}
+
+function checkVersion(version: string): void {
+  if (speaks(version)) return
+  throw new Refusal(
+    PRECONDITION,
+    `this executor speaks version ${VERSION} of the protocol, not ${version || 'none'}`,
+  )
+}

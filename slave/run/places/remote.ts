@@ -1,0 +1,168 @@
+// The place of steps in a container or on another machine: an executor there runs them, on a copy of what the job has here,
+// and what they leave for it comes back at the end. Their logs, limits and verdicts are made here, as in any place.
+
+import { closeSync, write } from 'node:fs'
+import { promisify } from 'node:util'
+
+import { temporary } from '../../../lib/base/exit.ts'
+import { writeS2 } from '../../../lib/bundle/s2.ts'
+import { bringBack } from '../../../lib/exec/bring-back.ts'
+import type { Execution } from '../../../lib/exec/client.ts'
+import { openContainer } from '../../../lib/exec/in-container.ts'
+import type { Launched } from '../../../lib/exec/launch.ts'
+import { listTree, toName } from '../../../lib/exec/listing.ts'
+import { openOverSsh } from '../../../lib/exec/over-ssh.ts'
+import { tarOf } from '../../../lib/exec/pack.ts'
+import type { TaskResult } from '../../../lib/exec/protocol.ts'
+import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
+import type { Place, StepCommand, StepProcess } from './place.ts'
+
+const writeAsync = promisify(write)
+
+/** Where a container has the copies of the job's temporary directory and of its cache. */
+const [WORK, CACHE] = ['/bass', '/bass-cache']
+
+/** What a job has here that its steps are to have there. */
+export interface Baggage {
+  readonly work: string
+  readonly cache: string | undefined
+}
+
+/** Opens a container of this image. */
+export async function openContainerPlace(image: string, baggage: Baggage): Promise<Place> {
+  const launched = await openContainer({ image, volumes: [WORK, CACHE] })
+  return fill(new RemotePlace(launched, baggage, WORK, CACHE))
+}
+
+/** Opens a place on a machine that ssh reaches. */
+export async function openSshPlace(host: string, baggage: Baggage): Promise<Place> {
+  const launched = await openOverSsh(host)
+  return fill(new RemotePlace(launched, baggage, launched.place, `${launched.place}-cache`))
+}
+
+async function fill(place: RemotePlace): Promise<Place> {
+  try {
+    await place.fill()
+    return place
+  } catch (error) {
+    await place.close()
+    throw error
+  }
+}
+
+class RemotePlace implements Place {
+  readonly #launched: Pick<Launched, 'client' | 'close'>
+  readonly #baggage: Baggage
+  /** What is here, and where it is there. */
+  readonly #map: readonly (readonly [here: string, there: string])[]
+
+  constructor(launched: Pick<Launched, 'client' | 'close'>, baggage: Baggage, work: string, cache: string) {
+    this.#launched = launched
+    this.#baggage = baggage
+    // A cache may be in the temporary directory.
+    this.#map = [
+      ...(baggage.cache === undefined ? [] : [[baggage.cache, cache] as const]),
+      [baggage.work, work],
+    ]
+  }
+
+  /** Copies what the job has; a cache that is in the temporary directory goes with that. */
+  async fill(): Promise<void> {
+    for (const [here, there] of this.#map) {
+      const names = [...(await listTree(here)).keys()]
+      const root = toName(here)
+      await this.#launched.client.put(
+        there,
+        writeS2(tarOf(names.map(name => ({ name, path: `${root}/${name}` })))),
+      )
+    }
+  }
+
+  /** Steps name paths of here in their environment. */
+  #there(text: string): string {
+    const found = this.#map.find(([here]) => text === here || text.startsWith(`${here}/`))
+    return found ? found[1] + text.slice(found[0].length) : text
+  }
+
+  async start(step: StepCommand): Promise<StepProcess> {
+    // The programs are those of the image or the machine, and so is the way to them.
+    const entries = Object.entries(step.env).filter(([name]) => name !== 'PATH')
+    const execution = this.#launched.client.execute(
+      {
+        name: step.command.at(-1)!,
+        command: step.command.map(word => this.#there(word)),
+        directory: this.#there(step.directory),
+        environment: Object.fromEntries(entries.map(([name, value]) => [name, this.#there(value)])),
+        inherit: true,
+      },
+      { output: (stream, data) => writeAll(stream === 1 ? step.stdout : step.stderr, data) },
+    )
+    return Promise.resolve(new RemoteProcess(execution, step))
+  }
+
+  async finish(): Promise<void> {
+    const { client } = this.#launched
+    for (const [here, there] of this.#map) {
+      const outputRoots = here === this.#baggage.work ? ['artifacts'] : []
+      const wish = { name: 'what the steps left', contentRoot: there, outputRoots, wantArchive: true }
+      const result = await client.execute(wish).result
+      if (result.error !== '') throw temporary('bring back what the steps left', result.error)
+      await bringBack(client, result, here, here === this.#baggage.work ? 'ignored' : 'deleted')
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#launched.close()
+  }
+}
+
+async function writeAll(fd: number, data: Buffer): Promise<void> {
+  for (let at = 0; at < data.length;)
+    at += (await writeAsync(fd, data, at, data.length - at, null)).bytesWritten
+}
+
+class RemoteProcess implements StepProcess {
+  readonly ended: Promise<ProcessEnd>
+  readonly #execution: Execution
+  #over = false
+  #killer: NodeJS.Timeout | undefined
+
+  constructor(execution: Execution, { stdout, stderr }: StepCommand) {
+    this.#execution = execution
+    this.ended = execution.result.then(endOf).finally(() => {
+      this.#over = true
+      clearTimeout(this.#killer)
+      for (const fd of [stdout, stderr]) closeSync(fd)
+    })
+    this.ended.catch(() => undefined)
+  }
+
+  get over(): boolean {
+    return this.#over
+  }
+
+  end(grace: number): void {
+    if (this.#over) return
+    if (grace > 0) {
+      this.signal('SIGTERM')
+      // One that is stopped could not hear it.
+      this.signal('SIGCONT')
+    }
+    clearTimeout(this.#killer)
+    this.#killer = setTimeout(() => this.#execution.cancel(), grace)
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (!this.#over) this.#execution.signal(name.slice(3))
+  }
+
+  /** The executor has seen to it before it said how the step ended. */
+  async leave(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+function endOf({ error, signal, exitCode }: TaskResult): ProcessEnd {
+  if (error !== '') throw temporary('run the step there', error)
+  return signal === '' ? { code: exitCode } : { signal }
+}

@@ -1,0 +1,106 @@
+// Steps in a container of a real podman: all that is asked of a place, and what is a container's own.
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import tap, { test } from 'tap'
+
+import { conform, conformBriefly, isLong } from '../fixtures/conformance.ts'
+import { lacksPodman, Podman } from '../fixtures/podman.ts'
+import { eventually, Sandbox } from '../fixtures/sandbox.ts'
+import { StepsFixture } from '../fixtures/steps.ts'
+
+const skip = lacksPodman()
+const settings: Record<string, string> = { IMAGE: 'busy:1' }
+const podman = skip ? undefined : makePodman()
+
+function makePodman(): Podman {
+  const made = new Podman(tap, new Sandbox(tap))
+  made.importBusybox()
+  // What runs in this very process reads it from there.
+  Object.assign(process.env, made.env, { HOST: 'testhost', EXEC_KEEP: '1h' })
+  Object.assign(settings, made.env)
+  return made
+}
+
+tap.setTimeout(600_000)
+
+const ask = isLong ? conform : conformBriefly
+ask('container', settings, skip)
+
+test('steps see the code, each other and the cache, and leave artifacts', { skip }, async t => {
+  const f = new StepsFixture(
+    new Sandbox(t),
+    {
+      a: 'cat file; echo made > "$BASS_ARTIFACTS/made"; echo kept > "$BASS_CACHE/kept"; echo $HOME > from-a',
+      b: 'cat from-a; test -n "$BASS_REVISION"; grep -c : /proc/net/dev; exit 5',
+    },
+    settings,
+  )
+  writeFileSync(join(f.work, 'code/file'), 'content\n')
+  t.match(await f.run(), { verdict: 'failure', step: 'b', why: "step 'b' exited with 5" })
+  t.equal(f.said('a'), 'content\n')
+  t.match(f.said('b'), /^\/bass\/home\n1\n$/)
+  t.equal(f.read('artifacts', 'made'), 'made\n')
+  t.equal(readFileSync(join(f.work, 'cache/kept'), 'utf8'), 'kept\n')
+  t.notOk(existsSync(join(f.work, 'code/from-a')), 'the code here is as it was')
+  t.equal(podman!.ask('ps', '--all', '--quiet'), '', 'the container is gone')
+})
+
+test(
+  '.bass/image in the code asks for a container, and an image that is not there is said',
+  { skip },
+  async t => {
+    const f = new StepsFixture(new Sandbox(t), { a: 'cat /etc/passwd | wc -l' })
+    mkdirSync(join(f.work, 'code/.bass'))
+    writeFileSync(join(f.work, 'code/.bass/image'), 'busy:1\n')
+    t.same(await f.run(), { verdict: 'success' })
+    t.equal(f.said('a').trim(), '2')
+    writeFileSync(join(f.work, 'code/.bass/image'), 'localhost/none:1\n')
+    await t.rejects(f.run(), { exitCode: 111, message: /localhost\/none:1/ })
+    writeFileSync(join(f.work, 'code/.bass/image'), '--privileged\n')
+    await t.rejects(f.run(), { exitCode: 100, message: /not the name of an image/ })
+  },
+)
+
+test('an image may be empty but for one static program', { skip }, async t => {
+  const sandbox = new Sandbox(t)
+  writeFileSync(sandbox.path('p.c'), '#include <stdio.h>\nint main(void) { puts("static"); return 9; }\n')
+  sandbox.ok('musl-gcc', ['-static', '-o', 'p', 'p.c'])
+  podman!.importStatic(sandbox.path('p'))
+  const { code, stdout } = sandbox.run('bin/bass', ['exec', '--all', '--in', 'empty:1', '--', '/program'], {
+    env: { ...settings, IMAGE: undefined },
+  })
+  t.same([code, stdout], [9, 'static\n'])
+})
+
+test('bass exec brings back what was changed, and a killed one leaves no container', { skip }, async t => {
+  const sandbox = new Sandbox(t)
+  const env = { ...settings, IMAGE: undefined }
+  sandbox.ok('git', ['init', '-q', 'code'])
+  const at = (name: string) => sandbox.path('code', name)
+  writeFileSync(at('a'), 'one\n')
+  writeFileSync(at('ignored'), 'x')
+  writeFileSync(at('.gitignore'), 'ignored\n')
+  const script =
+    'test ! -e ignored && echo two >> a && rm .gitignore && mkdir -p d/e && ln -s ../a d/l; echo $K >&2; exit 3'
+  const { code, stderr } = sandbox.run(
+    'bin/bass',
+    ['exec', '--in', 'busy:1', '--env', 'K=V', '--', 'sh', '-c', script],
+    {
+      cwd: 'code',
+      env,
+    },
+  )
+  t.same([code, stderr], [3, "V\nbass: info: it deleted '.gitignore'\n"])
+  t.equal(readFileSync(at('a'), 'utf8'), 'one\ntwo\n')
+  t.ok(existsSync(at('d/e')) && existsSync(at('d/l')) && existsSync(at('.gitignore')))
+
+  const running = sandbox.start(
+    'bin/bass',
+    ['exec', '--in', 'busy:1', '--', 'sh', '-c', 'echo up; sleep 1000'],
+    { cwd: 'code', env },
+  )
+  await eventually('it runs', () => running.stdout().includes('up'), 60)
+  await running.kill('SIGKILL')
+  await eventually('the container is gone', () => podman!.ask('ps', '--all', '--quiet') === '', 10)
+})

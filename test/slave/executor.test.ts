@@ -1,0 +1,258 @@
+// An executor and its clients: ours, and one in Python, which is held to the protocol by its own library.
+
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'tap'
+import type { Test } from 'tap'
+
+import { ExecutorClient } from '../../lib/exec/client.ts'
+import { tarOf } from '../../lib/exec/pack.ts'
+import { VERSION } from '../../lib/exec/protocol.ts'
+import { writeS2 } from '../../lib/bundle/s2.ts'
+import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
+
+const SECRET = 'a secret of this test'
+
+/** An executor that listens at a socket until its input ends. */
+async function start(t: Test, sandbox = new Sandbox(t)) {
+  const executor = spawn(join(ROOT, 'slave/bin/executor'), [`unix:${sandbox.path('socket')}`, 'no'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: sandbox.env,
+  })
+  t.teardown(() => executor.kill('SIGKILL'))
+  executor.stdin.write(`${SECRET}\n`)
+  let said = ''
+  executor.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
+  await eventually('it listens', () => said.includes('unix:'), 60)
+  const address = `unix:${sandbox.path('socket')}`
+  const client = await ExecutorClient.connect(address, SECRET, 20_000)
+  t.teardown(() => client.close())
+  return { sandbox, executor, client, address }
+}
+
+/** Runs a command and gathers what it says. */
+async function runShell(client: ExecutorClient, script: string, more = {}) {
+  const said: [string, string] = ['', '']
+  const wish = { command: ['sh', '-c', script], inherit: true, ...more }
+  const result = await client.execute(wish, {
+    output: (stream, data) => void (said[(stream - 1) as 0 | 1] += data.toString()),
+  }).result
+  return { said, result }
+}
+
+test('a command has its environment, its directory, its exit code and its signal', async t => {
+  const { client } = await start(t)
+  const { said, result } = await runShell(client, 'echo "$K $PWD"; echo err >&2; exit 7', {
+    environment: { K: 'V' },
+    directory: '/usr',
+  })
+  t.same(said, ['V /usr\n', 'err\n'])
+  t.match(result, { error: '', exitCode: 7, signal: '', timedOut: false })
+  t.match((await runShell(client, 'kill -KILL $$')).result, { signal: 'KILL' })
+  t.match((await runShell(client, 'sleep 100', { timeout: 200 })).result, { timedOut: true, signal: 'TERM' })
+  t.match((await client.execute({ command: ['/no/such'] }).result).exitCode, 127)
+})
+
+test('input reaches a command, and signals and a cancel end it', async t => {
+  const { client } = await start(t)
+  let said = ''
+  const cat = client.execute(
+    { command: ['cat'], inherit: true, wantInput: true },
+    { output: (_, data) => void (said += data.toString()) },
+  )
+  cat.input(Buffer.from('some '))
+  cat.input(Buffer.from('input'))
+  cat.endInput()
+  t.match(await cat.result, { exitCode: 0 })
+  t.equal(said, 'some input')
+  const trapping = client.execute({
+    command: ['sh', '-c', 'trap "exit 9" USR1; while :; do sleep 0.05; done'],
+    inherit: true,
+  })
+  await sleep(300)
+  trapping.signal('USR1')
+  t.match(await trapping.result, { exitCode: 9 })
+  const deaf = client.execute({ command: ['sh', '-c', 'trap "" TERM; sleep 1000'], inherit: true })
+  deaf.cancel()
+  t.match(await deaf.result, { signal: 'KILL' })
+})
+
+test('files go there, and what was changed comes as one archive that the result describes', async t => {
+  const { client, sandbox } = await start(t)
+  mkdirSync(sandbox.path('from'))
+  for (const name of ['a', 'b']) writeFileSync(sandbox.path('from', name), name)
+  const root = sandbox.path('there')
+  const items = ['a', 'b'].map(name => ({ name, path: sandbox.path('from', name) }))
+  t.equal(await client.put(root, writeS2(tarOf(items))), 2)
+  const { result } = await runShell(client, 'echo more >> a; rm b; mkdir d', {
+    directory: root,
+    contentRoot: root,
+    wantArchive: true,
+  })
+  t.match(result, { files: 2, error: '' })
+  t.same(result.deleted.map(String), ['b'])
+  const hash = createHash('sha256')
+  let bytes = 0
+  for await (const piece of client.fetch(result.archive)) {
+    hash.update(piece)
+    bytes += piece.length
+  }
+  t.equal(bytes, result.archiveBytes)
+  t.ok(hash.digest().equals(result.archiveSha256))
+  await t.rejects(client.put(root, writeS2(tarOf(items))), { message: /there are files in/ })
+  const stranger = async () => {
+    for await (const _ of client.fetch('/etc/passwd')) t.fail('it gave away a file')
+  }
+  await t.rejects(stranger(), { message: /no such archive/ })
+})
+
+test('without the secret, or with another major version, nothing runs', async t => {
+  const { client, address } = await start(t)
+  const stranger = await ExecutorClient.connect(address, 'a guess', 20_000)
+  t.teardown(() => stranger.close())
+  await t.rejects(stranger.execute({ command: ['true'] }).result, { exitCode: 100, message: /secret/ })
+  await t.rejects(client.execute({ command: ['true'], version: '2.0' } as object).result, {
+    exitCode: 100,
+    message: /speaks version 1\.\d+ of the protocol, not 2\.0/,
+  })
+})
+
+test('a client that goes away ends its command, and the end of its input ends the executor', async t => {
+  const { client, executor, sandbox } = await start(t)
+  const nap = `1000.${process.pid}`
+  void client.execute({ command: ['sleep', nap], inherit: true })
+  const running = () => sandbox.run('pgrep', ['-f', `sleep ${nap}`]).code === 0
+  await eventually('it runs', running)
+  client.close()
+  await eventually('it ended', () => !running())
+  const again = await ExecutorClient.connect(`unix:${sandbox.path('socket')}`, SECRET, 20_000)
+  void again.execute({ command: ['sleep', nap], inherit: true }).result.catch(() => undefined)
+  await eventually('it runs again', running)
+  executor.stdin.end()
+  await eventually('all ended', () => !running())
+  again.close()
+})
+
+/** A way to the executor that can be cut. */
+async function fragile(t: Test, sandbox: Sandbox) {
+  const sockets = new Set<Socket>()
+  const server = createServer(socket => {
+    const there = connect(sandbox.path('socket'))
+    for (const [from, to] of [
+      [socket, there],
+      [there, socket],
+    ] as const) {
+      sockets.add(from)
+      from.pipe(to)
+      from.on('error', () => undefined).on('close', () => to.destroy())
+    }
+  })
+  await new Promise<void>(done => server.listen(sandbox.path('way'), done))
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+  }
+  t.teardown(() => {
+    server.close()
+    cut()
+  })
+  return { address: `unix:${sandbox.path('way')}`, cut }
+}
+
+test('a client whose connection is cut goes on where it was, and misses and repeats nothing', async t => {
+  const { sandbox } = await start(t)
+  const way = await fragile(t, sandbox)
+  const client = await ExecutorClient.connect(way.address, SECRET, 20_000)
+  t.teardown(() => client.close())
+  let said = ''
+  const wish = {
+    command: [
+      'sh',
+      '-c',
+      'i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i + 1)); [ $((i % 200)) != 0 ] || sleep 0.1; done',
+    ],
+    inherit: true,
+    patience: 20_000,
+  }
+  const execution = client.execute(wish, { output: (_, data) => void (said += data.toString()) })
+  for (let cuts = 0; cuts < 3; cuts++) {
+    await sleep(250)
+    way.cut()
+  }
+  t.match(await execution.result, { exitCode: 0, error: '' })
+  t.equal(said, Array.from({ length: 2000 }, (_, i) => `line ${i}\n`).join(''))
+})
+
+test('a reader that stalls stops the command, not the memory', async t => {
+  const { client, executor, sandbox } = await start(t)
+  let [bytes, stalled] = [0, true]
+  const wait = async () => {
+    while (stalled) await sleep(20)
+  }
+  const execution = client.execute(
+    { command: ['sh', '-c', `head -c 200000000 /dev/zero; : > '${sandbox.path('written')}'`], inherit: true },
+    {
+      output: async (_, data) => {
+        bytes += data.length
+        if (bytes > 1_000_000) await wait()
+      },
+    },
+  )
+  await eventually('some came', () => bytes > 1_000_000)
+  await sleep(1000)
+  t.notOk(readdirSync(sandbox.dir).includes('written'), 'the command waits')
+  const memory = sandbox.ok('ps', ['-o', 'rss=', '-p', String(executor.pid)])
+  t.ok(Number(memory) < 250_000, `${memory} KiB`)
+  stalled = false
+  t.match(await execution.result, { exitCode: 0 })
+  t.equal(bytes, 200_000_000)
+})
+
+test('Python speaks the protocol, both ways', { skip: lacks('/usr/bin/python3') }, async t => {
+  const { sandbox, address } = await start(t)
+  mkdirSync(sandbox.path('py'))
+  const python = (...args: string[]) => sandbox.ok('/usr/bin/python3', args)
+  python(
+    '-m',
+    'grpc_tools.protoc',
+    '-I',
+    join(ROOT, 'lib/exec'),
+    `--python_out=${sandbox.path('py')}`,
+    `--grpc_python_out=${sandbox.path('py')}`,
+    'executor.proto',
+  )
+  const at = (name: string) => join(ROOT, 'test/fixtures', name)
+  const script = 'read line; echo "$line"; echo err >&2; exit 4'
+  const told = python(
+    at('executor-client.py'),
+    sandbox.path('py'),
+    address,
+    SECRET,
+    VERSION,
+    'sh',
+    '-c',
+    script,
+  )
+  t.same(told.split('\n').sort(), ['1 0 from python', '2 0 err', 'result 4'].sort())
+  t.match(
+    python(at('executor-client.py'), sandbox.path('py'), address, 'a guess', VERSION, 'true'),
+    /^UNAUTHENTICATED/,
+  )
+
+  const server = sandbox.start('/usr/bin/python3', [
+    at('executor-server.py'),
+    sandbox.path('py'),
+    `unix:${sandbox.path('other')}`,
+    SECRET,
+  ])
+  await eventually('it serves', () => server.stdout().includes('ready'), 60)
+  const client = await ExecutorClient.connect(`unix:${sandbox.path('other')}`, SECRET, 20_000)
+  t.teardown(() => client.close())
+  const { said, result } = await runShell(client, 'words', { environment: { K: 'V' } })
+  t.same([said, result.exitCode], [['sh -c words', 'V'], 3])
+})

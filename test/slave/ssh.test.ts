@@ -1,0 +1,80 @@
+// Steps and commands on another machine, which is this one behind a real sshd.
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import tap, { test } from 'tap'
+
+import { conform, conformBriefly, isLong, napTime, running } from '../fixtures/conformance.ts'
+import { eventually, Sandbox } from '../fixtures/sandbox.ts'
+import { lacksSshd, startSshd } from '../fixtures/sshd.ts'
+import { StepsFixture } from '../fixtures/steps.ts'
+
+const skip = lacksSshd()
+const settings: Record<string, string> = { RUN_IN: 'ssh:box', EXEC_KEEP: '1h' }
+const machine = new Sandbox(tap)
+
+tap.setTimeout(600_000)
+
+tap.before(async () => {
+  if (skip) return
+  Object.assign(settings, await startSshd(tap, machine))
+  // What runs in this very process reads it from there.
+  Object.assign(process.env, settings, { HOST: 'testhost', RUN_IN: '' })
+})
+
+const ask = isLong ? conform : conformBriefly
+ask('ssh', settings, skip)
+
+test('the code goes there, and artifacts come back', { skip }, async t => {
+  const f = new StepsFixture(
+    new Sandbox(t),
+    { a: 'cat file; pwd; echo made > "$BASS_ARTIFACTS/made"; echo kept > "$BASS_CACHE/kept"' },
+    settings,
+  )
+  writeFileSync(`${f.work}/code/file`, 'content\n')
+  t.same(await f.run(), { verdict: 'success' })
+  t.match(f.said('a'), /^content\n.*\/cache\/bass\/run-\w+\/content\/code\n$/)
+  t.equal(f.read('artifacts', 'made'), 'made\n')
+  t.equal(readFileSync(`${f.work}/cache/kept`, 'utf8'), 'kept\n')
+  t.match(machine.ls('ssh/cache/bass').join(), /^executor-[0-9a-f]{20}$/, 'only the executor stays there')
+})
+
+test('bass exec runs there, and what is killed here ends there', { skip }, async t => {
+  const sandbox = new Sandbox(t)
+  const env = { ...settings, RUN_IN: undefined }
+  sandbox.ok('git', ['init', '-q', 'code'])
+  const { code, stdout } = sandbox.run(
+    'bin/bass',
+    ['exec', '--ssh', 'box', '--', 'sh', '-c', 'echo hi | tee new; exit 4'],
+    {
+      cwd: 'code',
+      env,
+    },
+  )
+  t.same([code, stdout], [4, 'hi\n'])
+  t.ok(existsSync(sandbox.path('code/new')))
+  const nap = napTime()
+  const exec = sandbox.start('bin/bass', ['exec', '--ssh', 'box', '--', 'sleep', nap], { cwd: 'code', env })
+  await eventually(
+    'it runs',
+    () => running(nap).some(pid => readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('sleep')),
+    60,
+  )
+  await exec.kill('SIGKILL')
+  await eventually('it ended', () => running(nap).length === 0)
+})
+
+test('a machine that is not there, or refuses the key, is one sentence', { skip }, async t => {
+  const sandbox = new Sandbox(t)
+  sandbox.ok('git', ['init', '-q', 'code'])
+  const run = (host: string) =>
+    sandbox.run('bin/bass', ['exec', '--ssh', host, '--', 'true'], {
+      cwd: 'code',
+      env: { ...settings, RUN_IN: undefined },
+    })
+  t.match(run('stranger'), { code: 100, stderr: /^bass: fatal: unable to reach 'stranger': .*denied.*\n$/ })
+  t.match(run('nowhere.invalid'), {
+    code: 111,
+    stderr: /^bass: fatal: unable to reach 'nowhere.invalid': .*\n$/,
+  })
+  t.match(run('-oProxyCommand=x'), { code: 100 })
+})
