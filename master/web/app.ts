@@ -64,6 +64,24 @@ const BEAT = 20_000
 
 type Env = { Variables: { viewer: Viewer; visit: Visit } }
 
+/** What is done for people, where a task is kept. */
+export interface Wishes {
+  /** Throws Fatal where it is not possible. */
+  cancel(view: TaskView): Promise<void>
+  /** Returns the number of the task that runs instead. */
+  retry(view: TaskView): Promise<number>
+  /** Called before something of a job is shown, and while somebody follows it; `file`: one of its artifacts. */
+  look?(num: number, file?: string): Promise<void>
+}
+
+const inSpool = (site: Site): Wishes => ({
+  cancel: view => {
+    const refused = askCancel(site.spool, view.name)
+    return refused ? Promise.reject(refused) : Promise.resolve()
+  },
+  retry: view => Promise.resolve(parseTaskName(retryLast(site.spool, view.name))!.num),
+})
+
 /**
  * `origin`: how links begin that leave the site; by default as the request's do. `names`: those of this host, by which it
  * may be called besides.
@@ -74,6 +92,7 @@ export function makeApp(
   assets: Assets,
   names: readonly string[],
   origin?: string,
+  wishes: Wishes = inSpool(site),
 ): Hono<Env> {
   const app = new Hono<Env>()
   const ours = [...names, ...(origin === undefined ? [] : [new URL(origin).hostname])]
@@ -160,6 +179,14 @@ export function makeApp(
     return found ? c.html(found) : missing(c)
   })
 
+  for (const path of ['/job/:num/*', '/api/show/:num']) {
+    app.use(path, async (c, next) => {
+      const num = number(c.req.param('num'))
+      const file = /^\/job\/\d+\/artifacts\/(.+)$/.exec(decodeURI(c.req.path))?.[1]
+      if (num !== undefined && wishes.look) await wishes.look(num, file)
+      return next()
+    })
+  }
   app.get('/job/:num', async c => {
     const view = taskOf(site, c)
     return view ? c.html(await jobPage(c.var.visit, site, publicView(site, c.var.viewer, view))) : missing(c)
@@ -192,7 +219,7 @@ export function makeApp(
   app.get('/job/:num/log/:step/events', c => {
     const found = stepOf(site, c)
     if (!found) return missing(c)
-    return followLog(c, site, found)
+    return followLog(c, site, found, () => void wishes.look?.(found.view.num))
   })
 
   app.get('/job/:num/artifacts', c => c.redirect(`${c.req.path}/`, 308))
@@ -204,18 +231,17 @@ export function makeApp(
   })
 
   app.post('/job/:num/cancel', c =>
-    act(c, auth, site, view => {
-      const refused = askCancel(site.spool, view.name)
-      if (refused) throw refused
+    act(c, auth, site, async view => {
+      await wishes.cancel(view)
       return jobPath(view)
     }),
   )
   app.post('/job/:num/retry', c =>
-    act(c, auth, site, view => {
+    act(c, auth, site, async view => {
       // Whoever presses twice sees what the first time made.
       const last = lastRetry(site.spool, view.name, 'all')?.view
       if (last && last.state !== 'over') return jobPath(last)
-      return `/job/${parseTaskName(retryLast(site.spool, view.name))!.num}`
+      return `/job/${await wishes.retry(view)}`
     }),
   )
 
@@ -380,7 +406,7 @@ function events(
 }
 
 /** New lines of a log, each with the place behind it as its id; `end` when no more will come. */
-function followLog(c: Context<Env>, site: Site, { view, step }: FoundStep): Response {
+function followLog(c: Context<Env>, site: Site, { view, step }: FoundStep, look: () => void): Response {
   const from = parsePosition(c.req.header('last-event-id') ?? c.req.query('from')) ?? { out: 0, err: 0 }
   const options = {
     base: logPath(view, step.name),
@@ -388,9 +414,14 @@ function followLog(c: Context<Env>, site: Site, { view, step }: FoundStep): Resp
     local: c.req.query('time') === 'local',
   }
   return events(c, async (stream, stop) => {
-    for await (const window of follow(step.name, from, () => stepOf(site, c), stop)) {
-      const html = String(items(window.lines, options))
-      await stream.writeSSE({ event: 'lines', id: formatPosition(window.to), data: JSON.stringify(html) })
+    const again = setInterval(look, BEAT)
+    try {
+      for await (const window of follow(step.name, from, () => stepOf(site, c), stop)) {
+        const html = String(items(window.lines, options))
+        await stream.writeSSE({ event: 'lines', id: formatPosition(window.to), data: JSON.stringify(html) })
+      }
+    } finally {
+      clearInterval(again)
     }
     if (!stop.aborted) await stream.writeSSE({ event: 'end', data: '' })
   })
@@ -440,14 +471,14 @@ async function act(
   c: Context<Env>,
   auth: Auth,
   site: Site,
-  action: (view: TaskView) => string,
+  action: (view: TaskView) => Promise<string>,
 ): Promise<Response> {
   const { viewer } = c.var
   const form = await c.req.parseBody()
   if (viewer.name === undefined || !auth.isOurs(senderOf(c), viewer, text(form['word']))) return forbidden(c)
   const view = taskOf(site, c)
   if (!view) return missing(c)
-  const to = action(view)
+  const to = await action(view)
   site.changed()
   return c.redirect(to, 303)
 }

@@ -9,8 +9,7 @@ export function metrics(site: Site): string {
   const board = site.board()
   const out: string[] = []
   const family = (name: string, help: string, samples: readonly (readonly [Labels, number])[]) => {
-    out.push(`# HELP ${name} ${help}`, `# TYPE ${name} gauge`)
-    for (const [labels, value] of samples) out.push(`${name}${formatLabels(labels)} ${value}`)
+    out.push(formatFamily(name, help, samples))
   }
 
   const jobs: [Labels, number][] = []
@@ -37,7 +36,17 @@ export function metrics(site: Site): string {
   )
   family('bass_reporter_unread', 'Tasks whose state is not read yet.', [[{}, site.index.unread]])
   family('bass_reporter_resident_bytes', 'Memory of the reporter.', [[{}, process.memoryUsage.rss()]])
-  return out.join('\n') + '\n'
+  return out.join('')
+}
+
+/** A gauge with its samples. Pure. */
+export function formatFamily(
+  name: string,
+  help: string,
+  samples: readonly (readonly [Labels, number])[],
+): string {
+  const lines = samples.map(([labels, value]) => `${name}${formatLabels(labels)} ${value}`)
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, ...lines].join('\n') + '\n'
 }
 
 function formatLabels(labels: Labels): string {

@@ -47,7 +47,18 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'master/receive',
   ],
   'slave/run': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/view', 'slave/run/places'],
-  'slave/sources': ['lib/base', 'lib/system', 'lib/spool', 'lib/view', 'slave/run/**'],
+  'lib/farm': ['lib/base', 'lib/spool', 'lib/view'],
+  'master/farm': ['lib/**', 'master/web'],
+  'slave/sources': [
+    'lib/base',
+    'lib/system',
+    'lib/git',
+    'lib/testfile',
+    'lib/farm',
+    'lib/spool',
+    'lib/view',
+    'slave/run/**',
+  ],
   'bin/setup': ['lib/base', 'lib/system', 'lib/git', 'lib/spool', 'lib/conf', 'lib/forge', 'master/notify'],
   'bin/doctor': ['lib/base', 'lib/system', 'lib/forge', 'lib/spool', 'lib/conf', 'lib/view'],
   'slave/run/places': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/container', 'lib/exec'],
@@ -84,6 +95,9 @@ const MAY_RENAME = [
   'lib/bundle/bundle',
   'lib/exec/bring-back',
   'slave/run/tmux-window',
+  // A file that is put in the store, and a layout for the pages, appear at once.
+  'master/farm/blobs',
+  'master/farm/showcase',
 ]
 
 /** Every source, `lib/durable`, and the sources it imports, also lazily and also for their types only. */

@@ -1,0 +1,93 @@
+// What a farmer and its workers say to each other over HTTP: JSON below `/v1/`, with the secret as a bearer. Pure.
+
+import type { Verdict } from '../spool/job.ts'
+import type { StepView } from '../view/view.ts'
+
+/** A worker that was silent for so long is gone, and one that hears nothing for so long takes itself for gone. In ms. */
+export const SILENCE = 5000
+/** How often a worker says that it lives, in ms. */
+export const ALIVE = 1000
+/** How long a farmer holds a question for work open, in ms. */
+export const POLL = 25_000
+/** Most bytes of the body of a request that is JSON. */
+export const JSON_MAX = 1 << 20
+/** Most bytes of output in one request, and in all that is kept of a step that is watched. */
+export const OUTPUT_MAX = 1 << 20
+/** Most files of a job. */
+export const FILES_MAX = 2000
+
+/** `POST /v1/workers`; answered with `Registered`. */
+export interface Registration {
+  readonly host: string
+  /** The worker's directory. */
+  readonly slot: string
+  readonly arch: string
+  readonly labels: readonly string[]
+  readonly version: string
+}
+
+export interface Registered {
+  readonly worker: string
+}
+
+/** `GET /v1/work?worker=ID`: a job, or 204 after `POLL`, or 410 for a worker that is gone. */
+export interface Work {
+  readonly attempt: string
+  readonly num: number
+  readonly project: string
+  readonly version: string
+  /** Where git fetches from. */
+  readonly clone: string
+  readonly ref: string
+  readonly revision: string
+  readonly label: string
+  readonly arch: string
+  readonly host: string | null
+  readonly directory: string
+  /** Null: the steps are in `.bass/`. */
+  readonly command: string | null
+  readonly params: Readonly<Record<string, string>>
+}
+
+/** `POST /v1/alive`; answered with `Word`, or 410 for a worker that is gone. */
+export interface Alive {
+  readonly worker: string
+  /** The attempt in hand. */
+  readonly attempt?: string
+  /** Its steps, where they have changed. */
+  readonly steps?: readonly StepView[]
+}
+
+export interface Word {
+  /** The attempt is to end: somebody cancelled it, or it does not stand any more. */
+  readonly word?: 'cancelled' | 'lost'
+  /** Somebody watches its output. */
+  readonly watched?: boolean
+}
+
+/** A file of a job: its path there, and its bytes. */
+export interface JobFile {
+  readonly path: string
+  readonly size: number
+}
+
+/** `POST /v1/runs/ATTEMPT/files` with `{ files }`: where to put each file, by its path. */
+export interface Addresses {
+  readonly addresses: Readonly<Record<string, string>>
+}
+
+/** `POST /v1/runs/ATTEMPT/result`; answered with `{ verdict }`, the one that stands, or 410. */
+export interface Result {
+  readonly verdict: Verdict
+  readonly why?: string
+  readonly steps: readonly StepView[]
+  readonly files: readonly JobFile[]
+}
+
+/** The path of a file in a job that is one of its own: no way out, nothing hidden. */
+export const isFilePath = (path: unknown): path is string =>
+  typeof path === 'string' &&
+  path.length <= 1000 &&
+  // eslint-disable-next-line no-control-regex -- These are what is looked for.
+  !/[\x00-\x1f\x7f\\]/.test(path) &&
+  path.split('/').every(part => part !== '' && part !== '.' && part !== '..')

@@ -1,0 +1,151 @@
+// Where the files of jobs are when they are over: in S3, or in a directory of the farmer's. Workers write with addresses that
+// are signed for one file and a short time: they have no key, and what they write passes by the farmer where there is S3.
+
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+
+import { isErrno } from '../../lib/base/errno.ts'
+import { lasting, temporary } from '../../lib/base/exit.ts'
+import { optional, setting } from '../../lib/base/settings.ts'
+import { token } from '../../lib/system/durable.ts'
+
+/** How long an address can be used, in seconds: a job's files are sent as soon as it is over, and asked for anew after. */
+const EXPIRES = 900
+
+/** Bytes that can be read from any place, as many as there were when they were opened. They are to be closed. */
+export interface Bytes {
+  readonly size: number
+  /** The bytes from `at` on, at most `length`; fewer at the end. */
+  read(at: number, length: number): Promise<Buffer>
+  close(): Promise<void>
+}
+
+export interface Blobs {
+  /** An address to which this very file can be put, with PUT, for `EXPIRES` seconds. */
+  addressFor(key: string, size: number): Promise<string>
+  /** A file as it is there; undefined if it is not. */
+  open(key: string): Promise<Bytes | undefined>
+}
+
+/** The store that the settings name. */
+export async function openBlobs(directory: string, origin: string, secret: string): Promise<Blobs> {
+  const bucket = optional('S3_BUCKET')
+  return bucket === undefined ? new Files(join(directory, 'files'), origin, secret) : openS3(bucket)
+}
+
+/** Files in a directory; the farmer itself takes what is put. */
+export class Files implements Blobs {
+  readonly #root: string
+  readonly #origin: string
+  readonly #secret: string
+
+  constructor(root: string, origin: string, secret: string) {
+    this.#root = root
+    this.#origin = origin
+    this.#secret = secret
+    mkdirSync(root, { recursive: true })
+  }
+
+  addressFor(key: string, size: number): Promise<string> {
+    const until = Math.floor(Date.now() / 1000) + EXPIRES
+    const query = new URLSearchParams({ key, size: String(size), until: String(until) })
+    query.set('sig', this.#sign(key, size, until))
+    return Promise.resolve(`${this.#origin}/v1/files?${query.toString()}`)
+  }
+
+  #sign(key: string, size: number, until: number): string {
+    return createHmac('sha256', this.#secret).update(`put\n${key}\n${size}\n${until}`).digest('hex')
+  }
+
+  /** The key and size that an address was signed for; undefined if it was not, or its time is over. */
+  verify(query: URLSearchParams): { key: string; size: number } | undefined {
+    const [key, size, until] = [query.get('key') ?? '', Number(query.get('size')), Number(query.get('until'))]
+    if (!Number.isSafeInteger(size) || !(until * 1000 > Date.now())) return undefined
+    const [given, right] = [Buffer.from(query.get('sig') ?? ''), Buffer.from(this.#sign(key, size, until))]
+    return given.length === right.length && timingSafeEqual(given, right) ? { key, size } : undefined
+  }
+
+  /** Stores what an address was signed for; false if it is not of the size that was signed. */
+  async put(key: string, size: number, body: Readable): Promise<boolean> {
+    const path = join(this.#root, key)
+    mkdirSync(dirname(path), { recursive: true })
+    const hidden = join(dirname(path), `.new.${token()}`)
+    let seen = 0
+    try {
+      await pipeline(
+        body,
+        async function* (chunks: AsyncIterable<Buffer>) {
+          for await (const chunk of chunks) {
+            seen += chunk.length
+            if (seen > size) return
+            yield chunk
+          }
+        },
+        createWriteStream(hidden, { flush: true }),
+      )
+      if (seen === size) renameSync(hidden, path)
+      return seen === size
+    } finally {
+      rmSync(hidden, { force: true })
+    }
+  }
+
+  async open(key: string): Promise<Bytes | undefined> {
+    const path = join(this.#root, key)
+    try {
+      const { size } = await stat(path)
+      const file = await open(path)
+      return {
+        size,
+        read: async (at, length) => {
+          const buffer = Buffer.alloc(Math.max(0, Math.min(length, size - at)))
+          const { bytesRead } = await file.read(buffer, 0, buffer.length, at)
+          return buffer.subarray(0, bytesRead)
+        },
+        close: () => file.close(),
+      }
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG')) return undefined
+      throw error
+    }
+  }
+}
+
+async function openS3(bucket: string): Promise<Blobs> {
+  const { S3mini } = await import('s3mini')
+  const endpoint = setting('S3_ENDPOINT').replace(/\/+$/, '')
+  if (!URL.canParse(endpoint)) throw lasting('read the setting S3_ENDPOINT', `'${endpoint}' is no address`)
+  const client = new S3mini({
+    accessKeyId: setting('AWS_ACCESS_KEY_ID'),
+    secretAccessKey: setting('AWS_SECRET_ACCESS_KEY'),
+    endpoint: `${endpoint}/${bucket}`,
+    region: setting('AWS_REGION'),
+  })
+  const there = await client.bucketExists().catch((error: unknown) => {
+    throw temporary(`use the bucket '${bucket}'`, error)
+  })
+  if (!there) throw lasting(`use the bucket '${bucket}'`, `there is none of that name at ${endpoint}`)
+  return {
+    addressFor: key => client.getPresignedUrl('PUT', key, EXPIRES),
+    open: async key => {
+      const size = await client.getContentLength(key).catch(() => 0)
+      if (size === 0 && !(await client.objectExists(key))) return undefined
+      return {
+        size,
+        read: async (at, length) => {
+          const end = Math.min(at + length, size)
+          if (end <= at) return Buffer.alloc(0)
+          const answer = await client.getObjectRaw(key, false, at, end)
+          const bytes = Buffer.from(await answer.arrayBuffer())
+          // A server that knows no ranges sends all of it.
+          return answer.status === 206 ? bytes.subarray(0, end - at) : bytes.subarray(at, end)
+        },
+        close: () => Promise.resolve(),
+      }
+    },
+  }
+}

@@ -1,0 +1,81 @@
+// The database of a farm: its connection, and its tables, which the farmer that starts first makes or brings up to date.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import postgres from 'postgres'
+import type { Sql } from 'postgres'
+
+import { ROOT } from '../../lib/base/root.ts'
+import { lasting, temporary } from '../../lib/base/exit.ts'
+
+export type Database = Sql<{ bigint: number }>
+
+/** So many connections besides the one that listens. */
+const CONNECTIONS = 8
+
+/** Numbers of jobs stay below 2^53. */
+const NUMBERS = { to: 20, from: [20], serialize: String, parse: Number }
+
+/** Connects, lazily, to the database at this address; a passing farmer holds no session state. */
+export function connect(url: string): Database {
+  const address = parseAddress(url)
+  // As libpq has it, `?host=/DIRECTORY` is where a socket is.
+  const socket = address.searchParams.get('host')
+  address.searchParams.delete('host')
+  return postgres(address.href, {
+    ...(socket === null ? {} : { host: socket }),
+    max: CONNECTIONS,
+    types: { bigint: NUMBERS },
+    connection: { application_name: 'bass-farmer' },
+    // The messages of `if not exists` and the like.
+    onnotice: () => undefined,
+    connect_timeout: 10,
+  })
+}
+
+function parseAddress(url: string): URL {
+  if (!/^postgres(?:ql)?:/.test(url) || !URL.canParse(url))
+    throw lasting('read the setting DATABASE_URL', 'it is no address such as postgres://USER@HOST/NAME')
+  return new URL(url)
+}
+
+const DIRECTORY = join(ROOT, 'master/farm/sql')
+
+/** The steps that make the tables, in order. */
+function migrations(): { version: number; text: string }[] {
+  return readdirSync(DIRECTORY)
+    .filter(name => /^\d{3}-.*\.sql$/.test(name))
+    .sort()
+    .map(name => ({ version: Number(name.slice(0, 3)), text: readFileSync(join(DIRECTORY, name), 'utf8') }))
+}
+
+/** Makes the tables, or brings them up to date; several farmers may start at once. Returns how many steps it took. */
+export async function migrate(db: Database): Promise<number> {
+  const steps = migrations()
+  const known = steps.at(-1)!.version
+  try {
+    return await db.begin(async sql => {
+      await sql`select pg_advisory_xact_lock(1178686030)`
+      await sql`create table if not exists migration (version int primary key, at timestamptz not null default now())`
+      const [{ version }] =
+        (await sql`select coalesce(max(version), 0) as version from migration`) as unknown as [
+          { version: number },
+        ]
+      if (version > known) {
+        throw lasting(
+          'use the database',
+          `its tables are of version ${version}, and this farmer knows ${known}; start a newer farmer`,
+        )
+      }
+      const missing = steps.filter(step => step.version > version)
+      for (const step of missing) {
+        await sql.unsafe(step.text)
+        await sql`insert into migration (version) values (${step.version})`
+      }
+      return missing.length
+    })
+  } catch (error) {
+    throw temporary('prepare the database', error)
+  }
+}

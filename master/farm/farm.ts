@@ -1,0 +1,110 @@
+// One farmer at work: its parts, put together behind one address.
+
+import { join } from 'node:path'
+
+import { serve } from '@hono/node-server'
+import { Hono } from 'hono'
+
+import { temporary } from '../../lib/base/exit.ts'
+import { setting } from '../../lib/base/settings.ts'
+import { warn } from '../../lib/system/log.ts'
+import { openBlobs } from './blobs.ts'
+import { Checks } from './checks.ts'
+import type { Database } from './database.ts'
+import { Deliveries } from './deliveries.ts'
+import { hooks } from './hooks.ts'
+import { farmMetrics, queueJson } from './metrics.ts'
+import { openPages } from './pages.ts'
+import { poster } from './poster.ts'
+import type { Projects } from './projects.ts'
+import { Showcase } from './showcase.ts'
+import { workerApi } from './v1.ts'
+import { Workers } from './workers.ts'
+
+export interface Parts {
+  readonly db: Database
+  readonly projects: Projects
+  /** The farmer's own directory. */
+  readonly data: string
+  /** What workers show. */
+  readonly secret: string | undefined
+  readonly host: string
+  readonly port: number
+  /** How others reach it; by default where it listens. */
+  readonly url: string | undefined
+}
+
+export interface Farm {
+  readonly address: string
+  close(): Promise<void>
+}
+
+/** Begins to work, and resolves when it listens. */
+export async function openFarm(parts: Parts): Promise<Farm> {
+  const { host, port } = parts
+  const app = new Hono()
+  const server = serve({ fetch: app.fetch, hostname: host, port })
+  await new Promise<void>((done, failed) => {
+    server.once('error', error => failed(temporary(`listen on '${setting('FARMER_LISTEN')}'`, error)))
+    server.once('listening', done)
+  })
+  const bound = server.address()
+  const number = typeof bound === 'object' && bound ? bound.port : port
+  const address = `http://${host.includes(':') ? `[${host}]` : host}:${number}`
+  const close = () => {
+    server.close()
+    if ('closeAllConnections' in server) server.closeAllConnections()
+  }
+  try {
+    const closeParts = await begin(app, parts, address)
+    return {
+      address,
+      close: async () => {
+        close()
+        await closeParts()
+      },
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+/** Begins all that a farmer does, and returns how to end it. */
+async function begin(app: Hono, parts: Parts, address: string): Promise<() => Promise<void>> {
+  const { db, projects, data, secret, host } = parts
+  const workers = new Workers(db, name => projects.find(name)?.clone ?? '')
+  const deliveries = new Deliveries(db, projects, data)
+  const origin = parts.url ?? address
+  const checks = new Checks(db, poster(projects, origin))
+  const blobs = await openBlobs(data, origin, secret ?? 'loopback')
+  app.onError((error, c) => {
+    warn('serve', c.req.path, error)
+    return c.json({ error: 'something failed here; the log of the farmer says what' }, 500)
+  })
+  app.route('/v1', workerApi(db, workers, blobs, secret))
+  app.route('/hooks', hooks(projects, deliveries))
+  app.get('/healthz', async c => {
+    await db`select 1`
+    return c.text('ok\n')
+  })
+  app.get('/api/queue', async c => c.json(await queueJson(db)))
+  app.get('/metrics', async c =>
+    c.body(await farmMetrics(db, workers), 200, {
+      'Content-Type': 'text/plain; version=0.0.4; charset=utf-8',
+    }),
+  )
+  await workers.open()
+  await deliveries.open()
+  await checks.open()
+  const showcase = new Showcase(join(data, 'pages', String(process.pid)), db, blobs)
+  const pages = await openPages(db, showcase, data, [host], parts.url)
+  // The pages are the reporter's, so is what stands below all other paths.
+  app.all('*', c => pages.app.fetch(c.req.raw, c.env as object))
+  return async () => {
+    workers.close()
+    await deliveries.close()
+    await checks.close()
+    await pages.close()
+  }
+}

@@ -1,0 +1,132 @@
+// The farmer's own bare copy of a repository: what a change touches and what its Testfiles say is asked here, which works
+// with every forge, and is right where a forge lists fewer files than there are.
+
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+import { quote, temporary } from '../../lib/base/exit.ts'
+import { environmentAt, GitError, gitEnvironment, runGit, sentence } from '../../lib/git/process.ts'
+import { badTestfile, directoriesOf, testfileIn } from '../../lib/testfile/choose.ts'
+import type { Check } from '../../lib/testfile/choose.ts'
+import { TESTFILE_MAX } from '../../lib/testfile/testfile.ts'
+
+/** How long git may talk to a forge, in milliseconds. */
+const FETCH = 10 * 60_000
+
+export class Mirror {
+  readonly #path: string
+  readonly #url: string
+
+  constructor(path: string, url: string) {
+    this.#path = path
+    this.#url = url
+  }
+
+  /** What git prints, as latin1, so that no byte of a path is lost. Its own sentence is the error. */
+  async #git(args: readonly string[], timeout = 60_000, access: NodeJS.ProcessEnv = {}): Promise<string> {
+    const env = { ...environmentAt(this.#path), GIT_TERMINAL_PROMPT: '0', ...access }
+    const start = { place: this.#path, env, signal: AbortSignal.timeout(timeout) }
+    const end = await runGit(start, args)
+    if (end.code !== 0) throw new GitError(sentence(end))
+    return end.stdout.toString('latin1')
+  }
+
+  async #try(args: readonly string[]): Promise<string | undefined> {
+    return this.#git(args).catch(() => undefined)
+  }
+
+  async #make(): Promise<void> {
+    if (existsSync(`${this.#path}/HEAD`)) return
+    mkdirSync(dirname(this.#path), { recursive: true })
+    const start = { place: undefined, env: gitEnvironment() }
+    const end = await runGit(start, ['init', '-q', '--bare', this.#path])
+    if (end.code === 0) return
+    rmSync(this.#path, { recursive: true, force: true })
+    throw temporary(`make ${quote(this.#path)}`, sentence(end))
+  }
+
+  async has(revision: string): Promise<boolean> {
+    return (await this.#try(['cat-file', '-e', `${revision}^{commit}`])) !== undefined
+  }
+
+  /**
+   * Fetches what is missing of these commits: by the ref that leads to them, else by their ids. Fails if the server is
+   * away; a commit that it does not have, as after a force push, is not there afterwards. `access` is what git needs in its environment.
+   */
+  async fetch(
+    ref: string,
+    revision: string,
+    others: readonly (string | undefined)[],
+    access: NodeJS.ProcessEnv,
+  ): Promise<void> {
+    await this.#make()
+    const wanted = [revision, ...others.filter(other => other !== undefined)]
+    const missing = []
+    for (const id of wanted) if (!/^[0-9a-f]{40,64}$/.test(id) || !(await this.has(id))) missing.push(id)
+    if (missing.length === 0) return
+    const fetch = (spec: string) =>
+      this.#git(['fetch', '-q', '--no-tags', '--force', '--', this.#url, spec], FETCH, access)
+    try {
+      await fetch(`+${ref}:${ref}`)
+    } catch (error) {
+      // The ref may be gone. If the server is away, so is the list of its refs.
+      await this.#git(['ls-remote', '--', this.#url, 'HEAD'], FETCH, access).catch(() => {
+        throw temporary('fetch from the forge', error)
+      })
+    }
+    for (const id of missing) {
+      if (id.startsWith('refs/')) await fetch(`+${id}:${id}`).catch(() => undefined)
+      else if (!(await this.has(id))) await fetch(id).catch(() => undefined)
+    }
+  }
+
+  /** The best common ancestor; undefined if there is none. */
+  async mergeBase(a: string, b: string): Promise<string | undefined> {
+    return (await this.#try(['merge-base', '--', a, b]))?.trim() || undefined
+  }
+
+  /** The first parent of a commit; undefined if it has none. */
+  async parent(revision: string): Promise<string | undefined> {
+    return (await this.#try(['rev-parse', '--verify', '-q', `${revision}^1`]))?.trim() || undefined
+  }
+
+  /** The files that differ, both names of what was renamed, as latin1; against nothing, all files. */
+  async changedFiles(base: string | undefined, head: string): Promise<string[]> {
+    const args =
+      base === undefined
+        ? ['ls-tree', '-r', '-z', '--name-only', '--full-tree', head]
+        : ['diff-tree', '-r', '-z', '--no-renames', '--name-only', '--ignore-submodules=none', base, head]
+    return (await this.#git(args)).split('\0').filter(path => path !== '')
+  }
+
+  /** The Testfiles of these files' directories and their parents at a commit, the deepest first; and if it has `.bass/`. */
+  async testfiles(
+    files: readonly string[],
+    revision: string,
+  ): Promise<{ files: [directory: string, text: string][]; bad: Check[]; bass: boolean }> {
+    const directories = new Set(directoriesOf(files))
+    const found: [string, string][] = []
+    const bad: Check[] = []
+    // One listing of the whole tree, not a question for each directory.
+    const tree = (await this.#git(['ls-tree', '-r', '-z', '-l', '--full-tree', revision])).split('\0')
+    const blobs = new Map<string, { id: string; size: number }>()
+    let bass = false
+    for (const line of tree) {
+      const match = /^100\d{3} blob ([0-9a-f]+) +(\d+)\t(.+)$/s.exec(line)
+      if (!match) continue
+      if (match[3]!.startsWith('.bass/')) bass = true
+      if (match[3]!.endsWith('Testfile')) blobs.set(match[3]!, { id: match[1]!, size: Number(match[2]) })
+    }
+    for (const directory of directories) {
+      const blob = blobs.get(testfileIn(directory))
+      if (!blob) continue
+      if (blob.size > TESTFILE_MAX) {
+        bad.push(badTestfile(directory, `it is larger than ${TESTFILE_MAX} bytes`))
+        continue
+      }
+      const text = await this.#git(['cat-file', 'blob', blob.id])
+      found.push([directory, text])
+    }
+    return { files: found, bad, bass }
+  }
+}

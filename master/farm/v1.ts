@@ -1,0 +1,234 @@
+// The endpoints for workers, below `/v1/`.
+
+import { Readable } from 'node:stream'
+
+import { Hono } from 'hono'
+import type { Context } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+
+import { FILES_MAX, isFilePath, JSON_MAX, OUTPUT_MAX } from '../../lib/farm/protocol.ts'
+import type { Alive, JobFile, Registration, Result } from '../../lib/farm/protocol.ts'
+import { VERDICTS } from '../../lib/spool/job.ts'
+import { isPart } from '../../lib/spool/task-name.ts'
+import { isSecret } from './secret.ts'
+import type { Blobs } from './blobs.ts'
+import { Files } from './blobs.ts'
+import type { Database } from './database.ts'
+import type { Workers } from './workers.ts'
+
+/** A request that says what nobody can mean; it is answered with 400 and this sentence. */
+class Bad extends Error {}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** `secret`: what workers show; undefined lets everybody in, for a farmer that listens on loopback alone. */
+export function workerApi(db: Database, workers: Workers, blobs: Blobs, secret: string | undefined): Hono {
+  const app = new Hono()
+  app.onError((error, c) => {
+    if (error instanceof Bad) return c.json({ error: error.message }, 400)
+    throw error
+  })
+
+  // What is put to a signed address needs no secret, and is as long as its signature says.
+  app.put('/files', async c => {
+    const signed = blobs instanceof Files ? blobs.verify(new URL(c.req.url).searchParams) : undefined
+    if (!signed || !(blobs instanceof Files))
+      return c.json({ error: 'this address is not signed, or too old' }, 403)
+    const body = c.req.raw.body
+    const stored = await blobs.put(
+      signed.key,
+      signed.size,
+      body ? Readable.fromWeb(body as never) : Readable.from([]),
+    )
+    return stored ? c.json({}) : c.json({ error: 'the address is signed for another size' }, 400)
+  })
+
+  app.use(async (c, next) => {
+    const given = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1]
+    if (secret !== undefined && !isSecret(given, secret)) return c.json({ error: 'the secret is wrong' }, 401)
+    return next()
+  })
+  app.use('/runs/:attempt/output', bodyLimit({ maxSize: OUTPUT_MAX, onError: tooLarge }))
+  app.use(async (c, next) => {
+    if (c.req.path.endsWith('/output')) return next()
+    return bodyLimit({ maxSize: JSON_MAX, onError: tooLarge })(c, next)
+  })
+
+  app.post('/workers', async c => {
+    const worker = await workers.register(readRegistration(await jsonOf(c)))
+    return c.json({ worker }, 201)
+  })
+  app.delete('/workers/:id', async c => {
+    // A worker that leaves gives back what it has; that is nobody's fault.
+    await db`select lose(array[${uuid(c.req.param('id'), 'worker')}]::uuid[], false)`
+    return c.json({})
+  })
+  app.get('/work', async c => {
+    const work = await workers.work(uuid(c.req.query('worker'), 'worker'), c.req.raw.signal)
+    if (work === 'gone') return gone(c)
+    return work ? c.json(work) : c.body(null, 204)
+  })
+  app.post('/alive', async c => {
+    const word = await workers.alive(readAlive(await jsonOf(c)))
+    return word === 'gone' ? gone(c) : c.json(word)
+  })
+  app.post('/runs/:attempt/files', async c => {
+    const attempt = uuid(c.req.param('attempt'), 'attempt')
+    const files = readFiles((await jsonOf(c))['files'])
+    const [run] = await db<{ job: number }[]>`select job from run where attempt = ${attempt}`
+    if (!run) return gone(c)
+    const pairs = await Promise.all(
+      files.map(async ({ path, size }) => [
+        path,
+        await blobs.addressFor(keyOf(run.job, attempt, path), size),
+      ]),
+    )
+    return c.json({ addresses: Object.fromEntries(pairs) as Record<string, string> })
+  })
+  app.put('/runs/:attempt/output', async c => {
+    const attempt = uuid(c.req.param('attempt'), 'attempt')
+    const bytes = Buffer.from(await c.req.arrayBuffer())
+    return takeOutput(c, db, attempt, bytes)
+  })
+  app.post('/runs/:attempt/result', async c => {
+    const attempt = uuid(c.req.param('attempt'), 'attempt')
+    const { verdict, why, steps, files } = readResult(await jsonOf(c))
+    const [row] = await db<{ stands: string | null }[]>`select finish(${attempt}, ${verdict}, ${why ?? null},
+      ${db.json(files as never)}, ${db.json(steps as never)}) as stands`
+    return row?.stands ? c.json({ verdict: row.stands }) : gone(c)
+  })
+  // A worker that fails gives its job back, and counts as lost; one that is told to stop leaves with DELETE.
+  app.post('/runs/:attempt/lost', async c => {
+    const attempt = uuid(c.req.param('attempt'), 'attempt')
+    const [row] = await db<{ n: number }[]>`
+      select lose(array(select worker from run where attempt = ${attempt}), true) as n`
+    return row!.n > 0 ? c.json({}) : gone(c)
+  })
+  return app
+}
+
+/** Where a file of a job is kept. */
+export const keyOf = (job: number, attempt: string, path: string): string => `jobs/${job}/${attempt}/${path}`
+
+const gone = (c: Context) => c.json({ error: 'it does not stand any more' }, 410)
+
+const tooLarge = (c: Context) => c.json({ error: 'the body is too large' }, 413)
+
+/** Takes output of a step from where we have it to; anything else is answered with that place. */
+async function takeOutput(c: Context, db: Database, attempt: string, bytes: Buffer): Promise<Response> {
+  const { step = '', stream = '', at: text = '' } = c.req.query()
+  const at = Number(text)
+  if (step === '' || step.length > 255 || !['out', 'err'].includes(stream) || !/^\d{1,15}$/.test(text))
+    throw new Bad('step, stream and at are to say what this is')
+  const [row] = await db<{ end: number | null; bytes: number }[]>`
+    select max(at + length(bytes)) as end, coalesce(sum(length(bytes)), 0) as bytes from live
+    where attempt = ${attempt} and step = ${step} and stream = ${stream}`
+  if (row!.end !== null && row!.end !== at) return c.json({ at: row!.end }, 409)
+  const made = await db`
+    insert into live (attempt, step, stream, at, bytes)
+    select attempt, ${step}, ${stream}, ${at}, ${bytes} from run where attempt = ${attempt} and watched > now()
+    on conflict do nothing returning at`
+  if (made.length === 0) return gone(c)
+  // The end of it is what people watch.
+  if (row!.bytes > 4 * OUTPUT_MAX) {
+    await db`delete from live where attempt = ${attempt} and step = ${step} and stream = ${stream}
+      and at < ${at - 2 * OUTPUT_MAX}`
+  }
+  await db`select pg_notify('farm_live', ${attempt})`
+  return c.json({ at: at + bytes.length })
+}
+
+type Json = Record<string, unknown>
+
+async function jsonOf(c: Context): Promise<Json> {
+  const value: unknown = await c.req.json().catch(() => undefined)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Bad('the body is not JSON')
+  return value as Json
+}
+
+const object = (value: unknown): Json => (typeof value === 'object' && value !== null ? (value as Json) : {})
+
+function uuid(value: unknown, what: string): string {
+  if (typeof value !== 'string' || !UUID.test(value)) throw new Bad(`${what} is no id`)
+  return value
+}
+
+function line(value: unknown, what: string, max = 300): string {
+  // eslint-disable-next-line no-control-regex -- These are what is looked for.
+  if (typeof value !== 'string' || value === '' || value.length > max || /[\x00-\x1f\x7f]/.test(value))
+    throw new Bad(`${what} is not a line of text`)
+  return value
+}
+
+function part(value: unknown, what: string): string {
+  const text = line(value, what, 100)
+  if (!isPart(text)) throw new Bad(`${what} '${text}' is not made of letters, digits and ._+~@- alone`)
+  return text
+}
+
+function readRegistration(json: Json): Registration {
+  const labels = json['labels'] ?? []
+  if (!Array.isArray(labels) || labels.length > 50) throw new Bad('labels is no list')
+  return {
+    host: part(json['host'], 'host'),
+    slot: line(json['slot'], 'slot'),
+    arch: part(json['arch'], 'arch'),
+    labels: labels.map(label => part(label, 'a label')),
+    version: line(json['version'], 'version', 50),
+  }
+}
+
+function readAlive(json: Json): Alive {
+  const steps = json['steps']
+  return {
+    worker: uuid(json['worker'], 'worker'),
+    ...(json['attempt'] === undefined ? {} : { attempt: uuid(json['attempt'], 'attempt') }),
+    ...(steps === undefined ? {} : { steps: readSteps(steps) }),
+  }
+}
+
+function readSteps(value: unknown): Result['steps'] {
+  if (!Array.isArray(value) || value.length > 1000) throw new Bad('steps is no list')
+  return value.map((one: unknown) => {
+    const step = object(one)
+    const number = (key: string) => (typeof step[key] === 'number' ? step[key] : null)
+    const states = ['running', 'success', 'failure', 'skipped', 'timeout', 'interrupted'] as const
+    const state = states.find(word => word === step['state'])
+    if (!state) throw new Bad('a step has no state')
+    const signal = step['signal']
+    return {
+      name: line(step['name'], 'the name of a step', 255),
+      state,
+      exit: number('exit'),
+      signal: typeof signal === 'string' && /^\w{1,16}$/.test(signal) ? signal : null,
+      started: number('started'),
+      ended: number('ended'),
+      seconds: number('seconds'),
+    }
+  })
+}
+
+function readFiles(value: unknown): JobFile[] {
+  if (!Array.isArray(value) || value.length > FILES_MAX)
+    throw new Bad(`files is no list of at most ${FILES_MAX}`)
+  return value.map((one: unknown) => {
+    const file = object(one)
+    const [path, size] = [file['path'], file['size']]
+    if (!isFilePath(path)) throw new Bad('the path of a file leads elsewhere')
+    if (!Number.isSafeInteger(size) || (size as number) < 0) throw new Bad('a file has no size')
+    return { path, size: size as number }
+  })
+}
+
+function readResult(json: Json): Result {
+  const verdict = VERDICTS.find(word => word === json['verdict'])
+  if (!verdict) throw new Bad('there is no such verdict')
+  const why = json['why']
+  return {
+    verdict,
+    ...(typeof why === 'string' && why !== '' ? { why: why.replaceAll('\0', '').slice(0, 2000) } : {}),
+    steps: readSteps(json['steps'] ?? []),
+    files: readFiles(json['files'] ?? []),
+  }
+}

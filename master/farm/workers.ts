@@ -1,0 +1,187 @@
+// What a farmer knows of workers: it writes their signs of life, holds their questions for work open, and collects those
+// that are gone. All of it is in the database; what is here is only who waits for an answer of this farmer.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { warnOnce } from '../../lib/system/log.ts'
+import type { Alive, Registration, Word, Work } from '../../lib/farm/protocol.ts'
+import { POLL, SILENCE } from '../../lib/farm/protocol.ts'
+import type { Database } from './database.ts'
+
+/** Between two rounds of signs of life, in milliseconds. */
+const ROUND = 400
+/** Between two looks for workers that are gone, in milliseconds. */
+const COLLECT = 500
+
+interface Sign {
+  readonly alive: Alive
+  readonly answer: (word: Word | 'gone' | Error) => void
+}
+
+export class Workers {
+  readonly #db: Database
+  readonly #cloneUrl: (project: string) => string
+  readonly #waiting = new Map<string, (found: boolean) => void>()
+  #signs: Sign[] = []
+  #closed = false
+  /** When a round of signs was last written, on this process's own clock. */
+  #written = 0
+  #collected = 0
+
+  constructor(db: Database, cloneUrl: (project: string) => string) {
+    this.#db = db
+    this.#cloneUrl = cloneUrl
+  }
+
+  /** Listens, and works until closed. */
+  async open(): Promise<void> {
+    // What was said while the connection was gone is not said again: then everybody who waits looks.
+    await this.#db.listen(
+      'farm_run',
+      worker => this.#waiting.get(worker)?.(true),
+      () => {
+        for (const wake of this.#waiting.values()) wake(true)
+      },
+    )
+    void this.#rounds()
+    void this.#collect()
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const wake of this.#waiting.values()) wake(false)
+    for (const { answer } of this.#signs.splice(0)) answer(new Error('the farmer is ending'))
+  }
+
+  async register({ host, slot, arch, labels, version }: Registration): Promise<string> {
+    const gives = [arch, ...new Set([host, ...labels])].map((name, i) => (i === 0 ? name : `${arch}:${name}`))
+    const [row] = await this.#db<{ id: string }[]>`
+      insert into worker (host, slot, arch, gives, version)
+      values (${host}, ${slot}, ${arch}, ${gives}, ${version}) returning id`
+    return row!.id
+  }
+
+  /** The job of a worker; undefined if there is none within `POLL`, `gone` if there is no such worker. */
+  async work(worker: string, signal: AbortSignal): Promise<Work | 'gone' | undefined> {
+    const end = performance.now() + POLL
+    for (;;) {
+      // A second question of one worker takes the place of the first.
+      this.#waiting.get(worker)?.(false)
+      let wake: (found: boolean) => void = () => undefined
+      const woken = new Promise<boolean>(done => (wake = done))
+      this.#waiting.set(worker, wake)
+      const timer = setTimeout(() => wake(false), Math.max(0, end - performance.now()))
+      const onAbort = () => wake(false)
+      signal.addEventListener('abort', onAbort)
+      try {
+        const found = await this.#look(worker)
+        if (found !== undefined) return found
+        if (!(await woken)) return undefined
+      } finally {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', onAbort)
+        if (this.#waiting.get(worker) === wake) this.#waiting.delete(worker)
+      }
+    }
+  }
+
+  async #look(worker: string): Promise<Work | 'gone' | undefined> {
+    const [row] = await this.#db<(Omit<Work, 'clone'> & { attempt: string | null })[]>`
+      select attempt, num, project, job.version, ref, revision, label, job.arch, job.host, directory, command, params
+      from worker left join run on run.worker = worker.id left join job on job.num = run.job
+      where worker.id = ${worker}`
+    if (!row) return 'gone'
+    return row.attempt === null ? undefined : { ...row, clone: this.#cloneUrl(row.project) }
+  }
+
+  /** Writes a sign of life with those of all others, and returns what the worker should hear. */
+  alive(alive: Alive): Promise<Word | 'gone'> {
+    return new Promise((done, failed) => {
+      this.#signs.push({ alive, answer: word => (word instanceof Error ? failed(word) : done(word)) })
+    })
+  }
+
+  async #rounds(): Promise<void> {
+    while (!this.#closed) {
+      const signs = this.#signs.splice(0)
+      try {
+        if (signs.length > 0) await this.#write(signs)
+        this.#written = performance.now()
+      } catch (error) {
+        for (const { answer } of signs) answer(error as Error)
+        warnOnce('write', 'the signs of life', error)
+      }
+      await sleep(ROUND, undefined, { ref: false })
+    }
+  }
+
+  /** One statement for the lives of all, and one for what their jobs should hear. */
+  async #write(signs: readonly Sign[]): Promise<void> {
+    const db = this.#db
+    const ids = [...new Set(signs.map(({ alive }) => alive.worker))].sort()
+    const attempts = signs.map(({ alive }) => alive.attempt).filter(attempt => attempt !== undefined)
+    for (const { alive } of signs) {
+      if (alive.steps === undefined || alive.attempt === undefined) continue
+      await db`update run set steps = ${db.json(alive.steps as never)} where attempt = ${alive.attempt} and worker = ${alive.worker}`
+    }
+    const living = await db<{ id: string }[]>`
+      with living as (select id from worker where id = any(${ids}::uuid[]) order by id for update)
+      update worker set seen = clock_timestamp() from living where worker.id = living.id returning worker.id`
+    const known = new Set(living.map(({ id }) => id))
+    const runs =
+      attempts.length === 0
+        ? []
+        : await db<{ attempt: string; worker: string; cancelled: boolean; watched: boolean }[]>`
+            select attempt, worker, cancelled is not null as cancelled, coalesce(watched > now(), false) as watched
+            from run join job on job.num = run.job where attempt = any(${attempts}::uuid[])`
+    const byAttempt = new Map(runs.map(run => [run.attempt, run]))
+    for (const { alive, answer } of signs) {
+      const run = alive.attempt === undefined ? undefined : byAttempt.get(alive.attempt)
+      if (!known.has(alive.worker)) answer('gone')
+      else if (alive.attempt === undefined) answer({})
+      else if (run?.worker !== alive.worker) answer({ word: 'lost' })
+      else answer({ ...(run.cancelled ? { word: 'cancelled' as const } : {}), watched: run.watched })
+    }
+  }
+
+  /**
+   * Collects workers that are silent. A farmer that was itself held up has not written the signs it was sent: it collects
+   * nobody until a whole round has passed since.
+   */
+  async #collect(): Promise<void> {
+    let last = performance.now()
+    let heldUntil = 0
+    while (!this.#closed) {
+      await sleep(COLLECT, undefined, { ref: false })
+      const now = performance.now()
+      if (now - last > COLLECT + 1000) heldUntil = now + SILENCE
+      // Nor one that cannot write: it may be that nobody can.
+      if (now - this.#written > 1000) heldUntil = now + SILENCE
+      last = now
+      if (now < heldUntil) continue
+      try {
+        this.#collected += await this.collect()
+      } catch (error) {
+        heldUntil = performance.now() + SILENCE
+        warnOnce('collect', 'workers that are gone', error)
+      }
+      last = performance.now()
+    }
+  }
+
+  async collect(): Promise<number> {
+    const [row] = await this.#db<
+      { n: number }[]
+    >`select collect(${SILENCE / 1000} * interval '1 second') as n`
+    return row!.n
+  }
+
+  /** How many workers this farmer has collected. */
+  get collected(): number {
+    return this.#collected
+  }
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+}

@@ -1,0 +1,79 @@
+// farmer: takes webhooks, makes jobs of them, gives them to workers, and shows them.
+
+import { mkdirSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+import { lasting } from '../lib/base/exit.ts'
+import { optional, setting } from '../lib/base/settings.ts'
+import { command, run } from '../lib/system/command.ts'
+import { say } from '../lib/system/log.ts'
+import { connect, migrate } from './farm/database.ts'
+import type { Database } from './farm/database.ts'
+import { ownPostgres } from './farm/own-postgres.ts'
+import { Projects } from './farm/projects.ts'
+import { longSecret } from './farm/secret.ts'
+import { openFarm } from './farm/farm.ts'
+import { parseListen } from './reporter.ts'
+
+export const farmer = command(
+  {
+    name: 'farmer',
+    usage: '',
+    operands: [0, 0],
+    about: `Takes webhooks of forges, makes a job of each line of the Testfiles that a change concerns (and of its
+.bass/), gives jobs to workers over HTTP, tells the forge how they end, and serves the pages.
+
+Several may serve one database. It keeps everything in PostgreSQL and S3; with neither set, in a
+PostgreSQL of its own and in files below FARMER_DATA.`,
+    environment: {
+      DATABASE_URL: 'the PostgreSQL, as postgres://USER@HOST/NAME; unset: one of its own',
+      'S3_BUCKET, S3_ENDPOINT': 'where logs and artifacts go; unset: files below FARMER_DATA',
+      'AWS_*': 'the key to that bucket: ACCESS_KEY_ID, SECRET_ACCESS_KEY, REGION',
+      FARMER_DATA: "the farmer's own directory: mirrors, and what has no other place",
+      FARMER_CONF: 'the directory of PROJECT/rc files',
+      FARMER_URL: 'how workers, people and forges reach it, as https://ci.example.org',
+      FARMER_LISTEN: 'where to listen: [ADDRESS:]PORT; loopback alone without a secret',
+      WORKER_SECRET_FILE: 'the file with the secret of workers, at least 16 characters',
+      REPORTER_TOKEN: 'who knows it may cancel and retry on the pages',
+    },
+  },
+  async () => {
+    const { host, port } = parseListen(setting('FARMER_LISTEN'))
+    const secret = longSecret('WORKER_SECRET')
+    if (secret === undefined && !isLoopback(host)) {
+      throw lasting(
+        `listen on '${setting('FARMER_LISTEN')}'`,
+        'without WORKER_SECRET_FILE anybody could be a worker',
+      )
+    }
+    const data = resolve(setting('FARMER_DATA'))
+    mkdirSync(data, { recursive: true, mode: 0o711 })
+    const url = optional('DATABASE_URL')
+    const own = url === undefined ? await ownPostgres(data) : undefined
+    let db: Database | undefined
+    try {
+      db = connect(url ?? own!.url)
+      await migrate(db)
+      const projects = new Projects(resolve(setting('FARMER_CONF')))
+      const farm = await openFarm({ db, projects, data, secret, host, port, url: optional('FARMER_URL') })
+      say('info', `listening on ${farm.address}`)
+      await stopSignal()
+      await farm.close()
+    } finally {
+      await db?.end({ timeout: 5 })
+      await own?.stop()
+    }
+  },
+)
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+
+/** Resolves when the program is told to stop. */
+function stopSignal(): Promise<void> {
+  return new Promise(done => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
+  })
+}
+
+if (require.main === module) run(farmer)

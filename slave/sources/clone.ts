@@ -1,0 +1,61 @@
+// The one clone of a project that a worker keeps: brought to a commit with no more work than there is, and cleaned of what
+// earlier jobs left.
+
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+import { reasonOf } from '../../lib/base/errno.ts'
+import { lasting, quote, temporary } from '../../lib/base/exit.ts'
+import { environmentAt, GitError, runGit, sentence } from '../../lib/git/process.ts'
+
+export interface Wanted {
+  /** Where git fetches from. */
+  readonly url: string
+  readonly ref: string
+  readonly revision: string
+}
+
+/**
+ * Brings the clone in `directory` to a commit. `all` removes what a `.gitignore` spares, too. A commit that the server
+ * does not have is a lasting error; whatever else fails is the system's.
+ */
+export async function checkOut(
+  directory: string,
+  { url, ref, revision }: Wanted,
+  all: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const env = { ...environmentAt(directory), GIT_TERMINAL_PROMPT: '0' }
+  const ask = (place: string | undefined, args: readonly string[]) => runGit({ place, env, signal }, args)
+  // Hooks of the clone are what an earlier job may have put there.
+  const can = async (...args: string[]) =>
+    (await ask(directory, ['-c', 'core.hooksPath=/dev/null', ...args])).code === 0
+  const git = async (...args: string[]): Promise<void> => {
+    const end = await ask(directory, ['-c', 'core.hooksPath=/dev/null', ...args])
+    if (end.code !== 0) throw new GitError(sentence(end))
+  }
+  if (!existsSync(`${directory}/.git/HEAD`) || !(await can('rev-parse', '--git-dir'))) {
+    rmSync(directory, { recursive: true, force: true })
+    mkdirSync(dirname(directory), { recursive: true })
+    await ask(undefined, ['init', '-q', '--', directory])
+  }
+  rmSync(`${directory}/.git/index.lock`, { force: true })
+  if (!(await can('cat-file', '-e', `${revision}^{commit}`))) {
+    const fetch = (spec: string) => git('fetch', '-q', '--no-tags', '--force', '--', url, spec)
+    try {
+      await fetch(`+${ref}:refs/bass/${ref}`).catch(() => fetch(revision))
+      if (!(await can('cat-file', '-e', `${revision}^{commit}`))) await fetch(revision)
+    } catch (error) {
+      if (signal.aborted) throw error
+      const why = reasonOf(error)
+      if (/not our ref|unadvertised object|couldn't find remote ref/.test(why)) {
+        throw lasting(`fetch ${quote(revision)}`, 'the server does not have it any more')
+      }
+      throw temporary(`fetch from ${quote(url)}`, why)
+    }
+  }
+  await git('reset', '-q', '--hard', revision).catch((error: unknown) => {
+    throw temporary(`check out ${quote(revision)}`, reasonOf(error))
+  })
+  await git('clean', '-q', '-ffd', ...(all ? ['-x'] : []))
+}

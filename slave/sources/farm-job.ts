@@ -1,0 +1,233 @@
+// A job that a farmer gave us, from its clone to its result.
+
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cp } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { quote, lasting } from '../../lib/base/exit.ts'
+import { optional, setting } from '../../lib/base/settings.ts'
+import { FILES_MAX } from '../../lib/farm/protocol.ts'
+import type { Addresses, JobFile, Result, Work } from '../../lib/farm/protocol.ts'
+import type { Verdict } from '../../lib/spool/job.ts'
+import type { Cause } from '../../lib/spool/retry.ts'
+import { parseTaskName, toPart } from '../../lib/spool/task-name.ts'
+import type { TaskName } from '../../lib/spool/task-name.ts'
+import { commandScript } from '../../lib/testfile/script.ts'
+import { warnOnce } from '../../lib/system/log.ts'
+import { readJob } from '../../lib/view/view.ts'
+import type { StepView } from '../../lib/view/view.ts'
+import { workPaths } from '../run/environment.ts'
+import type { Facts } from '../run/environment.ts'
+import type { Outcome } from '../run/plan.ts'
+import type { Assignment, Heartbeat } from './assignment.ts'
+import { checkOut } from './clone.ts'
+import { Gone, putFile } from './farmer-client.ts'
+import type { FarmerClient } from './farmer-client.ts'
+import { Live } from './live.ts'
+
+/** The job in hand, as the signs of life need it. */
+export interface InHand {
+  readonly attempt: string
+  /** Its steps, where they have changed since they were told. */
+  news(): readonly StepView[] | undefined
+  hear(word: 'cancelled' | 'lost'): void
+  watch(watched: boolean): void
+}
+
+/** The worker that runs a job, as the job needs it. */
+export interface Farmhouse {
+  readonly client: FarmerClient
+  /** The worker's own directory. */
+  readonly directory: string
+  /** The job in hand is told of from now on, until it is let go. */
+  hold(job: InHand): void
+  release(): void
+  /** The farmer does not know us any more, or we it. */
+  lose(): void
+  /** Gives the job in hand back, which is nobody's fault, and leaves. */
+  giveBack(): Promise<void>
+}
+
+/** So many files are stored at once. */
+const AT_ONCE = 4
+
+export class FarmJob implements Assignment {
+  readonly task: TaskName
+  readonly job: string
+  readonly work: string
+  readonly #source: Farmhouse
+  readonly #given: Work
+  #told = ''
+  #files: readonly JobFile[] = []
+  #live: Live | undefined
+
+  constructor(source: Farmhouse, given: Work) {
+    const { num, project, version, arch, host } = given
+    const name = [num, project, version, arch, ...(host === null ? [] : [host])].join(':')
+    const task = parseTaskName(name)
+    if (!task) throw lasting(`run ${quote(name)}`, 'not a name of a task')
+    this.task = task
+    this.#source = source
+    this.#given = given
+    this.job = join(source.directory, 'job')
+    this.work = join(source.directory, 'work', project)
+    rmSync(this.job, { recursive: true, force: true })
+    mkdirSync(this.job)
+  }
+
+  beat(onWord: (word: 'cancelled' | 'lost') => void): Heartbeat {
+    let heard = false
+    this.#source.hold({
+      attempt: this.#given.attempt,
+      news: () => this.#news(),
+      hear: word => {
+        if (!heard) onWord(word)
+        heard = true
+      },
+      watch: watched => this.#watch(watched),
+    })
+    return {
+      stop: () => {
+        this.#source.release()
+        this.#watch(false)
+      },
+    }
+  }
+
+  begin(): boolean {
+    const { steps, home, tmp, artifacts } = workPaths(this.work)
+    for (const path of [steps, home, tmp, artifacts]) rmSync(path, { recursive: true, force: true })
+    mkdirSync(this.work, { recursive: true, mode: 0o700 })
+    return true
+  }
+
+  async unpack(stop: AbortSignal): Promise<Facts> {
+    const { clone, ref, revision, command, directory, label, params } = this.#given
+    const { code, steps } = workPaths(this.work)
+    await checkOut(code, { url: clone, ref, revision }, optional('CLEAN') === 'all', stop)
+    mkdirSync(steps)
+    if (command === null) await cp(join(code, '.bass'), steps, { recursive: true, verbatimSymlinks: true })
+    else writeStep(join(steps, toPart(label.replace(/[^A-Za-z0-9._+~@-]+/g, '-'))), directory, command)
+    const { project } = this.task
+    const cache = join(this.#source.directory, 'cache', project)
+    mkdirSync(cache, { recursive: true })
+    return { task: this.task, host: setting('HOST'), revision, ref, params, work: this.work, cache }
+  }
+
+  /** Puts the files of the job where the farmer says. What is away is asked again, as long as the job is ours. */
+  async store(_verdict: Verdict, stop: AbortSignal): Promise<void> {
+    const files = filesIn(this.job)
+    let left = files
+    for (let wait = 250; left.length > 0; wait = Math.min(2 * wait, 5000)) {
+      stop.throwIfAborted()
+      try {
+        const { attempt } = this.#given
+        const answer = await this.#source.client.ask<Addresses>('POST', `/v1/runs/${attempt}/files`, {
+          files: left,
+        })
+        left = await this.#put(left, answer?.addresses ?? {}, stop)
+      } catch (error) {
+        if (error instanceof Gone) this.#source.lose()
+        warnOnce('store the output of', this.task.name, error)
+      }
+      if (left.length > 0) await sleep(wait, undefined, { signal: stop })
+    }
+    this.#files = files
+  }
+
+  /** Returns those that could not be stored. */
+  async #put(
+    files: readonly JobFile[],
+    addresses: Addresses['addresses'],
+    stop: AbortSignal,
+  ): Promise<JobFile[]> {
+    const [queue, failed] = [[...files], [] as JobFile[]]
+    const work = async () => {
+      for (let file = queue.shift(); file; file = queue.shift()) {
+        try {
+          await putFile(addresses[file.path] ?? '', join(this.job, file.path), file.size, stop)
+        } catch (error) {
+          warnOnce('store', file.path, error)
+          failed.push(file)
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    return failed
+  }
+
+  async conclude({ verdict, why }: Outcome, cause: Cause): Promise<Verdict> {
+    const { client } = this.#source
+    const path = `/v1/runs/${this.#given.attempt}`
+    for (let wait = 250; ; wait = Math.min(2 * wait, 5000)) {
+      try {
+        if (verdict === 'lost') {
+          if (cause === 'drain') await this.#source.giveBack()
+          else await client.ask('POST', `${path}/lost`, {})
+          this.#source.lose()
+          return 'lost'
+        }
+        const steps = readJob(this.job)?.steps ?? []
+        const result: Result = { verdict, steps, files: this.#files, ...(why === undefined ? {} : { why }) }
+        const answer = await client.ask<{ verdict: Verdict }>('POST', `${path}/result`, result)
+        if (answer) return answer.verdict
+      } catch (error) {
+        if (error instanceof Gone) return 'lost'
+        warnOnce('end', this.task.name, error)
+      }
+      await sleep(wait)
+    }
+  }
+
+  /** The clone stays; what the steps left is removed when the next job begins. */
+  discard(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  #news(): readonly StepView[] | undefined {
+    const steps = readJob(this.job)?.steps ?? []
+    const now = JSON.stringify(steps)
+    if (now === this.#told) return undefined
+    this.#told = now
+    return steps
+  }
+
+  #watch(watched: boolean): void {
+    if (watched) this.#live ??= new Live(this.#source.client, this.job, this.#given.attempt)
+    else {
+      this.#live?.close()
+      this.#live = undefined
+    }
+  }
+}
+
+/** One step that runs a command as a Testfile means it. */
+function writeStep(path: string, directory: string, command: string): void {
+  writeFileSync(path, commandScript(directory, command))
+  chmodSync(path, 0o755)
+}
+
+/** The regular files of a job that people read, the logs first: no more than a farmer takes. */
+function filesIn(job: string): JobFile[] {
+  const files: JobFile[] = []
+  const walk = (directory: string) => {
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      const path = join(directory, entry.name)
+      if (entry.isDirectory()) walk(path)
+      else if (entry.isFile() && !entry.name.includes('\ufffd')) {
+        files.push({ path: relative(job, path), size: lstatSync(path).size })
+      }
+    }
+  }
+  for (const name of ['steps', 'artifacts']) {
+    if (readdirSync(job).includes(name)) walk(join(job, name))
+  }
+  for (const name of ['env.txt', 'pkg.txt']) {
+    if (readdirSync(job).includes(name)) files.push({ path: name, size: lstatSync(join(job, name)).size })
+  }
+  const wanted = files.filter(({ path, size }) => size > 0 || path.startsWith('artifacts/'))
+  if (wanted.length > FILES_MAX)
+    warnOnce('store', `all ${wanted.length} files of a job`, `a farmer takes ${FILES_MAX}`)
+  return wanted.slice(0, FILES_MAX)
+}

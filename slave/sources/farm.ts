@@ -1,0 +1,168 @@
+// Work from a farmer over HTTP. The worker registers, says each second that it lives, and waits for a job. What the farmer
+// does not know any more, or nobody has answered for five seconds, ends at once: then it starts again as a new worker.
+//
+// In the worker's directory, which is its own:
+//   work/PROJECT/code    the clone of a project, kept from job to job
+//   work/PROJECT/...     the temporary directories of the job in hand
+//   cache/PROJECT        what $BASS_CACHE names
+//   job/                 the job in hand, as its steps write it
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { temporary } from '../../lib/base/exit.ts'
+import { setting, words } from '../../lib/base/settings.ts'
+import { ALIVE, POLL, SILENCE } from '../../lib/farm/protocol.ts'
+import type { Registered, Registration, Word, Work } from '../../lib/farm/protocol.ts'
+import { listIfThere } from '../../lib/system/listing.ts'
+import { warn, warnOnce } from '../../lib/system/log.ts'
+import { isReplaced } from '../../lib/system/tree.ts'
+import { killRemains } from '../run/places/processes.ts'
+import type { Assignment, WorkSource } from './assignment.ts'
+import type { Health } from './health.ts'
+import { FarmJob } from './farm-job.ts'
+import type { Farmhouse, InHand } from './farm-job.ts'
+import { FarmerClient, Gone } from './farmer-client.ts'
+
+export class FarmSource implements WorkSource, Farmhouse {
+  readonly client: FarmerClient
+  readonly directory: string
+  /** Our id at the farmer; undefined while we have none. */
+  #worker: string | undefined
+  #inHand: InHand | undefined
+  /** The last attempt that was given out. */
+  #given: string | undefined
+  readonly #stop: AbortSignal
+  readonly #health: Health
+  readonly #about: Registration
+  #closed = false
+  /** When the farmer last knew us, on our own clock. */
+  #heard = 0
+  readonly #living: Promise<void>
+
+  constructor(client: FarmerClient, directory: string, version: string, health: Health, stop: AbortSignal) {
+    this.#health = health
+    this.client = client
+    this.directory = directory
+    this.#stop = stop
+    this.#about = {
+      host: setting('HOST'),
+      slot: directory,
+      arch: setting('ARCH'),
+      labels: words('LABELS'),
+      version,
+    }
+    this.#living = this.#live()
+  }
+
+  /** Kills what is left of the steps of a worker that died here. Its job is the farmer's to give away. */
+  async endDead(): Promise<void> {
+    mkdirSync(join(this.directory, 'work'), { recursive: true })
+    for (const project of listIfThere(join(this.directory, 'work')))
+      await killRemains(join(this.directory, 'work', project))
+  }
+
+  async next(): Promise<Assignment | undefined> {
+    for (let wait = 250; !this.#stop.aborted && !isReplaced(); wait = Math.min(2 * wait, 10_000)) {
+      try {
+        if (!(await this.#health.isWell(this.#stop))) {
+          // A worker that is registered is given jobs.
+          await this.giveBack()
+          continue
+        }
+        this.#worker ??= await this.#register()
+        const patience = AbortSignal.any([this.#stop, AbortSignal.timeout(POLL + SILENCE)])
+        const work = await this.client.ask<Work>(
+          'GET',
+          `/v1/work?worker=${this.#worker}`,
+          undefined,
+          patience,
+        )
+        wait = 250
+        if (work && work.attempt !== this.#given) {
+          this.#given = work.attempt
+          return new FarmJob(this, work)
+        }
+        // We had it and could not end it.
+        if (work) await this.client.ask('POST', `/v1/runs/${work.attempt}/lost`, {})
+      } catch (error) {
+        if (this.#stop.aborted) break
+        if (error instanceof Gone) this.#worker = undefined
+        else {
+          warnOnce('ask', 'the farmer', error)
+          await sleep(wait, undefined, { signal: this.#stop }).catch(() => undefined)
+        }
+      }
+    }
+    return undefined
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#living
+    const worker = this.#worker
+    this.#worker = undefined
+    if (worker === undefined) return
+    // Else it is collected, and that counts.
+    await this.client.ask('DELETE', `/v1/workers/${worker}`).catch(() => undefined)
+  }
+
+  /** The job in hand is told of from now on, until it is let go. */
+  hold(job: InHand): void {
+    this.#inHand = job
+  }
+
+  release(): void {
+    this.#inHand = undefined
+  }
+
+  /** The farmer does not know us any more, or we it: what we do is nobody's. */
+  lose(): void {
+    this.#worker = undefined
+    this.#inHand?.hear('lost')
+  }
+
+  /** Gives the job in hand back, which is nobody's fault; and leaves. */
+  async giveBack(): Promise<void> {
+    const worker = this.#worker
+    this.#worker = undefined
+    if (worker !== undefined) await this.client.ask('DELETE', `/v1/workers/${worker}`)
+  }
+
+  async #register(): Promise<string> {
+    const answer = await this.client.ask<Registered>('POST', '/v1/workers', this.#about)
+    if (answer === undefined) throw temporary('register with the farmer', 'it says nothing')
+    this.#heard = performance.now()
+    return answer.worker
+  }
+
+  async #live(): Promise<void> {
+    while (!this.#closed) {
+      const begun = performance.now()
+      if (this.#worker !== undefined) await this.#sign(this.#worker)
+      await sleep(Math.max(50, ALIVE - (performance.now() - begun)), undefined, { ref: false })
+    }
+  }
+
+  async #sign(worker: string): Promise<void> {
+    const job = this.#inHand
+    const steps = job?.news()
+    const left = Math.max(100, Math.round(this.#heard + SILENCE - performance.now()))
+    try {
+      const sign = { worker, ...(job ? { attempt: job.attempt } : {}), ...(steps ? { steps } : {}) }
+      const answer = await this.client.ask<Word>('POST', '/v1/alive', sign, AbortSignal.timeout(left))
+      this.#heard = performance.now()
+      if (job === undefined || job !== this.#inHand) return
+      if (answer?.word) job.hear(answer.word)
+      else job.watch(answer?.watched === true)
+    } catch (error) {
+      if (worker !== this.#worker) return
+      if (error instanceof Gone) this.lose()
+      else if (performance.now() - this.#heard >= SILENCE) {
+        warn('reach', 'the farmer', error)
+        this.lose()
+      }
+    }
+  }
+}

@@ -1,0 +1,75 @@
+// worker: asks a farmer for jobs and runs them, one at a time.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { lasting } from '../lib/base/exit.ts'
+import { duration, setting } from '../lib/base/settings.ts'
+import { command, run, version } from '../lib/system/command.ts'
+import { warnOnce } from '../lib/system/log.ts'
+import { secret } from '../lib/system/secret.ts'
+import { readLimits } from './run/limits.ts'
+import { Pools } from './run/places/pools.ts'
+import { killRemains } from './run/places/processes.ts'
+import { checkLimits } from './run/run-steps.ts'
+import { runJob } from './run-job.ts'
+import { RUN_SETTINGS } from './settings-help.ts'
+import { FarmSource } from './sources/farm.ts'
+import { Health } from './sources/health.ts'
+import { FarmerClient } from './sources/farmer-client.ts'
+import { onTerm } from './term.ts'
+
+export const worker = command(
+  {
+    name: 'worker',
+    usage: '',
+    operands: [0, 0],
+    about: `Asks a farmer for jobs and runs them, one at a time, in the current directory, which is to be its own: the
+clones of projects are kept there.
+
+Run one for each job that is to run at a time. Git fetches as this user may: give it a key or a
+credential helper for what is private. TERM: takes nothing more; the job in hand may go on for
+DRAIN, then it is given back. A second TERM is final.`,
+    environment: {
+      FARMER_URL: 'where the farmer is, as https://ci.example.org',
+      WORKER_SECRET_FILE: 'the file with the secret of workers',
+      LABELS: 'what jobs may ask for besides the architecture and this host',
+      CLEAN: "all: before a job, remove also what a .gitignore spares; 'ignored': leave that",
+      ...RUN_SETTINGS,
+    },
+  },
+  async () => {
+    const client = new FarmerClient(farmerUrl(), secret('WORKER_SECRET', process.env))
+    const pools = new Pools()
+    await checkLimits(readLimits(), pools)
+    let inHand: string | undefined
+    const { stop, drain } = onTerm(async () => {
+      if (inHand !== undefined) await killRemains(inHand)
+    })
+    const health = new Health({ slot: process.cwd() }, () => undefined)
+    const source = new FarmSource(client, process.cwd(), version(), health, stop)
+    try {
+      await source.endDead()
+      for (let next = await source.next(); next; next = await source.next()) {
+        inHand = next.work
+        try {
+          await runJob(next, { pools, health }, drain)
+        } catch (error) {
+          warnOnce('run', next.task.name, error)
+          await sleep(duration('POLL_INTERVAL'))
+        }
+        inHand = undefined
+      }
+    } finally {
+      await source.close()
+    }
+  },
+)
+
+function farmerUrl(): string {
+  const url = setting('FARMER_URL')
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw lasting('read the setting FARMER_URL', `'${url}' is no address such as https://ci.example.org`)
+  return url
+}
+
+if (require.main === module) run(worker)

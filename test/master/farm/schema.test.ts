@@ -1,0 +1,191 @@
+// The transactions of the schema, one after the other and at once.
+
+import tap, { test } from 'tap'
+import type { Test } from 'tap'
+
+import { connect, migrate } from '../../../master/farm/database.ts'
+import type { Database } from '../../../master/farm/database.ts'
+import { Postgres } from '../../fixtures/postgres.ts'
+
+const server = new Postgres(tap).start()
+let databases = 0
+
+/** A database of its own on the one server of this file, without tables. */
+async function create(): Promise<string> {
+  const { url } = await server
+  const name = `test_${++databases}`
+  const admin = connect(url)
+  await admin.unsafe(`create database ${name}`)
+  await admin.end({ timeout: 0 })
+  return url.replace('/postgres?', `/${name}?`)
+}
+
+async function open(t: Test): Promise<Database> {
+  const db = connect(await create())
+  t.teardown(() => db.end({ timeout: 0 }))
+  await migrate(db)
+  return db
+}
+
+const change = async (db: Database, name: string) =>
+  (
+    await db<{ id: number }[]>`
+    insert into change (project, name, ref, head) values ('p', ${name}, 'r', 'h') returning id`
+  )[0]!.id
+
+const queue = async (db: Database, label: string, more: Record<string, unknown> = {}) => {
+  const job = {
+    project: 'p',
+    ref: 'r',
+    revision: 'h',
+    version: 'v',
+    label,
+    directory: '',
+    command: 'true',
+    arch: 'a',
+    ...more,
+  }
+  return (
+    await db<{ num: number }[]>`select queue(jsonb_populate_record(null::job, ${db.json(job)})) as num`
+  )[0]!.num
+}
+
+const worker = async (db: Database, gives = ['a']) =>
+  (
+    await db<{ id: string }[]>`
+    insert into worker (host, slot, arch, gives, version) values ('h', '/s', 'a', ${gives}, '1') returning id`
+  )[0]!.id
+
+const runs = async (db: Database) =>
+  db<{ label: string; attempt: string; worker: string; try: number }[]>`
+    select label, attempt, worker, try from run join job on num = job order by run.started, num`
+
+const finish = async (db: Database, attempt: string, verdict = 'success') =>
+  (
+    await db<{ stands: string | null }[]>`select finish(${attempt}, ${verdict}, null, '[]', '[]') as stands`
+  )[0]!.stands
+
+test('four farmers that start at once make the tables once', async t => {
+  const url = await create()
+  const dbs = Array.from({ length: 4 }, () => connect(url))
+  t.teardown(() => Promise.all(dbs.map(db => db.end({ timeout: 0 }))).then(() => undefined))
+  const steps = await Promise.all(dbs.map(migrate))
+  t.same(steps.sort(), [0, 0, 0, 2])
+  await dbs[0]!`insert into migration (version) values (999)`
+  await t.rejects(
+    migrate(dbs[0]!),
+    /its tables are of version 999, and this farmer knows 2; start a newer farmer/,
+  )
+})
+
+test('order is priority, changes in turn, the deepest directory, age', async t => {
+  const db = await open(t)
+  const [big, small] = [await change(db, '1'), await change(db, '2')]
+  for (let i = 0; i < 20; i++) await queue(db, `big-${i}`, { change: big })
+  const first = await worker(db)
+  const done: string[] = []
+  const next = async () => {
+    const [run] = await runs(db)
+    done.push(run!.label)
+    await finish(db, run!.attempt)
+  }
+  for (let i = 0; i < 3; i++) await next()
+  await queue(db, 'small', { change: small })
+  await queue(db, 'deep', { change: await change(db, '3'), directory: 'x/y' })
+  await queue(db, 'urgent', { change: big, priority: 5 })
+  for (let i = 0; i < 5; i++) await next()
+  t.same(done, ['big-0', 'big-1', 'big-2', 'big-3', 'urgent', 'deep', 'small', 'big-4'])
+  t.ok(first)
+})
+
+test('an arch and a label that a job asks for are of its worker', async t => {
+  const db = await open(t)
+  const [plain, gpu] = [await worker(db), await worker(db, ['a', 'a:gpu'])]
+  await queue(db, 'other', { arch: 'b' })
+  await queue(db, 'any')
+  await queue(db, 'gpu', { host: 'gpu' })
+  t.match(await runs(db), [
+    { label: 'any', worker: plain },
+    { label: 'gpu', worker: gpu },
+  ])
+})
+
+test('a result is taken for the attempt that stands, and twice with one answer', async t => {
+  const db = await open(t)
+  await queue(db, 'job')
+  const gone = await worker(db)
+  const [lost] = await runs(db)
+  await db`select lose(array[${gone}]::uuid[], true)`
+  t.equal(await finish(db, lost!.attempt), null, 'a lost attempt')
+  await worker(db)
+  const [run] = await runs(db)
+  t.equal(run?.try, 2)
+  t.equal(await finish(db, run!.attempt, 'failure'), 'failure')
+  t.equal(await finish(db, run!.attempt, 'success'), 'failure', 'the first answer stands')
+  t.equal((await db`select 1 from job`).length, 0)
+  t.same(await db`select state from "check" order by id`, [{ state: 'pending' }, { state: 'failure' }])
+})
+
+test('at the fourth loss the result is lost; what is given back is no loss', async t => {
+  const db = await open(t)
+  await queue(db, 'job')
+  const lose = async (counts: boolean) => db`select lose(array[${await worker(db)}]::uuid[], ${counts})`
+  for (let i = 0; i < 6; i++) await lose(false)
+  for (let i = 0; i < 3; i++) await lose(true)
+  t.equal((await db`select 1 from job`).length, 1)
+  await lose(true)
+  t.match(await db`select verdict, try from result`, [{ verdict: 'lost', try: 10 }])
+})
+
+test('what is cancelled is over at once, or told to its worker, or over with its worker', async t => {
+  const db = await open(t)
+  const [waits, runs1] = [await queue(db, 'waits', { arch: 'b' }), await queue(db, 'runs')]
+  const gone = await worker(db)
+  await db`select cancel(array[${waits}, ${runs1}]::bigint[], 'a person')`
+  t.match(await db`select label, verdict, error from result`, [
+    { label: 'waits', verdict: 'cancelled', error: 'a person' },
+  ])
+  await db`select lose(array[${gone}]::uuid[], true)`
+  t.match(await db`select verdict from result order by num`, [
+    { verdict: 'cancelled' },
+    { verdict: 'cancelled' },
+  ])
+  t.equal((await db`select 1 from job`).length, 0)
+})
+
+test('each job has one verdict, whatever finishes, is lost and is queued at once', async t => {
+  const db = await open(t)
+  const JOBS = 150
+  for (let i = 0; i < 6; i++) await worker(db)
+  let queued = 0
+  const submit = async () => {
+    while (queued < JOBS) await queue(db, `job-${queued++}`)
+  }
+  const assigned = new Map<string, number>()
+  const work = async (mischief: boolean) => {
+    for (let idle = 0; idle < 20;) {
+      const running = await runs(db)
+      const run = running[Math.floor(Math.random() * running.length)]
+      if (!run) {
+        idle++
+        await new Promise(done => setTimeout(done, 10))
+        continue
+      }
+      idle = 0
+      assigned.set(run.attempt, (assigned.get(run.attempt) ?? 0) + 1)
+      if (!mischief) await finish(db, run.attempt)
+      else {
+        await db`select lose(array[${run.worker}]::uuid[], false)`
+        await worker(db)
+        t.equal(await finish(db, run.attempt).then(stands => stands === null || stands === 'success'), true)
+      }
+      if (mischief) await new Promise(done => setTimeout(done, 20))
+    }
+  }
+  await Promise.all([submit(), submit(), work(false), work(false), work(false), work(true)])
+  const [count] = await db<{ all: number; distinct: number }[]>`
+    select count(*)::int as all, count(distinct label)::int as distinct from result`
+  t.same(count, { all: JOBS, distinct: JOBS })
+  t.equal((await db`select 1 from job`).length, 0)
+  t.equal((await db`select 1 from run`).length, 0)
+})

@@ -1,0 +1,50 @@
+import { mkdirSync } from 'node:fs'
+import tap from 'tap'
+
+import { FarmerClient } from '../../../slave/sources/farmer-client.ts'
+import { FarmSource } from '../../../slave/sources/farm.ts'
+import { Health } from '../../../slave/sources/health.ts'
+import { Farm, SECRET } from '../../fixtures/farm.ts'
+import { keepsPromises } from '../../fixtures/sources.ts'
+
+const opened = Farm.make(tap).then(async farm => ({ farm, farmer: await farm.farmer() }))
+let [workers, published] = [0, 0]
+
+keepsPromises('a farmer', async t => {
+  const { farm, farmer } = await opened
+  await farm.db`delete from job`
+  const before = process.env
+  t.teardown(() => {
+    process.env = before
+  })
+  process.env = { ...farm.env, DISK_MIN: '0', ISOLATE: 'auto' }
+  const directory = farm.path(`worker-${++workers}`)
+  mkdirSync(directory)
+  const verdict = async (num: string) =>
+    (await farm.db<{ verdict: string }[]>`select verdict from result where num = ${num}`)[0]?.verdict
+  const health = new Health({ slot: directory }, () => undefined)
+  return {
+    open: stop =>
+      Promise.resolve(new FarmSource(new FarmerClient(farmer.url, SECRET), directory, '1', health, stop)),
+    publish: async () => {
+      const revision = farm.commit({
+        'hello.txt': 'hello\n',
+        Testfile: 'step: true\n',
+        count: `${++published}\n`,
+      })
+      await farm.push(farmer.url, revision)
+      for (;;) {
+        const [job] = await farm.db<{ num: number }[]>`select num from job`
+        if (job) return String(job.num)
+        await new Promise(done => setTimeout(done, 20))
+      }
+    },
+    cancel: async num => {
+      await farm.db`select cancel(array[${num}]::bigint[], 'a person')`
+    },
+    lose: async num => {
+      await farm.db`select lose(array(select worker from run where job = ${num}), true)`
+    },
+    verdict,
+  }
+})
