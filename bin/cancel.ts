@@ -5,7 +5,7 @@ import { findAll } from '../lib/view/find-task.ts'
 import { mustList } from '../lib/system/listing.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
-import { askCancel } from '../lib/view/wishes.ts'
+import { cancelLast } from '../lib/view/wishes.ts'
 
 export const verb = command(
   {
@@ -15,11 +15,13 @@ export const verb = command(
     about: `Asks that tasks be cancelled, queued or running, and prints their names.
 
 TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'. A revision means
-all its tasks that are not finished. A running job ends within some 3 s, all its processes with it;
-the reaper ends a queued one. 'bass wait TASK' tells when. A finished task cannot be cancelled: the
-others are, and the exit code is 100.
+all its tasks that are not finished. Of a task that was retried, the last retry is cancelled. A
+running job ends within some 3 s, all its processes with it; the reaper ends a queued one. 'bass
+wait TASK' tells when. What is finished cannot be cancelled: the others are, and the exit code
+is 100.
 
---json prints [{ name, refused }]; refused says why it cannot be, and is null where it was asked.`,
+--json prints [{ asked, name, refused }]: the task that TASK means; what is cancelled, it or its last
+retry; and why that cannot be, null where it was asked.`,
     options: { json: { type: 'boolean', about: 'print what was asked, for programs' } },
     environment: { SPOOL: 'the spool' },
   },
@@ -27,14 +29,17 @@ others are, and the exit code is 100.
     const spool = openSpool()
     // All are found before the first is cancelled: a mistyped word leaves nothing half done.
     const names = [...new Set(texts.flatMap(text => namesOf(spool, text)))]
-    const asked = names.map(name => ({ name, refused: askCancel(spool, name) }))
+    const all = names.map(asked => ({ asked, ...cancelLast(spool, asked) }))
     if (json) {
-      const rows = asked.map(({ name, refused }) => ({ name, refused: refused?.message ?? null }))
+      const rows = all.map(({ asked, name, refused }) => ({ asked, name, refused: refused?.message ?? null }))
       process.stdout.write(JSON.stringify(rows, null, 2) + '\n')
     } else {
-      for (const { name, refused } of asked) if (!refused) process.stdout.write(`cancelling ${name}\n`)
+      for (const { asked, name, refused } of all) {
+        const whose = name === asked ? '' : `, as which ${asked} was retried`
+        if (!refused) process.stdout.write(`cancelling ${name}${whose}\n`)
+      }
     }
-    const first = asked.find(({ refused }) => refused)
+    const first = all.find(({ refused }) => refused)
     if (first?.refused) throw first.refused
   },
 )

@@ -9,18 +9,30 @@ import { republish } from '../spool/retry.ts'
 import { isSettled, lastRetry, look } from './settled.ts'
 import type { Spool } from '../spool/spool.ts'
 
-/** T1 or T3: leaves the wish. Answers why that is not possible. */
-export function askCancel(spool: Spool, name: string): Error | undefined {
+/** T1 or T3: leaves the wish. Answers why that is not possible. `asked` is the task that was named: `name`, or what that was retried as. */
+export function askCancel(spool: Spool, name: string, asked = name): Error | undefined {
   const found = look(spool, name)
   const job = found?.view.job
-  const refuse = (why: string) => lasting(`cancel ${quote(name)}`, why)
+  const subject = name === asked ? 'it' : `it was retried as ${name}, which`
+  const refuse = (why: string) => lasting(`cancel ${quote(asked)}`, `${subject} is over${why}`)
   if (job?.verdict && isSettled(spool, found!)) {
-    return refuse(
-      `it is over: ${job.verdict}${job.retriedAs === null ? '' : `; it was retried as ${job.retriedAs}`}`,
-    )
+    return refuse(`: ${job.verdict}${job.retriedAs === null ? '' : `; it was retried as ${job.retriedAs}`}`)
   }
-  if (!wishCancel(spool, name)) return refuse('it is over')
+  if (!wishCancel(spool, name)) return refuse('')
   return undefined
+}
+
+/**
+ * As `askCancel`, of the last of what the task was retried as, by whomever: that is what waits or runs. Answers also the name of that.
+ */
+export function cancelLast(spool: Spool, asked: string): { name: string; refused: Error | undefined } {
+  for (let name = asked; ;) {
+    // What is pruned, or still to be published, leaves it to the task itself.
+    name = lastRetry(spool, name, 'all')?.view.name ?? name
+    const refused = askCancel(spool, name, asked)
+    // It may have been lost, and retried, between our two looks.
+    if (!refused || (lastRetry(spool, name, 'all')?.view.name ?? name) === name) return { name, refused }
+  }
 }
 
 /**
