@@ -3,7 +3,8 @@
 import { join } from 'node:path'
 
 import { command } from '../lib/system/command.ts'
-import { fsyncPath, noteChange, publishFile } from '../lib/system/durable.ts'
+import { fsyncPath, publishFile } from '../lib/system/durable.ts'
+import { noteChange } from '../lib/system/polled.ts'
 import { mustBeKnown, pauseName, printPauses } from './parts/pause-name.ts'
 import { makeDirectory, openSpool, paused } from '../lib/spool/spool.ts'
 

@@ -3,7 +3,8 @@
 
 import { join } from 'node:path'
 
-import { fsyncPath, move, noteChange } from '../system/durable.ts'
+import { fsyncPath, move } from '../system/durable.ts'
+import { noteChange } from '../system/polled.ts'
 import type { Spool } from './spool.ts'
 import { trace } from '../system/trace.ts'
 

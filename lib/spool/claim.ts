@@ -4,7 +4,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
-import { fsyncPath, linkOpened, move, noteChange, remove } from '../system/durable.ts'
+import { fsyncPath, linkOpened, move, remove } from '../system/durable.ts'
+import { noteChange } from '../system/polled.ts'
 import { isErrno } from '../base/errno.ts'
 import { makeJob, readOwner } from './job.ts'
 import type { Owner, Verdict } from './job.ts'

@@ -4,7 +4,8 @@
 import { mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, listNow, refresh } from '../system/durable.ts'
+import { fsyncPath } from '../system/durable.ts'
+import { listNow, refresh } from '../system/polled.ts'
 import { listIfThere, mustList } from '../system/listing.ts'
 import { isErrno, tolerating } from '../base/errno.ts'
 import { lasting, quote, temporary } from '../base/exit.ts'

@@ -3,7 +3,8 @@
 import { join } from 'node:path'
 
 import { isErrno } from '../base/errno.ts'
-import { fsyncPath, noteChange, publishFile } from '../system/durable.ts'
+import { fsyncPath, publishFile } from '../system/durable.ts'
+import { noteChange } from '../system/polled.ts'
 import { makeDirectory } from './spool.ts'
 import type { Spool } from './spool.ts'
 

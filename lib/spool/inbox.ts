@@ -4,7 +4,8 @@ import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { tolerating } from '../base/errno.ts'
-import { fsyncPath, noteChange, publishPrepared, token, writeNew } from '../system/durable.ts'
+import { fsyncPath, publishPrepared, token, writeNew } from '../system/durable.ts'
+import { noteChange } from '../system/polled.ts'
 import { makeDirectory } from './spool.ts'
 import type { Spool } from './spool.ts'
 

@@ -4,14 +4,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import {
-  fsyncPath,
-  noteChange,
-  publishFile,
-  publishPrepared,
-  readIfThere,
-  writeNew,
-} from '../system/durable.ts'
+import { fsyncPath, publishFile, publishPrepared, readIfThere, writeNew } from '../system/durable.ts'
+import { noteChange } from '../system/polled.ts'
 import { listIfThere } from '../system/listing.ts'
 import { isGone, self } from '../system/process.ts'
 import type { Identity } from '../system/process.ts'

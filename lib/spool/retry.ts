@@ -3,16 +3,8 @@
 
 import { join } from 'node:path'
 
-import {
-  fsyncPath,
-  move,
-  noteChange,
-  publishFile,
-  readIfThere,
-  sweep,
-  token,
-  writeNew,
-} from '../system/durable.ts'
+import { fsyncPath, move, publishFile, readIfThere, sweep, token, writeNew } from '../system/durable.ts'
+import { noteChange } from '../system/polled.ts'
 import { mustList, mustListAll } from '../system/listing.ts'
 import { isErrno } from '../base/errno.ts'
 import { lasting, quote, temporary } from '../base/exit.ts'

@@ -12,20 +12,14 @@ import {
   ftruncateSync,
   futimesSync,
   linkSync,
-  mkdir,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   readSync,
   renameSync,
-  rmdir,
-  rmdirSync,
   rmSync,
   statSync,
   unlinkSync,
-  utimes,
-  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -33,7 +27,7 @@ import type { Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 import { ignoringENOENT, isErrno, tolerating } from '../base/errno.ts'
-import { askingAgain, listAllIfThere, mustList } from './listing.ts'
+import { askingAgain, listAllIfThere } from './listing.ts'
 import { openPlainSync } from './plain.ts'
 
 /** A name that nobody else has: 16 hex digits. From the kernel: to load the crypto of Node takes longer than a claim. */
@@ -193,15 +187,6 @@ export function move(from: string, to: string): boolean {
 }
 
 /**
- * A listing that decides, of a directory that must be there: its times are set first, so that no NFSv3 client answers
- * from memory.
- */
-export function listNow(directory: string): string[] {
-  refresh(directory)
-  return mustList(directory)
-}
-
-/**
  * Opens a file to read it, for as long as `use` takes; undefined if it is not there, or is anything but a regular file:
  * names in the spool may be anybody's, and a FIFO would be waited for. Throws any other error.
  */
@@ -262,56 +247,6 @@ export const readIfThere = (path: string): string | undefined => openIfThere(pat
 /** As `readIfThere`, of an open file. */
 export function readSmall(fd: number, { size }: Stats): string | undefined {
   return size > SMALL ? undefined : readFileSync(fd, 'utf8')
-}
-
-/**
- * Sets the times of a directory, so that every client of the file system notices that it has changed. Only the owner
- * may set times; a member of its group makes and removes a name instead.
- */
-export function refresh(directory: string): void {
-  const now = new Date()
-  try {
-    utimesSync(directory, now, now)
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESTALE')) return
-    if (!isErrno(error, 'EPERM', 'EACCES')) throw error
-    const name = join(directory, `.touch-${token()}`)
-    tolerating(['EEXIST'], () => mkdirSync(name))
-    ignoringENOENT(() => rmdirSync(name))
-  }
-}
-
-/** As `refresh`, while the process goes on: a file server that hangs holds up nothing else. It is a hint, and may fail. */
-function refreshBeside(directory: string): void {
-  const now = new Date()
-  utimes(directory, now, now, error => {
-    if (!isErrno(error, 'EPERM', 'EACCES')) return
-    const name = join(directory, `.touch-${token()}`)
-    mkdir(name, () => rmdir(name, () => undefined))
-  })
-}
-
-/** Longer than a tick of any file server's clock, in milliseconds. */
-const TICK = 20
-
-const soon = new Map<string, NodeJS.Timeout>()
-
-/**
- * Says that a polled directory was changed: sets its times some 20 ms after the last change, when the clock of the file
- * server has moved on. On NFSv3 a listing between two changes within one tick would otherwise hide the second one for good.
- */
-export function noteChange(directory: string): void {
-  const pending = soon.get(directory)
-  if (pending) {
-    pending.refresh()
-    return
-  }
-  const timer = setTimeout(() => {
-    soon.delete(directory)
-    // The reaper does the same every 10 s.
-    refreshBeside(directory)
-  }, TICK)
-  soon.set(directory, timer)
 }
 
 /** The prefix of what is rubbish: whoever sees such a name deletes it. */

@@ -13,7 +13,6 @@ import {
   fsyncPath,
   fsyncTree,
   move,
-  noteChange,
   publishFile,
   readIfThere,
   remove,
@@ -21,6 +20,7 @@ import {
   token,
   writeNew,
 } from '../../lib/system/durable.ts'
+import { noteChange } from '../../lib/system/polled.ts'
 import { listAllIfThere, listIfThere } from '../../lib/system/listing.ts'
 import { trace } from '../../lib/system/trace.ts'
 import type { ChangeState } from './state.ts'

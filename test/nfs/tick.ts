@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { listNow, noteChange } from '../../lib/system/durable.ts'
+import { listNow, noteChange } from '../../lib/system/polled.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import type { Part } from './inside.ts'
 

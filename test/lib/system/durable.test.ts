@@ -1,6 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
 import {
-  chmodSync,
   closeSync,
   existsSync,
   linkSync,
@@ -11,7 +10,6 @@ import {
   statSync,
   symlinkSync,
   unlinkSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -23,16 +21,14 @@ import {
   linkOnce,
   linkOpened,
   move,
-  noteChange,
   publishFile,
   readIfThere,
-  refresh,
   remove,
   sweep,
   token,
   writeNew,
 } from '../../../lib/system/durable.ts'
-import { eventually, lacks, ROOT, Sandbox } from '../../fixtures/sandbox.ts'
+import { eventually, ROOT, Sandbox } from '../../fixtures/sandbox.ts'
 
 const DURABLE = join(ROOT, 'dist/lib/system/durable.js')
 
@@ -53,8 +49,6 @@ async function together(box: Sandbox, count: number, code: string): Promise<stri
   for (const { child } of children) child.stdin.end('go')
   return Promise.all(children.map(({ ended }) => ended))
 }
-
-const isRoot = process.getuid?.() === 0
 
 test('a token is 16 hex digits, and another each time', async t => {
   const tokens = Array.from({ length: 1000 }, token)
@@ -218,52 +212,6 @@ test('what is no small file is not read, and not waited for', async t => {
   box.ok('truncate', ['-s', '5G', 'huge'])
   symlinkSync('loop', box.path('loop'))
   for (const name of ['.', 'fifo', 'huge', 'loop']) t.equal(readIfThere(box.path(name)), undefined, name)
-})
-
-test('refreshing a directory sets its times, and is no error where it is gone', async t => {
-  const box = new Sandbox(t)
-  mkdirSync(box.path('d'))
-  utimesSync(box.path('d'), 1, 1)
-  refresh(box.path('d'))
-  t.ok(statSync(box.path('d')).mtimeMs > 1000)
-  refresh(box.path('gone'))
-})
-
-test(
-  'a member of the group refreshes a directory that is not its own, and leaves nothing in it',
-  { skip: isRoot ? lacks('setpriv') : 'needs root' },
-  async t => {
-    const box = new Sandbox(t)
-    mkdirSync(box.path('d'))
-    chmodSync(box.path('d'), 0o777)
-    chmodSync(box.dir, 0o755)
-    utimesSync(box.path('d'), 1, 1)
-    const other = ['--reuid=65534', '--regid=65534', '--clear-groups']
-    const code = `require(process.argv[1]).refresh(process.argv[2])`
-    box.ok('setpriv', [...other, process.execPath, '-e', code, DURABLE, box.path('d')])
-    t.ok(statSync(box.path('d')).mtimeMs > 1000)
-    t.strictSame(readdirSync(box.path('d')), [])
-    chmodSync(box.path('d'), 0o755)
-    t.throws(
-      () => box.ok('setpriv', [...other, process.execPath, '-e', code, DURABLE, box.path('d')]),
-      /EACCES/,
-    )
-  },
-)
-
-test('a noted change sets the times of its directory a little later, once', async t => {
-  const box = new Sandbox(t)
-  mkdirSync(box.path('d'))
-  noteChange(box.path('d'))
-  noteChange(box.path('d'))
-  utimesSync(box.path('d'), 1, 1)
-  await eventually('its times are set', () => statSync(box.path('d')).mtimeMs > 1000)
-  mkdirSync(box.path('gone'))
-  noteChange(box.path('gone'))
-  remove(box.path('gone'))
-  noteChange(box.path('d'))
-  utimesSync(box.path('d'), 1, 1)
-  await eventually('they are set again', () => statSync(box.path('d')).mtimeMs > 1000)
 })
 
 test('what is swept is gone, and its directory holds nothing else', async t => {

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { listNow } from '../../../lib/system/durable.ts'
+import { listNow } from '../../../lib/system/polled.ts'
 import {
   askingAgain,
   entriesIfThere,
