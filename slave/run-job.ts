@@ -66,6 +66,7 @@ async function setUpAndRun(
     await writePlain(join(job, 'tmp-path.txt'), work + '\n', stop)
     const facts = await assignment.unpack(stop)
     trace('unpacked', task.name)
+    if (facts.fault !== undefined) return { verdict: 'error', why: `nothing is run: ${facts.fault}` }
     const plan = { task, job, work, environment: buildEnvironment(facts), limits: readLimits() }
     const outcome = await runSteps(plan, stop, pools)
     await assignment.store(outcome.verdict, stop)

@@ -27,6 +27,8 @@ export interface Facts {
   readonly work: string
   /** A directory of this project, architecture and slot, which outlives the job. */
   readonly cache: string
+  /** Why nothing of the task can be run, as `error.txt` has it: its Testfile has errors. */
+  readonly fault?: string | undefined
 }
 
 type Settings = Readonly<Record<string, string | undefined>>

@@ -124,6 +124,20 @@ test('a task that cannot be unpacked ends as an error that says why, and the nex
   }
 })
 
+test('a task that says what is wrong with it ends as an error with that text, and nothing of it is run', async t => {
+  const site = new Site(t)
+  const name = site.publish({ a: `touch '${site.path('ran')}'` })
+  const why = "sdk/Testfile:1: it is not 'NAME: COMMAND'\nsdk/Testfile:4: unit has no command"
+  writeFileSync(join(site.spool.tasks.cur, name, 'error.txt'), why + '\n')
+  const empty = site.publish({ a: 'true' })
+  writeFileSync(join(site.spool.tasks.cur, empty, 'error.txt'), '\n')
+  site.taker()
+  t.equal(await site.verdict(name), 'error')
+  t.equal(readFileSync(join(site.job(name), 'error.txt'), 'utf8'), `Nothing is run: ${why}.\n`)
+  t.notOk(site.ls('.').includes('ran'))
+  t.equal(await site.verdict(empty), 'success', 'a file that says nothing stops nothing')
+})
+
 test('a paused project waits until the pause is removed', async t => {
   const site = new Site(t)
   mkdirSync(site.spool.pause)
