@@ -36,7 +36,7 @@ export class FarmSource implements WorkSource, Farmhouse {
   readonly #stop: AbortSignal
   readonly #health: Health
   readonly #about: Registration
-  #closed = false
+  readonly #closed = new AbortController()
   /** When the farmer last knew us, on our own clock. */
   #heard = 0
   readonly #living: Promise<void>
@@ -99,7 +99,7 @@ export class FarmSource implements WorkSource, Farmhouse {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closed.abort()
     await this.#living
     const worker = this.#worker
     this.#worker = undefined
@@ -138,10 +138,13 @@ export class FarmSource implements WorkSource, Farmhouse {
   }
 
   async #live(): Promise<void> {
-    while (!this.#closed) {
+    const { signal } = this.#closed
+    while (!signal.aborted) {
       const begun = performance.now()
       if (this.#worker !== undefined) await this.#sign(this.#worker)
-      await sleep(Math.max(50, ALIVE - (performance.now() - begun)), undefined, { ref: false })
+      await sleep(Math.max(50, ALIVE - (performance.now() - begun)), undefined, { signal }).catch(
+        () => undefined,
+      )
     }
   }
 
