@@ -60,11 +60,16 @@ export async function unpack(
 }
 
 /**
- * As `unpack`, of a tar that comes as a stream, into a directory that may be there and is empty. Nothing bounds its bytes:
- * whoever sent it is trusted with the disk.
+ * As `unpack`, of a tar that comes as a stream, into a directory that may be there and is empty. Hard links that lead outside
+ * are left out, and `leftOut` is told of each, if there is one; otherwise they throw too.
  */
-export async function unpackStream(source: AsyncGenerator<Buffer, void>, into: string): Promise<void> {
-  await unpackTar(new TarReader(new ByteReader(source, Infinity)), new Tree(into, true), undefined)
+export async function unpackStream(
+  source: AsyncGenerator<Buffer, void>,
+  into: string,
+  { maxBytes, leftOut }: { maxBytes: number; leftOut?: (why: string) => void },
+): Promise<void> {
+  const tar = new TarReader(new ByteReader(source, maxBytes))
+  await unpackTar(tar, new Tree(into, true, leftOut), undefined)
 }
 
 async function unpackTar(tar: TarReader, tree: Tree, signal: AbortSignal | undefined): Promise<void> {
@@ -104,8 +109,10 @@ class Tree {
   readonly #masked: number
   /** A directory of the tree that, like all above it, is known to be one. */
   #known = ''
+  readonly #leftOut: ((why: string) => void) | undefined
 
-  constructor(into: string, isThere = false) {
+  constructor(into: string, isThere = false, leftOut?: (why: string) => void) {
+    this.#leftOut = leftOut
     if (!isThere) mkdirSync(into)
     this.#masked = 0o777 & ~statSync(into).mode
     this.#root = Buffer.from(into + '/').toString('latin1')
@@ -146,7 +153,12 @@ class Tree {
 
   #link(name: string, target: string): void {
     const existing = inside(target)
-    if (existing === undefined) throw leadsOutside(name, target)
+    if (existing === undefined) {
+      const error = leadsOutside(name, target)
+      if (!this.#leftOut) throw error
+      this.#leftOut(error.message)
+      return
+    }
     for (const path of wayTo(existing)) {
       const stat = this.#lstat(path)
       if (path === existing ? stat?.isFile() : stat?.isDirectory()) continue

@@ -66,7 +66,7 @@ async function readSmall(path: string): Promise<Buffer | undefined> {
   }
   if (!file) return undefined
   const magic = file.toString('hex', 0, 6)
-  const isPlain = !magic.startsWith(GZIP) && !PROGRAMS.some(([pattern]) => pattern.test(magic))
+  const isPlain = !magic.startsWith(GZIP) && !isS2(file) && !PROGRAMS.some(([pattern]) => pattern.test(magic))
   if (isPlain) return file
   return file.length > SMALL ? undefined : unzstd(file)
 }

@@ -11,6 +11,8 @@ export interface ContainerPlan {
   readonly pids?: string
   /** Volumes by the path where they are seen; an empty name is one of this container alone. Never a directory of a host. */
   readonly volumes?: Readonly<Record<string, string>>
+  /** As `volumes`, but the container can only read them: others use them too. */
+  readonly shared?: Readonly<Record<string, string>>
   readonly entrypoint?: string
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -34,6 +36,8 @@ export function containerFlags(plan: ContainerPlan): string[] {
   if (plan.pids !== undefined) flags.push('--pids-limit', plan.pids)
   for (const [path, volume] of Object.entries(plan.volumes ?? {}))
     flags.push('--volume', volume === '' ? path : `${volume}:${path}`)
+  for (const [path, volume] of Object.entries(plan.shared ?? {}))
+    flags.push('--volume', `${volume}:${path}:ro`)
   for (const [name, value] of Object.entries(plan.env ?? {})) flags.push('--env', `${name}=${value}`)
   if (plan.readOnly) flags.push('--read-only')
   if (plan.interactive) flags.push('--interactive')

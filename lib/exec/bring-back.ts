@@ -6,8 +6,9 @@ import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } 
 import { join } from 'node:path'
 
 import { ignoringENOENT, isErrno, reasonOf } from '../base/errno.ts'
-import { quote, temporary } from '../base/exit.ts'
-import { unpackStream } from '../bundle/bundle.ts'
+import { lasting, quote, temporary } from '../base/exit.ts'
+import { sizeLimit } from '../base/settings.ts'
+import { BundleError, unpackStream } from '../bundle/bundle.ts'
 import { readS2 } from '../bundle/s2.ts'
 import type { ExecutorClient } from './client.ts'
 import { toName, toPath } from './listing.ts'
@@ -17,7 +18,7 @@ import { say, warn } from '../system/log.ts'
 
 /** Puts what a result tells into `out`; what was deleted is named, and with `deleted` deleted. */
 export async function bringBack(
-  client: ExecutorClient,
+  client: Pick<ExecutorClient, 'fetch'>,
   result: TaskResult,
   out: string,
   deleted: 'named' | 'deleted' | 'ignored',
@@ -26,8 +27,14 @@ export async function bringBack(
     const beside = join(out, `.bass-exec-${token()}`)
     mkdirSync(beside, { mode: 0o700 })
     try {
-      await unpackStream(readS2(checked(client.fetch(result.archive), result.archiveSha256)), beside)
+      const tar = readS2(checked(client.fetch(result.archive), result.archiveSha256))
+      await unpackStream(tar, beside, {
+        maxBytes: sizeLimit('BUNDLE_MAX'),
+        leftOut: why => say('warning', `left out: ${why}`),
+      })
       moveInto(toName(beside), toName(out))
+    } catch (error) {
+      throw error instanceof BundleError ? lasting('bring back what it changed', error) : error
     } finally {
       remove(beside)
     }

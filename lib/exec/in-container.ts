@@ -56,8 +56,8 @@ export async function openContainer(wish: ContainerWish, env: Environment = proc
     ...{ name, image: wish.image, labels: ownerLabel(), network: isPrivate ? name : network },
     ...{ ...limit('cpus'), ...limit('memory'), ...limit('pids') },
     ...(wish.user === undefined ? {} : { user: wish.user }),
+    shared: { [PLACE]: volume },
     volumes: {
-      [PLACE]: volume,
       ...Object.fromEntries((wish.volumes ?? []).map(path => [path, ''])),
       '/.bass-tmp': '',
     },

@@ -117,7 +117,8 @@ class Service {
     if (existsSync(root) && readdirSync(root).length > 0)
       throw new Refusal(EXISTS, `there are files in ${root}`)
     mkdirSync(root, { recursive: true })
-    await unpackStream(readS2(data()), root)
+    // Whoever may run any command here may fill the disk.
+    await unpackStream(readS2(data()), root, { maxBytes: Infinity })
     const listing = await listBefore(root)
     this.#before.set(root, listing)
     return [...listing.values()].filter(({ kind }) => kind === 'file').length

@@ -17,7 +17,7 @@ function makePodman(): Podman {
   const made = new Podman(tap, new Sandbox(tap))
   made.importBusybox()
   // What runs in this very process reads it from there.
-  Object.assign(process.env, made.env, { HOST: 'testhost', EXEC_KEEP: '1h' })
+  Object.assign(process.env, made.env, { HOST: 'testhost', EXEC_KEEP: '1h', BUNDLE_MAX: '10M' })
   Object.assign(settings, made.env)
   return made
 }
@@ -31,7 +31,7 @@ test('steps see the code, each other and the cache, and leave artifacts', { skip
   const f = new StepsFixture(
     new Sandbox(t),
     {
-      a: 'cat file; echo made > "$BASS_ARTIFACTS/made"; echo kept > "$BASS_CACHE/kept"; echo $HOME > from-a',
+      a: 'cat file; ! (echo x >> /.bass-executor/package.json) 2>/dev/null || exit 8; echo made > "$BASS_ARTIFACTS/made"; echo kept > "$BASS_CACHE/kept"; echo $HOME > from-a',
       b: 'cat from-a; test -n "$BASS_REVISION"; grep -c : /proc/net/dev; exit 5',
     },
     settings,

@@ -18,7 +18,7 @@ tap.before(async () => {
   if (skip) return
   Object.assign(settings, await startSshd(tap, machine))
   // What runs in this very process reads it from there.
-  Object.assign(process.env, settings, { HOST: 'testhost', RUN_IN: '' })
+  Object.assign(process.env, settings, { HOST: 'testhost', BUNDLE_MAX: '10M', RUN_IN: '' })
 })
 
 const ask = isLong ? conform : conformBriefly

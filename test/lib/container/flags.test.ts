@@ -18,10 +18,19 @@ test('a container has no network, no privileges and no new ones, and is removed 
 test('limits, volumes and what to run are flags of both engines', async t => {
   const flags = containerFlags({
     ...{ image: 'i', name: 'x', labels: {}, network: 'n', cpus: '1', memory: '20m', pids: '64', user: '1:1' },
-    ...{ volumes: { '/a': 'vol', '/b': '' }, entrypoint: '/e', args: ['-x'], env: { K: 'V=1' } },
+    ...{
+      volumes: { '/a': 'vol', '/b': '' },
+      shared: { '/s': 'all' },
+      entrypoint: '/e',
+      args: ['-x'],
+      env: { K: 'V=1' },
+    },
     ...{ readOnly: true, interactive: true },
   }).join(' ')
-  t.match(flags, '--cpus 1 --memory 20m --user 1:1 --pids-limit 64 --volume vol:/a --volume /b --env K=V=1')
+  t.match(
+    flags,
+    '--cpus 1 --memory 20m --user 1:1 --pids-limit 64 --volume vol:/a --volume /b --volume all:/s:ro --env K=V=1',
+  )
   t.match(flags, /--read-only --interactive --entrypoint \/e i -x$/)
 })
 
