@@ -88,3 +88,23 @@ test('prune without a rule, or with one that is none, deletes nothing', async t 
   }
   t.equal(left().length, 6)
 })
+
+test('ages are by the clock that gave the files their times, whatever ours says', async t => {
+  const { left, maker, prune } = make(t)
+  maker.finishedJob('6:p:v:a', { ended: Date.now() - 60_000 })
+  // Ours is 60 days ahead, then 60 behind.
+  for (const ahead of [60, -60]) {
+    const { now } = Date
+    Date.now = () => now() + ahead * DAY
+    try {
+      t.match(
+        (await prune('--older-than', '30d')).stdout,
+        /^ {2}1:p:v:a .*40 d ago\n {2}2:p:v:a .*39 d ago\n2 tasks/,
+      )
+    } finally {
+      Date.now = now
+    }
+  }
+  await prune('--older-than', '30d', '--commit')
+  t.same(left(), ['3:p:v:a', '6:p:v:a', '3:p:v:a', '6:p:v:a'])
+})

@@ -62,6 +62,23 @@ test('a revision is waited for from its event to the verdicts of all its tasks',
   t.same(await waiting, { code: 1, stdout: '1:p:v:a success\n2:p:v:b failure\n', stderr: '' })
 })
 
+test('of an old task the revision is read once, however often wait looks', async t => {
+  const { maker, spool, wait } = make(t)
+  const old = Array.from({ length: 50 }, (_, i) => `${i + 1}:p:v:a`)
+  for (const name of old) maker.finishedJob(name, { revision: '1'.repeat(40) })
+  const job = maker.runningJob('60:p:v:a', { revision: REVISION })
+  // Its first look is over when this returns.
+  const waiting = wait(REVISION.slice(0, 6))
+  // Whoever read them again would find that they are of this revision.
+  for (const name of old) writeFileSync(join(spool.tasks.old, name, 'code-revision.txt'), REVISION + '\n')
+  maker.finishedJob('61:p:v:b', { revision: REVISION })
+  await sleep(1300)
+  writeFileSync(join(job, 'result.txt'), 'success\n')
+  const { code, stdout } = await waiting
+  t.equal(code, 0)
+  t.equal(stdout, '61:p:v:b success\n60:p:v:a success\n', 'it has looked again, and not into these')
+})
+
 test('wait gives up after --timeout', async t => {
   const { maker, wait } = make(t)
   maker.waitingTask('1:p:v:a')

@@ -43,7 +43,7 @@ class Scene extends Sandbox {
   rounds(t: { teardown: (cleanUp: () => void) => unknown }): Rounds {
     const before = process.env
     t.teardown(() => (process.env = before))
-    process.env = { ...this.env, ...QUICK, SWEEP_AFTER: '1d', HOST: 'here' }
+    process.env = { ...this.env, ...QUICK, SWEEP_AFTER: '1d', RETENTION: '30d', HOST: 'here' }
     return new Rounds(this.spool)
   }
 }
@@ -253,6 +253,33 @@ test('what ended longer ago than RETENTION is deleted, task and job', async t =>
   utimesSync(join(scene.spool.jobs.old, X, 'result.txt'), longAgo, longAgo)
   scene.run('master/bin/reaper', ['--once'], { env: { ...QUICK, RETENTION: '1d' } })
   t.same([scene.ls('spool/jobs/old'), scene.ls('spool/tasks/old')], [[], []])
+})
+
+test('RETENTION is by the clock that gives files their times, whatever ours says', t => {
+  const scene = new Scene(t)
+  const DAY = 86_400_000
+  const [YOUNG, OLD] = ['7:hello:v7:testarch', '8:hello:v8:testarch']
+  for (const [name, age] of [
+    [YOUNG, 1],
+    [OLD, 40],
+  ] as const) {
+    mkdirSync(join(scene.spool.tasks.old, name))
+    mkdirSync(join(scene.spool.jobs.old, name))
+    const result = join(scene.spool.jobs.old, name, 'result.txt')
+    writeFileSync(result, 'success\n')
+    const ended = new Date(Date.now() - age * DAY)
+    utimesSync(result, ended, ended)
+  }
+  const { now } = Date
+  t.teardown(() => (Date.now = now))
+  // Ours is far behind, then far ahead.
+  for (const ahead of [-60, 60]) {
+    Date.now = () => now() + ahead * DAY
+    const rounds = scene.rounds(t)
+    rounds.look()
+    t.same([scene.ls('spool/jobs/old'), scene.ls('spool/tasks/old')], [[YOUNG], [YOUNG]], String(ahead))
+  }
+  t.end()
 })
 
 test('a spool that is none is refused in one sentence', async t => {

@@ -1,0 +1,53 @@
+import { linkSync, mkdirSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'tap'
+
+import { sweepAll } from '../../../master/reap/sweep.ts'
+import { Sandbox } from '../../fixtures/sandbox.ts'
+
+/** In milliseconds. */
+const AFTER = 300
+
+function begin(t: ConstructorParameters<typeof Sandbox>[0]) {
+  const sandbox = new Sandbox(t)
+  const spool = sandbox.makeSpool()
+  const left = join(spool.tasks.tmp, '4:hello:v1:testarch')
+  mkdirSync(left)
+  writeFileSync(join(left, 'code.tar'), 'code')
+  const before = process.env
+  t.teardown(() => {
+    process.env = before
+  })
+  process.env = { ...sandbox.env, SWEEP_AFTER: String(AFTER / 1000), POLL_INTERVAL: '0.001' }
+  const look = sweepAll()
+  const ls = () => sandbox.ls('spool/tasks/tmp')
+  return { sandbox, spool, file: join(left, 'code.tar'), ls, look: () => look(spool) }
+}
+
+test('what is rubbish is swept also while tasks come and go that share its files', async t => {
+  const { sandbox, file, ls, look } = begin(t)
+  const change = statSync(file).ctimeMs
+  for (let i = 0; i < 2; i++) {
+    look()
+    linkSync(file, sandbox.path(`shared${i}`))
+    if (i > 0) unlinkSync(sandbox.path('shared0'))
+    t.same(ls(), ['4:hello:v1:testarch'], 'not yet')
+    await sleep(AFTER / 2 + 20)
+  }
+  t.ok(statSync(file).ctimeMs > change, 'links change its ctime')
+  look()
+  t.same(ls(), [])
+})
+
+test('what is still written is no rubbish', async t => {
+  const { file, ls, look } = begin(t)
+  for (let i = 0; i < 4; i++) {
+    look()
+    await sleep(AFTER / 2 + 20)
+    writeFileSync(file, 'more', { flag: 'a' })
+  }
+  look()
+  t.same(ls(), ['4:hello:v1:testarch'])
+  rmSync(file)
+})
