@@ -1,8 +1,6 @@
 // bass diff: what changed since it last worked.
 
-import { spawnSync } from 'node:child_process'
-
-import { gitEnvironment, tryGit } from '../lib/git/process.ts'
+import { ended, gitEnvironment, startGit, tryGit } from '../lib/git/process.ts'
 import { command } from '../lib/system/command.ts'
 import { readCommits } from '../lib/git/commit.ts'
 import type { CommitView } from '../lib/git/commit.ts'
@@ -56,8 +54,9 @@ since is the name of the task that succeeded.`,
     }
     const range = `${good.revision}..${view.revision}`
     if (patch) {
-      const args = ['-C', repository, 'diff', '--end-of-options', good.revision, view.revision, '--']
-      return spawnSync('git', args, { stdio: 'inherit', env: gitEnvironment() }).status ?? 111
+      const args = ['diff', '--end-of-options', good.revision, view.revision, '--']
+      const start = { place: repository, env: gitEnvironment() }
+      return (await ended(startGit(start, args, ['inherit', 'inherit', 'inherit']))).code ?? 111
     }
     const list = tryGit(repository, 'rev-list', '--end-of-options', range)
     if (list === undefined) throw fail(`${repository} has not got both ${good.revision} and ${view.revision}`)

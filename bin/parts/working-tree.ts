@@ -1,26 +1,26 @@
 // The git working tree around a directory as if it had been pushed: what is not committed yet included.
 
-import { spawnSync } from 'node:child_process'
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readlinkSync,
   realpathSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, dirname, join, relative } from 'node:path'
-
-// node:fs has only an experimental one in Node 20.
-import { copySync } from 'fs-extra'
+import { basename, join, relative } from 'node:path'
 
 import { tryGit } from '../../lib/git/process.ts'
-import { ignoringENOENT } from '../../lib/base/errno.ts'
+import { GitError, Repository } from '../../lib/git/repository.ts'
+import { tolerating } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { optional, setting, sizeLimit } from '../../lib/base/settings.ts'
 import { unpack } from '../../lib/bundle/bundle.ts'
+import { pack } from '../../lib/bundle/pack.ts'
 import { readIfThere } from '../../lib/system/durable.ts'
 import { checksOf, directoriesOf, testfileIn } from '../../lib/testfile/choose.ts'
 import { commandScript } from '../../lib/testfile/script.ts'
@@ -30,15 +30,20 @@ import { workPaths } from '../../slave/run/environment.ts'
 import { benchOf } from './workbench.ts'
 import type { Bench } from './workbench.ts'
 
+/** Where in the code the steps are that have no repository of their own. */
+const STEPS = '.bass/'
+
 /** Copies the tree and its steps into `work`. */
 export async function copyWorkingTree(directory: string, work: string): Promise<Bench> {
   const top = tryGit(directory, 'rev-parse', '--show-toplevel')
   if (top === undefined) throw lasting(`run the steps of ${quote(directory)}`, 'it is in no git working tree')
   const { code, steps } = workPaths(work)
-  copyFiles(top, code)
+  const names = await listFiles(top)
+  copyFiles(top, names, code)
+  const own = names.filter(name => name.startsWith(STEPS)).map(name => name.slice(STEPS.length))
   const repository = optional('STEPS')
   if (repository !== undefined) await checkOut(repository, steps, work)
-  else if (existsSync(join(code, '.bass'))) copySync(join(code, '.bass'), steps)
+  else if (own.length > 0 && existsSync(join(code, STEPS))) copyFiles(join(top, STEPS), own, steps)
   else layTestfiles(code, relative(realpathSync(top), realpathSync(directory)), steps)
   const version = tryGit(top, 'describe', '--always', '--dirty') ?? '0'
   const name = ['0', toPart(basename(top)), toPart(version), setting('ARCH')].join(':')
@@ -49,28 +54,51 @@ export async function copyWorkingTree(directory: string, work: string): Promise<
   })
 }
 
-/** Every file that git knows or would add. */
-function copyFiles(top: string, to: string): void {
-  const listed = tryGit(top, 'ls-files', '-z', '--cached', '--others', '--exclude-standard')
-  if (listed === undefined) throw temporary(`list the files of ${quote(top)}`, 'git failed')
+/** The names, of bytes as in latin1, of every file that git knows or would add. */
+async function listFiles(top: string): Promise<string[]> {
+  try {
+    const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
+    const listed = await new Repository(top).run(args)
+    return [...new Set(listed.toString('latin1').split('\0').slice(0, -1))]
+  } catch (error) {
+    throw temporary(`list the files of ${quote(top)}`, error)
+  }
+}
+
+/** Copies the files of these names, of bytes as in latin1, to another directory, which it makes. */
+function copyFiles(from: string, names: readonly string[], to: string): void {
+  const path = (directory: string, name: string) =>
+    Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(name, 'latin1')])
   mkdirSync(to)
-  for (const name of new Set(listed.split('\0'))) {
-    const stat = name === '' ? undefined : ignoringENOENT(() => lstatSync(join(top, name)))
+  for (const name of names) {
+    const source = path(from, name)
+    const target = path(to, name)
+    const stat = tolerating(['ENOENT', 'ENOTDIR'], () => lstatSync(source))
     // What was deleted and not yet committed is not there; a submodule is a directory.
     if (!stat || stat.isDirectory()) continue
-    mkdirSync(dirname(join(to, name)), { recursive: true })
-    if (stat.isSymbolicLink()) symlinkSync(readlinkSync(join(top, name)), join(to, name))
-    else copyFileSync(join(top, name), join(to, name))
+    mkdirSync(path(to, name.slice(0, name.lastIndexOf('/') + 1)), { recursive: true })
+    if (stat.isSymbolicLink()) symlinkSync(readlinkSync(source, 'buffer'), target)
+    else copyFileSync(source, target)
   }
 }
 
 /** The steps of the tip of their repository, by the same way that a bundle takes. */
 async function checkOut(repository: string, to: string, work: string): Promise<void> {
   const tar = join(work, 'steps.tar')
-  const args = ['-C', repository, '-c', 'tar.umask=0022', 'archive', '--format=tar', '-o', tar, 'HEAD']
-  const { status, stderr } = spawnSync('git', args, { encoding: 'utf8' })
-  if (status !== 0) throw lasting(`read the steps of ${quote(repository)}`, stderr.trim().split('\n').at(-1))
-  await unpack(tar, to, { maxBytes: sizeLimit('BUNDLE_MAX') })
+  const maxBytes = sizeLimit('BUNDLE_MAX')
+  const source = new Repository(repository)
+  const fd = openSync(tar, 'wx')
+  try {
+    const commit = await source.commit('HEAD')
+    if (!commit) throw new GitError('it has no commit yet')
+    await pack(source, commit.tree, fd, { time: commit.time, compressor: ['cat'], maxBytes })
+  } catch (error) {
+    throw lasting(`read the steps of ${quote(repository)}`, error)
+  } finally {
+    source.close()
+    closeSync(fd)
+  }
+  await unpack(tar, to, { maxBytes })
 }
 
 /** Makes a step of each line of the Testfiles in a directory of the code and above it, as a change there would run them. */

@@ -51,6 +51,36 @@ test('run without a task runs the working tree, with what is not committed and w
   t.same(sandbox.ls('jobtmp'), [], 'nothing is left')
 })
 
+test('run without a task has files of any name, and the steps of STEPS as a master packs them', async t => {
+  const sandbox = new Sandbox(t)
+  const path = (name: string) => Buffer.from(sandbox.path(name), 'latin1')
+  for (const name of ['tree', 'steps']) sandbox.git(sandbox.dir, 'init', '-q', name)
+  mkdirSync(path('tree/d\xe9'))
+  writeFileSync(path('tree/d\xe9/caf\xe9'), 'bytes\n')
+  symlinkSync(Buffer.from('d\xe9/caf\xe9', 'latin1'), path('tree/link\xff'))
+  mkdirSync(path('tree/.bass'))
+  writeFileSync(path('tree/.bass/10-own'), '#!/bin/sh\nls .; cat link*\n', { mode: 0o755 })
+  const own = sandbox.run('bin/bass', ['run'], { cwd: sandbox.path('tree') })
+  t.match(own, { code: 0, stdout: /\nbytes\n== success\n$/ })
+
+  // What `git archive` would leave out or change.
+  writeFileSync(path('steps/.gitattributes'), '10-a export-ignore\n20-b export-subst\n')
+  writeFileSync(path('steps/10-a'), '#!/bin/sh\ncat link*\n', { mode: 0o755 })
+  writeFileSync(path('steps/20-b'), "#!/bin/sh\necho '$Format:%H$'\n", { mode: 0o755 })
+  sandbox.git(sandbox.path('steps'), 'add', '.')
+  sandbox.git(sandbox.path('steps'), 'commit', '-q', '-m', 'one')
+  const env = { STEPS: sandbox.path('steps') }
+  const { code, stdout } = sandbox.run('bin/bass', ['run'], { cwd: sandbox.path('tree'), env })
+  t.equal(code, 0)
+  t.equal(stdout, '== 10-a\nbytes\n== 20-b\n$Format:%H$\n== success\n')
+
+  const gone = { STEPS: sandbox.path('gone') }
+  t.match(sandbox.run('bin/bass', ['run'], { cwd: sandbox.path('tree'), env: gone }), {
+    code: 100,
+    stderr: /read the steps of .*gone/,
+  })
+})
+
 test('run without a task, steps or working tree says what is missing', async t => {
   const sandbox = new Sandbox(t)
   t.match(sandbox.run('bin/bass', ['run']), { code: 100, stderr: /it is in no git working tree/ })
