@@ -36,7 +36,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the files of a task are not fsynced before it is published',
     file: 'master/make/bundle.ts',
-    text: '  for (const path of written.values()) fsyncPath(path)\n',
+    text: '  fresh.forEach(fsyncPath)\n',
     instead: '',
     kind: 'power cut',
     words: EVENT,
@@ -68,8 +68,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'what a job did is not fsynced before its verdict is given',
     file: 'slave/run/job-writer.ts',
-    text: "    await patiently('fsync', path, () => fsyncFile(path, i === 0), stop)\n",
-    instead: '    if (path.includes(".new.")) await fsyncFile(path, i === 0)\n',
+    text: "    await patiently('fsync', path, () => fsyncFile(Buffer.from(path, 'latin1'), i === 0), stop)\n",
+    instead: '    if (path.includes(".new.")) await fsyncFile(Buffer.from(path, "latin1"), i === 0)\n',
     kind: 'power cut',
     words: RUN,
   },
@@ -182,8 +182,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'what the system refuses is a verdict on the work',
     file: 'slave/run-job.ts',
-    text: 'if (error instanceof BundleError ||',
-    instead: 'if (error ||',
+    text: 'if (error instanceof BundleError)',
+    instead: 'if (error)',
     kind: 'error',
     words: RUN,
   },
