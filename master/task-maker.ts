@@ -4,6 +4,8 @@ import { command, run } from '../lib/system/command.ts'
 import { EXIT, Fatal, lasting, quote } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
 import { choice, count, optional, setting, sizeLimit, words } from '../lib/base/settings.ts'
+import { projectLimits } from '../lib/conf/project-limits.ts'
+import { formatParams } from '../lib/spool/event.ts'
 import { mustBeThere, openTasks } from '../lib/spool/spool.ts'
 import { isPart, isTarget } from '../lib/spool/task-name.ts'
 import { isReplaced } from '../lib/system/tree.ts'
@@ -28,6 +30,9 @@ $ARCHS, and is gone when they are published; their names are printed, one a line
 made into tasks is tried again with growing pauses, at least $EVENT_TRIES times and for two minutes, then
 moved to .failed/PROJECT beside $REVS; it does not hold up others. What is being worked on is in
 .making/PROJECT. Any number of makers may run, and be killed: each event still becomes tasks exactly once.
+Limits that conf/PROJECT/rc sets travel with each task, and count wherever it runs: LINE_TIMEOUT,
+STEP_TIMEOUT, JOB_TIMEOUT, LOG_MAX, ARTIFACTS_MAX, ARTIFACTS_COUNT and FAILED_JOB_WAITTIME.
+
 TERM and INT end it at once.`,
     options: {
       once: { type: 'boolean', about: 'handle one event if there is one, and exit' },
@@ -66,6 +71,7 @@ function readSettings(): Settings {
       throw lasting('read the setting ARCHS', `${quote(target)} is not ARCH or ARCH:HOST`)
   }
   setting('COMPRESSOR')
+  const spool = openTasks()
   const settings = {
     code: setting('PROJ'),
     steps: optional('STEPS'),
@@ -77,9 +83,10 @@ function readSettings(): Settings {
       submodules: choice('SUBMODULES', ['no', 'yes']) === 'yes',
       gitDepth: count('CODE_GIT'),
     },
-    spool: openTasks(),
+    spool,
     project,
     targets,
+    limits: formatParams(projectLimits(spool, project.name)),
   }
   mustBeThere(project.revs)
   return settings

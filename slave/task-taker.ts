@@ -28,7 +28,9 @@ as its slot.
 Run one for each slot, each in a directory of its own that it finds again when it is restarted: what
 died there is ended at once, its task published again. TERM: takes nothing more; the job in hand may
 go on for DRAIN, then its task is published again for others. A second TERM is final. When 'bass
-deploy' replaces its tree, it ends between two jobs, with 0, to be started from the new one.`,
+deploy' replaces its tree, it ends between two jobs, with 0, to be started from the new one.
+
+Limits that a project sets in its conf/PROJECT/rc come with the task, and stand before those here.`,
     environment: { ...RUN_SETTINGS, POLL_INTERVAL: 'how often to look', WATCH: 'auto, events or poll' },
   },
   async () => {

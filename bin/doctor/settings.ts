@@ -15,8 +15,8 @@ type Environment = NodeJS.ProcessEnv
 const READERS: Readonly<Record<string, (name: string, env: Environment) => unknown>> = {
   ...all(duration, 'POLL_INTERVAL', 'LOST_AFTER', 'SETTLE', 'SWEEP_AFTER', 'RETENTION', 'DRAIN'),
   ...all(duration, 'LINE_TIMEOUT', 'STEP_TIMEOUT', 'JOB_TIMEOUT', 'FAILED_JOB_WAITTIME', 'EXEC_KEEP'),
-  ...all(count, 'EVENT_TRIES', 'LOST_TRIES', 'STEP_PROCS'),
-  ...all(size, 'BUNDLE_MAX', 'DISK_MIN', 'LOG_MAX'),
+  ...all(count, 'EVENT_TRIES', 'LOST_TRIES', 'STEP_PROCS', 'ARTIFACTS_COUNT'),
+  ...all(size, 'BUNDLE_MAX', 'DISK_MIN', 'LOG_MAX', 'ARTIFACTS_MAX'),
   WATCH: (name, env) => choice(name, ['auto', 'events', 'poll'], env),
   ISOLATE: (name, env) => choice(name, ['auto', 'pid', 'bwrap', 'no'], env),
   STEP_NETWORK: (name, env) => choice(name, ['yes', 'no'], env),

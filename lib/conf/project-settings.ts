@@ -17,7 +17,7 @@ export function ofProject(spool: Spool, project: string, name: 'PROJ' | 'ARCHS')
   const revs = optional('REVS')
   if (ours !== undefined && revs !== undefined && basename(revs) === project) return ours
   if (listAllIfThere(conf).includes(project) && listAllIfThere(join(conf, project)).includes('rc')) {
-    return sourced(join(conf, project, 'rc'), name)
+    return sourcedFrom(join(conf, project, 'rc'), [name])[name]
   }
   return undefined
 }
@@ -25,12 +25,19 @@ export function ofProject(spool: Spool, project: string, name: 'PROJ' | 'ARCHS')
 /** The projects that have events. */
 export const projectsOf = (spool: Spool): string[] => listIfThere(spool.revs).sort()
 
-function sourced(rc: string, name: string): string | undefined {
-  const { status, stdout, error } = spawnSync('sh', ['-c', `. "$BASS_RC" && printf %s "\${${name}-}"`], {
-    env: { ...process.env, [name]: '', BASS_RC: rc },
+/** What a settings file sets, of these names; nothing where it cannot be read. */
+export function sourcedFrom(rc: string, names: readonly string[]): Record<string, string> {
+  const unset = Object.fromEntries(names.map(name => [name, '']))
+  const script = '. "$BASS_RC" >/dev/null && for name; do eval "printf \'%s\\0\' \\"\\${$name-}\\""; done'
+  const { status, stdout, error } = spawnSync('sh', ['-c', script, 'sh', ...names], {
+    env: { ...process.env, ...unset, BASS_RC: rc },
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   if (error) throw notStarted('sh', error)
-  return status === 0 && stdout !== '' ? stdout : undefined
+  if (status !== 0) return {}
+  const values = stdout.split('\0')
+  return Object.fromEntries(
+    names.map((name, i) => [name, values[i]!] as const).filter(([, value]) => value !== ''),
+  )
 }

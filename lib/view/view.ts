@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { openIfThere, readIfThere, readSmall, timeOf, timeOfFile } from '../system/durable.ts'
 import { listAllIfThere, listIfThere } from '../system/listing.ts'
 import { parseParams } from '../spool/event.ts'
+import { STOPPED } from '../spool/job-files.ts'
 import { parseOwner, VERDICTS } from '../spool/job.ts'
 import type { Verdict } from '../spool/job.ts'
 import { parseRetryOf } from '../spool/retry.ts'
@@ -69,8 +70,11 @@ export interface JobView {
 
 export interface StepView {
   readonly name: string
-  /** `interrupted`: it left no exit code, and the job is over. */
-  readonly state: 'running' | 'success' | 'failure' | 'skipped' | 'timeout' | 'interrupted'
+  /**
+   * `cancelled`: it was ended because somebody cancelled the job. `interrupted`: it was ended because the slave was to
+   * stop, or it left no exit code and the job is over. Neither says anything of the code.
+   */
+  readonly state: 'running' | 'success' | 'failure' | 'skipped' | 'timeout' | 'cancelled' | 'interrupted'
   readonly exit: number | null
   /** The signal that killed it, as `KILL`. */
   readonly signal: string | null
@@ -158,7 +162,8 @@ function readStep(directory: string, name: string, over: boolean): StepView {
   const how = parseExit(code?.text ?? '')
   // The label is when it ended by the slave's clock; without one, the exit code was written right after.
   const ended = code && (parseLabel(readIfThere(join(directory, 'ended'))?.trim() ?? '') ?? code.time)
-  const state = how?.state ?? (over ? 'interrupted' : 'running')
+  const stopped = how?.state === 'failure' ? readIfThere(join(directory, STOPPED))?.trim() : undefined
+  const state = stopped ? stateOfStopped(stopped) : (how?.state ?? (over ? 'interrupted' : 'running'))
   return {
     name,
     state,
@@ -169,6 +174,8 @@ function readStep(directory: string, name: string, over: boolean): StepView {
     seconds: span(started, ended),
   }
 }
+
+const stateOfStopped = (reason: string) => (reason === 'cancelled' ? 'cancelled' : 'interrupted')
 
 /** What `exitcode.txt` says; undefined if it says nothing. Pure. */
 export function parseExit(

@@ -13,7 +13,7 @@ export interface WaitView {
   readonly place: number
 }
 
-type Task = Pick<TaskView, 'name' | 'num' | 'project' | 'arch' | 'host' | 'state' | 'priority' | 'cancelling'>
+type Task = Pick<TaskView, 'name' | 'num' | 'project' | 'arch' | 'host' | 'state' | 'cancelling'>
 
 /**
  * Why `task` waits. `places` are those of all that wait, `takers` all that were seen, `paused` the names in `pause/`,
@@ -75,7 +75,7 @@ export function tellWait({ reason, text, place }: WaitView): string {
  */
 export function placesInQueue(tasks: readonly Task[]): ReadonlyMap<string, number> {
   const waiting = tasks.filter(({ state }) => state === 'waiting')
-  waiting.sort((a, b) => (b.priority ?? 0) - (a.priority ?? 0) || a.num - b.num)
+  waiting.sort((a, b) => a.num - b.num)
   // How many come before, by architecture: all of them, those for any host, and those for each host.
   const before = new Map<string, { all: number; anyHost: number; byHost: Map<string, number> }>()
   return new Map(

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fsyncPath, remove, write } from '../../lib/system/durable.ts'
 import { quote, temporary } from '../../lib/base/exit.ts'
 import { linkOrCopy } from '../../lib/spool/fan-out.ts'
+import { LIMITS_FILE } from '../../lib/spool/limits.ts'
 import { pack } from '../../lib/bundle/pack.ts'
 import { GitError, Repository } from '../../lib/git/repository.ts'
 import type { Commit } from '../../lib/git/repository.ts'
@@ -28,6 +29,8 @@ export interface Sources {
   readonly bundleMax: number
   /** What the code's archive holds beyond its tree. */
   readonly extras: Extras
+  /** The content of `limits.txt`. */
+  readonly limits: string
   /** Where finished archives are kept. */
   readonly archives: string
   /** How long a version may be. */
@@ -79,6 +82,7 @@ export async function makeBundle(
         ['steps-version.txt', (steps.version ?? version) + '\n'],
         ['ref.txt', ref && ref + '\n'],
         ['params.txt', params],
+        [LIMITS_FILE, sources.limits],
       ].filter((entry): entry is [string, string] => entry[1] !== ''),
     ),
   }

@@ -36,6 +36,8 @@ export interface Settings {
   /** Most bytes of an archive before compression. */
   readonly bundleMax: number
   readonly extras: Extras
+  /** The content of a task's `limits.txt`; nothing where the project sets none. */
+  readonly limits: string
   /** How often an event is tried before it is given up. */
   readonly eventTries: number
 }
@@ -153,13 +155,13 @@ export class Maker {
 
   /** Does `work` with the repositories, each of which has what we need of it; else no event can be worked off. */
   async #withSources<T>(work: (sources: Sources) => Promise<T>): Promise<T> {
-    const { spool, compressor, bundleMax, extras } = this.#settings
+    const { spool, compressor, bundleMax, extras, limits } = this.#settings
     const [code, steps] = [this.#code, this.#steps]
     const archives = join(spool.tasks.tmp, '.bundles')
     await Promise.all([code.check(), steps?.check()])
     makeDirectory(archives)
     const versions = { versionMax: this.#versionMax, stepsVersions: new Map() }
-    return work({ code, steps, compressor, bundleMax, extras, archives, ...versions })
+    return work({ code, steps, compressor, bundleMax, extras, limits, archives, ...versions })
   }
 
   /** The events in $REVS, and those in records whose turn it is. */

@@ -131,7 +131,7 @@ const fact = (term: string, value: Html | string | false | null | undefined): Ht
 /** The step whose log a person wants to see: the one that runs, or the one that failed, or the last. */
 function stepThatCounts({ job }: TaskView): StepView | undefined {
   const steps = job?.steps ?? []
-  const bad = (step: StepView) => ['failure', 'timeout', 'interrupted'].includes(step.state)
+  const bad = (step: StepView) => ['failure', 'timeout', 'cancelled', 'interrupted'].includes(step.state)
   return steps.find(step => step.state === 'running') ?? steps.find(bad) ?? steps.at(-1)
 }
 

@@ -390,10 +390,10 @@ export class Site {
   }
 }
 
-/** What tells its place in the queue, without reading it: as if it had no priority. */
+/** What tells its place in the queue, without reading it. */
 function queued({ name, num, project, target }: Entry) {
   const [arch = '', host = null] = target.split(':')
-  return { name, num, project, arch, host, state: 'waiting' as const, priority: null, cancelling: false }
+  return { name, num, project, arch, host, state: 'waiting' as const, cancelling: false }
 }
 
 function stateOf({ jobAt }: Whereabouts, current: boolean): State {

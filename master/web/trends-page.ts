@@ -142,6 +142,7 @@ function rowsOf(trends: readonly Trend[]): Html[] {
 }
 
 function trendRow({ step, runs }: Trend, places: ReadonlyMap<number, number>): Html {
+  // What somebody cancelled says nothing of the step.
   const decided = runs.filter(run => passed(run) || failed(run))
   const good = decided.filter(passed)
   const times = good.map(run => run.step.seconds).filter(span => span !== null)
@@ -154,7 +155,9 @@ function trendRow({ step, runs }: Trend, places: ReadonlyMap<number, number>): H
       <span class="quiet">${good.length} of ${decided.length}</span>
     </td>
     <td class="num">${usual !== undefined && formatSeconds(usual)}</td>
-    <td class="num">${drawn.length > 0 && formatSeconds(longest(drawn))}</td>
+    <td class="num">
+      ${drawn.some(run => decided.includes(run)) && formatSeconds(longest(drawn.filter(run => decided.includes(run))))}
+    </td>
     <td class="runs">${chart(step, drawn, places)}</td>
   </tr>`
 }

@@ -4,10 +4,19 @@ import { join } from 'node:path'
 
 import { readIfThere } from '../../lib/system/durable.ts'
 import { parseParams } from '../../lib/spool/event.ts'
+import { LIMITS_FILE, parseLimits } from '../../lib/spool/limits.ts'
 import type { Facts } from './environment.ts'
 
-/** The revision, the ref and the parameters of a task; empty where its files do not say. `fault` only if it has one. */
-export function readFacts(task: string): Pick<Facts, 'revision' | 'ref' | 'params' | 'fault'> {
+export interface TaskFacts extends Facts {
+  /** The limits that its project sets, in place of this machine's. */
+  readonly limits?: Readonly<Record<string, string>>
+}
+
+/**
+ * The revision, the ref, the parameters and the limits of a task; empty where its files do not say. `fault` only if it has
+ * one.
+ */
+export function readFacts(task: string): Pick<TaskFacts, 'revision' | 'ref' | 'params' | 'fault' | 'limits'> {
   const read = (file: string) => readIfThere(join(task, file)) ?? ''
   // No environment can hold a NUL. What is white space to others may be the end of a ref.
   const word = (file: string) => /^([^\0]*?)[ \n]*$/.exec(read(file))?.[1] ?? ''
@@ -16,5 +25,6 @@ export function readFacts(task: string): Pick<Facts, 'revision' | 'ref' | 'param
     ref: word('ref.txt'),
     params: parseParams(read('params.txt')),
     fault: read('error.txt').trim() || undefined,
+    limits: parseLimits(read(LIMITS_FILE)),
   }
 }

@@ -63,7 +63,7 @@ function readElsewhere(env: Settings): Pick<Limits, 'image' | 'host'> {
   return { host: runIn.slice(4) }
 }
 
-/** The limits of the settings. */
+/** The limits of the settings; what a task says of them stands before what this machine does. */
 export function readLimits(env: Settings = process.env): Limits {
   const user = optional('STEP_USER', env)
   const prepare = optional('PREPARE', env)

@@ -3,11 +3,12 @@
 import { closeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-import { formatEnd, stepDirectory } from '../../lib/spool/job-files.ts'
+import { formatEnd, STOPPED, stepDirectory } from '../../lib/spool/job-files.ts'
 import type { ProcessEnd } from '../../lib/spool/job-files.ts'
 import { now } from '../../lib/base/tai64n.ts'
 import { trace } from '../../lib/system/trace.ts'
 import { makeDirectory, openFile, writePlain, writeWhole } from './job-writer.ts'
+import type { StopReason } from './plan.ts'
 import type { Place, StepCommand, StepProcess } from './places/place.ts'
 import type { Pools } from './places/pools.ts'
 import { Silence } from './silence.ts'
@@ -42,10 +43,18 @@ export interface TimeLimit {
   readonly milliseconds: number
 }
 
+/** The exit code by which a step says that it had nothing to do. */
+const SKIPPED = 77
+
+/** True of a step that ended as it should. Pure. */
+export const isGood = (end: ProcessEnd): boolean => 'code' in end && (end.code === 0 || end.code === SKIPPED)
+
 export interface StepResult {
   readonly end: ProcessEnd
   /** The limit that it ran into. */
   readonly limit?: TimeLimit
+  /** True if it was told to end before it did, since nobody waits for the job any more. */
+  readonly stopped: boolean
 }
 
 /** From TERM to KILL, in milliseconds: when the time is up, and when somebody wants the job to end. */
@@ -69,6 +78,9 @@ export async function runStep(plan: StepPlan): Promise<StepResult> {
     await write('started')
     const result = await execute(plan, paths, files)
     await write('ended')
+    if (result.stopped && !isGood(result.end)) {
+      await writePlain(join(directory, STOPPED), `${plan.hurry.reason as StopReason}\n`, plan.hurry)
+    }
     await writeWhole(
       join(directory, 'exitcode.txt'),
       formatEnd(result.limit ? 'timeout' : result.end),
@@ -126,18 +138,21 @@ async function execute(
       logs.every(log => log.drained),
     )
   }
-  return clock.limit ? { end, limit: clock.limit } : { end }
+  const { limit, stopped } = clock
+  return limit ? { end, limit, stopped } : { end, stopped }
 }
 
 /** All that ends a step before it ends itself. */
 class Clock {
   /** The limit that it ran into. */
   limit: TimeLimit | undefined
+  /** True if it was told to end for another reason. */
+  stopped = false
   readonly #step: StepProcess
   readonly #silence: Silence
   readonly #timers: NodeJS.Timeout[]
   readonly #stop: AbortSignal
-  readonly #asked = () => this.#step.end(GRACE.stop)
+  readonly #asked = () => this.#stopIn(GRACE.stop)
 
   constructor(plan: StepPlan, step: StepProcess, able: () => boolean) {
     this.#step = step
@@ -145,7 +160,7 @@ class Clock {
     this.#timers = plan.time
       .filter(({ milliseconds }) => milliseconds < FAR)
       .map(limit => setTimeout(() => this.#timeOut(limit), limit.milliseconds))
-    if (plan.mercy < FAR) this.#timers.push(setTimeout(() => step.end(0), plan.mercy))
+    if (plan.mercy < FAR) this.#timers.push(setTimeout(() => this.#stopIn(0), plan.mercy))
     this.#stop = plan.stop
     this.#stop.addEventListener('abort', this.#asked)
     if (this.#stop.aborted) this.#asked()
@@ -159,6 +174,13 @@ class Clock {
     this.#silence.stop()
     for (const timer of this.#timers) clearTimeout(timer)
     this.#stop.removeEventListener('abort', this.#asked)
+  }
+
+  /** `grace`: milliseconds from TERM to KILL. */
+  #stopIn(grace: number): void {
+    if (this.#step.over) return
+    if (!this.limit) this.stopped = true
+    this.#step.end(grace)
   }
 
   #timeOut(limit: TimeLimit): void {

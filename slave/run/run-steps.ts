@@ -13,7 +13,7 @@ import { writePlain } from './job-writer.ts'
 import type { Limits } from './limits.ts'
 import { mask } from './mask.ts'
 import type { Audience, Outcome, Plan, StopReason } from './plan.ts'
-import { runStep } from './run-step.ts'
+import { isGood, runStep } from './run-step.ts'
 import type { StepPlan, StepResult, TimeLimit } from './run-step.ts'
 import { openPlace, prepareIsolation } from './places/open-place.ts'
 import type { Place } from './places/place.ts'
@@ -22,9 +22,6 @@ import { findUser, handOver, takeBack } from './places/step-user.ts'
 import type { StepUser } from './places/step-user.ts'
 import { findNearStep, findSteps, PREPARE } from './steps.ts'
 import type { Step } from './steps.ts'
-
-/** The exit code by which a step says that it had nothing to do. */
-const SKIPPED = 77
 
 /**
  * How long after a cancel the steps that always run may take, all of them together: with the second in which the
@@ -260,9 +257,9 @@ function decide(before: Outcome, step: string, { end, limit }: StepResult, stop:
   if (stop.aborted) return stopped(stop, before.step ?? step)
   if (before.verdict !== 'success') return before
   if (limit) return { verdict: 'timeout', step, why: `step ${quote(step)} ${excess(limit)}` }
+  if (isGood(end)) return before
   if ('signal' in end)
     return { verdict: 'failure', step, why: `step ${quote(step)} was killed by SIG${end.signal}` }
-  if (end.code === 0 || end.code === SKIPPED) return before
   return { verdict: 'failure', step, why: `step ${quote(step)} exited with ${end.code}` }
 }
 

@@ -4,7 +4,7 @@
 import type { Verdict } from '../../lib/spool/job.ts'
 import type { Cause } from '../../lib/spool/retry.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
-import type { Facts } from '../run/environment.ts'
+import type { TaskFacts } from '../run/facts.ts'
 import type { Outcome } from '../run/plan.ts'
 
 /** A job that is this slave's to run. */
@@ -22,7 +22,7 @@ export interface Assignment {
    * Puts `code` and `steps` into the temporary directory. Fails with a BundleError or a lasting Fatal where the task is
    * at fault; any other error is the system's.
    */
-  unpack(stop: AbortSignal): Promise<Facts>
+  unpack(stop: AbortSignal): Promise<TaskFacts>
   /** Stores what the steps wrote, and the verdict to be, where `conclude` needs them. */
   store(verdict: Verdict, stop: AbortSignal): Promise<void>
   /**

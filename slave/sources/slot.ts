@@ -19,7 +19,8 @@ import type { Owner } from '../../lib/spool/job.ts'
 import { say, warn, warnOnce } from '../../lib/system/log.ts'
 import { endGone } from '../../lib/spool/lose.ts'
 import { isGone, self } from '../../lib/system/process.ts'
-import { setting } from '../../lib/base/settings.ts'
+import { parseDuration, setting } from '../../lib/base/settings.ts'
+import { LIMITS_FILE, parseLimits } from '../../lib/spool/limits.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { isPart, toPart } from '../../lib/spool/task-name.ts'
@@ -158,6 +159,8 @@ export class Slot {
 
   /** Jobs whose temporary directories could not be removed. */
   readonly #stuck = new Set<string>()
+  /** How long what is kept here is kept, by the names of tasks. */
+  readonly #keeps = new Map<string, number | undefined>()
 
   /** The temporary directory of the job in hand. */
   #inHand: string | undefined
@@ -192,13 +195,29 @@ export class Slot {
     }
   }
 
-  /** Removes the temporary directories that were kept for `keep` milliseconds. For between jobs. */
+  /**
+   * Removes the temporary directories that were kept for `keep` milliseconds, or as long as their project says. For between
+   * jobs.
+   */
   async discardOld(keep: number): Promise<void> {
-    for (const name of listIfThere(join(this.directory, 'work'))) {
+    const names = listIfThere(join(this.directory, 'work'))
+    for (const name of this.#keeps.keys()) if (!names.includes(name)) this.#keeps.delete(name)
+    for (const name of names) {
       const made = ignoringENOENT(() => lstatSync(join(this.directory, 'work', name)).mtimeMs)
       if (made === undefined || this.#stuck.has(name)) continue
-      if (Date.now() - made >= keep) await this.discard(name)
+      if (Date.now() - made >= (this.#keepOf(name) ?? keep)) await this.discard(name)
     }
+  }
+
+  /** How long the project of a task wants its failed jobs kept, in milliseconds; undefined if it does not say. */
+  #keepOf(name: string): number | undefined {
+    if (this.#keeps.has(name)) return this.#keeps.get(name)
+    const { cur, old } = this.spool.tasks
+    const read = (directory: string) => readIfThere(join(directory, name, LIMITS_FILE))
+    const { FAILED_JOB_WAITTIME: text } = parseLimits(read(cur) ?? read(old) ?? '')
+    const keep = text === undefined ? undefined : parseDuration(text)
+    this.#keeps.set(name, keep)
+    return keep
   }
 
   /**

@@ -20,8 +20,8 @@ import { sayOnce, warn, warnOnce } from '../../lib/system/log.ts'
 import { isReplaced, TREE_DIRECTORIES } from '../../lib/system/tree.ts'
 import { watch } from '../../lib/system/watch.ts'
 import type { Health } from './health.ts'
-import type { Facts } from '../run/environment.ts'
 import { readFacts } from '../run/facts.ts'
+import type { TaskFacts } from '../run/facts.ts'
 import { persistJob, writePlain } from '../run/job-writer.ts'
 import type { Outcome } from '../run/plan.ts'
 import { makeWork, unpackTask, workOf } from '../run/work.ts'
@@ -249,7 +249,7 @@ class ClaimedTask implements Assignment {
     }
   }
 
-  async unpack(stop: AbortSignal): Promise<Facts> {
+  async unpack(stop: AbortSignal): Promise<TaskFacts> {
     await unpackTask(this.#directory, this.work, stop)
     const { task, work } = this
     const cache = this.#slot.cache(task.project)

@@ -1,4 +1,4 @@
-import { rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -91,4 +91,22 @@ test('odd things among the events are reported once each, and the others handled
   t.equal(stderr.match(/'\S*\/link': not a regular file/g)?.length, 1)
   t.equal(stderr.match(/'\S*\/fifo': not a regular file/g)?.length, 1)
   t.equal(stderr.split('\n').length, 3)
+})
+
+test('limits that conf/PROJECT/rc sets are in each task; one that cannot be read is exit 100, and the event stays', async t => {
+  const shop = new Workshop(t)
+  const conf = join(shop.spool.root, 'conf/hello')
+  mkdirSync(conf, { recursive: true })
+  shop.touch(shop.commit())
+  writeFileSync(join(conf, 'rc'), 'JOB_TIMEOUT=soon\n')
+  t.match(shop.run(PROGRAM, ['--once']), { code: 100, stderr: /JOB_TIMEOUT: 'soon' is not a time/ })
+  writeFileSync(join(conf, 'rc'), 'JOB_TIMEOUT=2h\nARTIFACTS_MAX=10G\n')
+  const { code, stdout } = shop.run(PROGRAM, ['--once'])
+  t.equal(code, 0)
+  const names = stdout.trim().split('\n')
+  t.equal(names.length, 2)
+  for (const name of names) {
+    const limits = readFileSync(join(shop.spool.tasks.cur, name, 'limits.txt'), 'utf8')
+    t.equal(limits, 'JOB_TIMEOUT=2h\nARTIFACTS_MAX=10G\n')
+  }
 })

@@ -190,3 +190,32 @@ test('job-starter runs one task, and exits 0 at once if it is taken or for other
     stderr: "job-starter: fatal: unable to run 'nonsense': not a name of a task\n",
   })
 })
+
+test('the limits of a task stand before those of the machine, also after the taker was started again', async t => {
+  const site = new Site(t)
+  const limits = (name: string, text: string) =>
+    writeFileSync(join(site.spool.tasks.cur, name, 'limits.txt'), text)
+  const env = { STEP_TIMEOUT: '0', FAILED_JOB_WAITTIME: '1h' }
+  const slow = site.publish({ a: 'sleep 60' })
+  limits(slow, 'STEP_TIMEOUT=0.5\nPATH=/nowhere\n')
+  const kept = site.publish({ a: 'exit 1' })
+  limits(kept, 'FAILED_JOB_WAITTIME=2h\n')
+  const short = site.publish({ a: 'exit 1' })
+  limits(short, 'FAILED_JOB_WAITTIME=0\n')
+  const bad = site.publish({ a: 'true' })
+  limits(bad, 'LOG_MAX=much\n')
+  const taker = site.taker('slot', env)
+  t.equal(await site.verdict(slow), 'timeout')
+  t.equal(await site.verdict(kept), 'failure')
+  t.equal(await site.verdict(short), 'failure')
+  t.equal(await site.verdict(bad), 'error')
+  t.match(readFileSync(join(site.job(bad), 'error.txt'), 'utf8'), /LOG_MAX: 'much' is not a size/)
+  await eventually('what is not kept to go', () => !site.ls('slot/work').includes(short))
+  t.ok(site.ls('slot/work').includes(kept))
+  t.equal((await taker.kill('SIGTERM')).code, 0)
+  site.taker('slot', { ...env, FAILED_JOB_WAITTIME: '0' })
+  // Between two jobs it looks.
+  await site.verdict(site.publish({ a: 'true' }))
+  await eventually('what only the taker kept to go', () => !site.ls('slot/work').includes(slow))
+  t.ok(site.ls('slot/work').includes(kept), 'its project wants it for longer')
+})

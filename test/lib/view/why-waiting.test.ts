@@ -80,7 +80,7 @@ test('a task for one host stands behind those for any host, and not behind those
     { num: 3, host: 'b' },
     { num: 4, host: 'a' },
     { num: 5, host: null },
-    { num: 6, host: null, priority: 1 },
+    { num: 6, host: null },
     { num: 7, host: null, arch: 'other' },
     { num: 8, host: null, state: 'running' as const },
   ].map(task => ({
@@ -88,17 +88,16 @@ test('a task for one host stands behind those for any host, and not behind those
     project: 'p',
     arch: 'x',
     state: 'waiting' as const,
-    priority: null,
     cancelling: false,
     ...task,
   }))
   t.same([...placesInQueue(tasks)].sort(), [
-    ['1', 2],
-    ['2', 3],
-    ['3', 3],
-    ['4', 4],
-    ['5', 6],
-    ['6', 1],
+    ['1', 1],
+    ['2', 2],
+    ['3', 2],
+    ['4', 3],
+    ['5', 5],
+    ['6', 6],
     ['7', 1],
   ])
   t.end()

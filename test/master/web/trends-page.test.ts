@@ -17,10 +17,11 @@ test('a step is flaky where it passed and failed for one revision on one archite
     task(4, 'v2', { build: 'success', test: 'success' }, 'b'),
     task(5, 'v3', { build: 'interrupted' }),
     task(6, 'v3', { build: 'success', test: 'timeout' }),
+    task(7, 'v3', { build: 'cancelled' }),
   ])
   t.same(
     trends.map(({ step, target, runs }) => `${step} ${target} ${runs.length}`),
-    ['build a 5', 'build b 1', 'test a 3', 'test b 1'],
+    ['build a 6', 'build b 1', 'test a 3', 'test b 1'],
   )
   const flaky = trends.map(flakyOf).filter(({ both }) => both.length > 0)
   t.match(flaky, [

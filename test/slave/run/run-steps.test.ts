@@ -2,7 +2,8 @@ import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { Sandbox } from '../../fixtures/sandbox.ts'
+import { readJob } from '../../../lib/view/view.ts'
+import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
 import { StepsFixture } from '../../fixtures/steps.ts'
 
 test('steps run in the order of their names, in the code, and leave labelled logs', async t => {
@@ -186,5 +187,29 @@ test('a file beside the steps that lacks its execute bit fails the job, unless i
     t.equal(outcome.verdict, verdict, name)
     if (verdict === 'error') t.match(outcome.why, /^'20-test' .* not executable: .*chmod \+x/)
     t.equal(existsSync(join(f.job, 'steps')), verdict === 'success')
+  }
+})
+
+test('what a cancel or the end of the slave ends is no failure of its step; what failed before is', async t => {
+  for (const [reason, state] of [
+    ['cancelled', 'cancelled'],
+    ['drain', 'interrupted'],
+  ] as const) {
+    const f = new StepsFixture(new Sandbox(t), {
+      a: 'true',
+      // As make does: it notices the signal, and fails.
+      b: "trap 'exit 2' TERM; echo begun; while :; do sleep 0.05; done",
+      'c.always': 'exit 3',
+    })
+    const outcome = f.run()
+    await eventually('b runs', () => f.said('b') !== '')
+    f.stop(reason)
+    t.match(await outcome, { verdict: reason === 'drain' ? 'lost' : 'cancelled', step: 'b' })
+    const steps = readJob(f.job)!.steps.map(step => [step.name, step.state, step.exit])
+    t.same(steps.slice(0, 2), [
+      ['a', 'success', 0],
+      ['b', state, 2],
+    ])
+    t.same(steps.slice(2), reason === 'cancelled' ? [['c.always', 'failure', 3]] : [])
   }
 })

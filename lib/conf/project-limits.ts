@@ -1,0 +1,40 @@
+// What a project asks for its jobs. It travels with each of its tasks, to whatever machine takes that.
+
+import { join } from 'node:path'
+
+import { count, duration, optional, size } from '../base/settings.ts'
+import { LIMITS } from '../spool/limits.ts'
+import type { LimitName } from '../spool/limits.ts'
+import type { Spool } from '../spool/spool.ts'
+import { listAllIfThere } from '../system/listing.ts'
+import { sourcedFrom } from './project-settings.ts'
+
+const READERS: Readonly<Record<LimitName, (name: string, env: Record<string, string>) => unknown>> = {
+  LINE_TIMEOUT: duration,
+  STEP_TIMEOUT: duration,
+  JOB_TIMEOUT: duration,
+  LOG_MAX: size,
+  ARTIFACTS_MAX: size,
+  ARTIFACTS_COUNT: count,
+  FAILED_JOB_WAITTIME: duration,
+}
+
+/**
+ * The limits that `conf/PROJECT/rc` of the spool sets, by their names; not those that `conf/rc` has for all projects, which the
+ * takers have themselves. Throws a lasting Fatal if one cannot be read.
+ */
+export function projectLimits(spool: Spool, project: string): Record<string, string> {
+  const conf = join(spool.root, 'conf')
+  const has = (directory: string, name: string) => listAllIfThere(directory).includes(name)
+  if (!has(conf, project) || !has(join(conf, project), 'rc')) return {}
+  const own = sourcedFrom(join(conf, project, 'rc'), LIMITS)
+  const common = has(conf, 'rc') ? sourcedFrom(join(conf, 'rc'), LIMITS) : {}
+  const limits: Record<string, string> = {}
+  for (const name of LIMITS) {
+    const value = optional(name, own)
+    if (value === undefined || value === common[name]) continue
+    READERS[name](name, own)
+    limits[name] = value
+  }
+  return limits
+}

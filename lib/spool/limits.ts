@@ -1,0 +1,23 @@
+// The limits that a project sets for its jobs, in a task's file `limits.txt`: lines KEY=VALUE, as the settings of these names.
+
+import { parseParams } from './event.ts'
+
+export const LIMITS_FILE = 'limits.txt'
+
+export const LIMITS = [
+  'LINE_TIMEOUT',
+  'STEP_TIMEOUT',
+  'JOB_TIMEOUT',
+  'LOG_MAX',
+  'ARTIFACTS_MAX',
+  'ARTIFACTS_COUNT',
+  'FAILED_JOB_WAITTIME',
+] as const
+
+export type LimitName = (typeof LIMITS)[number]
+
+/** The content of `limits.txt`: the settings that are limits, and nothing else of it. Pure. */
+export function parseLimits(text: string): Readonly<Record<string, string>> {
+  const known: readonly string[] = LIMITS
+  return Object.fromEntries(Object.entries(parseParams(text)).filter(([name]) => known.includes(name)))
+}
