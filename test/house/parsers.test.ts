@@ -24,6 +24,7 @@ import { parseTasks } from '../../lib/spool/spool.ts'
 import { formatLabel, parseLabel } from '../../lib/base/tai64n.ts'
 import { parseTaskName } from '../../lib/spool/task-name.ts'
 import { formatParams, parseParams } from '../../lib/spool/event.ts'
+import { parseLimits } from '../../lib/spool/limits.ts'
 import { parseExit } from '../../lib/view/view.ts'
 import { parseTestfile } from '../../lib/testfile/testfile.ts'
 import { formatDecision, parseDecision } from '../../master/make/record.ts'
@@ -49,6 +50,7 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseExit,
   parseForge,
   parseLabel,
+  parseLimits,
   parseLineName,
   parseListen,
   parseOwner,
