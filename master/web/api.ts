@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 
 import { parseLabel } from '../../lib/base/tai64n.ts'
+import { heldChanges } from '../../lib/spool/held.ts'
 import { decisiveStep } from '../../lib/view/view.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 import { whereIs } from '../../lib/view/whereabouts.ts'
@@ -74,6 +75,7 @@ export function statusJson(site: Site, viewer: Viewer, project?: string) {
     now: Date.now(),
     waiting: waiting.map(({ view, wait }: Waiting) => ({ ...shown(view), wait })),
     running: running.map(({ view, expected }) => ({ ...shown(view), wait: null, expected })),
+    held: heldChanges(site.spool).filter(change => project === undefined || change.project === project),
     recent: recent(site, project).map(view => ({ ...shown(view), wait: null })),
     takers: takers.map(taker => (viewer.name === undefined ? { ...taker, slot: null } : taker)),
     paused,

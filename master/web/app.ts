@@ -16,6 +16,7 @@ import type { SSEStreamingApi } from 'hono/streaming'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { Fatal } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
+import { approve, heldChanges } from '../../lib/spool/held.ts'
 import { lastRetry } from '../../lib/view/settled.ts'
 import { parseTaskName } from '../../lib/spool/task-name.ts'
 import type { StepView, TaskView } from '../../lib/view/view.ts'
@@ -39,7 +40,7 @@ import { logText } from './log-text.ts'
 import { formatPosition, parsePosition, StepLog } from './log-window.ts'
 import { backTo, loginPage } from './login-page.ts'
 import { metrics } from './metrics.ts'
-import { jobPath, logPath, notice, shortRef } from './page.ts'
+import { jobPath, logPath, notice, projectPath, shortRef } from './page.ts'
 import type { Visit } from './page.ts'
 import type { Site } from './site.ts'
 import { STATES } from './task-index.ts'
@@ -244,6 +245,20 @@ export function makeApp(
       return `/job/${await wishes.retry(view)}`
     }),
   )
+
+  app.post('/project/:project/approve/:number/:revision', async c => {
+    const { project, number, revision } = c.req.param()
+    const form = await c.req.parseBody()
+    const { viewer } = c.var
+    if (viewer.name === undefined || !auth.isOurs(senderOf(c), viewer, text(form['word'])))
+      return forbidden(c)
+    const change = heldChanges(site.spool).find(
+      held => held.project === project && String(held.number) === number && held.revision === revision,
+    )
+    if (change && approve(site.spool, change)) return c.redirect(projectPath(project), 303)
+    const why = 'It was approved or closed, or has another head meanwhile.'
+    return c.html(notice(visitOf(c), 'Not held any more', why), 409)
+  })
 
   app.get('/events', c => changes(c, site))
 

@@ -3,6 +3,7 @@
 import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
 import type { Site } from './site.ts'
+import { checkKey } from './change.ts'
 import { wordFor, worst } from './status.ts'
 import { isVerdict } from './task-index.ts'
 import type { State } from './task-index.ts'
@@ -10,14 +11,15 @@ import type { State } from './task-index.ts'
 /** Of so many revisions the newest one counts that has ended. */
 const LOOK_BACK = 50
 
-/** How the newest revision that has ended did, all architectures together, each by its last attempt. */
+/** How the newest revision that has ended did, all architectures and checks together, each by its last attempt. */
 export function stateOfRef(site: Site, project: string, ref?: string): State {
   let looked = 0
   for (const rows of site.index.revisions({ project, ref })) {
     const last = new Map<string, State>()
     for (const row of rows) {
       const entry = site.index.entry(row)
-      if (!last.has(entry.target)) last.set(entry.target, entry.state)
+      const key = checkKey(entry.target, entry.label)
+      if (!last.has(key)) last.set(key, entry.state)
     }
     const states = [...last.values()]
     if (states.length > 0 && states.every(isVerdict)) return worst(states)

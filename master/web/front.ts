@@ -7,6 +7,8 @@ import type { TaskView } from '../../lib/view/view.ts'
 import { stateOfRef } from './badge.ts'
 import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
+import { changeAuthor, changeTitle, checkKey } from './change.ts'
+import { heldSection } from './held.ts'
 import { nowSection } from './now.ts'
 import { age, jobPath, page, projectPath, shortRef, targetOf, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
@@ -61,6 +63,7 @@ export async function frontPage(visit: Visit, site: Site, query: FrontQuery): Pr
     html`<h1 class="hidden">${project ?? 'All projects'}</h1>
       ${tabs(site, project)} ${project !== undefined && live && !filtered && refsOf(site, project)}
       ${before === undefined && !filtered && nowSection(visit, board)}
+      ${live && !filtered && heldSection(visit, site, project)}
       <section aria-labelledby="revisions" data-part="revisions">
         <h2 id="revisions">Revisions</h2>
         ${filterForm(site, base, filter)}
@@ -85,11 +88,12 @@ function activity({ running, waiting, more }: Board): string {
   return [count(running.length, 'running'), count(waiting.length + more, 'queued')].filter(Boolean).join(', ')
 }
 
-/** How the newest of the rows did, each architecture by its last attempt. */
+/** How the newest of the rows did, each architecture and check by its last attempt. */
 function lastOf([first]: readonly Row[]): State {
   const last = new Map<string, State>()
   for (const view of first?.views ?? []) {
-    if (!last.has(targetOf(view))) last.set(targetOf(view), stateOf(view))
+    const key = checkKey(targetOf(view), view.label)
+    if (!last.has(key)) last.set(key, stateOf(view))
   }
   return worst([...last.values()])
 }
@@ -100,7 +104,8 @@ function gather(site: Site, { filter, before }: FrontQuery): { rows: Row[]; more
     if (rows.length === ROWS) return { rows, more: true }
     const entries = found.map(row => site.index.entry(row))
     const shown = entries.filter((entry, i) => {
-      const same = entries.slice(0, i).filter(other => other.target === entry.target)
+      const key = checkKey(entry.target, entry.label)
+      const same = entries.slice(0, i).filter(other => checkKey(other.target, other.label) === key)
       return same.length <= ATTEMPTS
     })
     const views = shown.map(entry => site.view(entry)).filter(view => view !== undefined)
@@ -130,20 +135,22 @@ function tabs(site: Site, current: string | undefined): Html | false {
 
 /** The refs that were pushed lately, each with how its newest revision did that has ended: is it good? */
 function refsOf(site: Site, project: string): Html | false {
-  const refs = new Set<string>()
+  const refs = new Map<string, TaskView | undefined>()
   let looked = 0
   for (const row of site.index.rows({ project })) {
-    const { ref } = site.index.entry(row)
-    if (ref !== '') refs.add(ref)
+    const entry = site.index.entry(row)
+    if (entry.ref !== '' && !refs.has(entry.ref)) refs.set(entry.ref, site.view(entry))
     if (refs.size === REFS || ++looked === REFS_BACK) break
   }
   if (refs.size === 0) return false
   return html`<ul class="refs" aria-label="Refs" data-part="refs">
-    ${[...refs].map(ref => {
+    ${[...refs].map(([ref, view]) => {
       const state = stateOfRef(site, project, ref)
       return html`<li>
         <a class="ref s-${state}" href="${withQuery(projectPath(project), { ref })}"
-          >${signOf(state)} ${shortRef(ref)}<span class="hidden">: ${wordFor(state)}</span></a
+          >${signOf(state)} ${(view && changeTitle(view)) ?? shortRef(ref)}<span class="hidden"
+            >: ${wordFor(state)}</span
+          ></a
         >
       </li>`
     })}
@@ -240,13 +247,13 @@ function rowOf(
   const refs = [...new Set(views.map(view => view.ref).filter(ref => ref !== null))]
   return html`<tr data-row="">
     <th scope="row">
-      <a class="what" href="${jobPath(first!)}">${commit?.subject ?? version}</a>
+      <a class="what" href="${jobPath(first!)}">${changeTitle(first!) ?? commit?.subject ?? version}</a>
       <span class="facts"
         >${named && html`<a class="project" href="${projectPath(project)}">${project}</a>`}
         ${refs.map(
           ref => html`<a class="ref" href="${withQuery(projectPath(project), { ref })}">${shortRef(ref)}</a>`,
         )}
-        ${commit && html`<code>${version}</code> <span>${commit.author}</span>`}</span
+        ${commit && html`<code>${version}</code>`} <bdi>${changeAuthor(first!) ?? commit?.author}</bdi></span
       >
     </th>
     <td class="when" data-label="Age">${age(first!.made ?? first!.job?.claimed ?? null)}</td>
@@ -259,29 +266,37 @@ function rowOf(
   </tr>`
 }
 
-function cell(target: string, attempts: readonly TaskView[]): Html {
-  const [last, ...before] = attempts
-  if (!last) return html`<td class="none" data-label="${target}"></td>`
-  const state = stateOf(last)
+/** All of a revision for one target: a line for each check, in the order in which they were made. */
+function cell(target: string, views: readonly TaskView[]): Html {
+  if (views.length === 0) return html`<td class="none" data-label="${target}"></td>`
+  const labels = [...new Set(views.map(view => view.label))].reverse()
   return html`<td data-label="${target}">
-    <div class="cell">
-      <a class="verdict s-${state}" href="${jobPath(last)}"
-        >${signOf(state)} ${wordFor(state)}<span class="hidden"> of job ${last.num}</span></a
-      >
-      ${duration(last)} ${blocks(last)}
-      ${
-        before.length > 0 &&
-        html`<span class="attempts"
-          >before:
-          ${before.map(
-            view =>
-              html`<a href="${jobPath(view)}" title="${wordFor(stateOf(view))}"
-                >${signOf(stateOf(view))}<span class="hidden">${wordFor(stateOf(view))}, job </span
-                >${view.num}</a
-              > `,
-          )}</span
-        >`
-      }
-    </div>
+    ${labels.map(label => attemptsOf(views.filter(view => view.label === label)))}
   </td>`
+}
+
+/** One check by its last attempt, and those before it. */
+function attemptsOf([last, ...before]: readonly TaskView[]): Html | false {
+  if (!last) return false
+  const state = stateOf(last)
+  return html`<div class="cell">
+    ${last.label !== null && html`<bdi>${last.label}</bdi>`}
+    <a class="verdict s-${state}" href="${jobPath(last)}"
+      >${signOf(state)} ${wordFor(state)}<span class="hidden"> of job ${last.num}</span></a
+    >
+    ${duration(last)} ${blocks(last)}
+    ${
+      before.length > 0 &&
+      html`<span class="attempts"
+        >before:
+        ${before.map(
+          view =>
+            html`<a href="${jobPath(view)}" title="${wordFor(stateOf(view))}"
+              >${signOf(stateOf(view))}<span class="hidden">${wordFor(stateOf(view))}, job </span
+              >${view.num}</a
+            > `,
+        )}</span
+      >`
+    }
+  </div>`
 }

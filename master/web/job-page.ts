@@ -11,6 +11,7 @@ import { tellWait } from '../../lib/view/why-waiting.ts'
 import { listArtifacts } from './artifacts.ts'
 import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
+import { changeAuthor, changeTitle } from './change.ts'
 import { lines } from './log-page.ts'
 import { StepLog } from './log-window.ts'
 import {
@@ -41,6 +42,7 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
   const { pusher, params } = pusherOf(view)
   const commit = revision === null ? undefined : (await site.commits([view])).get(revision)
   const state = stateOf(view)
+  const author = changeAuthor(view)
   const live = view.state !== 'over'
   const directory = job && site.jobOf(view)
   const step = stepThatCounts(view)
@@ -53,16 +55,21 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
       live,
     },
     html`<div data-part="head" class="head">
-        <h1>${badgeOf(state)} <span>${commit?.subject ?? `${project} ${view.version}`}</span></h1>
+        <h1>
+          ${badgeOf(state)}
+          <span>${changeTitle(view) ?? commit?.subject ?? `${project} ${view.version}`}</span>
+        </h1>
         <p class="facts">
-          <span class="num">#${num}</span> ${targetOf(view)} <code>${view.version}</code>
+          <span class="num">#${num}</span>
+          ${view.label !== null && html`<strong><bdi>${view.label}</bdi></strong>`} ${targetOf(view)}
+          <code>${view.version}</code>
           ${
             view.ref !== null &&
             html`<a class="ref" href="${withQuery(projectPath(project), { ref: view.ref })}"
               >${shortRef(view.ref)}</a
             >`
           }
-          ${duration(view)}
+          ${author !== undefined && html`<bdi>${author}</bdi>`} ${duration(view)}
         </p>
         <p class="actions">${actions(visit, view)}</p>
         ${job?.error != null && html`<p class="error">${signOf('error')} ${job.error}</p>`}
@@ -231,7 +238,10 @@ function relatives(site: Site, view: TaskView): Html | false {
       ${others.map(
         other =>
           html`<li>
-            <a href="${jobPath(other)}"><span class="num">#${other.num}</span> ${targetOf(other)}</a>
+            <a href="${jobPath(other)}"
+              ><span class="num">#${other.num}</span> ${targetOf(other)}
+              ${other.label !== null && html`<bdi>${other.label}</bdi>`}</a
+            >
             ${badgeOf(stateOf(other))} ${blocks(other)}
           </li>`,
       )}

@@ -315,7 +315,8 @@ export class Site {
       where.jobAt === undefined
         ? undefined
         : (readOwner(where.jobAt)?.host ?? readIfThere(join(where.jobAt, 'host.txt')))
-    this.index.set(row, state, ref?.trim() ?? '', host?.trim() ?? '')
+    const label = where.taskAt === undefined ? undefined : readIfThere(join(where.taskAt, 'label.txt'))
+    this.index.set(row, state, ref?.trim() ?? '', host?.trim() ?? '', label?.trim() ?? '')
     if (isOver(state)) this.#active.delete(num)
     else this.#active.add(num)
   }

@@ -70,6 +70,8 @@ export interface Entry {
   readonly ref: string
   /** Where it ran; empty as `ref`. */
   readonly host: string
+  /** The name of its check; empty as `ref`. */
+  readonly label: string
 }
 
 /** What is chosen by; what is left out chooses nothing. */
@@ -94,6 +96,7 @@ export class TaskIndex {
   #target = new Uint16Array(GROWTH)
   #ref = new Uint32Array(GROWTH)
   #host = new Uint32Array(GROWTH)
+  #label = new Uint32Array(GROWTH)
   #state = new Uint8Array(GROWTH)
   /** The row before it of the same revision, plus 1. */
   #previous = new Uint32Array(GROWTH)
@@ -103,6 +106,7 @@ export class TaskIndex {
   readonly #targets = new Texts()
   readonly #refs = new Texts()
   readonly #hosts = new Texts()
+  readonly #labels = new Texts()
   readonly #projects = new Set<string>()
   readonly #unread = { below: 0, count: 0 }
   /** Grows with every change. */
@@ -136,6 +140,7 @@ export class TaskIndex {
       state: this.state(row),
       ref: this.#refs.text(this.#ref[row]!),
       host: this.#hosts.text(this.#host[row]!),
+      label: this.#labels.text(this.#label[row]!),
     }
   }
 
@@ -162,7 +167,7 @@ export class TaskIndex {
       this.#projects.add(task.project)
       this.#revision[row] = this.#revisions.id(`${task.project}:${task.version}`)
       this.#target[row] = this.#targets.id(task.host === undefined ? task.arch : `${task.arch}:${task.host}`)
-      this.#ref[row] = this.#host[row] = this.#state[row] = 0
+      this.#ref[row] = this.#host[row] = this.#label[row] = this.#state[row] = 0
       if (ordered) this.#chain(row)
     }
     if (!ordered) {
@@ -191,6 +196,7 @@ export class TaskIndex {
       [this.#target, this.#targets],
       [this.#ref, this.#refs],
       [this.#host, this.#hosts],
+      [this.#label, this.#labels],
     ] as const
     for (const [column, texts] of columns) texts.retain(column.subarray(0, this.#count))
     this.#projects.clear()
@@ -199,14 +205,16 @@ export class TaskIndex {
   }
 
   /** Writes down what was read of a task. */
-  set(row: number, state: State, ref: string, host: string): void {
+  set(row: number, state: State, ref: string, host: string, label = ''): void {
     const code = STATES.indexOf(state)
-    const [refId, hostId] = [this.#refs.id(ref), this.#hosts.id(host)]
-    if (this.#state[row] === code && this.#ref[row] === refId && this.#host[row] === hostId) return
+    const [refId, hostId, labelId] = [this.#refs.id(ref), this.#hosts.id(host), this.#labels.id(label)]
+    const same = this.#ref[row] === refId && this.#host[row] === hostId && this.#label[row] === labelId
+    if (same && this.#state[row] === code) return
     if (this.#state[row] === 0) this.#unread.count--
     this.#state[row] = code
     this.#ref[row] = refId
     this.#host[row] = hostId
+    this.#label[row] = labelId
     this.changes++
   }
 
@@ -339,7 +347,8 @@ export class TaskIndex {
   }
 
   #columns() {
-    return [this.#num, this.#revision, this.#target, this.#ref, this.#host, this.#state] as const
+    const texts = [this.#revision, this.#target, this.#ref, this.#host, this.#label] as const
+    return [this.#num, ...texts, this.#state] as const
   }
 
   /** Keeps these rows, in this order. */
@@ -380,6 +389,7 @@ export class TaskIndex {
     this.#target = grown(this.#target, Uint16Array)
     this.#ref = grown(this.#ref, Uint32Array)
     this.#host = grown(this.#host, Uint32Array)
+    this.#label = grown(this.#label, Uint32Array)
     this.#state = grown(this.#state, Uint8Array)
     this.#previous = grown(this.#previous, Uint32Array)
   }

@@ -4,13 +4,15 @@ import { formatSeconds } from '../../lib/base/text.ts'
 import type { StepView, TaskView } from '../../lib/view/view.ts'
 import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
+import { changeTitle } from './change.ts'
 import { jobPath, logPath, seconds, since, targetOf } from './page.ts'
 import { signOf, wordFor } from './status.ts'
 
-/** A task by its number, project, version and target. */
+/** A task by its number, project, change, version, target and check. */
 export const taskLink = (task: TaskView): Html =>
   html`<a class="task" href="${jobPath(task)}"
-    ><span class="num">#${task.num}</span> ${task.project} <code>${task.version}</code> ${targetOf(task)}</a
+    ><span class="num">#${task.num}</span> ${task.project} ${changeTitle(task)}
+    <code>${task.version}</code> ${targetOf(task)} ${task.label !== null && html`<bdi>${task.label}</bdi>`}</a
   >`
 
 /** How long its job took, or takes until now. */

@@ -4,31 +4,12 @@ import { join } from 'node:path'
 import { test } from 'tap'
 
 import { parseListen } from '../../master/reporter.ts'
-import { ask, serve } from '../fixtures/browser.ts'
-import type { Answer } from '../fixtures/browser.ts'
+import { ask, post, serve } from '../fixtures/browser.ts'
 import { eventually, Sandbox } from '../fixtures/sandbox.ts'
 import { endStep, layShowcase, printLine } from '../fixtures/showcase.ts'
 
 const TOKEN = 'correct horse battery'
 const HTML = { accept: 'text/html' }
-
-/** Posts a form. */
-function post(
-  url: string,
-  fields: Record<string, string>,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  return new Promise((done, failed) => {
-    const form = { 'content-type': 'application/x-www-form-urlencoded', ...headers }
-    const sent = request(url, { method: 'POST', headers: form }, response => {
-      let body = ''
-      response.setEncoding('utf8').on('data', (text: string) => (body += text))
-      response.on('end', () => done({ status: response.statusCode ?? 0, headers: response.headers, body }))
-    })
-    sent.on('error', failed)
-    sent.end(new URLSearchParams(fields).toString())
-  })
-}
 
 /** Reads a stream of events until one of this name, and answers all of it. */
 function eventsUntil(url: string, name: string, then?: () => void): Promise<string> {

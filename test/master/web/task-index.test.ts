@@ -76,7 +76,7 @@ test('what no task names any more is forgotten, and the refs pushed last are off
   const index = indexOf('1:old:v1:a', '2:p:v1:b', '3:p:v2:a', '4:p:v2:b')
   index.set(index.rowOf(1)!, 'success', 'refs/heads/gone', 'h1')
   index.set(index.rowOf(2)!, 'success', 'refs/heads/z', 'h2')
-  index.set(index.rowOf(3)!, 'success', 'refs/heads/m', 'h2')
+  index.set(index.rowOf(3)!, 'success', 'refs/heads/m', 'h2', 'unit')
   index.set(index.rowOf(4)!, 'waiting', 'refs/heads/a', '')
   t.same(
     index.refs(10),
@@ -88,7 +88,7 @@ test('what no task names any more is forgotten, and the refs pushed last are off
     [index.refs(10).length, index.hosts(), index.projects(), index.targets()],
     [3, ['h2'], ['p'], ['a', 'b']],
   )
-  t.same(index.entry(index.rowOf(3)!), { name: '3:p:v2:a', num: 3, project: 'p', version: 'v2', target: 'a', state: 'success', ref: 'refs/heads/m', host: 'h2' }) // prettier-ignore
+  t.same(index.entry(index.rowOf(3)!), { name: '3:p:v2:a', num: 3, project: 'p', version: 'v2', target: 'a', state: 'success', ref: 'refs/heads/m', host: 'h2', label: 'unit' }) // prettier-ignore
   t.same(
     [...index.revisions()].map(rows => rows.map(row => index.num(row))),
     [[4, 3], [2]],
