@@ -44,6 +44,16 @@ export const COMMANDS: ReadonlyMap<string, Entry> = new Map(
       about: 'runs at fixed times, by your crontab',
       load: () => import('./cron.ts'),
     },
+    server: {
+      usage: 'server',
+      about: 'take webhooks of a Gitea or Forgejo, and give jobs to runners',
+      load: () => import('./server.ts'),
+    },
+    runner: {
+      usage: 'runner',
+      about: 'do the jobs of a server',
+      load: () => import('./runner.ts'),
+    },
   }),
 )
 

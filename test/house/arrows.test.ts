@@ -80,6 +80,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'bin/jci/web': ['lib/**'],
   'bin/jci/cron': ['lib/**'],
   'bin/jci/share': ['lib/**', 'bin/jci', 'bin/jci/parts'],
+  'bin/jci/server': ['lib/**'],
+  'bin/jci/runner': ['lib/**', 'bin/jci/parts', 'bin/jci/share'],
   master: ['lib/**', 'master/**'],
   slave: ['lib/**', 'slave/**'],
   bin: ['lib/**', 'bin/**', 'slave/run/**'],

@@ -29,10 +29,12 @@ interface Wish {
   readonly share?: string | undefined
   /** Store a run also where there is nothing to run. */
   readonly always?: boolean
+  /** PATH for what is run, if it is to be another than ours. */
+  readonly path?: string
 }
 
 /** Runs what there is for a commit and stores it. Throws Fatal if nothing could be run or stored. */
-export async function perform({ commit: revision, share, always = false }: Wish): Promise<Outcome> {
+export async function perform({ commit: revision, share, always = false, path }: Wish): Promise<Outcome> {
   const repository = findRepository()
   const place = revision === undefined ? findTop() : repository
   const commit = resolveCommit(place, revision ?? 'HEAD')
@@ -54,7 +56,7 @@ export async function perform({ commit: revision, share, always = false }: Wish)
     writeStatus(output, 'running')
     const begun = await begin(repository, commit, run, output)
     if (share !== undefined) await shareRun(repository, share)
-    const outcome = await recorded(top, commit, run, output, interrupt.signal)
+    const outcome = await recorded(top, commit, run, output, path, interrupt.signal)
     await finish(repository, begun, output, outcome)
     if (share !== undefined) await shareRun(repository, share)
     return outcome
@@ -85,11 +87,13 @@ async function recorded(
   commit: string,
   run: string,
   output: string,
+  path: string | undefined,
   stop: AbortSignal,
 ): Promise<Outcome> {
   const record = new Record(output, [`commit: ${commit}`, `run: ${run}`, `work tree: ${treeState(top)}`])
   const environment = {
     ...inheritedEnvironment(),
+    ...(path === undefined ? {} : { PATH: path }),
     JCI_COMMIT: commit,
     JCI_REPO_ROOT: top,
     JCI_OUTPUT_DIR: output,

@@ -1,0 +1,122 @@
+// git jci runner: asks a server for jobs and runs each in a container of its own.
+
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { lasting } from '../../lib/base/exit.ts'
+import { duration, optional, setting } from '../../lib/base/settings.ts'
+import { isCommitId } from '../../lib/jci/run-ref.ts'
+import { command } from '../../lib/system/command.ts'
+import { publishFile, readIfThere } from '../../lib/system/durable.ts'
+import { say, warn } from '../../lib/system/log.ts'
+import { OURS } from './ours.ts'
+import type { Assigned, Place } from './runner/place.ts'
+
+/** Between two polls, in milliseconds: so many, and at random up to so many more. */
+const PAUSE = 5000
+const JITTER = 2000
+const LAST_WAIT = 60_000
+const REAP = 60_000
+
+export const verb = command(
+  {
+    name: 'git-jci runner',
+    usage: '',
+    operands: [0, 0],
+    about: `Asks a git-jci server for jobs, and runs each in a container of its own.
+
+A job fetches its commit, runs 'git-jci run' and pushes what came of it. Its container has limits, no socket, and no
+directory of this host but this tool, read-only; the tool brings node, git and bash. The image is what .jci/image of
+the commit names, else JCI_IMAGE; it needs /bin/sh.`,
+    environment: {
+      JCI_SERVER: 'the address of the server, such as http://ci.example.org:8080',
+      JCI_RUNNER_SECRET: 'the RUNNER_SECRET of the server',
+      JCI_RUNNER_DB: 'the directory of its identity and of the tool',
+      JCI_BINARY: 'a directory to put into containers instead of the programs of this host',
+      JCI_IMAGE: 'the image of jobs that name none',
+      JCI_RUN_IN: "'here' runs jobs as processes, without containers",
+      JCI_JOB_TIMEOUT: 'how long a job may take',
+      'JCI_CPUS, JCI_MEMORY, JCI_PIDS': 'what a container may take',
+      JCI_NETWORK: 'the network of containers',
+      CONTAINER: 'podman or docker, with options',
+    },
+    ...OURS,
+  },
+  async () => {
+    const missing = ['JCI_SERVER', 'JCI_RUNNER_SECRET'].filter(name => optional(name) === undefined)
+    if (missing.length > 0) throw lasting('start', `these are not set: ${missing.join(', ')}`)
+    const directory = setting('JCI_RUNNER_DB')
+    mkdirSync(directory, { recursive: true })
+    const runner = identity(join(directory, 'id'))
+    const place = await placeOf(directory, runner)
+    await place.begin()
+    const stop = new AbortController()
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => stop.abort())
+    const reaper = setInterval(
+      () => void place.reap().catch((error: unknown) => warn('end', 'old jobs', error)),
+      REAP,
+    )
+    say('info', `runner ${runner} asks ${setting('JCI_SERVER')}`)
+    await pollAlways(runner, place, stop.signal)
+    clearInterval(reaper)
+    await place.stop()
+  },
+)
+
+function identity(path: string): string {
+  publishFile(path, `${randomBytes(8).toString('hex')}\n`)
+  const id = readIfThere(path)?.trim() ?? ''
+  if (!/^[\w.-]{1,100}$/.test(id)) throw lasting(`read '${path}'`, 'it holds no name')
+  return id
+}
+
+async function placeOf(directory: string, runner: string): Promise<Place> {
+  const timeout = duration('JCI_JOB_TIMEOUT')
+  const where = optional('JCI_RUN_IN')
+  if (where === 'here') return new (await import('./runner/here.ts')).Here(runner, timeout)
+  if (where !== undefined) throw lasting('read the setting JCI_RUN_IN', `'${where}' is not 'here'`)
+  return new (await import('./runner/container.ts')).Containers(directory, runner, timeout)
+}
+
+async function pollAlways(runner: string, place: Place, stop: AbortSignal): Promise<void> {
+  let away = 0
+  while (!stop.aborted) {
+    let wait = PAUSE + Math.random() * JITTER
+    try {
+      const answer = await poll(runner)
+      if (away > 0) say('info', 'the server answers again')
+      away = 0
+      if (typeof answer === 'number') wait = answer
+      else if (answer) {
+        // A job that cannot be started is given to another when we are not heard of, or when its time is over.
+        await place.start(answer).catch((error: unknown) => warn('start the job', answer.job_id, error))
+        wait = 0
+      }
+    } catch (error) {
+      if (away++ === 0) warn('reach the server', setting('JCI_SERVER'), error)
+      wait = Math.min(PAUSE * 2 ** Math.min(away - 1, 8), LAST_WAIT)
+    }
+    await sleep(wait, undefined, { signal: stop }).catch(() => undefined)
+  }
+}
+
+/** Asks once: a job, how many milliseconds to wait, or undefined if there is nothing to do. */
+async function poll(runner: string): Promise<Assigned | number | undefined> {
+  const response = await fetch(new URL('/poll', setting('JCI_SERVER')), {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ runner_id: runner, secret: setting('JCI_RUNNER_SECRET') }),
+    redirect: 'error',
+    signal: AbortSignal.timeout(60_000),
+  })
+  const text = await response.text()
+  if (response.status === 429) return Math.max(1, Number(response.headers.get('retry-after')) || 5) * 1000
+  if (!response.ok) throw new Error(`the server answered ${response.status}`)
+  const { job } = JSON.parse(text) as { job: Assigned | null }
+  if (!job) return undefined
+  const isJob = /^[\w-]{1,64}$/.test(job.job_id) && isCommitId(job.commit_sha) && URL.canParse(job.clone_url)
+  if (!isJob) throw new Error('the server answered with no job')
+  return job
+}

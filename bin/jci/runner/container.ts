@@ -1,0 +1,128 @@
+// A job in a container of its own: detached, with limits, without a socket and with no directory of the host but the tool.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { ROOT } from '../../../lib/base/root.ts'
+import { optional, setting } from '../../../lib/base/settings.ts'
+import { ask, askIf, findEngine } from '../../../lib/container/engine.ts'
+import type { Engine } from '../../../lib/container/engine.ts'
+import { containerFlags } from '../../../lib/container/flags.ts'
+import { gitEnvironment, runGit } from '../../../lib/git/process.ts'
+import { warn } from '../../../lib/system/log.ts'
+import { split, withCredential } from './clone-url.ts'
+import type { Assigned, Place } from './place.ts'
+import { layTools, TOOLS, TREE } from './tool.ts'
+
+/** Where the job's file is in its container. */
+const JOB = '/jci-job.json'
+
+export class Containers implements Place {
+  readonly #engine: Engine
+  readonly #runner: string
+  readonly #tools: string
+  /** In milliseconds. */
+  readonly #timeout: number
+
+  constructor(directory: string, runner: string, timeout: number) {
+    this.#engine = findEngine()
+    this.#runner = runner
+    this.#timeout = timeout
+    this.#tools = optional('JCI_BINARY') ?? layTools(directory)
+  }
+
+  async start(job: Assigned): Promise<void> {
+    const name = `jci-job-${job.job_id}`
+    const deadline = Math.floor((Date.now() + this.#timeout) / 1000)
+    const plan = {
+      image: (await imageOf(job)) ?? setting('JCI_IMAGE'),
+      name,
+      network: optional('JCI_NETWORK') ?? 'bridge',
+      labels: {
+        'jci-job': 'y',
+        'jci-job-id': job.job_id,
+        'jci-job-timeout': String(Math.floor(this.#timeout / 1000)),
+        'jci-job-deadline': String(deadline),
+        'jci-runner': this.#runner,
+      },
+      cpus: setting('JCI_CPUS'),
+      memory: setting('JCI_MEMORY'),
+      pids: setting('JCI_PIDS'),
+      entrypoint: '/bin/sh',
+      // The tool has its own node; what it runs finds the image's programs first.
+      args: [
+        '-c',
+        `JCI_SCRIPT_PATH=$PATH:${TOOLS}/bin PATH=${TOOLS}/bin:$PATH; export PATH JCI_SCRIPT_PATH BASS_ROOT=${TREE}; . ${TREE}/lib/rc; exec node ${TREE}/dist/bin/jci/runner/job.js ${JOB}`,
+      ],
+    }
+    const volumes = ['--volume', `${ROOT}:${TREE}:ro`, '--volume', `${this.#tools}:${TOOLS}:ro`]
+    await ask(this.#engine, `make the container '${name}'`, ['create', ...volumes, ...containerFlags(plan)])
+    const directory = mkdtempSync(join(tmpdir(), 'git-jci-'))
+    try {
+      // By a file, because arguments and environments of containers are there for all to see.
+      const file = join(directory, 'job')
+      writeFileSync(file, JSON.stringify(job), { mode: 0o600 })
+      await ask(this.#engine, `fill the container '${name}'`, ['cp', file, `${name}:${JOB}`])
+      await ask(this.#engine, `start the container '${name}'`, ['start', name])
+    } catch (error) {
+      await this.#remove(name)
+      throw error
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  }
+
+  /** Ends what an earlier runner of this name left. */
+  async begin(): Promise<void> {
+    for (const id of await this.#list(`jci-runner=${this.#runner}`)) await this.#remove(id)
+  }
+
+  /** Ends containers that are older than their label says. */
+  async reap(): Promise<void> {
+    for (const id of await this.#list('jci-job=y')) {
+      const format = '{{index .Config.Labels "jci-job-deadline"}}'
+      const deadline = Number(
+        await askIf(this.#engine, 'look at a container', ['inspect', '--format', format, id]),
+      )
+      if (deadline > 0 && deadline * 1000 < Date.now()) await this.#remove(id)
+    }
+  }
+
+  /** They go on without us. */
+  stop(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async #list(label: string): Promise<string[]> {
+    const ids = await ask(this.#engine, 'list containers', ['ps', '-a', '-q', '--filter', `label=${label}`])
+    return ids.split('\n').filter(id => id !== '')
+  }
+
+  async #remove(id: string): Promise<void> {
+    try {
+      await ask(this.#engine, 'remove a container', ['rm', '-f', id])
+    } catch (error) {
+      warn('remove the container', id, error)
+    }
+  }
+}
+
+/** The image that the commit names in `.jci/image`; undefined if it names none. */
+async function imageOf({ clone_url, commit_sha }: Assigned): Promise<string | undefined> {
+  const where = split(clone_url)
+  const directory = mkdtempSync(join(tmpdir(), 'git-jci-'))
+  const env = { ...gitEnvironment(), ...withCredential(where) }
+  const git = (...args: string[]) =>
+    runGit({ place: directory, env, signal: AbortSignal.timeout(60_000) }, args)
+  try {
+    await git('init', '--quiet', '--bare')
+    await git('config', 'remote.origin.url', where.url)
+    await git('fetch', '--quiet', '--depth=1', '--filter=blob:limit=4k', '--no-tags', 'origin', commit_sha)
+    const { code, stdout } = await git('cat-file', 'blob', `${commit_sha}:.jci/image`)
+    const image = code === 0 ? stdout.toString().trim() : ''
+    return /^[A-Za-z0-9][\w./:@-]{0,254}$/.test(image) ? image : undefined
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}

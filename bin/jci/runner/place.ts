@@ -1,0 +1,22 @@
+// Where jobs run.
+
+/** A job as the server gives it. */
+export interface Assigned {
+  readonly job_id: string
+  /** With the credential inside. */
+  readonly clone_url: string
+  readonly commit_sha: string
+  readonly repo_owner: string
+  readonly repo_name: string
+}
+
+export interface Place {
+  /** Starts a job and returns; the job goes on by itself. */
+  start(job: Assigned): Promise<void>
+  /** Ends what an earlier runner left. */
+  begin(): Promise<void>
+  /** Ends jobs whose time is over. */
+  reap(): Promise<void>
+  /** The runner ends. */
+  stop(): Promise<void>
+}

@@ -1,0 +1,162 @@
+// git jci server: pushes to a Gitea or Forgejo become jobs for runners, and what came of them becomes commit statuses.
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { lock } from 'proper-lockfile'
+
+import { lasting, quote, temporary } from '../../lib/base/exit.ts'
+import { choice, count, duration, optional, setting } from '../../lib/base/settings.ts'
+import { command } from '../../lib/system/command.ts'
+import { say } from '../../lib/system/log.ts'
+import { OURS } from './ours.ts'
+import { makeServer } from './server/app.ts'
+import { Courier } from './server/courier.ts'
+import { checkPassword, makePassword, readKey } from './server/credential.ts'
+import { Desk } from './server/desk.ts'
+import { ForgeClient } from './server/forge.ts'
+import { Jobs } from './server/jobs.ts'
+import type { Job } from './server/jobs.ts'
+import { Results } from './server/results.ts'
+
+const NEEDED = {
+  GITEA_HOST: 'the forge: a host, or an address that begins with http:// or https://',
+  GITEA_USER: 'the user that the token belongs to',
+  GITEA_TOKEN: 'its token, with write:repository and write:user',
+  GITEA_WEBHOOK_SECRET: 'what the forge signs its webhooks with',
+  RUNNER_SECRET: 'what runners show',
+} as const
+
+/** How often to look whether a job is over, in milliseconds. */
+const TICK = 5000
+
+export const verb = command(
+  {
+    name: 'git-jci server',
+    usage: '',
+    operands: [0, 0],
+    about: `Takes webhooks of a Gitea or Forgejo, gives jobs to runners, and tells the forge what came of them.
+
+It answers POST /webhook and POST /poll, and is the git server of its jobs: a job gets a password with which it can fetch
+its repository and push runs of its commit, nothing else, and that is dead when the job is over.`,
+    environment: {
+      ...NEEDED,
+      JCI_MAX_JOBS: 'how many jobs may run at once',
+      JCI_JOB_TIMEOUT: 'how long a job may take',
+      JCI_LISTEN: 'where to listen',
+      JCI_DB: 'the directory of its state',
+      JCI_GIT_URL: 'its address for runners; else as they call it',
+      JCI_WEB_URL: "where 'git jci web' is, for links of statuses",
+      JCI_CREDENTIAL: 'proxy, or token: jobs talk to the forge itself',
+    },
+    ...OURS,
+  },
+  serve,
+)
+
+async function serve(): Promise<void> {
+  const missing = Object.keys(NEEDED).filter(name => optional(name) === undefined)
+  if (missing.length > 0) throw lasting('start', `these are not set: ${missing.join(', ')}`)
+  const host = setting('GITEA_HOST').replace(/\/+$/, '')
+  const address = /^https?:\/\//.test(host) ? host : `https://${host}`
+  const forge = new ForgeClient({
+    address,
+    user: setting('GITEA_USER'),
+    token: setting('GITEA_TOKEN'),
+    web: optional('JCI_WEB_URL')?.replace(/\/+$/, ''),
+  })
+  const credential = choice('JCI_CREDENTIAL', ['proxy', 'token'])
+  const timeout = duration('JCI_JOB_TIMEOUT')
+  const { host: listenHost, port } = listenPlace(setting('JCI_LISTEN'))
+  const directory = setting('JCI_DB')
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const stop = new AbortController()
+  const unlock = await takeLock(directory, () => stop.abort())
+  const jobs = new Jobs(join(directory, 'jobs'))
+  await tryToken(forge, jobs)
+  if (credential === 'token')
+    say(
+      'warning',
+      'JCI_CREDENTIAL=token: a job gets a token of all repositories of GITEA_USER, which does not expire by itself',
+    )
+  const courier = new Courier(jobs, forge, stop.signal)
+  const results = new Results(join(directory, 'results'), forge, stop.signal)
+  const settings = { maxJobs: count('JCI_MAX_JOBS'), timeout, credential } as const
+  const desk = new Desk(jobs, forge, results, settings, () => courier.wake())
+  const key = readKey(join(directory, 'key'))
+  const door = {
+    forge: address,
+    basic: forge.basic,
+    check: (password: string) => {
+      const statement = checkPassword(key, password)
+      // Also while its time is not over, it is dead when its job is.
+      return statement && jobs.get(statement.job)?.state === 'assigned' ? statement : undefined
+    },
+  }
+  const cloneUrl = async (job: Job, called: string): Promise<string> => {
+    if (credential === 'token') return forge.urlWith(job, await forge.createToken(desk.tokenOf(job)))
+    const { id, owner, repo, commit } = job
+    const url = new URL(optional('JCI_GIT_URL') ?? `http://${called}`)
+    url.pathname = `${url.pathname.replace(/\/+$/, '')}/${owner}/${repo}.git`
+    url.username = 'jci'
+    url.password = makePassword(key, { job: id, owner, repo, commit, expires: job.assignedAt! + timeout })
+    return url.href
+  }
+  const secrets = { webhookSecret: setting('GITEA_WEBHOOK_SECRET'), runnerSecret: setting('RUNNER_SECRET') }
+  const server = makeServer(desk, credential === 'proxy' ? door : undefined, { ...secrets, cloneUrl })
+  await new Promise<void>((done, failed) => {
+    server.once('error', error => failed(temporary(`listen on ${quote(setting('JCI_LISTEN'))}`, error)))
+    server.listen({ port, ...(listenHost === '' ? {} : { host: listenHost }) }, done)
+  })
+  const bound = server.address()
+  say('info', `listening on port ${typeof bound === 'object' && bound ? bound.port : port}`)
+  const timer = setInterval(() => void desk.settle(), TICK)
+  courier.wake()
+  await new Promise<void>(done => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
+    stop.signal.addEventListener('abort', () => done())
+  })
+  clearInterval(timer)
+  stop.abort()
+  server.closeAllConnections()
+  server.close()
+  await unlock()
+}
+
+/** Makes and deletes a token, and deletes what is left of jobs that are over. */
+async function tryToken(forge: ForgeClient, jobs: Jobs): Promise<void> {
+  const name = `jci-job-check-${process.pid}`
+  try {
+    await forge.createToken(name)
+    await forge.deleteToken(name)
+    for (const left of (await forge.tokenNames()).filter(name => name.startsWith('jci-job-'))) {
+      const job = jobs.get(left.slice('jci-job-'.length))
+      if (job?.state !== 'assigned') await forge.deleteToken(left)
+    }
+  } catch (error) {
+    const { cause, message } = error as Error
+    const why = cause instanceof Error ? cause.message : message
+    const hint = 'check GITEA_HOST, and make a GITEA_TOKEN of GITEA_USER with write:repository and write:user'
+    throw lasting('make and delete a token on the forge', `${why}; ${hint}`)
+  }
+}
+
+/** One server owns the directory. */
+async function takeLock(directory: string, lost: () => void): Promise<() => Promise<void>> {
+  try {
+    return await lock(directory, { realpath: false, stale: 10_000, update: 2000, onCompromised: lost, retries: { retries: 12, minTimeout: 1000, maxTimeout: 1000 } }) // prettier-ignore
+  } catch (error) {
+    throw temporary(
+      `use ${quote(directory)}`,
+      (error as NodeJS.ErrnoException).code === 'ELOCKED' ? 'another server uses it' : error,
+    )
+  }
+}
+
+/** `:8080`, `127.0.0.1:8080`, `[::1]:8080`: where to listen; an empty host is every address. */
+function listenPlace(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]*)):(\d{1,5})$/.exec(text)
+  if (!match || Number(match[3]) > 65_535)
+    throw lasting('read the setting JCI_LISTEN', `'${text}' is not a place to listen, such as :8080`)
+  return { host: match[1] ?? match[2] ?? '', port: Number(match[3]) }
+}

@@ -1,0 +1,158 @@
+// The addresses of the server: webhooks, runners, and git.
+
+import { createHash } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+
+import { field, isSame, isSignature } from '../../../lib/forge/payload.ts'
+import { isCommitId } from '../../../lib/jci/run-ref.ts'
+import { warn } from '../../../lib/system/log.ts'
+import type { Desk } from './desk.ts'
+import { isDoor, serveDoor } from './door.ts'
+import type { Door } from './door.ts'
+import type { Job } from './jobs.ts'
+
+const BODY_MAX = 25 * 1024 * 1024
+/** A poll is a few words. */
+const POLL_MAX = 64 * 1024
+
+export interface AppSettings {
+  readonly webhookSecret: string
+  readonly runnerSecret: string
+  /** The address of a job's repository, with its credential inside; `host` is how the runner calls us. */
+  readonly cloneUrl: (job: Job, host: string) => Promise<string>
+}
+
+/** A status, and what is answered as JSON. */
+type Reply = readonly [status: number, body: object]
+
+export const makeServer = (desk: Desk, door: Door | undefined, settings: AppSettings): Server =>
+  createServer((request, response) => {
+    const path = (request.url ?? '/').split('?', 1)[0]!
+    const served =
+      door && isDoor(path)
+        ? serveDoor(door, request, response)
+        : replyTo(desk, settings, path, request).then(reply => send(response, reply))
+    served.catch((error: unknown) => {
+      warn('answer', request.url ?? '', error)
+      if (response.headersSent) response.destroy()
+      else send(response, [502, { error: 'it failed; the log of the server says why' }])
+    })
+  })
+
+async function replyTo(
+  desk: Desk,
+  settings: AppSettings,
+  path: string,
+  request: IncomingMessage,
+): Promise<Reply> {
+  if (path !== '/webhook' && path !== '/poll') return [404, { error: 'no such address' }]
+  if (request.method !== 'POST') return [405, { error: 'POST alone' }]
+  const body = await readBody(request, path === '/webhook' ? BODY_MAX : POLL_MAX)
+  if (!body) return [413, { error: 'the body is too large' }]
+  return path === '/webhook' ? webhook(desk, settings, request, body) : poll(desk, settings, request, body)
+}
+
+function webhook(
+  desk: Desk,
+  { webhookSecret }: AppSettings,
+  { headers }: IncomingMessage,
+  body: Buffer,
+): Reply {
+  const header = (name: string) => (typeof headers[name] === 'string' ? headers[name] : undefined)
+  const signature =
+    header('x-gitea-signature') ??
+    header('x-forgejo-signature') ??
+    header('x-hub-signature-256')?.replace(/^sha256=/, '')
+  if (!isSignature(signature, body, webhookSecret)) return [400, { error: 'the signature is wrong' }]
+  const event = header('x-gitea-event') ?? header('x-forgejo-event') ?? header('x-github-event') ?? ''
+  const wish = readPush(event, body)
+  if (typeof wish === 'string') return [200, { ignored: wish }]
+  const job = desk.jobs.add(wish.owner, wish.repo, wish.commit)
+  // Its status is on its way when the answer is.
+  desk.changed()
+  return [200, job ? { queued: job.id } : { ignored: 'this commit is queued or running already' }]
+}
+
+/** The commit that a push asks to test, or why it asks for none. Pure. */
+function readPush(
+  event: string,
+  body: Buffer,
+): string | { readonly owner: string; readonly repo: string; readonly commit: string } {
+  if (event !== 'push') return `not a push but '${event.slice(0, 100)}'`
+  let payload: unknown
+  try {
+    payload = JSON.parse(body.toString())
+  } catch {
+    return 'it is not JSON'
+  }
+  const text = (path: string) => {
+    const value = field(payload, path)
+    return typeof value === 'string' ? value : ''
+  }
+  if (!text('ref').startsWith('refs/heads/')) return 'not a branch'
+  const commit = text('after')
+  if (/^0+$/.test(commit)) return 'a branch was deleted'
+  const owner = text('repository.owner.login') || text('repository.owner.username')
+  const repo = text('repository.name')
+  if (!isCommitId(commit) || !isName(owner) || !isName(repo)) return 'it names no commit of a repository'
+  return { owner, repo, commit }
+}
+
+const isName = (text: string): boolean => /^[A-Za-z0-9_][\w.-]{0,99}$/.test(text) && !text.endsWith('.git')
+
+async function poll(
+  desk: Desk,
+  settings: AppSettings,
+  request: IncomingMessage,
+  body: Buffer,
+): Promise<Reply> {
+  let asked: unknown
+  try {
+    asked = JSON.parse(body.toString())
+  } catch {
+    return [400, { error: 'the body is not JSON' }]
+  }
+  const [runner, secret] = [field(asked, 'runner_id'), field(asked, 'secret')]
+  if (typeof secret !== 'string' || !isSame(digest(secret), digest(settings.runnerSecret)))
+    return [403, { error: 'the secret is wrong' }]
+  if (typeof runner !== 'string' || !/^[\w.-]{1,100}$/.test(runner))
+    return [400, { error: 'runner_id is missing, or no name' }]
+  const job = await desk.poll(runner)
+  if (job === 'busy') return [429, { error: 'as many jobs run as may' }]
+  if (!job) return [200, { job: null }]
+  const { id, owner, repo, commit } = job
+  try {
+    const clone_url = await settings.cloneUrl(job, request.headers.host ?? '')
+    const given = { job_id: id, clone_url, commit_sha: commit, repo_owner: owner, repo_name: repo }
+    return [200, { job: given }]
+  } catch (error) {
+    // Nobody has it.
+    desk.jobs.requeue(job)
+    desk.changed()
+    throw error
+  }
+}
+
+/** Of one length, whatever it is of. */
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+
+/** The body of a request; undefined if it is too large, of which no more is read. */
+async function readBody(request: IncomingMessage, max: number): Promise<Buffer | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > max) return undefined
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > max) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function send(response: ServerResponse, [status, body]: Reply): void {
+  if (status === 405) response.setHeader('Allow', 'POST')
+  if (status === 429) response.setHeader('Retry-After', '5')
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+  response.end(`${JSON.stringify(body)}\n`)
+}

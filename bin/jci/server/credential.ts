@@ -1,0 +1,46 @@
+// Passwords for one job: signed statements of what may be done and until when. To check one takes no memory, so that it is
+// dead after its time whatever crashes.
+
+import { existsSync, mkdirSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { dirname } from 'node:path'
+
+import { hmac, isSame } from '../../../lib/forge/payload.ts'
+import { publishFile, readIfThere } from '../../../lib/system/durable.ts'
+
+export interface Statement {
+  readonly job: string
+  readonly owner: string
+  readonly repo: string
+  readonly commit: string
+  /** In milliseconds since 1970. */
+  readonly expires: number
+}
+
+/** The key of this server, made once. */
+export function readKey(path: string): string {
+  mkdirSync(dirname(path), { recursive: true })
+  if (!existsSync(path)) publishFile(path, randomBytes(32).toString('hex'), 0o600)
+  const key = readIfThere(path)
+  if (!key || !/^[0-9a-f]{64}$/.test(key)) throw new Error(`'${path}' holds no key`)
+  return key
+}
+
+export function makePassword(key: string, { job, owner, repo, commit, expires }: Statement): string {
+  const text = Buffer.from(JSON.stringify([job, owner, repo, commit, expires])).toString('base64url')
+  return `${text}.${hmac(text, key).toString('base64url')}`
+}
+
+/** What a password says; undefined if it is not ours or its time is over. */
+export function checkPassword(key: string, password: string, now = Date.now()): Statement | undefined {
+  const [text = '', signature = '', ...more] = password.split('.')
+  if (more.length > 0 || !isSame(Buffer.from(signature, 'base64url'), hmac(text, key))) return undefined
+  const [job, owner, repo, commit, expires] = JSON.parse(Buffer.from(text, 'base64url').toString()) as [
+    string,
+    string,
+    string,
+    string,
+    number,
+  ]
+  return expires > now ? { job, owner, repo, commit, expires } : undefined
+}

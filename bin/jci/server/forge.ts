@@ -1,0 +1,114 @@
+// The calls to a Gitea or Forgejo: commit statuses and tokens.
+
+import type { Job, Told } from './jobs.ts'
+
+export interface ForgeSettings {
+  /** The address without a slash at its end. */
+  readonly address: string
+  readonly user: string
+  readonly token: string
+  /** The context of the statuses links here, if set. */
+  readonly web: string | undefined
+}
+
+/** The forge said no. */
+export class ForgeError extends Error {
+  readonly status: number
+
+  constructor(status: number, what: string) {
+    super(`the forge answered ${status} to ${what}`)
+    this.status = status
+  }
+}
+
+const PATIENCE = 15_000
+const CONTEXT = 'jci'
+
+export class ForgeClient {
+  readonly #settings: ForgeSettings
+
+  constructor(settings: ForgeSettings) {
+    this.#settings = settings
+  }
+
+  /** The value of the header by which git, and calls about tokens, are let in. */
+  get basic(): string {
+    const { user, token } = this.#settings
+    return `Basic ${Buffer.from(`${user}:${token}`).toString('base64')}`
+  }
+
+  repositoryUrl({ owner, repo }: Pick<Job, 'owner' | 'repo'>): string {
+    return `${this.#settings.address}/${owner}/${repo}.git`
+  }
+
+  /** As `repositoryUrl`, with a credential inside. */
+  urlWith(job: Pick<Job, 'owner' | 'repo'>, password: string): string {
+    const url = new URL(this.repositoryUrl(job))
+    url.username = this.#settings.user
+    url.password = password
+    return url.href
+  }
+
+  async tell(job: Job, { state, description }: Told): Promise<void> {
+    const target =
+      this.#settings.web === undefined ? {} : { target_url: `${this.#settings.web}/jci/${job.commit}` }
+    const body = { state, description, context: CONTEXT, ...target }
+    await this.#call('POST', `/repos/${job.owner}/${job.repo}/statuses/${job.commit}`, body)
+  }
+
+  /** True if the newest status of ours says this: it was told before a crash. */
+  async hasBeenTold(job: Job, { state, description }: Told): Promise<boolean> {
+    const path = `/repos/${job.owner}/${job.repo}/statuses/${job.commit}?sort=recentupdate&limit=50`
+    const found = (await this.#call('GET', path)) as Record<string, unknown>[]
+    const ours = found
+      .filter(
+        one => one['context'] === CONTEXT && Date.parse(String(one['created_at'])) >= job.received - 1000,
+      )
+      .sort((a, b) => Number(b['id']) - Number(a['id']))[0]
+    return ours?.['status'] === state && ours['description'] === description
+  }
+
+  async createToken(name: string): Promise<string> {
+    const path = `/users/${encodeURIComponent(this.#settings.user)}/tokens`
+    const made = (await this.#call('POST', path, { name, scopes: ['write:repository'] })) as { sha1: string }
+    return made.sha1
+  }
+
+  /** One that is gone is as good as deleted. */
+  async deleteToken(name: string): Promise<void> {
+    const path = `/users/${encodeURIComponent(this.#settings.user)}/tokens/${encodeURIComponent(name)}`
+    await this.#call('DELETE', path).catch((error: unknown) => {
+      if (!(error instanceof ForgeError && error.status === 404)) throw error
+    })
+  }
+
+  /** The names of the user's tokens. */
+  async tokenNames(): Promise<string[]> {
+    const names: string[] = []
+    for (let page = 1; ; page++) {
+      const path = `/users/${encodeURIComponent(this.#settings.user)}/tokens?limit=50&page=${page}`
+      const found = (await this.#call('GET', path)) as { name: string }[]
+      names.push(...found.map(({ name }) => name))
+      if (found.length < 50) return names
+    }
+  }
+
+  async #call(method: string, path: string, body?: object): Promise<unknown> {
+    const { address, token } = this.#settings
+    const response = await fetch(`${address}/api/v1${path}`, {
+      method,
+      headers: {
+        Accept: 'application/json',
+        // Tokens are made with a password, in whose place a forge takes a token.
+        Authorization: path.startsWith('/users/') ? this.basic : `token ${token}`,
+        ...(body ? { 'Content-Type': 'application/json' } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+      redirect: 'error',
+      signal: AbortSignal.timeout(PATIENCE),
+    })
+    const text = await response.text()
+    if (!response.ok) throw new ForgeError(response.status, `${method} ${path.split('?', 1)[0]!}`)
+    return text === '' ? undefined : JSON.parse(text)
+  }
+}

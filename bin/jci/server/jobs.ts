@@ -1,0 +1,167 @@
+// The jobs of the server: one small file for each, replaced as a whole at each step, so that kill -9 at any instant leaves
+// the step before or the step after. The states are in lib/INTERNALS.md.
+
+import { mkdirSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { fsyncPath, readIfThere, remove, replaceFile, token } from '../../../lib/system/durable.ts'
+import { listAllIfThere } from '../../../lib/system/listing.ts'
+
+export interface Told {
+  readonly state: 'pending' | 'success' | 'failure'
+  readonly description: string
+}
+
+export interface Job {
+  readonly id: string
+  readonly owner: string
+  readonly repo: string
+  readonly commit: string
+  /** When it came, in milliseconds since 1970. */
+  readonly received: number
+  state: 'queued' | 'assigned' | 'over'
+  runner?: string
+  assignedAt?: number
+  /** How often it was assigned. */
+  tries: number
+  /** The runs of the commit that were there when it was assigned. */
+  known: readonly string[]
+  /** A token of the forge that was made for it and is still to be deleted. */
+  token?: boolean
+  /** What the forge is to be told, oldest first. */
+  told: Told[]
+  /** True while the first of them may have been sent: after a crash only the forge knows. */
+  sending?: boolean
+}
+
+const repositoryOf = ({ owner, repo }: Pick<Job, 'owner' | 'repo'>): string => `${owner}/${repo}`
+
+export class Jobs {
+  readonly #directory: string
+  readonly #jobs = new Map<string, Job>()
+  /** When each repository was served last, counted in assignments. */
+  readonly #served = new Map<string, number>()
+  #assignments = 0
+  /** Jobs that are about to be assigned. */
+  readonly #taken = new Set<Job>()
+
+  /** Reads what an earlier server left. */
+  constructor(directory: string) {
+    this.#directory = directory
+    mkdirSync(directory, { recursive: true })
+    for (const name of listAllIfThere(directory)) {
+      if (name.startsWith('.new.')) remove(join(directory, name))
+      const job = name.endsWith('.json') ? readJob(join(directory, name)) : undefined
+      if (job) this.#jobs.set(job.id, job)
+    }
+  }
+
+  all(): Job[] {
+    return [...this.#jobs.values()].sort((a, b) => a.received - b.received || (a.id < b.id ? -1 : 1))
+  }
+
+  get(id: string): Job | undefined {
+    return this.#jobs.get(id)
+  }
+
+  assigned(): Job[] {
+    return this.all().filter(({ state }) => state === 'assigned')
+  }
+
+  /** How many jobs have a runner, or are about to get one. */
+  get active(): number {
+    return this.assigned().length + this.#taken.size
+  }
+
+  /** Takes a job in; undefined if there is one of this commit that is not over. Durable when it returns. */
+  add(owner: string, repo: string, commit: string): Job | undefined {
+    const same = (job: Job) => job.owner === owner && job.repo === repo && job.commit === commit
+    if (this.all().some(job => job.state !== 'over' && same(job))) return undefined
+    const told: Told[] = [{ state: 'pending', description: 'jci: queued' }]
+    const job: Job = {
+      id: token(),
+      owner,
+      repo,
+      commit,
+      received: Date.now(),
+      state: 'queued',
+      tries: 0,
+      known: [],
+      told,
+    }
+    this.#save(job)
+    this.#jobs.set(job.id, job)
+    return job
+  }
+
+  /** The job that is to be assigned next: the oldest of the repository that was served the longest ago. It is to be given back. */
+  take(): Job | undefined {
+    const waiting = this.all().filter(job => job.state === 'queued' && !this.#taken.has(job))
+    const rank = (job: Job) => this.#served.get(repositoryOf(job)) ?? 0
+    const next = waiting.reduce<Job | undefined>(
+      (best, job) => (best === undefined || rank(job) < rank(best) ? job : best),
+      undefined,
+    )
+    if (next) this.#taken.add(next)
+    return next
+  }
+
+  /** Gives back what `take` answered. */
+  release(job: Job): void {
+    this.#taken.delete(job)
+  }
+
+  /** One atomic step. */
+  assign(job: Job, runner: string, known: readonly string[], withToken: boolean): void {
+    this.#served.set(repositoryOf(job), ++this.#assignments)
+    this.change(job, {
+      state: 'assigned',
+      runner,
+      assignedAt: Date.now(),
+      tries: job.tries + 1,
+      known,
+      token: withToken,
+      told: [...job.told, { state: 'pending', description: 'jci: job assigned' }],
+    })
+  }
+
+  requeue(job: Job): void {
+    this.change(job, {
+      state: 'queued',
+      told: [...job.told, { state: 'pending', description: 'jci: queued' }],
+    })
+  }
+
+  end(job: Job, state: 'success' | 'failure', description: string): void {
+    // Only the verdict is worth sending now; but what may be on its way stays the first.
+    const rest = job.sending ? job.told.slice(0, 1) : []
+    this.change(job, { state: 'over', told: [...rest, { state, description }] })
+  }
+
+  /** Changes a job and makes that durable; one that has nothing left to do is forgotten. */
+  change(job: Job, changes: Partial<Job>): void {
+    const next = { ...job, ...changes }
+    if (next.state === 'over' && next.told.length === 0 && !next.token) {
+      unlinkSync(this.#fileOf(job))
+      fsyncPath(this.#directory)
+      this.#jobs.delete(job.id)
+    } else this.#save(next)
+    Object.assign(job, changes)
+  }
+
+  #save(job: Job): void {
+    replaceFile(this.#fileOf(job), JSON.stringify(job))
+  }
+
+  #fileOf({ id }: Job): string {
+    return join(this.#directory, `${id}.json`)
+  }
+}
+
+function readJob(path: string): Job | undefined {
+  try {
+    return JSON.parse(readIfThere(path) ?? '') as Job
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,87 @@
+// What the forge has of the runs of a commit: asked by git, with the small files alone.
+
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { GitError, gitEnvironment, runGit, sentence } from '../../../lib/git/process.ts'
+import { listRuns, readStatuses } from '../../../lib/jci/list.ts'
+import { parseRunRef, RUNS } from '../../../lib/jci/run-ref.ts'
+import type { Status } from '../../../lib/jci/run-ref.ts'
+import { remove } from '../../../lib/system/durable.ts'
+import type { ForgeClient } from './forge.ts'
+import type { Job } from './jobs.ts'
+
+const PATIENCE = 30_000
+
+export class Results {
+  readonly #directory: string
+  readonly #forge: ForgeClient
+  readonly #stop: AbortSignal
+
+  /** Keeps repositories of its own below `directory`; they can be deleted at any time. */
+  constructor(directory: string, forge: ForgeClient, stop: AbortSignal) {
+    this.#stop = stop
+    this.#directory = directory
+    this.#forge = forge
+    remove(directory)
+    mkdirSync(directory, { recursive: true })
+  }
+
+  /** The ids of the runs of a job's commit. Throws GitError if the forge does not say. */
+  async known(job: Job): Promise<string[]> {
+    const args = ['ls-remote', '--refs', this.#forge.repositoryUrl(job), `${RUNS}${job.commit}/*`]
+    const text = await this.#git(this.#directory, args)
+    return text.split('\n').flatMap(line => parseRunRef(line.split('\t')[1] ?? '')?.run ?? [])
+  }
+
+  /** The status of the newest run that was not there when the job was assigned; undefined if there is none. Throws GitError. */
+  async look(job: Job): Promise<Status | undefined> {
+    const runs = (await this.known(job)).filter(run => !job.known.includes(run))
+    if (runs.length === 0) return undefined
+    const repository = join(this.#directory, `${job.id}.git`)
+    if (!existsSync(repository)) {
+      await this.#git(this.#directory, ['init', '--quiet', '--bare', repository])
+      await this.#git(repository, ['config', 'remote.forge.url', this.#forge.repositoryUrl(job)])
+    }
+    const refs = runs.map(run => `+${RUNS}${job.commit}/${run}:${RUNS}${job.commit}/${run}`)
+    // A forge that cannot leave out what is large sends it all.
+    const args = [
+      'fetch',
+      '--quiet',
+      '--no-tags',
+      '--no-write-fetch-head',
+      '--depth=1',
+      '--filter=blob:limit=4k',
+    ]
+    await this.#git(repository, [...args, 'forge', ...refs])
+    const found = await listRuns(repository, [job.commit])
+    const statuses = await readStatuses(
+      repository,
+      found.map(({ id }) => id),
+    )
+    const words = found.filter(({ run }) => runs.includes(run)).map(({ id }) => statuses.get(id))
+    return words.find(word => word === 'ok' || word === 'err') ?? words[0]
+  }
+
+  /** The job is over. */
+  forget(job: Job): void {
+    remove(join(this.#directory, `${job.id}.git`))
+  }
+
+  async #git(place: string, args: readonly string[]): Promise<string> {
+    const env = {
+      ...gitEnvironment(),
+      GIT_TERMINAL_PROMPT: '0',
+      // In the environment, where others do not see it.
+      GIT_CONFIG_COUNT: '1',
+      GIT_CONFIG_KEY_0: 'http.extraHeader',
+      GIT_CONFIG_VALUE_0: `Authorization: ${this.#forge.basic}`,
+    }
+    const end = await runGit(
+      { place, env, signal: AbortSignal.any([this.#stop, AbortSignal.timeout(PATIENCE)]) },
+      args,
+    )
+    if (end.code !== 0) throw new GitError(sentence(end))
+    return end.stdout.toString()
+  }
+}
