@@ -1,9 +1,19 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'tap'
 
 import { GitServer } from '../fixtures/git-server.ts'
-import { eventually, Sandbox, ROOT } from '../fixtures/sandbox.ts'
+import { buildFault, FAULT_NEEDS, FaultState } from '../fixtures/fault.ts'
+import { eventually, lacks, Sandbox, ROOT } from '../fixtures/sandbox.ts'
 
 const under = (ref: string, revisions: string[]) => revisions.map(revision => `${ref}/${revision}`)
 const sorted = (...events: string[][]) => events.flat().sort()
@@ -429,6 +439,70 @@ test('what is made counts as made while it is still brought to the disk', async 
   writeFileSync(server.sandbox.path('shims/sync.go'), '')
   await server.settled()
 })
+
+test('nothing is said to be queued before what is to be done is on the disk', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const commits = server.commit(1)
+  // The sync of what is written down ends at a word; that of the events is not held up.
+  const log = server.sandbox.path('synced')
+  const slow = [
+    `(PATH=\${PATH#*:} && exec sync "$@") && echo "$@" >>'${log}' || exit`,
+    `case $1 in bass-pending/*) while [ -e "$0" ] && [ ! -e "$0.go" ]; do /bin/sleep 0.05; done ;; esac`,
+  ].join('\n')
+  const push = server.startPush(['main'], { PATH: server.shim('sync', slow) })
+  await eventually('the event', () => server.events().length === 1)
+  await eventually('the end of the work', () => [...server.pending().values()].join('').includes('over'))
+  await new Promise(done => setTimeout(done, 300))
+  t.notMatch(push.stderr(), 'queued')
+  writeFileSync(server.sandbox.path('shims/sync.go'), '')
+  t.match((await push.ended).stderr, /bass: 1 revision of refs\/heads\/main queued/)
+  t.match(readFileSync(log, 'utf8'), /^bass-pending\/[\d.]+ bass-pending$/m, 'the file, and its name')
+  t.same(server.events(), under('refs/heads/main', commits))
+  await server.settled()
+})
+
+test('what a disk does not take is not said to be queued', { skip: lacks(...FAULT_NEEDS) }, async t => {
+  const server = new GitServer(new Sandbox(t))
+  server.commit(1)
+  const state = new FaultState(buildFault(server.sandbox.dir), server.sandbox.path('fault'))
+  const env = { ...state.environment(server.repository, 'sync', '1+:EIO'), FAULT_ONLY: 'fsync bass-pending' }
+  const { stderr } = server.push(['main'], env)
+  t.ok(state.fired)
+  t.notMatch(stderr, 'queued\n')
+  t.notMatch(stderr, 'revision of')
+  t.match(
+    stderr,
+    /warning: unable to write '.*bass-pending\/.*' to the disk: what is queued may be lost in a power cut/,
+  )
+})
+
+test(
+  'whatever umask a pusher has, others of the group can take the events of a shared spool',
+  { skip: process.getuid?.() === 0 ? lacks('setpriv') : 'needs root' },
+  async t => {
+    const server = new GitServer(new Sandbox(t))
+    const commits = server.commit(2)
+    chmodSync(server.sandbox.dir, 0o755)
+    chownSync(server.revs, 0, 65533)
+    chmodSync(server.revs, 0o2770)
+    const before = process.umask(0o077)
+    try {
+      server.push(['main'])
+    } finally {
+      process.umask(before)
+    }
+    await server.settled()
+    const other = ['--reuid=65534', '--regid=65533', '--clear-groups', '--']
+    const heads = join(server.revs, 'refs/heads/main')
+    const [first, second] = commits.map(commit => join(heads, commit))
+    // Read, moved and deleted, as a task-maker does, the directories too.
+    server.sandbox.ok('setpriv', [...other, 'cat', first!, second!])
+    server.sandbox.ok('setpriv', [...other, 'mv', first!, join(server.revs, 'taken')])
+    server.sandbox.ok('setpriv', [...other, 'rm', second!])
+    server.sandbox.ok('setpriv', [...other, 'rmdir', heads, join(server.revs, 'refs/heads')])
+    t.same(server.events(), ['taken'])
+  },
+)
 
 test('pushes at the same time each give their events', async t => {
   const server = new GitServer(new Sandbox(t))

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { test } from 'tap'
 
 import { linesOf, Notified } from '../fixtures/notified.ts'
-import { eventually } from '../fixtures/sandbox.ts'
+import { buildFault, FAULT_NEEDS, FaultState } from '../fixtures/fault.ts'
+import { eventually, lacks, ROOT } from '../fixtures/sandbox.ts'
 
 test('each policy is told what it asks for, in order, and once', async t => {
   const site = new Notified(t)
@@ -172,3 +173,41 @@ test('a spool where nobody is to be told is an error that lasts', async t => {
   t.match(refused, 'unable to sign for a webhook: NOTIFY_KEY is to have 16 characters or more')
   t.notMatch(refused, 'token-in-path')
 })
+
+test(
+  'a notifier that cannot list conf/ ends at once with 111, or goes on and says so',
+  { skip: lacks(...FAULT_NEEDS) },
+  async t => {
+    const site = new Notified(t)
+    const log = site.channel('a')
+    const library = buildFault(site.dir)
+    const program = join(ROOT, 'dist/master/notifier.js')
+    const conf = join(site.spool.root, 'conf')
+    const looking = (state: FaultState, fault?: string) => ({
+      ...state.environment(conf, program, fault),
+      FAULT_LOOKS: '1',
+      FAULT_ONLY: 'list conf',
+    })
+    const atStart = new FaultState(library, site.path('start'))
+    const ended = site.run('master/bin/notifier', [], { env: looking(atStart, '1+:EIO') })
+    t.ok(atStart.fired)
+    t.equal(ended.code, 111)
+    t.match(ended.stderr, /^notifier: fatal: unable to scandir '.*conf': i\/o error\n$/)
+
+    // How often it lists until it stands, and then fails at the next.
+    const counted = new FaultState(library, site.path('count'))
+    const quiet = { WATCH: 'poll', POLL_INTERVAL: '0.3' }
+    await (await site.notifier({ ...quiet, ...looking(counted) })).kill('SIGKILL')
+    const later = new FaultState(library, site.path('later'))
+    const running = await site.notifier({
+      ...quiet,
+      ...looking(later, `${counted.operations().length + 6}+:EIO`),
+    })
+    await eventually('the fault', () => later.fired, 60)
+    site.end('failure')
+    await site.settled()
+    t.equal(site.told(log).length, 1, 'it goes on')
+    t.match(running.stderr(), /unable to look through '.*': i\/o error/)
+    t.equal((await running.kill('SIGTERM')).code, 0)
+  },
+)

@@ -64,3 +64,39 @@ test('a notice that is refused lets others pass, and one that meets an outage wa
   t.same([...told].sort(), [1, 2, 3, 4, 5])
   t.equal(new Set(server.deliveries.map(({ headers }) => headers['x-bass-delivery'])).size, 5)
 })
+
+test('what is secret in the URL of a webhook reaches its server, and no log, message or file name', async t => {
+  const server = await HookServer.open(t)
+  const secrets = ['hush-password', 'hush-path', 'hush-query']
+  const address = (url: string) => `${url.replace('://', '://ada:hush-password@')}/hush-path?key=hush-query`
+  const site = new Notified(t, {
+    // One that answers, one where nobody listens, one whose name nobody knows, and one that speaks no TLS.
+    NOTIFY_WEBHOOK: [
+      address(new URL(server.url).origin),
+      address('http://127.0.0.1:1'),
+      address('http://nowhere.invalid'),
+      address(new URL(server.url).origin.replace('http:', 'https:')),
+    ]
+      .map(url => `all:${url}`)
+      .join(' '),
+    NOTIFY_KEY: KEY,
+  })
+  let asked = 0
+  server.status = () => (asked++ === 0 ? 503 : 200)
+  const notifier = await site.notifier()
+  site.end('failure')
+  await eventually('all have failed', () => notifier.stderr().split('unable to tell').length > 3)
+  await eventually('one is told', () => server.deliveries.length > 0)
+  t.equal(
+    server.deliveries[0]!.headers.authorization,
+    `Basic ${Buffer.from('ada:hush-password').toString('base64')}`,
+  )
+  const names = site.ok('find', [site.spool.root])
+  const { stdout, stderr } = site.run('bin/bass', ['doctor'])
+  await notifier.kill('SIGTERM')
+  site.configure({ NOTIFY_WEBHOOK: address('ftp://example.org'), NOTIFY_KEY: KEY })
+  const refused = site.run('master/bin/notifier')
+  t.match(refused.stderr, 'NOTIFY_WEBHOOK')
+  for (const text of [notifier.stderr(), names, stdout, stderr, refused.stderr])
+    for (const secret of secrets) t.notMatch(text, secret)
+})
