@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import { command, run } from '../lib/system/command.ts'
 import { lasting, temporary } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
-import { repositoryOf } from '../lib/conf/project-settings.ts'
+import { ofProject, repositoryOf } from '../lib/conf/project-settings.ts'
 import { duration, optional, setting } from '../lib/base/settings.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
@@ -36,6 +36,7 @@ project's FORGE_SECRET_FILE, stored in inbox/PROJECT for the fetcher, then answe
       REPORTER_USERS: 'whom of those it names may cancel and retry; without it, all',
       REPORTER_URL: 'how others reach these pages, as https://ci.example.org; no other name is served',
       PROJ: 'the code repository, for authors and subjects',
+      FORGE: 'the repository on a forge, for links to commits and changes',
       LOST_AFTER: 'a taker without a beat for this long is called silent',
     },
   },
@@ -73,14 +74,20 @@ const LINGER = 1000
 async function openPages(spool: Spool, host: string) {
   const origin = parseOrigin(optional('REPORTER_URL'))
   const silentAfter = duration('LOST_AFTER')
-  const [{ Site }, { makeApp }, { openAuth }, { readAssets }] = await Promise.all([
+  const [{ Site }, { makeApp }, { openAuth }, { readAssets }, { forgesOf }] = await Promise.all([
     import('./web/site.ts'),
     import('./web/app.ts'),
     import('./web/auth.ts'),
     import('./web/assets.ts'),
+    import('./web/forge-links.ts'),
   ])
   const auth = openAuth()
-  const site = new Site(spool, silentAfter, project => repositoryOf(spool, project))
+  const site = new Site(
+    spool,
+    silentAfter,
+    project => repositoryOf(spool, project),
+    forgesOf(project => ofProject(spool, project, 'FORGE')),
+  )
   await site.open()
   const app = makeApp(site, auth, readAssets(), [host, hostname(), setting('HOST')], origin)
   return { fetch: app.fetch, close: () => site.close() }

@@ -12,7 +12,11 @@ import type { Spool } from '../spool/spool.ts'
 export const repositoryOf = (spool: Spool, project: string) => ofProject(spool, project, 'PROJ')
 
 /** A setting of a project: ours if this environment is that project's; else what `conf/PROJECT/rc` of the spool says. */
-export function ofProject(spool: Spool, project: string, name: 'PROJ' | 'ARCHS'): string | undefined {
+export function ofProject(
+  spool: Spool,
+  project: string,
+  name: 'PROJ' | 'ARCHS' | 'FORGE',
+): string | undefined {
   const [ours, conf] = [optional(name), join(spool.root, 'conf')]
   const revs = optional('REVS')
   if (ours !== undefined && revs !== undefined && basename(revs) === project) return ours

@@ -199,7 +199,17 @@ export function makeApp(
     const wantsText =
       c.req.query('plain') !== undefined || !(c.req.header('accept') ?? '').includes('text/html')
     if (wantsText) return plainLog(c, directory, step)
-    return c.html(await logPage(c.var.visit, view, step, directory, logQuery(c), c.req.raw.signal))
+    return c.html(
+      await logPage(
+        c.var.visit,
+        site.forgeOf(view.project),
+        view,
+        step,
+        directory,
+        logQuery(c),
+        c.req.raw.signal,
+      ),
+    )
   })
   app.get('/job/:num/log/:step/lines', async c => {
     const found = stepOf(site, c)

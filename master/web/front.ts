@@ -8,6 +8,7 @@ import { stateOfRef } from './badge.ts'
 import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
 import { changeAuthor, changeTitle, checkKey } from './change.ts'
+import { changeLink, commitLink } from './forge-links.ts'
 import { heldSection } from './held.ts'
 import { nowSection } from './now.ts'
 import { age, jobPath, page, projectPath, shortRef, targetOf, withQuery } from './page.ts'
@@ -73,7 +74,7 @@ export async function frontPage(visit: Visit, site: Site, query: FrontQuery): Pr
             Still reading: ${counted(site.index.unread, 'older job')} of ${site.index.count} to go.
           </p>`
         }
-        ${rows.length === 0 ? empty(filtered, project) : table(rows, commits, project === undefined)}
+        ${rows.length === 0 ? empty(filtered, project) : table(site, rows, commits, project === undefined)}
         <nav class="pages" aria-label="Pages">
           ${before !== undefined && html`<a href="${withQuery(base, asked)}">Newest</a>`}
           ${more && html`<a rel="next" href="${withQuery(base, { ...asked, before: rows.at(-1)!.newest })}">Older</a>`}
@@ -217,7 +218,12 @@ function empty(filtered: boolean, project: string | undefined): Html {
   </div>`
 }
 
-function table(rows: readonly Row[], commits: ReadonlyMap<string, CommitView>, named: boolean): Html {
+function table(
+  site: Site,
+  rows: readonly Row[],
+  commits: ReadonlyMap<string, CommitView>,
+  named: boolean,
+): Html {
   const targets = [...new Set(rows.flatMap(row => row.views.map(targetOf)))].sort()
   return html`<div class="scroll" role="region" aria-label="Revisions" tabindex="0">
     <table class="revisions">
@@ -229,13 +235,14 @@ function table(rows: readonly Row[], commits: ReadonlyMap<string, CommitView>, n
         </tr>
       </thead>
       <tbody>
-        ${rows.map(row => rowOf(row, targets, commits, named))}
+        ${rows.map(row => rowOf(site, row, targets, commits, named))}
       </tbody>
     </table>
   </div>`
 }
 
 function rowOf(
+  site: Site,
   { views }: Row,
   targets: readonly string[],
   commits: ReadonlyMap<string, CommitView>,
@@ -244,6 +251,7 @@ function rowOf(
   const [first] = views
   const { project, version, revision } = first!
   const commit = revision === null ? undefined : commits.get(revision)
+  const forge = site.forgeOf(project)
   const refs = [...new Set(views.map(view => view.ref).filter(ref => ref !== null))]
   return html`<tr data-row="">
     <th scope="row">
@@ -253,7 +261,8 @@ function rowOf(
         ${refs.map(
           ref => html`<a class="ref" href="${withQuery(projectPath(project), { ref })}">${shortRef(ref)}</a>`,
         )}
-        ${commit && html`<code>${version}</code>`} <bdi>${changeAuthor(first!) ?? commit?.author}</bdi></span
+        ${changeLink(forge, first!)} ${commit && commitLink(forge, first!)}
+        <bdi>${changeAuthor(first!) ?? commit?.author}</bdi></span
       >
     </th>
     <td class="when" data-label="Age">${age(first!.made ?? first!.job?.claimed ?? null)}</td>

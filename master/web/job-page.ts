@@ -12,6 +12,7 @@ import { listArtifacts } from './artifacts.ts'
 import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
 import { changeAuthor, changeTitle } from './change.ts'
+import { changeLink, checkLink, commitLink, revisionLink } from './forge-links.ts'
 import { lines } from './log-page.ts'
 import { StepLog } from './log-window.ts'
 import {
@@ -41,6 +42,7 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
   const { job, project, num, revision } = view
   const { pusher, params } = pusherOf(view)
   const commit = revision === null ? undefined : (await site.commits([view])).get(revision)
+  const forge = site.forgeOf(project)
   const state = stateOf(view)
   const author = changeAuthor(view)
   const live = view.state !== 'over'
@@ -62,7 +64,7 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
         <p class="facts">
           <span class="num">#${num}</span>
           ${view.label !== null && html`<strong><bdi>${view.label}</bdi></strong>`} ${targetOf(view)}
-          <code>${view.version}</code>
+          ${commitLink(forge, view)} ${changeLink(forge, view)}
           ${
             view.ref !== null &&
             html`<a class="ref" href="${withQuery(projectPath(project), { ref: view.ref })}"
@@ -81,14 +83,16 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
         <section aria-labelledby="facts">
           <h2 id="facts">About</h2>
           <dl class="about">
-            ${fact('Revision', revision !== null && html`<code>${revision}</code>`)}
+            ${fact('Revision', revisionLink(forge, view))} ${fact('Check', checkLink(forge, view))}
             ${fact('Author', commit && `${commit.author} <${commit.email}>`)} ${fact('Pushed by', pusher)}
             ${fact('Made', view.made !== null && html`${localTime(view.made)} (${age(view.made)})`)}
             ${fact('Host', job?.host != null && html`<a href="${hostPath(job.host)}">${job.host}</a>`)}
             ${fact('Ended', job?.ended != null && html`${localTime(job.ended)} (${age(job.ended)})`)}
             ${fact('Retry of', view.retryOf && html`${relative(view.retryOf.parent)}, ${cause(view.retryOf.cause)}`)}
             ${fact('Retried as', job?.retriedAs != null && relative(job.retriedAs))}
-            ${Object.entries(params).map(([key, value]) => fact(key, value))}
+            ${Object.entries(params).map(([key, value]) =>
+              fact(key, (key === 'CHANGE' && changeLink(forge, view)) || value),
+            )}
           </dl>
         </section>
         ${relatives(site, view)}

@@ -8,6 +8,8 @@ import type { StepView, TaskView } from '../../lib/view/view.ts'
 import { plainLine, renderLine } from '../../lib/web/ansi.ts'
 import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
+import type { Forge } from '../../lib/forge/forge.ts'
+import { changeLink, commitLink } from './forge-links.ts'
 import { formatLineName, formatPosition, parseLineName, parsePosition, StepLog } from './log-window.ts'
 import type { Line, LogWindow } from './log-window.ts'
 import { jobPath, logPath, page, projectPath, seconds, since, withQuery } from './page.ts'
@@ -56,6 +58,7 @@ export async function readWindow(log: StepLog, step: StepView, query: LogQuery):
 /** Serves a window of a log, or what was found in it. `gone` ends a search: nobody waits for it any more. */
 export async function logPage(
   visit: Visit,
+  forge: Forge | undefined,
   view: TaskView,
   step: StepView,
   directory: string,
@@ -86,7 +89,7 @@ export async function logPage(
           <h1>${badgeOf(step.state)} <span>${step.name}</span></h1>
           <p class="facts">
             of <a href="${jobPath(view)}">#${view.num} ${view.project}</a>
-            <code>${view.version}</code>
+            ${commitLink(forge, view)} ${changeLink(forge, view)}
             ${step.seconds === null ? since(step.started) : seconds(step.seconds)}
             <span>${formatBytes(size)}</span>
           </p>

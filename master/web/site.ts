@@ -10,6 +10,7 @@ import { LRUCache } from 'lru-cache'
 import { parsePrivateName } from '../../lib/spool/claim.ts'
 import { readCommits } from '../../lib/git/commit.ts'
 import type { CommitView } from '../../lib/git/commit.ts'
+import type { Forge } from '../../lib/forge/forge.ts'
 import { readIfThere, timeOf } from '../../lib/system/durable.ts'
 import { listIfThere, mustList } from '../../lib/system/listing.ts'
 import { readOwner, VERDICTS } from '../../lib/spool/job.ts'
@@ -73,6 +74,8 @@ export class Site {
   readonly #views = new LRUCache<string, TaskView>({ max: 600 })
   readonly #commits = new LRUCache<string, { readonly commit: CommitView | null }>({ max: 1000 })
   readonly #repositoryOf: (project: string) => string | undefined
+  /** The forge that holds the code of a project. */
+  readonly forgeOf: (project: string) => Forge | undefined
   readonly #listeners = new Set<() => void>()
   /** As listed last: tasks in `tasks/cur` by number, names in `jobs/cur`, and names claimed but not shown yet. */
   #current = new Map<number, TaskName>()
@@ -89,12 +92,18 @@ export class Site {
 
   /**
    * `silentAfter`: milliseconds after which a taker without a beat is taken for gone. `repositoryOf` says where the code
-   * of a project is; it is asked seldom.
+   * of a project is, and is asked seldom; `forgeOf`, on which forge it is.
    */
-  constructor(spool: Spool, silentAfter: number, repositoryOf: (project: string) => string | undefined) {
+  constructor(
+    spool: Spool,
+    silentAfter: number,
+    repositoryOf: (project: string) => string | undefined,
+    forgeOf: (project: string) => Forge | undefined = () => undefined,
+  ) {
     this.spool = spool
     this.#silentAfter = silentAfter
     this.#repositoryOf = repositoryOf
+    this.forgeOf = forgeOf
   }
 
   /** Lists everything and reads the newest; then goes on in the background until `close`. */

@@ -34,7 +34,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'lib/jci',
     'lib/forge',
   ],
-  'master/web': ['lib/base', 'lib/system', 'lib/git', 'lib/spool', 'lib/view', 'lib/web'],
+  'master/web': ['lib/base', 'lib/system', 'lib/git', 'lib/forge', 'lib/spool', 'lib/view', 'lib/web'],
   'master/receive': ['lib/base', 'lib/system', 'lib/spool', 'lib/conf', 'lib/forge'],
   'master/fetch': [
     'lib/base',
