@@ -53,6 +53,7 @@ within 30 seconds of a change.`,
       SPOOL: 'the spool; the settings of its projects are in conf/PROJECT/rc',
       NOTIFY_MAIL: '[POLICY:]ADDRESS, one or more',
       NOTIFY_WEBHOOK: '[POLICY:]URL, one or more',
+      NOTIFY_REFS: "'yes': store each job in PROJ under refs/jci-runs/, and push it to FORGE",
       NOTIFY_KEY: 'what webhooks are signed with; or NOTIFY_KEY_FILE, its file',
       NOTIFY_FROM: 'who sends the mails',
       NOTIFY_MAILER: 'smtp://[USER@]HOST[:PORT], smtps://..., or the path of a sendmail',
@@ -101,7 +102,7 @@ function openProjects(spool: Spool, first: boolean): { settings: string; project
   if (first && projects.every(({ couriers }) => couriers.length === 0)) {
     throw lasting(
       'tell anybody',
-      'no project has NOTIFY_MAIL, NOTIFY_WEBHOOK, FORGE with a token, or a program in its notify.d',
+      'no project has NOTIFY_MAIL, NOTIFY_WEBHOOK, NOTIFY_REFS, FORGE with a token, or a program in its notify.d',
     )
   }
   return { settings, projects }

@@ -21,7 +21,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lib/exec': ['lib/base', 'lib/system', 'lib/bundle', 'lib/container'],
   'lib/view': ['lib/base', 'lib/system', 'lib/spool'],
   'lib/web': ['lib/base'],
-  'lib/jci': ['lib/base', 'lib/git'],
+  'lib/jci': ['lib/base', 'lib/git', 'lib/web'],
   'master/make': ['lib/base', 'lib/system', 'lib/git', 'lib/bundle', 'lib/spool', 'lib/testfile'],
   'master/reap': ['lib/base', 'lib/system', 'lib/spool'],
   'master/notify': [

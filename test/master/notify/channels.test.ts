@@ -13,6 +13,7 @@ test('channels are addresses, URLs and executables, each with its policy', async
   const env = {
     NOTIFY_MAIL: 'ada@example.org\n failures:bob+ci@example.org',
     NOTIFY_WEBHOOK: 'all:https://chat.example.org/hooks/s3cret?x=all:y http://[::1]:80/',
+    NOTIFY_REFS: 'no',
   }
   const channels = channelsOf('hello', directory, env)
   t.same(
@@ -34,7 +35,7 @@ test('channels are addresses, URLs and executables, each with its policy', async
 test('what is neither is refused, and what may be secret is not repeated', async t => {
   const refused = (env: Record<string, string>) => {
     try {
-      channelsOf('hello', '/none', env)
+      channelsOf('hello', '/none', { NOTIFY_REFS: 'no', ...env })
     } catch (error) {
       return String(error)
     }
@@ -45,4 +46,5 @@ test('what is neither is refused, and what may be secret is not repeated', async
   t.match(refused({ NOTIFY_MAIL: 'a@b.org all:a@b.org' }), 'named twice')
   t.match(refused({ NOTIFY_WEBHOOK: 'ftp://example.org/s3cret' }), 'NOTIFY_WEBHOOK')
   t.notMatch(refused({ NOTIFY_WEBHOOK: 'ftp://example.org/s3cret' }), 's3cret')
+  t.match(refused({ NOTIFY_REFS: 'maybe' }), "unable to read the setting NOTIFY_REFS: 'maybe' is not one of")
 })

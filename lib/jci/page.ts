@@ -3,9 +3,9 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { RunName } from '../../../lib/jci/run-ref.ts'
-import { html } from '../../../lib/web/html.ts'
-import { renderLine } from '../../../lib/web/ansi.ts'
+import type { RunName } from './run-ref.ts'
+import { html } from '../web/html.ts'
+import { renderLine } from '../web/ansi.ts'
 
 /** Most bytes of output on the page; the whole of it is in `run.output.txt`. */
 const SHOWN = 1 << 20
