@@ -21,6 +21,9 @@ import type {
 /** How often what has arrived is acknowledged, in bytes. */
 const ACKNOWLEDGE = 1 << 20
 
+/** How long a single wait for a connection is, in milliseconds. */
+const SLICE = 1000
+
 /** How long to wait between two attempts to connect again, in milliseconds. */
 const AGAIN = 200
 
@@ -53,9 +56,18 @@ export class ExecutorClient {
     this.#metadata = metadata
   }
 
-  /** Connects to an executor (`unix:PATH`, `HOST:PORT`); fails with a Fatal if it does not answer in so many milliseconds. */
-  static async connect(address: string, secret: string, within: number): Promise<ExecutorClient> {
+  /**
+   * Connects to an executor (`unix:PATH`, `HOST:PORT`); fails with a Fatal if it does not answer in so many milliseconds, or
+   * when `signal` aborts: else the wait would keep this process alive for that time.
+   */
+  static async connect(
+    address: string,
+    secret: string,
+    within: number,
+    signal?: AbortSignal,
+  ): Promise<ExecutorClient> {
     const { grpc, Executor } = await load()
+    if (signal?.aborted) throw temporary('reach the executor', 'it has ended')
     const methods = new Executor(
       address,
       grpc.credentials.createInsecure(),
@@ -63,15 +75,17 @@ export class ExecutorClient {
     ) as unknown as Methods
     const metadata = new grpc.Metadata()
     metadata.set(SECRET, secret)
-    await new Promise<void>((done, fail) =>
-      methods.waitForReady(Date.now() + within, error => {
-        if (!error) done()
-        else {
-          methods.close()
-          fail(temporary('reach the executor', `it did not answer for ${within / 1000} s`))
-        }
-      }),
-    )
+    const end = Date.now() + within
+    // The library's timer goes on when its channel is closed: so none is long.
+    const isReady = () =>
+      new Promise<boolean>(done =>
+        methods.waitForReady(Math.min(end, Date.now() + SLICE), error => done(!error)),
+      )
+    while (!(await isReady())) {
+      if (!signal?.aborted && Date.now() < end) continue
+      methods.close()
+      throw temporary('reach the executor', `it did not answer for ${within / 1000} s`)
+    }
     return new ExecutorClient(methods, metadata)
   }
 

@@ -6,6 +6,7 @@ import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -50,7 +51,9 @@ export async function launch(
     })
     child.on('close', () => done())
   })
+  let passage: Socket | undefined
   const bridge = createServer(socket => {
+    passage = socket
     socket.on('error', () => undefined)
     socket.pipe(child.stdin)
     child.stdout.pipe(socket)
@@ -59,8 +62,10 @@ export async function launch(
   const close = async (): Promise<void> => {
     bridge.close()
     await endChild(child, ended)
+    passage?.destroy()
     rmSync(directory, { recursive: true, force: true })
   }
+  const gone = new AbortController()
   try {
     const path = join(directory, 's')
     await new Promise<void>(done => bridge.listen(path, done))
@@ -69,7 +74,10 @@ export async function launch(
       const why = complaint.trim().split('\n').at(-1)
       throw temporary(attempt, why || 'its executor ended at once')
     })
-    const client = await Promise.race([ExecutorClient.connect(`unix:${path}`, secret, PATIENCE), died])
+    const client = await Promise.race([
+      ExecutorClient.connect(`unix:${path}`, secret, PATIENCE, gone.signal),
+      died,
+    ])
     died.catch(() => undefined)
     return {
       client,
@@ -79,6 +87,7 @@ export async function launch(
       },
     }
   } catch (error) {
+    gone.abort()
     await close()
     throw error
   }
