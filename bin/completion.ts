@@ -26,7 +26,7 @@ completion projects' are what the shell then asks.`,
   environment: { SPOOL: 'the spool whose tasks are offered' },
 } as const
 
-/** What is to be known of a verb of `bass`. */
+/** The description of a verb of `bass`. */
 interface Verb {
   readonly about: string
   readonly load: () => Promise<{ readonly verb: Pick<Command, 'description'> }>
@@ -60,7 +60,7 @@ interface Words {
   readonly name: string
   readonly about: string
   readonly options: readonly (readonly [string, string])[]
-  /** What its arguments are. */
+  /** The kinds of its arguments. */
   readonly operands: 'tasks' | 'projects' | 'files'
 }
 

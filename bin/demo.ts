@@ -1,4 +1,4 @@
-// bass demo: a push becomes a result, before the eyes of whoever has just installed this.
+// bass demo: shows a push become a result, right after installation.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -117,7 +117,7 @@ async function play(stage: string, web: boolean, signal: AbortSignal): Promise<n
   }
 }
 
-/** That of a fresh login, so that no setting of this user or another spool has a part in it. */
+/** The environment of a fresh login, so that no setting of this user or another spool matters. */
 function cleanEnvironment(root: string, jobtmp: string): NodeJS.ProcessEnv {
   const kept = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TERM', 'TMPDIR', 'NO_COLOR']
   return {
@@ -130,7 +130,7 @@ function cleanEnvironment(root: string, jobtmp: string): NodeJS.ProcessEnv {
   }
 }
 
-/** Runs a verb on the spool of the demo, here; answers its exit code. */
+/** Runs a verb on the demo's spool in this process; returns its exit code. */
 async function runBass(
   cwd: string,
   args: string[],
@@ -140,7 +140,7 @@ async function runBass(
   const child = spawn(join(env['BASS_ROOT']!, 'bin/bass'), args, {
     cwd,
     env: { ...env, SPOOL: join(cwd, 'spool') },
-    // What init says comes next, the demo says itself.
+    // The demo prints the next steps itself.
     stdio: ['ignore', args[0] === 'init' ? 'ignore' : 'inherit', 'inherit'],
     signal,
   })
@@ -150,7 +150,7 @@ async function runBass(
   })
 }
 
-/** What `probe` finds, as soon as it finds something. */
+/** Returns the first result of `probe` that is not undefined. */
 async function patiently(
   what: string,
   probe: () => string | undefined,

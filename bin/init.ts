@@ -1,4 +1,4 @@
-// bass init: makes a spool, or what is missing of one, and sets up a project in it. What is there is never changed.
+// bass init: makes a spool, or completes one, and sets up a project in it. It never changes what is there.
 
 import { readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -151,7 +151,7 @@ function startCounter(spool: Spool): void {
   makeCounter(spool.ctr)
 }
 
-/** What to type until a push becomes a job. */
+/** The commands to type until a push becomes a job. */
 function whatNext(spool: Spool, project: Project | undefined, hooked: boolean): string[] {
   const before = !project
     ? [`bass init ${shellQuote(spool.root)} --project NAME --code REPO --hook`]

@@ -21,7 +21,7 @@ import { EXIT_OF, VERDICT_EXITS } from '../lib/view/verdict-style.ts'
 import type { StepView, TaskView } from '../lib/view/view.ts'
 import { tellWait } from '../lib/view/why-waiting.ts'
 
-/** How often a running job is looked at, and how often a waiting one is told about, in milliseconds. */
+/** How often a running job is read, and how often the reason for waiting is refreshed, in milliseconds. */
 const EACH = 150
 const TELL_EACH = 2000
 
@@ -104,7 +104,7 @@ function whyNoLog(spool: Spool, name: string): string {
   return wait ? `it waits: ${harmless(tellWait(wait))}` : 'it has not started'
 }
 
-/** Hands the steps of a job to a printer, as far as they have come; can be asked again for what came since. */
+/** Prints the steps of a job as far as they are written; each read prints what is new. */
 class JobLog {
   readonly #wanted: string | undefined
   readonly #print: Printer
@@ -177,7 +177,7 @@ class JobLog {
     this.#done.clear()
   }
 
-  /** A step that was asked for and is not there when the job is over, or looked at once, is an error. */
+  /** Throws if the requested step does not exist once the job has finished, or at a single look. */
   mustHaveStep({ name, job }: TaskView): void {
     const steps = job?.steps ?? []
     if (this.#wanted === undefined || steps.some(step => this.#wants(step, steps))) return

@@ -49,7 +49,7 @@ does.`,
     const { taskAt } = where
     if (!view || taskAt === undefined)
       throw lasting(`unpack ${quote(where.task.name)}`, 'its task was pruned')
-    // What the slave passed on of its own environment and this machine has not got.
+    // Variables of the slave's environment that this machine lacks.
     const more = parseEnvironment((where.jobAt && readIfThere(join(where.jobAt, 'env.txt'))) ?? '')
     const { code } = await atBench(async work => {
       const bench = await layTask(where.task, taskAt, work, more)
@@ -65,7 +65,7 @@ does.`,
 
 const firstFailure = ({ job }: TaskView): string | undefined => (job ? decisiveStep(job)?.name : undefined)
 
-/** Runs what comes before the step. Answers the step that did not let us come so far. */
+/** Runs the steps before this one. Returns the step that failed on the way, if one did. */
 async function comeTo(bench: Bench, step: string): Promise<string | undefined> {
   const outcome = await runBefore(bench, step)
   if (!outcome || outcome.verdict === 'success') return undefined
@@ -74,7 +74,7 @@ async function comeTo(bench: Bench, step: string): Promise<string | undefined> {
 }
 
 function openShell({ work, environment }: Bench, step: string | undefined): Promise<number> {
-  // It is no setting of ours: whoever logs in has it.
+  // Not a setting of BASS: a login sets it.
   const shell = process.env['SHELL'] || 'sh'
   if (step !== undefined) process.stderr.write(`here starts ${harmless(step)}: "$BASS_STEP" runs it\n`)
   const { code, steps } = workPaths(work)

@@ -1,4 +1,4 @@
-// bass show: all there is to know about one task.
+// bass show: everything about one task.
 
 import { readdirSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -30,7 +30,7 @@ import type { WaitView } from '../lib/view/why-waiting.ts'
 const LINES = 10
 const ARTIFACTS = 20
 
-/** What `--json` prints. */
+/** The shape that `--json` prints. */
 interface Shown extends TaskView {
   readonly wait: WaitView | null
   /** Null where the repository of the project is not on this host. */
@@ -103,7 +103,7 @@ function filesBelow(directory: string): { path: string; bytes: number }[] {
     .map(path => ({ path: relative(directory, path), bytes: ignoringENOENT(() => statSync(path).size) ?? 0 }))
 }
 
-/** What is shown, as lines for a terminal. */
+/** The output as lines for a terminal. */
 function lines(shown: Shown, terminal: Terminal, now = Date.now()): string[] {
   const parts = [
     [terminal.paint('bold', shown.name), ...table(facts(shown, now), terminal)],

@@ -23,7 +23,7 @@ const RECENT = 10
 const TOLD = 8
 const EACH = 1000
 
-/** What `--json` prints. */
+/** The shape that `--json` prints. */
 interface Status extends Omit<Board, 'tasks'> {
   readonly held: readonly HeldChange[]
   readonly waiting: readonly BoardTask[]

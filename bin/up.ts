@@ -9,7 +9,7 @@ import { programsOf } from './setup/programs.ts'
 import { environmentOf } from '../lib/conf/sourced.ts'
 import { Supervisor } from './setup/supervisor.ts'
 
-/** What programs have beyond DRAIN to end, in milliseconds: longer than the 5 s that a step may take after TERM. */
+/** The time programs get beyond DRAIN to end, in milliseconds: longer than the 5 s that a step gets after TERM. */
 const GRACE = 10_000
 
 const description = {
@@ -51,7 +51,7 @@ export const verb = command(description, async ([directory], { takers, web }) =>
   )
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => supervisor.stop())
   process.on('SIGHUP', () => {
-    // The terminal is gone: there is nobody to tell, and to try would end us before the others.
+    // The terminal is gone: writing to it would end this program before the others.
     tell = () => undefined
     supervisor.stop()
   })

@@ -1,4 +1,4 @@
-// The verbs of `bass`: what each is for, and where its program is, which is loaded only when it is asked for. A verb's
+// The verbs of `bass`: what each does, and its module, which is loaded only when it is needed. A verb's
 // module exports its command as `verb`.
 
 import type { Command } from '../lib/system/command.ts'

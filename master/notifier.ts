@@ -1,5 +1,5 @@
-// Tells people and programs how jobs end. What is to be told is found in the spool (notify/lookout.ts) and written down
-// there for each channel (notify/records.ts) before it is told (notify/courier.ts).
+// Notifies people and programs of results. The spool is searched for them (notify/lookout.ts), each notice is
+// recorded for each channel (notify/records.ts), then delivered (notify/courier.ts).
 
 import { join } from 'node:path'
 
@@ -24,7 +24,7 @@ import type { Told } from './notify/lookout.ts'
 import { Records } from './notify/records.ts'
 import { RefStates } from './notify/ref-state.ts'
 
-/** How long a notice on its way may take to arrive when this is told to stop, in milliseconds. */
+/** Time that a delivery under way gets when this program is told to stop, in milliseconds. */
 const GRACE = 5000
 
 export const notifier = command(
@@ -72,7 +72,7 @@ within 30 seconds of a change.`,
     const end = () => {
       stop.abort()
       watched.ring()
-      // Whom a server keeps waiting for longer is told again at the next start.
+      // A delivery that takes longer is repeated after the next start.
       setTimeout(() => process.exit(), GRACE).unref()
     }
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end)
@@ -91,8 +91,8 @@ within 30 seconds of a change.`,
 )
 
 /**
- * The projects as their settings are now. Later than at the start these may be half-written: then it is no error that nobody
- * is to be told, and nothing is forgotten for that.
+ * The projects by their current settings. After the start these may be half-written: then a project without
+ * channels is no error, and no record is removed for it.
  */
 function openProjects(spool: Spool, first: boolean): { settings: string; projects: Told[] } {
   const settings = stateOfSettings(spool.root)
@@ -138,7 +138,7 @@ async function tell(
   }
 }
 
-/** Opens the records of a project's channels; one that cannot be told is reported, and is told later, once it can. */
+/** Opens the records of a project's channels. A channel that fails is reported, and tried again later. */
 function openProject(spool: Spool, project: Project, first: boolean): Told {
   const directory = join(spool.root, 'notices', project.name)
   const names = new Set(project.channels.map(({ name }) => name))

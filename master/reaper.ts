@@ -45,7 +45,7 @@ reported once and never touched.`,
       try {
         rounds.look()
       } catch (error) {
-        // The spool is away, full or broken: say so and look again, since nobody else would.
+        // The spool is unreachable, full or broken: report it and try again, since no other program would.
         warn('look through', rounds.spool.root, error)
       }
       await sleep(interval, undefined, { signal: stop.signal }).catch(() => undefined)

@@ -43,7 +43,7 @@ Limits that a project sets in its conf/PROJECT/rc come with the task, and stand 
     const source = await SpoolSource.open(slot, version(), health, stop)
     try {
       await source.endDead()
-      // Needed for the first bundle, and slow to load. What goes wrong with it is met there.
+      // The first bundle needs it and it is slow to load. An error is reported when the bundle is read.
       loadZstd().catch(() => undefined)
       for (let next = await source.next(); next; next = await source.next()) {
         try {

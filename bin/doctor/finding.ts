@@ -1,4 +1,4 @@
-// What a look at this host has found: one line for people, one object for programs.
+// One finding about this host: a line for people, an object for programs.
 
 export interface Finding {
   /** Which check it is of; stays the same from version to version. */
@@ -17,12 +17,12 @@ export interface Finding {
     | 'token'
     | 'webhook'
     | 'mirror'
-  /** What was looked at: a setting, a program, a path, a host, an architecture, a project. */
+  /** The subject: a setting, a program, a path, a host, an architecture, a project. */
   readonly subject: string
   readonly ok: boolean
-  /** What is so, or what is wrong. */
+  /** The observation. */
   readonly text: string
-  /** What to type, or to do; null where it is ok. */
+  /** The remedy, as a command where there is one; null if all is well. */
   readonly fix: string | null
 }
 

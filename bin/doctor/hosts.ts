@@ -1,5 +1,5 @@
-// The hosts whose takers beat while we look: whether each has a name of its own, and what their clocks say. A beat sets
-// the times of a file to the clock of its taker, so the time of one that we see arrive tells that clock.
+// Checks the hosts whose takers are alive: whether each name is unique, and their clocks. A beat sets the
+// times of a file by the taker's clock, so a beat that arrives now shows that clock.
 
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'

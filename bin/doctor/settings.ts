@@ -56,8 +56,8 @@ export function namesIn(rc: string): string[] {
 }
 
 /**
- * For each name what it would be without it in the environment, first as the settings file and then as the rc alone say.
- * A file that was found through SPOOL does not tell where SPOOL itself is from.
+ * For each name, its value without the environment: from the settings file, then from the rc alone. A file
+ * found through SPOOL does not say where SPOOL itself comes from.
  */
 const ASK = `
 for name; do

@@ -38,7 +38,7 @@ export function mountOf(path: string, table: string): Mount | undefined {
     const plain = point.replace(/\\(\d{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)))
     return { point: plain, type, options: [...new Set(`${options!},${more ?? ''}`.split(','))] }
   })
-  // What was mounted later at the same point hides what was there.
+  // A later mount at the same point hides an earlier one.
   return mounts
     .filter(({ point }) => point === '/' || path === point || path.startsWith(`${point}/`))
     .reduce<Mount | undefined>(
@@ -47,7 +47,7 @@ export function mountOf(path: string, table: string): Mount | undefined {
     )
 }
 
-/** What the options of the spool's mount mean for us. Pure. */
+/** Judges the mount options of the spool. Pure. */
 export function checkMount(root: string, mount: Mount | undefined): Finding {
   if (!mount) return fine('file-system', root, 'this system does not tell')
   const { point, type, options } = mount
@@ -135,7 +135,7 @@ function refuses(action: () => void): boolean {
   }
 }
 
-/** What has to be writable for us, and what must not be for others. */
+/** Checks what must be writable for us, and what must not be writable for others. */
 export function checkDirectories(spool: Spool, env: NodeJS.ProcessEnv): Finding[] {
   const needed = [...partsOf(spool), setting('JOBTMP', env)].map(path => checkWritable(path, spool))
   const conf = join(spool.root, 'conf')

@@ -1,4 +1,4 @@
-// Work that nobody does: architectures without a taker, events without a task-maker.
+// Work without a worker: architectures without a taker, events without a task-maker.
 
 import { statSync } from 'node:fs'
 import { join } from 'node:path'

@@ -9,7 +9,7 @@ import { formatSeconds, harmless, harmlessLine } from '../../lib/base/text.ts'
 import { COLOURS } from '../../lib/view/verdict-style.ts'
 import type { StepView, TaskView } from '../../lib/view/view.ts'
 
-/** How the time of a line is told. */
+/** The formats of a line's time. */
 export const TIMES = ['relative', 'local', 'label', 'none'] as const
 
 export interface Printer {
@@ -38,7 +38,7 @@ function gathered() {
   return { say, isFull, flush }
 }
 
-/** Prints for people; `headings` tell of steps and the verdict. */
+/** Prints for people; `headings` adds lines for steps and the verdict. */
 export function textPrinter(how: (typeof TIMES)[number], headings: boolean): Printer {
   const terminal = terminalOf()
   const { say, isFull, flush } = gathered()
@@ -57,7 +57,7 @@ export function textPrinter(how: (typeof TIMES)[number], headings: boolean): Pri
     },
     line: (_step, line, begin) => {
       const text = harmlessLine(line.text, terminal.colours)
-      // A line that set a colour and did not reset it, shall not colour what follows.
+      // Resets the colour: an unfinished one must not affect the next line.
       say(stamp(line, begin) + text + (text.includes('\x1b') ? '\x1b[0m' : ''))
     },
     stepEnded: step => {

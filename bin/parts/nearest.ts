@@ -1,4 +1,4 @@
-// The word somebody may have meant. Pure.
+// Finds the word that a typo stands for. Pure.
 
 /** The candidate that takes the fewest slips to get from `word`, if these are few for its length; else undefined. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {

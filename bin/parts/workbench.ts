@@ -1,5 +1,5 @@
-// A job's temporary directory of our own: a task, or the working tree, unpacked and run here as a slave would, without
-// touching the spool. What the steps write goes into `job` in it.
+// A temporary directory like a job's: a task, or the working tree, unpacked and run here as a slave would,
+// without touching the spool. The steps write into its `job`.
 
 import { mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
@@ -53,7 +53,7 @@ export function benchOf(
   return { task, work, job, environment: { values: { ...more, ...values }, secrets } }
 }
 
-/** Runs its steps before the eyes of whoever sits at standard output; Ctrl-C cancels. */
+/** Runs its steps and shows them on standard output; Ctrl-C cancels. */
 export async function runBench({ task, work, job, environment }: Bench): Promise<Outcome> {
   const terminal = terminalOf()
   const stop = new AbortController()
@@ -92,15 +92,15 @@ export function tellOutcome({ verdict, why }: Outcome): void {
 }
 
 /**
- * Runs the steps before `step`, so that things are as that step found them. Answers the outcome, or undefined if there is
- * no step before it.
+ * Runs the steps before `step`, so that it finds what it found in the job. Returns the outcome, or undefined
+ * if there is no step before it.
  */
 export async function runBefore(bench: Bench, step: string): Promise<Outcome | undefined> {
   const { steps } = workPaths(bench.work)
   const names = findSteps(steps).map(step => step.name)
   const later = names.slice(Math.max(0, names.indexOf(step)))
   if (later.length === names.length) return undefined
-  // What is not there is not run.
+  // Steps that are moved aside do not run.
   const aside = join(bench.work, 'steps-to-come')
   mkdirSync(aside)
   for (const name of later) renameSync(join(steps, name), join(aside, name))
@@ -112,7 +112,7 @@ export async function runBefore(bench: Bench, step: string): Promise<Outcome | u
   }
 }
 
-/** Uses a new temporary directory, and deletes it unless `use` answers that it shall stay. */
+/** Runs `use` in a new temporary directory, and deletes it unless `use` returns that it shall stay. */
 export async function atBench<T extends { readonly keep: boolean }>(
   use: (work: string) => Promise<T>,
 ): Promise<T> {

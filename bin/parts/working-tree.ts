@@ -74,7 +74,7 @@ function copyFiles(from: string, names: readonly string[], to: string): void {
     const source = path(from, name)
     const target = path(to, name)
     const stat = tolerating(['ENOENT', 'ENOTDIR'], () => lstatSync(source))
-    // What was deleted and not yet committed is not there; a submodule is a directory.
+    // Skips files deleted but not committed; a submodule is a directory.
     if (!stat || stat.isDirectory()) continue
     mkdirSync(path(to, name.slice(0, name.lastIndexOf('/') + 1)), { recursive: true })
     if (stat.isSymbolicLink()) symlinkSync(readlinkSync(source, 'buffer'), target)

@@ -9,10 +9,10 @@ import { copySync } from 'fs-extra'
 import { git } from '../../lib/git/process.ts'
 import { Fatal } from '../../lib/base/exit.ts'
 
-/** Whoever runs the demo need not have told git who they are, nor trust the owner of this tree. */
+/** The demo works for users without a git identity, and in a tree that another user owns. */
 const AS = ['-c', 'user.name=BASS', '-c', 'user.email=bass@localhost', '-c', 'safe.directory=*']
 
-/** A bare repository to push to. What a person has set for all repositories must not get in the way of the hook. */
+/** Makes a bare repository to push to. Global git settings of the user must not disturb the hook. */
 export function makeBare(path: string): void {
   mkdirSync(path)
   git(path, 'init', '-q', '--bare')
@@ -46,7 +46,7 @@ export function findHistory(root: string, spare: string): Source {
 
 function hasHistory(root: string): boolean {
   try {
-    // A repository around it is somebody else's.
+    // A surrounding repository is not ours.
     git(root, ...AS, 'rev-parse', '--verify', '-q', 'HEAD')
     return git(root, ...AS, 'rev-parse', '--show-toplevel') === realpathSync(root)
   } catch (error) {
@@ -78,7 +78,7 @@ function commitTree(path: string, copies: readonly (readonly [string, string])[]
   git(path, ...AS, 'commit', '-q', '-m', 'the demo')
 }
 
-/** Pushes the tip of the history as `main`. Answers what git and the hook say. */
+/** Pushes the tip of the history as `main`. Returns the output of git and the hook. */
 export function push(source: Source, to: string): void {
   git(source.path, ...AS, 'push', '-q', to, 'HEAD:refs/heads/main')
 }

@@ -32,8 +32,8 @@ const manifestOf = (directory: string) =>
   JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as Manifest
 
 /**
- * Puts a copy of the tree `source` in the place of whatever tree `directory` has, with one rename. Replaced trees are
- * deleted `keep` milliseconds later, by the next deploy. Answers where the copy is.
+ * Replaces the tree of `directory` with a copy of `source`, by one rename. Replaced trees are deleted by the
+ * first deploy after `keep` milliseconds. Returns the path of the copy.
  */
 export function deploy(source: string, directory: string, keep: number): string {
   const { version, files = [] } = manifestOf(source)
@@ -59,7 +59,7 @@ export function deploy(source: string, directory: string, keep: number): string 
   return tree
 }
 
-/** What compilers and debuggers read, and tests, have no part in a runnable tree. */
+/** Leaves out sources, source maps and tests, which a runnable tree does not need. */
 const isNeeded = (path: string) => !/\.(?:[cm]?ts|map)$/.test(path) && !path.endsWith('/dist/test')
 
 function copyTree(source: string, target: string, files: readonly string[]): void {

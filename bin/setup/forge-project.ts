@@ -69,7 +69,7 @@ function hookUrl(name: string, env: NodeJS.ProcessEnv): string | undefined {
   return pages === undefined ? undefined : `${pages.replace(/\/+$/, '')}/hooks/${name}`
 }
 
-/** Registers the webhook on the forge, unless it is there. Answers what became of it. */
+/** Registers the webhook on the forge, unless it is there. Returns what became of it. */
 export async function registerHook(spool: Spool, { name, forge }: ForgeProject): Promise<string> {
   const env = settingsOfProject(process.env, fileOf(spool, name, 'rc'))
   const stop = (why: string) => lasting(`register the webhook of ${quote(name)}`, why)

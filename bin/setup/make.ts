@@ -1,4 +1,4 @@
-// What `bass init` makes: directories and files that are there afterwards, and durable. What was there is not changed.
+// Makes directories and files for `bass init`, durably. What exists is not changed.
 
 import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
@@ -21,7 +21,7 @@ export function makeDirectory(path: string, keep = 0o775, set = 0o2000): void {
   })
 }
 
-/** Makes a file where there is none; nobody ever sees half of it. */
+/** Makes a file if there is none; it appears complete. */
 export function makeFile(path: string, content: string, mode = 0o644): void {
   attempt('make the file', path, () => {
     if (listAllIfThere(dirname(path)).includes(basename(path))) return

@@ -14,9 +14,9 @@ export interface Project {
   readonly name: string
   /** The git repository, an absolute path on this host. */
   readonly code: string
-  /** That of its steps; without, they are in the code. */
+  /** The repository of its steps; undefined: the steps are in the code. */
   readonly steps: string | undefined
-  /** What tasks are made for: ARCH or ARCH:HOST, one or more. */
+  /** The targets of its tasks: ARCH or ARCH:HOST, one or more. */
   readonly archs: readonly string[]
 }
 
@@ -47,7 +47,7 @@ ${steps === undefined ? '#STEPS=' : `STEPS=${shellQuote(steps)}`}
 ARCHS=${shellQuote(archs.join(' '))}
 `
 
-/** What a person would type to have pushes make events. */
+/** The commands that make pushes create events. */
 export function hookCommands(spool: Spool, { name, code }: Project): string[] {
   return [
     `git -C ${shellQuote(code)} config bass.revs ${shellQuote(join(spool.revs, name))}`,
@@ -56,8 +56,8 @@ export function hookCommands(spool: Spool, { name, code }: Project): string[] {
 }
 
 /**
- * Pushes to the code repository make events afterwards. The hook is a copy: it goes on when this tree moves. What is set
- * or lies there already is left alone; where that is in the way, a lasting error says so.
+ * Installs the hook in the code repository. The hook is a copy, so it works on when this tree moves. Existing
+ * settings and hooks are left alone; if one is in the way, a lasting error says so.
  */
 export function installHook(spool: Spool, { name, code }: Project): void {
   const stop = (why: string) => lasting(`install the hook in ${quote(code)}`, why)

@@ -1,5 +1,5 @@
-// What keeps the programs of a spool running on this machine: service directories for daemontools, runit and s6, or
-// units for systemd. They are those of examples/, with paths and names filled in.
+// Keeps the programs of a spool running on this machine: service directories for daemontools, runit and s6,
+// or units for systemd, from examples/ with paths and names filled in.
 
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,12 +13,12 @@ import { setting } from '../../lib/base/settings.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
 import { HOME } from '../../lib/system/tree.ts'
 
-/** One program that is to be kept running. */
+/** One program to keep running. */
 export interface Service {
   readonly kind: 'task-maker' | 'reaper' | 'notifier' | 'reporter' | 'task-taker'
   /** Which one, where there may be several: the project, the number of the slot. */
   readonly instance?: string
-  /** What its run script assigns beyond what all do. */
+  /** Variables that only its run script sets. */
   readonly values?: Readonly<Record<string, string>>
 }
 
@@ -26,8 +26,8 @@ export interface Service {
 type Files = ReadonlyMap<string, { readonly content: string; readonly mode: number }>
 
 /**
- * Makes service directories in `directory`, where a supervisor may be looking: it sees each of them whole or not at all.
- * Answers the paths of those that were not there.
+ * Makes service directories in `directory`, which a supervisor may be scanning: it sees each of them whole or
+ * not at all. Returns the paths of the new ones.
  */
 export function addServices(
   directory: string,
@@ -49,7 +49,7 @@ export function addServices(
   return made
 }
 
-/** Makes units in `directory`; answers what to give to `systemctl enable`. */
+/** Makes units in `directory`; returns the names for `systemctl enable`. */
 export function addUnits(
   directory: string,
   spool: string,
@@ -57,7 +57,7 @@ export function addUnits(
   services: readonly Service[],
 ): string[] {
   for (const text of [HOME, spool, ...services.map(nameOf)]) {
-    // What means something to systemd would have to be escaped in another way on each line.
+    // Characters special to systemd would need a different escape on each line.
     if (!/^[\w./:@-]+$/.test(text)) throw lasting(`write ${quote(text)} into a unit`, 'it has odd characters')
   }
   mkdirSync(directory, { recursive: true })
@@ -90,7 +90,7 @@ function filesOf({ kind, values }: Service, spool: string, user: string | undefi
   ])
 }
 
-/** Supervisors do not look at names that begin with a dot. False if somebody else has made that service meanwhile. */
+/** Supervisors ignore names that begin with a dot. Returns false if the service exists by now. */
 function makeService(directory: string, name: string, files: Files): boolean {
   const making = join(directory, `.${name}.${token()}`)
   try {
@@ -104,7 +104,7 @@ function makeService(directory: string, name: string, files: Files): boolean {
   }
 }
 
-/** Makes the files that are missing. One that is there and differs is left to whoever changed it. */
+/** Makes the missing files. An existing one that differs is left to the user who changed it. */
 function complete(directory: string, files: Files): void {
   for (const [path, { content, mode }] of files) {
     const file = join(directory, path)

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { EXIT } from '../../lib/base/exit.ts'
 
 export interface Program {
-  /** Who says what it says: `task-taker 2`. */
+  /** The prefix of its output: `task-taker 2`. */
   readonly name: string
   readonly file: string
   readonly directory: string
@@ -18,7 +18,10 @@ export interface Program {
 /** The wait before a program is started again: twice as long each time, from the first to the last, in milliseconds. */
 const WAIT = { first: 1000, last: 30_000 }
 
-/** What has run for so long, in milliseconds, starts from the first wait again. Longer than the last wait. */
+/**
+ * A program that ran this long, in milliseconds, is restarted with the first delay again. Longer than the
+ * last delay.
+ */
 const WELL = 60_000
 
 export class Supervisor {
@@ -36,14 +39,17 @@ export class Supervisor {
    */
   readonly ended = new Promise<number>(end => (this.#end = end))
 
-  /** `tell` gets each line of each program; after `stop` they have `grace` milliseconds. */
+  /** `tell` receives each line of each program; after `stop` they get `grace` milliseconds. */
   constructor(programs: readonly Program[], grace: number, tell: (name: string, line: string) => void) {
     this.#tell = tell
     this.#grace = grace
     for (const program of programs) this.#start(program, WAIT.first)
   }
 
-  /** Tells all to stop, and kills what has not when the time is over. Again: tells them again, which is final. */
+  /**
+   * Sends all the signal to stop, and kills those that still run after the grace time. A second call sends it
+   * again, which is final.
+   */
   stop(): void {
     for (const child of this.#running) child.kill('SIGTERM')
     if (this.#stopping) return
@@ -61,7 +67,7 @@ export class Supervisor {
   #start(program: Program, wait: number): void {
     const began = performance.now()
     const [file, args] = leashed(program.file)
-    // A session of its own: Ctrl-C is for us, who tell each of them once.
+    // A session of its own: Ctrl-C reaches this program alone, which signals each of them once.
     const child = spawn(file, args, {
       cwd: program.directory,
       env: program.env,
@@ -109,7 +115,7 @@ const LEASH = ['--pdeathsig', 'TERM', '--']
 
 let hasLeash: boolean | undefined
 
-/** The program started so that it is told to stop when we are gone, where the system has that. */
+/** Starts the program so that the system stops it when this one dies, where the system can. */
 function leashed(file: string): [string, string[]] {
   hasLeash ??= spawnSync('setpriv', [...LEASH, 'true']).status === 0
   return hasLeash ? ['setpriv', [...LEASH, file]] : [file, []]

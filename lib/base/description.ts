@@ -6,7 +6,7 @@ export interface Option {
   readonly about: string
   /** One letter. */
   readonly alias?: string
-  /** What stands for the value of a string in the help: `DURATION`. */
+  /** The placeholder for a string's value in the help: `DURATION`. */
   readonly value?: string
 }
 
@@ -17,7 +17,7 @@ export interface Description<O extends Readonly<Record<string, Option>> = Readon
   readonly usage: string
   /** How many arguments there may be besides options, least and most. */
   readonly operands: readonly [number, number]
-  /** What it does: the first line is a sentence of its own, the rest goes into details. At most 100 columns. */
+  /** Describes the command: the first line is one sentence, the rest gives details. At most 100 columns. */
   readonly about: string
   readonly options?: O
   /** The settings it reads, each with what it is for. */

@@ -3,7 +3,7 @@
 
 import { getSystemErrorMap } from 'node:util'
 
-/** What Linux says and Node 20 has no name for (asm-generic/errno.h). */
+/** Error numbers of Linux that Node 20 does not name (asm-generic/errno.h). */
 const UNNAMED = new Map([
   [-35, ['EDEADLK', 'resource deadlock would occur']],
   [-116, ['ESTALE', 'stale file handle']],
@@ -32,7 +32,7 @@ export function reasonOf(error: unknown): string {
   return UNNAMED.get(errno as -35)?.[1] ?? getSystemErrorMap().get(errno)?.[1] ?? error.message
 }
 
-/** Runs `action`; if it fails with one of the named errors, answers undefined instead. */
+/** Runs `action`; returns undefined if it fails with one of the named errors. */
 export function tolerating<T>(names: readonly string[], action: () => T): T | undefined {
   try {
     return action()

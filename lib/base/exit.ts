@@ -6,7 +6,7 @@ import { isErrno, reasonOf } from './errno.ts'
 /** 100: wrong usage or a lasting error, do not retry. 111: the system failed, retry later. 99: timed out. */
 export const EXIT = { done: 0, timeout: 99, lasting: 100, temporary: 111 } as const
 
-/** Ends a program with one line and an exit code. What it does not know how to end is a bug, and shows its stack. */
+/** Ends a program with one line and an exit code. Any other error is a bug, and keeps its stack. */
 export class Fatal extends Error {
   readonly exitCode: number
 

@@ -118,7 +118,7 @@ class Tree {
     this.#root = Buffer.from(into + '/').toString('latin1')
   }
 
-  /** Makes what an entry says; answers the open file if there is content to be written. */
+  /** Makes what an entry says; returns the open file if there is content to be written. */
   make(entry: Entry): number | undefined {
     const name = inside(entry.name)
     if (name === undefined) throw new BundleError(`the entry ${quoteBytes(entry.name)} leads outside`)

@@ -67,7 +67,7 @@ export class Output {
     await this.#ended
   }
 
-  /** Ends what runs, after an error. Answers that, or what the compressor had failed of before. */
+  /** Ends what runs, after an error. Returns that, or what the compressor had failed of before. */
   async destroy(error: unknown): Promise<unknown> {
     const failed = this.#failed
     this.#failed = true

@@ -39,7 +39,7 @@ export interface PackOptions {
   readonly behind?: ((packer: Packer) => Promise<void>) | undefined
 }
 
-/** Answers nothing for an entry that is packed as it is; else what packs it, or leaves it and answers false. */
+/** Returns nothing for an entry that is packed as it is; else what packs it, or leaves it and answers false. */
 export type Instead = (entry: TreeEntry) => ((packer: Packer) => Promise<boolean>) | undefined
 
 /**

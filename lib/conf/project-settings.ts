@@ -1,4 +1,4 @@
-// What the settings say of a project, such as where its code is: those of this environment, or of the project's own file.
+// The settings of a project, such as its repository: from this environment, or from the project's own file.
 
 import { spawnSync } from 'node:child_process'
 import { basename, join } from 'node:path'

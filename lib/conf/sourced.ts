@@ -8,7 +8,7 @@ import { lasting, notStarted, quote } from '../base/exit.ts'
 import { optional, setting } from '../base/settings.ts'
 import { isPart } from '../spool/task-name.ts'
 
-/** What belongs to one project; a settings file that sets some of them must not get the others from elsewhere. */
+/** Settings of one project. A settings file that sets some of them must not inherit the others. */
 const FORGE = [
   'FORGE',
   'FORGE_TOKEN',
@@ -19,7 +19,7 @@ const FORGE = [
 ]
 const PROJECT = ['REVS', 'PROJECT', 'PROJ', 'STEPS', 'ARCHS', ...FORGE]
 
-/** What belongs to one spool. */
+/** Settings of one spool. */
 const SPOOL = ['TASKS', 'JOBS', 'BASS_RC', ...PROJECT]
 
 /** `env` with the settings of the spool `root`: as it is if they are those of its SPOOL, else as lib/rc makes them. */

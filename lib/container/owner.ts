@@ -43,7 +43,7 @@ const KINDS = [
 
 /**
  * Removes what processes of this host left behind that are gone. An error of the engine ends the search: the next start
- * goes on. Answers what was removed.
+ * goes on. Returns what was removed.
  */
 export async function sweepDead(engine: Engine, host = setting('HOST')): Promise<string[]> {
   const removed: string[] = []

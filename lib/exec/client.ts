@@ -89,7 +89,7 @@ export class ExecutorClient {
     return new ExecutorClient(methods, metadata)
   }
 
-  /** Puts the files of a `.tar.s2` into a root, which is made; answers how many. */
+  /** Puts the files of a `.tar.s2` into a root, which is made; returns how many. */
   async put(root: string, archive: AsyncIterable<Buffer>): Promise<number> {
     const { call, replied } = this.#put()
     // It fails the call, and is met there.

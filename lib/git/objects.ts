@@ -1,4 +1,4 @@
-// Looks objects up in one running `git cat-file --batch`. Answers come in the order of the questions, and each object goes
+// Looks objects up in one running `git cat-file --batch`. Returns come in the order of the questions, and each object goes
 // to its reader as it arrives: whatever its size, it costs time in proportion and memory as its reader decides.
 
 import type { ChildProcess } from 'node:child_process'
@@ -148,7 +148,7 @@ export class Objects {
     }
   }
 
-  /** Reads the line in front of an object; answers where it ends in the chunk. */
+  /** Reads the line in front of an object; returns where it ends in the chunk. */
   #header(chunk: Buffer, at: number): number {
     const end = chunk.indexOf(0x0a, at)
     this.#line += chunk.toString('latin1', at, end < 0 ? chunk.length : end)

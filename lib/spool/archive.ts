@@ -1,5 +1,5 @@
-// What is over moves away: the states T4 and T5 of the design. What one sees is not yet durable, so whoever acts on a
-// name first fsyncs the directories that make it so.
+// Finished tasks and jobs move to `old`: states T4 and T5 of the design. A name that is seen need not be
+// durable yet, so whoever acts on it first fsyncs the directories that hold it.
 
 import { join } from 'node:path'
 
@@ -8,7 +8,7 @@ import { noteChange } from '../system/polled.ts'
 import type { Spool } from './spool.ts'
 import { trace } from '../system/trace.ts'
 
-/** What is seen of a job is durable afterwards: to be called before anything is done because of it. */
+/** Makes durable what is seen of a job. Call it before acting on what was seen. */
 export function settleJob(spool: Spool, job: string): void {
   fsyncPath(job)
   fsyncPath(spool.jobs.cur)

@@ -1,5 +1,6 @@
-// From a waiting task to a job: the states T1 and T2 of the design. The claim is one `link` of our owner file into the
-// task: whoever comes later, with however stale a view and wherever the task has moved, finds the name taken.
+// From a queued task to a job: states T1 and T2 of the design. The claim is one `link` of our owner file into
+// the task. Every later claimant finds the name taken, however stale its view and wherever the task has
+// moved.
 
 import { closeSync, openSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -12,7 +13,7 @@ import type { Owner, Verdict } from './job.ts'
 import type { Spool } from './spool.ts'
 import { trace } from '../system/trace.ts'
 
-/** By these errors a link was refused, and nobody will make it later. */
+/** With these errors a link was refused, and no retry of the server will make it later. */
 const REFUSED = ['EACCES', 'EDQUOT', 'ELOOP', 'EMLINK', 'ENOSPC', 'EPERM', 'EROFS', 'EXDEV']
 
 /** The private name of a job to be. */
@@ -25,8 +26,9 @@ export function parsePrivateName(entry: string): { name: string; token: string }
 }
 
 /**
- * T1 to T2 to T3: claims a task for `owner`. Answers the directory of its job, or undefined if somebody else has the
- * task or it is gone. With `verdict` the job is over as soon as it is there, which is how a waiting task is ended.
+ * T1 to T2 to T3: claims a task for `owner`. Returns the directory of its job, or undefined if another taker
+ * has the task or it is gone. With `verdict` the job is finished as soon as it appears, which is how a queued
+ * task is cancelled.
  */
 export function claim(spool: Spool, name: string, owner: Owner, verdict?: Verdict): string | undefined {
   const mine = join(spool.jobs.tmp, privateName(name, owner.token))
@@ -37,7 +39,7 @@ export function claim(spool: Spool, name: string, owner: Owner, verdict?: Verdic
     rubbish = false
     rubbish = !linkClaim(mine, join(spool.tasks.cur, name))
   } catch (error) {
-    // After any other error of the link the claim may stand: then the job is shown by whoever finds it.
+    // After any other error the claim may stand. Whoever finds it then publishes the job.
     rubbish ||= isErrno(error, ...REFUSED)
     throw error
   } finally {
@@ -63,8 +65,9 @@ function linkClaim(job: string, task: string): boolean {
 }
 
 /**
- * T2 to T3, for whoever finds a claimed task whose job is still under its private name: the claim is made durable,
- * then the job moves to `jobs/cur`. Answers where it is, or undefined if that name belongs to another claim.
+ * T2 to T3, for any program that finds a claimed task whose job still has its private name: makes the claim
+ * durable, then moves the job to `jobs/cur`. Returns its directory, or undefined if the name belongs to
+ * another claim.
  */
 export function showJob(spool: Spool, name: string, token: string): string | undefined {
   const shown = join(spool.jobs.cur, name)

@@ -8,9 +8,9 @@ import { fsyncPath, fsyncTree, move, remove, sweep, token } from '../system/dura
 import { isErrno } from '../base/errno.ts'
 
 /**
- * Makes the directory `to` with the files and directories of `from`, and fsyncs it: every file a hard link, or a copy
- * where links run out, or as `give` makes it. `from` is durable already. What begins with a dot stays behind, and what
- * `without` names.
+ * Copies the tree `from` to the new directory `to` and fsyncs it. Each file is a hard link, a copy where
+ * links run out, or made by `give`. `from` must be durable. Names that begin with a dot, and those in
+ * `without`, are left out.
  */
 export function cloneTree(
   from: string,
@@ -45,8 +45,9 @@ export function copy(source: string, target: string): void {
 }
 
 /**
- * Makes copies of `from` in a directory, named by the next numbers of the counter and each by its suffix, and fsyncs
- * all of it. Each appears under its name when it is complete; after an error there is none. Answers the names.
+ * Makes copies of `from` in a directory, each named by the next number of the counter and its suffix, and
+ * fsyncs them. Each copy appears under its name when it is complete; after an error there is none. Returns
+ * the names.
  */
 export function cloneWithNumbers(ctr: string, from: string, directory: string, suffixes: string[]): string[] {
   fsyncTree(from)

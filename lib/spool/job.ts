@@ -1,5 +1,5 @@
-// A job: the layout of its directory, who owns it, how it ended. What is in a job is written by its slave alone, but for
-// the names that are taken with `link`: the verdict, why, and what it was retried as.
+// A job: its directory, its owner, its verdict. Only its slave writes into a job, except for names that are
+// taken with `link`: the verdict, its reason, and the name of the retry.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { trace } from '../system/trace.ts'
 export const VERDICTS = ['success', 'failure', 'timeout', 'cancelled', 'lost', 'error'] as const
 export type Verdict = (typeof VERDICTS)[number]
 
-/** Who runs a job: the content of `owner.txt`, and of the `claim` in its task. */
+/** The owner of a job: the content of `owner.txt`, and of the `claim` in its task. */
 export interface Owner extends Identity {
   readonly host: string
   /** The taker's working directory, which outlives the taker. */
@@ -93,9 +93,9 @@ export function explain(job: string, why: string): void {
 }
 
 /**
- * T3 to T4, first half: gives a job its verdict, unless one stands already: the first one stands, and what stands
- * decides. Answers it, and whether it is this one. Durable as far as the job's own directory goes. `prepared` is a file
- * that holds it already, as for `publishPrepared`.
+ * T3 to T4, first half: gives a job its verdict unless it has one; the first verdict stands. Returns the
+ * verdict that stands, and whether it is this one. Makes the job's own directory durable, not its parent.
+ * `prepared` is a file that holds the verdict already, as for `publishPrepared`.
  */
 export function giveVerdict(
   job: string,

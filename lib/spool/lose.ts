@@ -20,8 +20,8 @@ import { findJob, findTask } from './spool.ts'
 import type { Spool } from './spool.ts'
 
 /**
- * L0 to T5: the owner of this job is gone. It ends as `lost` and its task is published again; or as `cancelled`, if
- * somebody asked for that. If another verdict stands, nothing was lost. `why` is a sentence for people.
+ * L0 to T5: ends a job whose owner is gone as `lost` and queues its task again, or ends it as `cancelled` if
+ * that was requested. If it has another verdict, nothing was lost. `why` is a sentence for people.
  */
 export function endGone(spool: Spool, name: string, why: string): void {
   const job = join(spool.jobs.cur, name)
@@ -110,7 +110,10 @@ function mayRetry(spool: Spool, name: string): boolean {
   return tries < count('LOST_TRIES')
 }
 
-/** T1 to T5: ends a task that waits, by a claim whose job is over already. False if somebody else has claimed it. */
+/**
+ * T1 to T5: ends a queued task with a claim whose job is finished already. Returns false if the task has
+ * another claim.
+ */
 export function endWaiting(spool: Spool, name: string, owner: Owner): boolean {
   if (!claim(spool, name, owner, 'cancelled')) return false
   archiveTask(spool, name)

@@ -1,5 +1,6 @@
-// What is over and old is deleted: the state T6 of the design. Task first, then job, each renamed to `.dead-` and then
-// removed; a crash between the two leaves a job without a task, which the next prune takes.
+// Deletes finished tasks and jobs that are old: state T6 of the design. The task goes first, then the job,
+// each renamed to `.dead-` and then removed. A crash between the two leaves a job without a task, which the
+// next prune takes.
 
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -40,12 +41,12 @@ function endedBefore(spool: Spool, name: string, limit: number): boolean {
 }
 
 /**
- * T6: deletes tasks and jobs that `prunable` named. What a claimant that died left in `jobs/tmp` under their names goes
- * first: that the task is in `old` is the proof that it is rubbish.
+ * T6: deletes the tasks and jobs that `prunable` named. Leftovers of dead claimants in `jobs/tmp` under their
+ * names go first: the task in `old` proves that they are rubbish.
  */
 export function prune(spool: Spool, tasks: readonly TaskName[]): void {
   const names = new Set(tasks.map(task => task.name))
-  // What is seen in `old` is durable before anything is done because of it.
+  // Names seen in `old` are made durable before anything is deleted because of them.
   for (const directory of [spool.tasks.old, spool.tasks.cur, spool.jobs.old, spool.jobs.cur])
     fsyncPath(directory)
   const archived = new Set(mustList(spool.tasks.old))
@@ -57,7 +58,7 @@ export function prune(spool: Spool, tasks: readonly TaskName[]): void {
     sweep(join(spool.tasks.old, name))
     sweep(join(spool.jobs.old, name))
   }
-  // What an earlier prune that was stopped did not come to delete.
+  // Leftovers of an earlier prune that was stopped.
   for (const directory of [spool.tasks.old, spool.jobs.old, spool.jobs.tmp]) {
     for (const name of mustListAll(directory)) if (name.startsWith(DEAD)) remove(join(directory, name))
   }

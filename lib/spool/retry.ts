@@ -1,5 +1,5 @@
-// A task that is published again under a new number: the states L1 to L3 of the design. One primitive serves the
-// reaper (the job was lost), a taker that is told to stop, and `bass retry`. A name never runs twice.
+// Queues a task again under a new number: states L1 to L3 of the design. One primitive serves the reaper (a
+// lost job), a taker that is told to stop, and `bass retry`. No name ever runs twice.
 
 import { join } from 'node:path'
 
@@ -31,7 +31,7 @@ export interface RetryOf {
 /** The content of `retry-of.txt`. Pure. */
 export const formatRetryOf = ({ parent, cause, tries }: RetryOf): string => `${parent} ${cause} ${tries}\n`
 
-/** What `retry-of.txt` says; undefined if it says nothing. Pure. */
+/** Parses `retry-of.txt`; undefined if it is malformed. Pure. */
 export function parseRetryOf(text: string): RetryOf | undefined {
   const match = /^(\S+) (lost|drain|fault|user) (\d{1,9})\n?$/.exec(text)
   return match && parseTaskName(match[1]!)
@@ -39,7 +39,7 @@ export function parseRetryOf(text: string): RetryOf | undefined {
     : undefined
 }
 
-/** What a task is a retry of, or undefined. */
+/** Reads which task this one retries, or undefined. */
 export function readRetryOf(task: string): RetryOf | undefined {
   return parseRetryOf(readIfThere(join(task, 'retry-of.txt')) ?? '')
 }
@@ -53,8 +53,8 @@ export function retriedAs(job: string): string | undefined {
 }
 
 /**
- * L1 to L3: publishes the task of a job that is over once more, or finishes what somebody began, and answers the new
- * task's name. `job` is where the job is now.
+ * L1 to L3: queues the task of a finished job again, or completes a retry that was begun, and returns the
+ * name of the new task. `job` is the job's current directory.
  */
 export function republish(spool: Spool, name: string, job: string, cause: Cause): string {
   settleJob(spool, job)
@@ -63,7 +63,7 @@ export function republish(spool: Spool, name: string, job: string, cause: Cause)
   return standing
 }
 
-/** L1, first half: a finished clone of the task in `tasks/tmp`, which says whose retry it is. Answers its name. */
+/** L1, first half: makes a complete clone of the task in `tasks/tmp`, which names its parent. Returns its name. */
 function makeRetry(spool: Spool, name: string, cause: Cause): string {
   const parsed = parseTaskName(name)
   if (!parsed) throw lasting(`retry ${quote(name)}`, 'not a name of a task')
@@ -89,7 +89,7 @@ function makeRetry(spool: Spool, name: string, cause: Cause): string {
   }
   fsyncPath(hidden)
   if (!move(hidden, join(spool.tasks.tmp, clone)) && !isThere(spool, clone)) {
-    // We were held up for so long that somebody took it for rubbish.
+    // This program was held up so long that the clone was swept as rubbish.
     throw temporary(`retry ${quote(name)}`, 'its clone was swept')
   }
   fsyncPath(spool.tasks.tmp)
@@ -109,7 +109,7 @@ export function recordRetry(spool: Spool, job: string, clone: string): string {
   return standing
 }
 
-/** L2 to L3: the recorded clone moves into `tasks/cur`, if nobody has moved it yet. */
+/** L2 to L3: moves the recorded clone into `tasks/cur`, unless it has moved already. */
 export function publishRetry(spool: Spool, job: string, clone: string): void {
   fsyncPath(job)
   move(join(spool.tasks.tmp, clone), join(spool.tasks.cur, clone))

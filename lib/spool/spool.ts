@@ -68,7 +68,10 @@ export function makeDirectory(path: string): void {
   for (let made = path; made.length >= first.length; made = dirname(made)) fsyncPath(dirname(made))
 }
 
-/** A lister of the tasks in a directory, by number: it answers the same array again as long as nothing has changed. */
+/**
+ * Returns a lister of the tasks in a directory, by number. It returns the same array as long as nothing has
+ * changed.
+ */
 export function taskLister(directory: string): () => readonly TaskName[] {
   let before: string | undefined
   let tasks: readonly TaskName[] = []
@@ -102,8 +105,8 @@ export function findTask(spool: Spool, name: string): string | undefined {
   return find([spool.tasks.cur, spool.tasks.old, spool.tasks.cur], name)
 }
 
-// A look-up is cheap, but on NFS it may say for a while that a name is missing; then listings decide. What moves from
-// the first to the second while we look is found at the third look at the latest.
+// A look-up is cheap, but on NFS it may report a name as missing for a while; then listings decide. A task
+// that moves from the first directory to the second during the look is found at the third look at the latest.
 function find(directories: readonly string[], name: string): string | undefined {
   const inside = (directory: string) => hasEntries(join(directory, name))
   const directory =
@@ -120,7 +123,7 @@ function hasEntries(path: string): boolean {
   }
 }
 
-/** What is paused: `all`, `project:P`, `host:H`. */
+/** The names of the pauses: `all`, `project:P`, `host:H`. */
 export function paused(spool: Spool): Set<string> {
   return new Set(listIfThere(spool.pause))
 }

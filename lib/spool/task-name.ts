@@ -1,6 +1,6 @@
 // Names of tasks, `NUM:PROJECT:VERSION:ARCH[:HOST]`. Pure.
 
-/** What a part of a name may be. */
+/** The form of each part of a name. */
 const PART = /^[A-Za-z0-9][A-Za-z0-9._+~@-]*$/
 
 /** Longest name: with a token behind it and dots around, it still fits into the 255 bytes of a directory entry. */

@@ -6,7 +6,10 @@ import { setImmediate } from 'node:timers/promises'
 /** No more than this many milliseconds without a pause. */
 const BREATH = 20
 
-/** Answers what to await between two calls: it lets others go on when that is due, and throws once `signal` aborts. */
+/**
+ * Returns a promise to await between two calls: it lets other work go on when that is due, and rejects once
+ * `signal` aborts.
+ */
 export function breather(signal?: AbortSignal): () => Promise<void> {
   let last = performance.now()
   return async () => {

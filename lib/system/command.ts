@@ -24,11 +24,11 @@ type Main<O> = (operands: string[], options: Options<O>) => Promise<number | voi
 
 export interface Command<O extends Readonly<Record<string, Option>> = Readonly<Record<string, Option>>> {
   readonly description: Description<O>
-  /** Runs the command in this process: answers its exit code, prints on the standard streams, throws Fatal. */
+  /** Runs the command in this process: returns its exit code, prints on the standard streams, throws Fatal. */
   readonly main: (argv: string[]) => Promise<number>
 }
 
-/** Makes a command of its description and what it does; `main` answers its exit code, nothing meaning 0. */
+/** Makes a command from its description and its `main`, which returns the exit code; undefined means 0. */
 export function command<const O extends Readonly<Record<string, Option>>>(
   description: Description<O>,
   main: Main<O>,

@@ -1,8 +1,7 @@
-// Writing so that it stays written, once for all programs: prepare under a private name, fsync, one rename or link,
-// fsync the directory. Calls are synchronous: each is a step of an order that matters.
-//
-// What is reported is not always what happened: on NFS a call can be done and its reply lost. So an error of a rename
-// is decided by a listing of where the thing was, and an error of a link by the link count of our own open file.
+// Durable writing, once for all programs: prepare under a private name, fsync, one rename or link, fsync the
+// directory. Calls are synchronous, because their order matters. A reported error need not be true: on NFS a
+// call can succeed and its reply be lost. So a listing of the source decides after an error of rename, and
+// the link count of our own open file after an error of link.
 
 import {
   closeSync,
@@ -30,7 +29,10 @@ import { ignoringENOENT, isErrno, tolerating } from '../base/errno.ts'
 import { askingAgain, listAllIfThere } from './listing.ts'
 import { openPlainSync } from './plain.ts'
 
-/** A name that nobody else has: 16 hex digits. From the kernel: to load the crypto of Node takes longer than a claim. */
+/**
+ * Returns a unique name of 16 hex digits. It comes from the kernel: loading Node's crypto takes longer than a
+ * claim.
+ */
 export function token(): string {
   const bytes = Buffer.alloc(8)
   const fd = openSync('/dev/urandom', 'r')
@@ -51,7 +53,7 @@ function naming<T>(path: string, action: () => T): T {
   }
 }
 
-/** What is written in this file or directory, itself and not what is below it, is on the disk when this returns. */
+/** Fsyncs this file or directory, not what is below it. */
 export function fsyncPath(path: string): void {
   const fd = openSync(path, 'r')
   try {
@@ -249,7 +251,7 @@ export function readSmall(fd: number, { size }: Stats): string | undefined {
   return size > SMALL ? undefined : readFileSync(fd, 'utf8')
 }
 
-/** The prefix of what is rubbish: whoever sees such a name deletes it. */
+/** The prefix of rubbish: whoever sees such a name deletes it. */
 export const DEAD = '.dead-'
 
 /** Sweeps a directory or file: one rename to a name that says so, an fsync, then deletion, which anyone may finish. */
@@ -260,7 +262,10 @@ export function sweep(path: string): void {
   remove(dead)
 }
 
-/** Deletes a tree. What is in use on NFS stays as `.nfs...` for a while; whoever sees its dead name comes back. */
+/**
+ * Deletes a tree. Files in use on NFS stay as `.nfs...` for a while; the next program that sees the dead name
+ * deletes them.
+ */
 export function remove(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true })

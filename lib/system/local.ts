@@ -11,7 +11,10 @@ const NETWORK = new Set([
   0x7461636f,
 ])
 
-/** True if all changes of this directory are made by this kernel: it tells of them all, and a look-up is as true as a listing. */
+/**
+ * True if all changes of this directory are made by this kernel: then it reports all of them, and a look-up
+ * is as true as a listing.
+ */
 export function isLocal(directory: string): boolean {
   const type = tolerating(['ENOENT'], () => statfsSync(directory).type)
   return process.platform === 'linux' && type !== undefined && !NETWORK.has(type >>> 0)

@@ -1,4 +1,4 @@
-// What a program says about itself: one line for each message on standard error, `name: level: text`.
+// Messages of a program: one line each on standard error, `name: level: text`.
 
 import { writeSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -21,7 +21,7 @@ export function say(level: 'fatal' | 'warning' | 'info', text: string): void {
   try {
     writeSync(2, `${program}: ${level}: ${oneLine(text)}\n`)
   } catch {
-    // There is nobody to tell.
+    // Nobody reads the message.
   }
 }
 

@@ -10,7 +10,7 @@ export function print(text: string): void {
   try {
     while (rest.length > 0) rest = rest.subarray(writeSync(1, rest))
   } catch {
-    // It takes nothing just now, or never will: Node waits for the one and tells the other.
+    // The stream is full or closed: Node waits in the first case and reports the second.
     openOutput()
     process.stdout.write(rest)
   }

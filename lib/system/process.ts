@@ -1,5 +1,5 @@
-// Who a process is, for as long as anybody may ask: a pid alone is given to somebody else sooner or later. On systems
-// without /proc what cannot be known is empty, and nobody is ever taken for gone.
+// The identity of a process. A pid alone is reused sooner or later. On systems without /proc unknown parts
+// are empty, and no process is ever taken for gone.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
@@ -11,7 +11,7 @@ export interface Identity {
   /** The pid namespace in which `pid` means something. */
   readonly namespace: string
   readonly pid: number
-  /** When it started, in clock ticks since boot: tells it from a later process of the same pid. */
+  /** Its start in clock ticks since boot, which distinguishes it from a later process with the same pid. */
   readonly start: string
 }
 

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { lasting, quote } from '../base/exit.ts'
 import { optional } from '../base/settings.ts'
 
-/** What NAME holds, or the file that NAME_FILE names; undefined if neither is set. */
+/** Returns the value of NAME, or the content of the file that NAME_FILE names; undefined if neither is set. */
 export function secret(name: string, env: NodeJS.ProcessEnv): string | undefined {
   const path = optional(`${name}_FILE`, env)
   if (path === undefined) return optional(name, env)

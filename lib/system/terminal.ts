@@ -17,7 +17,7 @@ export interface Terminal {
 
 type Stream = Pick<NodeJS.WriteStream, 'isTTY' | 'columns'>
 
-/** What a stream is, by itself, $NO_COLOR (https://no-color.org) and $TERM. */
+/** Describes a stream, by the stream itself, $NO_COLOR (https://no-color.org) and $TERM. */
 export function terminalOf(stream: Stream = process.stdout, env = process.env): Terminal {
   const colours = stream.isTTY && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
   return {

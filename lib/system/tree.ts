@@ -18,7 +18,7 @@ export const CURRENT = 'current'
 /** Whether `bass deploy` put our tree where it is. */
 const isDeployed = basename(dirname(ROOT)) === TREES
 
-/** Where programs are to be started, now and after the next `bass deploy`. */
+/** The directory to start programs from, now and after the next `bass deploy`. */
 export const HOME = isDeployed ? resolve(ROOT, '../..') : ROOT
 
 /** The directories that change when our tree is replaced, for `watch`. */
@@ -26,7 +26,7 @@ export const TREE_DIRECTORIES: readonly string[] = isDeployed ? [dirname(ROOT)] 
 
 /** The name of the tree that `current` in the directory `trees` leads to. */
 export function currentTree(trees: string): string | undefined {
-  // What leads there may be a memory of an NFS client; after a listing that shows a change it asks again.
+  // An NFS client may answer for the link from its cache; after a listing that shows a change it asks again.
   listAllIfThere(trees)
   return tolerating(['ENOENT', 'ESTALE', 'EINVAL'], () => readlinkSync(join(trees, CURRENT)))
 }

@@ -14,7 +14,7 @@ import { trace } from './trace.ts'
 export interface Watch {
   /** Resolves when something may have changed, when the poll is due, or when `ring` was called; at most one at a time. */
   next(): Promise<void>
-  /** Wakes whoever waits, or the next one who would. */
+  /** Wakes the waiter, or else the next one at once. */
   ring(): void
   close(): Promise<void>
 }
@@ -114,7 +114,7 @@ async function watchDeep(
     ignoreInitial: true,
     atomic: false,
     followSymlinks: false,
-    // The kernel tells of a directory what happens to the files in it: only directories are watched.
+    // Watching a directory reports changes of its files too, so only directories are watched.
     ignored: (_, stats) => stats?.isDirectory() === false,
   })
   const timer = setTimeout(giveUp, patience, 'not all directories can be read').unref()

@@ -1,4 +1,4 @@
-// What is going on now: everything that waits, runs or was over a moment ago, and who is there to take it.
+// The current tasks: queued, running and just finished, and the takers there are for them.
 
 import { paused } from '../spool/spool.ts'
 import type { Spool } from '../spool/spool.ts'
@@ -18,7 +18,7 @@ export interface BoardTask extends TaskView {
 export interface Board {
   /** When this was read, in milliseconds since 1970. */
   readonly now: number
-  /** By number. What is over and has moved to `old` is not among them. */
+  /** By number. Tasks that have moved to `old` are not among them. */
   readonly tasks: readonly BoardTask[]
   readonly takers: readonly TakerView[]
   /** `all`, `project:P`, `host:H`. */

@@ -1,4 +1,4 @@
-// What is over, newest first, read only as far as one looks: there may be 100,000 jobs in `old`.
+// Finished tasks, newest first, read only as far as the caller looks: `old` may hold 100,000 jobs.
 
 import { timeOf } from '../system/durable.ts'
 import { mustList } from '../system/listing.ts'
@@ -9,7 +9,7 @@ import { readView } from './view.ts'
 import type { TaskView } from './view.ts'
 import { inOld } from './whereabouts.ts'
 
-/** How many earlier successes tell how long the next one takes, and how far back one looks for them. */
+/** The number of earlier successes that predict a duration, and how far back to look for them. */
 const SAMPLE = 5
 const LOOK_BACK = 50
 
@@ -57,7 +57,7 @@ function* both<T>(first: Iterable<T>, second: Iterable<T>): Generator<T> {
   yield* second
 }
 
-/** Largest number first. What is no task's name is sorted somewhere, and left out by whoever parses it. */
+/** Largest number first. Names that are no task's are sorted anywhere, and left out by the caller's parser. */
 function byNumber(names: readonly string[]): string[] {
   const numbered = names.map(name => ({ name, num: parseInt(name, 10) || 0 }))
   return numbered.sort((a, b) => b.num - a.num).map(({ name }) => name)

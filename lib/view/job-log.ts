@@ -1,5 +1,5 @@
-// The log of a step as a person reads it: both streams in one, in time order by their labels. What is read is never
-// held as a whole: a log may have gigabytes.
+// The log of a step for people: both streams merged in time order by their labels. It is read in pieces: a
+// log may have gigabytes.
 
 import { closeSync, fstatSync, readSync } from 'node:fs'
 import { join } from 'node:path'
@@ -88,7 +88,7 @@ class Tail {
   }
 }
 
-/** The log of one step, as far as it was written; it can be asked again for what came since. */
+/** The log of one step as far as it is written; each read returns the lines that are new. */
 export class StepLog {
   readonly #tails: readonly Tail[]
 

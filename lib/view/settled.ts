@@ -19,8 +19,8 @@ export function look(spool: Spool, name: string): Found | undefined {
 }
 
 /**
- * Follows the retries of a task: all of them, or only those of lost jobs, which nobody asked for. Answers the last, or
- * undefined if that is gone.
+ * Follows the retries of a task: all, or only those of lost jobs, which no user asked for. Returns the last
+ * one, or undefined if it is gone.
  */
 export function lastRetry(spool: Spool, name: string, which: 'all' | 'lost'): Found | undefined {
   for (let found = look(spool, name); ;) {

@@ -25,8 +25,9 @@ export interface TakerView {
 }
 
 /**
- * The takers, by host and slot. `views` are those of `tasks/cur` and `jobs/cur`: they tell who runs what. A beat older
- * than `silentAfter` milliseconds is none: this compares clocks, so it may inform people and must decide nothing.
+ * Returns the takers, by host and slot. `views` are those of `tasks/cur` and `jobs/cur`, and say which taker
+ * runs what. A beat older than `silentAfter` milliseconds counts as silence. This compares clocks, so it may
+ * inform people and must decide nothing.
  */
 export function readTakers(
   spool: Spool,

@@ -1,7 +1,7 @@
-// What a task and its job are to a person, read from their two directories and nothing else. This is the shape of
-// `--json` and of the reporter's /api: every key is always there, `null` where there is nothing to say; times are
-// milliseconds since 1970, spans are seconds. What a slave or a person wrote stands here as it was written: whoever
-// prints it, makes it harmless.
+// A task and its job as people see them, read from their two directories alone. This is the shape of `--json`
+// and of the reporter's /api: every key is always present, `null` where it has no value; times are
+// milliseconds since 1970, spans are seconds. Text of a slave or a user is unchanged: printing it safely is
+// the caller's task.
 
 import { join } from 'node:path'
 
@@ -35,7 +35,7 @@ export interface TaskView {
   readonly priority: number | null
   /** When it was made. */
   readonly made: number | null
-  /** Somebody asked to cancel it. */
+  /** True if cancellation was requested. */
   readonly cancelling: boolean
   /** Null while it waits. */
   readonly job: JobView | null
@@ -58,7 +58,7 @@ export interface JobView {
   readonly beat: number | null
   /** Those that were started, in their order. */
   readonly steps: readonly StepView[]
-  /** Why it could not be set up, or what else there is to say of the verdict. */
+  /** Why it could not be set up, or another remark on the verdict. */
   readonly error: string | null
   /** The name of the task that was made of it again. */
   readonly retriedAs: string | null
@@ -177,7 +177,7 @@ function readStep(directory: string, name: string, over: boolean): StepView {
 
 const stateOfStopped = (reason: string) => (reason === 'cancelled' ? 'cancelled' : 'interrupted')
 
-/** What `exitcode.txt` says; undefined if it says nothing. Pure. */
+/** Parses `exitcode.txt`; undefined if it is malformed. Pure. */
 export function parseExit(
   text: string,
 ): { state: StepView['state']; exit?: number; signal?: string } | undefined {
@@ -194,7 +194,7 @@ export function parseExit(
 export const decisiveStep = ({ steps }: Pick<JobView, 'steps'>): StepView | undefined =>
   steps.find(({ state }) => state !== 'success' && state !== 'skipped')
 
-/** Who pushed, where the server named him (see hooks/post-receive), and the other parameters. Pure. */
+/** The pusher, where the server named one (see hooks/post-receive), and the other parameters. Pure. */
 export function pusherOf({ params: { PUSHER: pusher, ...params } }: Pick<TaskView, 'params'>): {
   readonly pusher: string | undefined
   readonly params: Readonly<Record<string, string>>

@@ -18,7 +18,7 @@ export interface Whereabouts {
   readonly jobAt?: string
 }
 
-/** What waits, what runs, and what is over but still in `jobs/cur`; by number. Three listings. */
+/** Queued and running tasks, and finished ones still in `jobs/cur`; by number. Three listings. */
 export function current(spool: Spool): Whereabouts[] {
   const tasks = parseTasks(mustList(spool.tasks.cur), spool.tasks.cur)
   const claimed = new Map<string, string>()
@@ -40,7 +40,7 @@ export function current(spool: Spool): Whereabouts[] {
   return [...found.values()].sort((a, b) => compareByNumber(a.task, b.task))
 }
 
-/** What is over and in `jobs/old`, by number. One listing; reads nothing of the 100,000 jobs there may be. */
+/** Finished tasks in `jobs/old`, by number. One listing, which reads nothing of the up to 100,000 jobs. */
 export function archived(spool: Spool): Whereabouts[] {
   return parseTasks(mustList(spool.jobs.old), spool.jobs.old).map(task => inOld(spool, task))
 }
@@ -55,7 +55,7 @@ export function whereIs(spool: Spool, name: string): Whereabouts | undefined {
   const task = parseTaskName(name)
   if (!task) return undefined
   const taskAt = findTask(spool, name)
-  // A task without a claim has no job: nobody need look for it among 100,000 old ones.
+  // A task without a claim has no job, so the 100,000 old ones need not be searched.
   const files = taskAt === join(spool.tasks.cur, name) ? listIfThere(taskAt) : []
   const waits = files.length > 0 && !files.includes('claim')
   const jobAt = waits ? undefined : (findJob(spool, name) ?? hiddenJob(spool, name))

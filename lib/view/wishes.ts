@@ -1,4 +1,4 @@
-// What a person wishes of a task, in a terminal or in a browser: that it ends, or that it runs once more.
+// What a user may do to a task, in a terminal or a browser: cancel it, or run it again.
 
 import { join } from 'node:path'
 
@@ -9,7 +9,7 @@ import { republish } from '../spool/retry.ts'
 import { isSettled, lastRetry, look } from './settled.ts'
 import type { Spool } from '../spool/spool.ts'
 
-/** T1 or T3: leaves the wish. Answers why that is not possible. `asked` is the task that was named: `name`, or what that was retried as. */
+/** T1 or T3: leaves the wish. Returns why that is not possible. `asked` is the task that was named: `name`, or what that was retried as. */
 export function askCancel(spool: Spool, name: string, asked = name): Error | undefined {
   const found = look(spool, name)
   const job = found?.view.job
@@ -23,7 +23,7 @@ export function askCancel(spool: Spool, name: string, asked = name): Error | und
 }
 
 /**
- * As `askCancel`, of the last of what the task was retried as, by whomever: that is what waits or runs. Answers also the name of that.
+ * As `askCancel`, of the last of what the task was retried as, by whomever: that is what waits or runs. Returns also the name of that.
  */
 export function cancelLast(spool: Spool, asked: string): { name: string; refused: Error | undefined } {
   for (let name = asked; ;) {
@@ -36,8 +36,8 @@ export function cancelLast(spool: Spool, asked: string): { name: string; refused
 }
 
 /**
- * L1 to L3: publishes a task that is over once more, or the last of what it was retried as, and answers the new one's
- * name. What is not over yet is not retried, and the error says so.
+ * L1 to L3: queues a finished task again, or the last of its retries, and returns the name of the new task.
+ * Throws if the task is not finished.
  */
 export function retryLast(spool: Spool, name: string, tries = 3): string {
   const found = lastRetry(spool, name, 'all')

@@ -8,7 +8,7 @@ import type { Html } from './html.ts'
 
 const NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const
 
-/** What the sixteen colours usually look like (those of xterm): the normal ones, then the bright ones. */
+/** The usual sixteen colours (those of xterm): the normal ones, then the bright ones. */
 const SIXTEEN = [
   [0, 0, 0],
   [205, 0, 0],
@@ -68,7 +68,7 @@ export function plainLine(bytes: Buffer): string {
   return pictured(shown(text).replace(COMMANDS, '').replace(MOVES, '').replace(COLOURS, ''))
 }
 
-/** What a terminal would show at last of a line that returns to its beginning, as progress bars do. */
+/** What a terminal shows in the end for a line with carriage returns, as progress bars print. */
 function shown(text: string): string {
   const line = text.replace(/\r+$/, '')
   return line.slice(line.lastIndexOf('\r') + 1)

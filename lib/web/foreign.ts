@@ -2,7 +2,7 @@
 
 import { extname } from 'node:path'
 
-/** What a browser may show, by the end of the name. Everything else is downloaded. */
+/** Types that a browser may show, by extension. Everything else is downloaded. */
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.htm': 'text/html; charset=utf-8',

@@ -1,5 +1,5 @@
-// HTML as tagged templates: whatever is put into one is escaped, unless it is itself the value of one. What other people
-// wrote can so never become markup, nor turn the order of what stands around it.
+// HTML as tagged templates: each value is escaped, unless it is the result of such a template. Text of others
+// can never become markup, nor change the direction of the text around it.
 
 import { html as tag } from 'hono/html'
 import type { raw } from 'hono/html'

@@ -1,5 +1,5 @@
-// By which names browsers may call this site. A page of somebody else can have its own name resolved to our address, and
-// would then read here as if it were ours; what it cannot do is to own one of these names. Pure.
+// The host names under which browsers may reach this site. A hostile page can have its own name resolved to
+// our address, and would then read here as if it were ours; it cannot own one of these names. Pure.
 
 import { isIP } from 'node:net'
 

@@ -48,7 +48,7 @@ export class Fetching {
     makeInbox(project.inbox)
   }
 
-  /** Does what is to be done now. Answers in how many milliseconds to come again at the latest. */
+  /** Does what is to be done now. Returns in how many milliseconds to come again at the latest. */
   async round(): Promise<number> {
     if (performance.now() >= this.#retryAt) {
       try {

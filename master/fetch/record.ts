@@ -78,7 +78,7 @@ export function deliveryIn(record: string): Buffer | undefined {
     : undefined
 }
 
-/** What was decided about a record; undefined while nothing is. */
+/** Reads the decision about a record; undefined if there is none yet. */
 export function planOf(record: string): Plan | undefined {
   if (!listAllIfThere(record).includes(PLAN)) return undefined
   const text = readIfThere(join(record, PLAN))

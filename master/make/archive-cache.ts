@@ -1,6 +1,6 @@
-// Finished archives, kept in a directory under a name that says all they were made of, to be linked into tasks. A
-// file there is complete and on the disk as soon as it has that name. That one is missing, or removed by somebody at
-// any instant, only costs making it again.
+// A cache of finished archives, each under a name made of all its inputs, to be linked into tasks. A file
+// there is complete and durable as soon as it has its name. A missing or removed file only costs making it
+// again.
 
 import { createHash } from 'node:crypto'
 import {
@@ -92,7 +92,10 @@ async function tryLock(path: string): Promise<(() => void | Promise<void>) | und
   }
 }
 
-/** Makes an archive under a private name and gives it its own when it is durable. Answers when, by the file server. */
+/**
+ * Makes an archive under a private name and renames it when it is durable. Returns its time by the file
+ * server's clock.
+ */
 async function makeFile(
   directory: string,
   key: string,

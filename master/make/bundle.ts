@@ -1,4 +1,4 @@
-// What a task is made of: the code and the steps as compressed archives, and what they are, in words.
+// The contents of a task: the archives of code and steps, and files that describe them.
 
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
@@ -35,7 +35,7 @@ export interface Sources {
   readonly archives: string
   /** How long a version may be. */
   readonly versionMax: number
-  /** The version of the steps at each of their commits, as far as it was asked. */
+  /** Versions of the steps, by commit, as far as they were needed. */
   readonly stepsVersions: Map<string, Promise<string>>
 }
 
@@ -113,7 +113,7 @@ interface Steps {
   readonly tar: string
   /** True if they ought to be in the code, and are not. */
   readonly missing?: boolean
-  /** Those of the code where they are not given. */
+  /** The steps of the code itself, if no other repository is set. */
   readonly revision?: string
   readonly version?: string
 }

@@ -12,7 +12,7 @@ import { warnOnce } from '../../lib/system/log.ts'
 export interface Event {
   /** The directory it is in, relative to $REVS; may be empty. */
   readonly ref: string
-  /** Its name: what git is to make of it a commit. */
+  /** Its name: git resolves it to a commit. */
   readonly revision: string
   /** When it was touched, in nanoseconds, by the clock of the file server. */
   readonly time: bigint
@@ -78,8 +78,8 @@ function eventAt(path: string, ref: string, revision: string): Event[] {
 }
 
 /**
- * Sorts events as they are to be taken: the oldest first; of those touched within one tick of the clock, as many of a
- * push are, in the order of `git rev-list --reverse`.
+ * Sorts events in the order to take them: oldest first; those touched within one tick of the clock, as many
+ * of a push are, in the order of `git rev-list --reverse`.
  */
 export async function inOrder<E extends Event>(events: readonly E[], repository: Repository): Promise<E[]> {
   const times = new Map<bigint, number>()

@@ -49,7 +49,7 @@ type Pending = Event & { readonly record?: string }
 interface Work {
   readonly event: Event
   readonly record: string
-  /** What its tasks will be made of; undefined where that is decided already. */
+  /** The contents of its tasks; undefined if the decision has been made. */
   readonly recipes: Promise<readonly Recipe[] | undefined>
 }
 
@@ -76,11 +76,11 @@ export class Maker {
   readonly #steps: Repository | undefined
   /** Something below $REVS could not be looked into at the last look. */
   #unseen = false
-  /** When each record that was seen is to be tried, by our own monotonic clock; undefined before the first look. */
+  /** When to try each known record next, by this program's monotonic clock; undefined before the first look. */
   #turns: Map<string, number> | undefined
   #swept = -Infinity
 
-  /** `print` is told the names of tasks when they are published and durable. An aborted `signal` ends the work. */
+  /** `print` receives the names of tasks when they are published and durable. An aborted `signal` ends the work. */
   constructor(settings: Settings, print: (names: readonly string[]) => void, signal?: AbortSignal) {
     const { project, targets, code, steps } = settings
     this.#settings = settings
@@ -98,8 +98,8 @@ export class Maker {
   }
 
   /**
-   * Works off all there is; what fails is said and left for later. Answers in how many milliseconds to come again at
-   * the latest. Throws Fatal if nothing at all can be worked off.
+   * Processes all events; failures are reported and left for later. Returns the milliseconds after which to
+   * look again at the latest. Throws Fatal if nothing at all can be processed.
    */
   async burst(): Promise<number> {
     let next = Infinity
@@ -128,7 +128,10 @@ export class Maker {
     return Math.max(0, Math.min(next, ...[...this.#turns!.values()].map(turn => turn - performance.now())))
   }
 
-  /** Works off one event, the oldest that can be, and answers true; false if there is none. Throws Fatal if it failed. */
+  /**
+   * Processes one event, the oldest possible, and returns true; false if there is none. Throws Fatal if it
+   * failed.
+   */
   async once(): Promise<boolean> {
     const pending = this.#pending()
     const worked =
@@ -196,7 +199,7 @@ export class Maker {
     return [...pending, ...events]
   }
 
-  /** E0 to E1, or going on with a record. Undefined if somebody else took the event, or it cannot be taken. */
+  /** E0 to E1, or continues a record. Undefined if another maker took the event, or it cannot be taken. */
   #begin(sources: Sources, { record: existing, ...event }: Pending): Work | undefined {
     const { project } = this.#settings
     let record = existing
@@ -221,7 +224,7 @@ export class Maker {
     return makeRecipes(sources, this.#settings.targets, { ...event, params: records.paramsOf(record, event) })
   }
 
-  /** E1 to E4: makes the tasks, or counts one more failure and answers it. */
+  /** E1 to E4: makes the tasks, or counts one more failure and returns it. */
   async #end(sources: Sources, { event, record, recipes }: Work): Promise<Fatal | undefined> {
     const { spool, project } = this.#settings
     try {
@@ -286,7 +289,7 @@ export class Maker {
     if (names.length > 0) this.#print(names)
   }
 
-  /** What could not be made into tasks waits for its next turn, or is given up. Answers why, and for how long. */
+  /** Leaves an event that failed for its next turn, or gives it up. Returns the reason, and the delay. */
   #fail(record: string, event: Event, error: unknown): Fatal {
     const { spool, project, eventTries } = this.#settings
     const attempt = `make tasks of ${quote(pathOf(event))}`

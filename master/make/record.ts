@@ -33,7 +33,7 @@ export function projectOf(revs: string): Project {
   return { name, revs: path, making: join(around, '.making', name), failed: join(around, '.failed', name) }
 }
 
-/** What was decided about a record, once and for ever: the batch that holds its tasks, or why there will be none. */
+/** The decision about a record, made once: the batch that holds its tasks, or why there will be none. */
 export type Decision =
   { readonly batch: string; readonly names: readonly string[] } | { readonly failed: string }
 
@@ -57,7 +57,7 @@ const ASIDE = '.event'
 
 const DONE = '.done-'
 
-/** Most bytes of `KEY=VALUE` lines: they are to become an environment. */
+/** Largest size of the `KEY=VALUE` lines in bytes: they become an environment. */
 const PARAMS_MAX = 65_536
 
 const placeOf = (record: string, event: Event): string =>
@@ -65,7 +65,7 @@ const placeOf = (record: string, event: Event): string =>
     ? join(record, ASIDE, event.ref)
     : join(record, event.ref)
 
-/** The records of a project. What is left of those that are done is deleted. */
+/** Returns the records of a project, and deletes the remains of finished ones. */
 export function listRecords(project: Project): string[] {
   const names = listAllIfThere(project.making)
   for (const name of names) if (name.startsWith(DONE)) remove(join(project.making, name))
@@ -103,7 +103,7 @@ export function decisionOf(record: string): Decision | undefined {
   return parseDecision(text)
 }
 
-/** E0 to E1: takes an event out of $REVS into a record of its own. Undefined if somebody else took it. */
+/** E0 to E1: moves an event from $REVS into a record of its own. Undefined if another maker took it. */
 export function takeEvent(project: Project, event: Event): string | undefined {
   const record = join(project.making, token())
   const place = placeOf(record, event)
@@ -178,8 +178,9 @@ export function buildBatch(
 }
 
 /**
- * E1 to E2: makes this the decision about a record, if there is none yet. Answers the one that stands; undefined if the
- * record is gone, because another maker has made its tasks meanwhile. A batch that was not chosen is swept.
+ * E1 to E2: makes this the decision about a record, if there is none yet. Returns the decision that stands;
+ * undefined if the record is gone, because another maker has made its tasks. A batch that was not chosen is
+ * swept.
  */
 export function decide(spool: Spool, project: Project, record: string, mine: Decision): Decision | undefined {
   try {
@@ -212,8 +213,8 @@ function standing(project: Project, record: string): Decision | undefined {
 }
 
 /**
- * E2 to E4: publishes the tasks of a batch that have not left it yet, durably, and ends the record. Answers the names
- * if it was this call that ended it.
+ * E2 to E4: publishes the remaining tasks of a batch, durably, and ends the record. Returns the names if this
+ * call ended it.
  */
 export function publishBatch(
   spool: Spool,
@@ -232,7 +233,7 @@ export function publishBatch(
   return ended ? names : []
 }
 
-/** E3 to E4. Answers true if it was this call that did it. */
+/** E3 to E4. Returns true if this call did it. */
 function endRecord(project: Project, record: string): boolean {
   const done = join(project.making, DONE + basename(record))
   if (!move(record, done)) return false
@@ -252,8 +253,8 @@ export function moveToFailed(project: Project, record: string): void {
 }
 
 /**
- * Sweeps the batches of a project that nobody will publish: their record is gone, or chose another. While a record has
- * decided nothing, somebody may be building its batch.
+ * Sweeps the batches of a project that will never be published: their record is gone, or chose another. While
+ * a record has no decision, its batch may be under construction.
  */
 export function sweepBatches(tmp: string, project: Project): void {
   // Batches first: a record is there before its batch, so that of a listed batch can only be missing if it is done.

@@ -21,7 +21,7 @@ const FIRST_PAUSE = 10_000
 export const pauseAfter = (tries: number): number =>
   tries === 0 ? 0 : Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (tries - 1))
 
-/** Counts one more failure. Answers true if that makes enough of them to give up. */
+/** Counts one more failure. Returns true if it was the last try. */
 export function addTry(record: string, why: string, most: number): boolean {
   writeNew(join(record, PREFIX + token()), why + '\n')
   const times = timesOfTries(record)

@@ -1,5 +1,5 @@
-// One notifier tells at a time, so that nobody is told twice: the others of a spool stand by. This only saves the told
-// from hearing things twice, under one id; where a lock cannot be had for another reason than that, all goes on.
+// Only one notifier works at a time, so that nothing is delivered twice; the others of a spool stand by. The
+// lock is a courtesy: if it cannot be had for another reason, all go on, and duplicates share one id.
 
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,15 +9,18 @@ import { lock } from 'proper-lockfile'
 import { isErrno } from '../../lib/base/errno.ts'
 import { say, warn } from '../../lib/system/log.ts'
 
-/** A lock that was not renewed for so long is that of somebody who died, in milliseconds; it is renewed each `UPDATE`. */
+/**
+ * A lock that was not renewed for this long, in milliseconds, belongs to a dead program; it is renewed each
+ * `UPDATE`.
+ */
 const STALE = 10_000
 const UPDATE = 2000
 /** How often to look whether it is free. */
 const LOOK = 500
 
 /**
- * Resolves once nobody else tells from this directory, or until `stop`. Answers how to let the next one. `lost` is called
- * when somebody took us for dead.
+ * Resolves once no other notifier works on this directory, or at `stop`. Returns a function that lets the
+ * next one in. `lost` is called if another program took this one for dead.
  */
 export async function standBy(
   directory: string,

@@ -1,6 +1,6 @@
-// Tells one channel what is pending for it, one notice after the other, until each is told. A channel that cannot be
-// reached is tried again after growing pauses, from the notice that failed on, so that order is kept; a notice that is
-// refused waits by itself, and lets those behind it pass.
+// Delivers the pending notices of one channel, one after the other. If the channel is unreachable, delivery
+// resumes after growing pauses with the notice that failed, so that order is kept; a notice that is refused
+// is set aside and lets those behind it pass.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -30,7 +30,7 @@ export class Courier {
   /** How long the channel wants to be left alone after the last of them. */
   #after = 0
   readonly #refused = new Map<string, { failures: number; due: number }>()
-  /** Told, but that could not be written down: it must not be told again for that. */
+  /** Delivered, but not recorded: it must not be delivered again in this process. */
   #told: string | undefined
   #bell = new AbortController()
 
@@ -40,7 +40,7 @@ export class Courier {
     this.#opened = opened
   }
 
-  /** There is more to tell, or it is time to stop. */
+  /** Wakes the courier: there is a new notice, or it has to stop. */
   ring(): void {
     this.#bell.abort()
   }

@@ -1,6 +1,6 @@
-// Sees in the spool what came to a stage that is still to be told, and leaves a record of it for each channel of its
-// project (state N0 of lib/INTERNALS.md). What is over and known costs nothing but its name in memory: a look lists what
-// is current, and what is over only where that changed.
+// Searches the spool for tasks that reached a new stage, and records a notice for each channel of the project
+// (state N0 of lib/INTERNALS.md). Finished and known tasks cost only their name in memory: a round lists
+// current tasks, and finished ones only if those changed.
 
 import type { Project } from './channels.ts'
 import { timeOf } from '../../lib/system/durable.ts'
@@ -32,7 +32,7 @@ export interface Told extends Project {
 export class Lookout {
   readonly #spool: Spool
   readonly #projects: ReadonlyMap<string, Told>
-  /** What was current at the last look: it may be over, and have gone to `old`, at the next. */
+  /** The tasks current at the last round: they may be finished and in `old` at the next. */
   #current = new Map<string, TaskName>()
   #old: { at: number; time: number | null | undefined } = { at: -Infinity, time: undefined }
   #tidied = -Infinity
@@ -42,7 +42,7 @@ export class Lookout {
     this.#projects = new Map(projects.map(project => [project.name, project]))
   }
 
-  /** One look. What fails for one task is reported, and tried again the next time. */
+  /** One round. A failure for one task is reported, and tried again in the next. */
   async look(): Promise<void> {
     const { tasks, jobs } = this.#spool
     // Jobs before tasks: a job whose task is not in the later listing is one whose task has left it.
@@ -86,7 +86,7 @@ export class Lookout {
     }
   }
 
-  /** N0: decides for each channel what of this task is told. False if that is still to come. */
+  /** N0: decides for each channel which notices of this task it gets. Returns false if that has to wait. */
   async #record(project: Told, task: TaskName, stage: Stage): Promise<boolean> {
     const where = whereIs(this.#spool, task.name)
     const view = where && readView(where)
@@ -96,14 +96,14 @@ export class Lookout {
     const outcome = view.job?.verdict ? outcomeOf(view.job.verdict, view.job.retriedAs) : null
     const before = stage === 'over' && outcome !== null ? project.states.note(view, outcome) : undefined
     const change = before === undefined ? null : changeOf(outcome, before?.outcome ?? null)
-    // That a task runs is told before that it is over, also to those who hear of both late.
+    // The notice that a task runs comes before the one that it finished, even if both are late.
     const stages = stagesOf(view).filter(reached => stage === 'over' || reached !== 'over')
     const entries = project.couriers.flatMap(({ channel, records }) =>
       stages
         .map(reached => ({ records, reached, told: wants(channel.policy, reached, outcome, change) }))
         .filter(({ reached, told }) => told || reached === 'over'),
     )
-    // To describe it takes git and a log, and most of what is over is told to nobody.
+    // A description takes git and a log, and most finished tasks are announced to nobody.
     const notice = entries.some(({ told }) => told)
       ? await describe(project, view, where.jobAt, change, before?.revision ?? null)
       : undefined

@@ -1,4 +1,4 @@
-// How a notice reads as a mail. Pure. What others wrote stands on lines of its own, without control characters.
+// Formats a notice as a mail. Pure. Text of others stands on lines of its own, without control characters.
 
 import { createHash } from 'node:crypto'
 
@@ -7,7 +7,7 @@ import { decisiveStep, pusherOf } from '../../lib/view/view.ts'
 import type { StepView, TaskView } from '../../lib/view/view.ts'
 import type { Notice } from './notice.ts'
 
-/** What nodemailer makes a mail of, but for who gets it. */
+/** The message for nodemailer, without its recipients. */
 export interface MailText {
   readonly subject: string
   readonly text: string

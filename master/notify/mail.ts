@@ -36,7 +36,7 @@ function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
   }
 }
 
-/** How nodemailer is to send: `smtp://[USER@]HOST[:PORT]`, `smtps://...`, or the path of a sendmail. */
+/** Transport options for nodemailer, from `smtp://[USER@]HOST[:PORT]`, `smtps://...`, or the path of a sendmail. */
 function optionsOf(mailer: string, password: string | undefined) {
   const odd = (why: string) => lasting('read the setting NOTIFY_MAILER', why)
   if (mailer.startsWith('/')) return { sendmail: true, path: mailer }

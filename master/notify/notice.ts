@@ -1,4 +1,4 @@
-// What a channel is told: the JSON that webhooks and programs get, and that mails are written from.
+// A notice: the JSON that webhooks and programs get, and the source of mails.
 
 import { tryGit } from '../../lib/git/process.ts'
 import { readCommits } from '../../lib/git/commit.ts'
@@ -20,19 +20,19 @@ export interface Notice {
   readonly stage: Stage
   /** When the task came to this stage, in milliseconds since 1970; null if nothing says. */
   readonly at: number | null
-  /** What this changes for its ref and architecture. */
+  /** The change this makes for its ref and architecture. */
   readonly change: Change | null
   /** The page of the job; null without REPORTER_URL. */
   readonly url: string | null
   /** The task as `bass show --json` has it, when this was written. */
   readonly task: TaskView
-  /** What came since the last verdict of its ref and architecture, newest first; the revision itself at least. */
+  /** The commits since the last verdict of its ref and architecture, newest first; at least the revision itself. */
   readonly commits: readonly CommitView[]
   /** The end of the step that failed. */
   readonly lastLines: readonly LastLine[]
 }
 
-/** What is told of a task in all its stages; `since` is the revision whose verdict was the last before. */
+/** The part of a notice that all stages of a task share; `since` is the revision of the verdict before. */
 export async function describe(
   { env }: { readonly env: NodeJS.ProcessEnv },
   view: TaskView,
@@ -43,7 +43,7 @@ export async function describe(
   const pages = optional('REPORTER_URL', env)
   const shared = {
     url: pages === undefined ? null : new URL(`/job/${view.num}`, pages).href,
-    // Where on its host a taker works is nobody's business outside.
+    // Paths of the taker's host do not leave the site.
     task: view.job ? { ...view, job: { ...view.job, slot: null } } : view,
     commits: await commitsOf(optional('PROJ', env), view.revision, since),
   }

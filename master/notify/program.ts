@@ -1,5 +1,5 @@
-// A channel that is a program of the project's notify.d: it reads the notice on its standard input, with what scripts
-// need most in its environment. Exit 0: told; 100: refused; anything else: not now.
+// A channel that is a program in the project's notify.d: it reads the notice on standard input, with the most
+// needed facts in its environment. Exit 0: delivered; 100: refused; anything else: try again.
 
 import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
@@ -19,7 +19,7 @@ import type { Notice } from './notice.ts'
 /** How much of what it says is kept, for the reason it gives. */
 const SAID = 4096
 
-/** What is no business of the programs of a project. */
+/** Variables that programs of a project do not get. */
 const SECRET = /^(NOTIFY_(KEY|PASSWORD)|REPORTER_TOKEN|FORGE_(TOKEN|SECRET|APP_KEY))/
 
 export const program: ChannelKind = {

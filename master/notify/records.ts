@@ -1,5 +1,5 @@
-// What a channel is still to be told, and what it was told: files in its directory of the spool, each named by the
-// number of a task and the stage it came to. The states N0 to N3 of lib/INTERNALS.md.
+// The notices of a channel, pending and delivered: files in its directory of the spool, each named by the
+// number of a task and a stage. States N0 to N3 of lib/INTERNALS.md.
 //   since          the numbers of what was over when the channel was new, and is not told
 //   new/N.STAGE    a notice, whole: what is told stays the same, however often it has to be tried
 //   done/N.STAGE   empty: it was told, or there was nothing to tell
@@ -21,7 +21,7 @@ export interface Key {
 
 const fileOf = ({ num, stage }: Key): string => `${num}.${stage}`
 
-/** The order in which things are told. */
+/** The order of delivery. */
 const compareKeys = (a: Key, b: Key): number =>
   a.num - b.num || STAGES.indexOf(a.stage) - STAGES.indexOf(b.stage)
 
@@ -34,13 +34,13 @@ function parseKey(name: string): Key | undefined {
 export class Records {
   readonly #new: string
   readonly #done: string
-  /** The numbers of which nothing more will be told but what is pending. */
+  /** The numbers of tasks that get no further notices except pending ones. */
   readonly #over: Set<number>
   /** Files of the stages before the last, of tasks that are not over. */
   readonly #before = new Set<string>()
   readonly #pending = new Map<string, Key>()
 
-  /** Opens what is in `directory`. Where there is nothing yet, `history` says what a new channel is not told of. */
+  /** Opens the records in `directory`. If there are none, `history` lists what a new channel is not told. */
   constructor(directory: string, history: () => readonly number[]) {
     this.#new = join(directory, 'new')
     this.#done = join(directory, 'done')
@@ -58,7 +58,7 @@ export class Records {
     const told = new Set(done.map(fileOf))
     for (const key of keysIn(this.#new)) {
       this.#note(key)
-      // N2: it was told, and the end of that was cut short.
+      // N2: delivered, and stopped before the notice was removed.
       if (told.has(fileOf(key))) remove(join(this.#new, fileOf(key)))
       else this.#pending.set(fileOf(key), key)
     }
@@ -69,7 +69,7 @@ export class Records {
     return this.#over.has(num) || (stage !== 'over' && this.#before.has(fileOf({ num, stage })))
   }
 
-  /** N0 to N1: a notice that is to be told, unless there is one already; or to N3, where there is nothing to tell. */
+  /** N0 to N1: records a notice, unless there is one; or N3, if there is nothing to deliver. */
   add(key: Key, notice: string | undefined): void {
     if (this.has(key)) return
     const directory = notice === undefined ? this.#done : this.#new
@@ -79,29 +79,29 @@ export class Records {
     if (notice !== undefined) this.#pending.set(fileOf(key), key)
   }
 
-  /** What is to be told, in order. */
+  /** The pending notices, in order. */
   pending(): Key[] {
     return [...this.#pending.values()].sort(compareKeys)
   }
 
-  /** The notice of a pending key; undefined if somebody has told it meanwhile. */
+  /** Reads the notice of a pending key; undefined if another notifier has delivered it. */
   read(key: Key): string | undefined {
     const notice = readIfThere(join(this.#new, fileOf(key)))
     if (notice === undefined) this.#pending.delete(fileOf(key))
     return notice
   }
 
-  /** N1 to N3: it was told. */
+  /** N1 to N3: records the delivery. */
   done(key: Key): void {
     publishFile(join(this.#done, fileOf(key)), '')
     fsyncPath(this.#done)
     remove(join(this.#new, fileOf(key)))
     this.#pending.delete(fileOf(key))
-    // Who knows the end need not know that there was a beginning.
+    // A delivered result makes earlier stages pointless.
     if (key.stage === 'over') for (const stage of STAGES.slice(0, -1)) this.#forget({ num: key.num, stage })
   }
 
-  /** Forgets tasks that are not there any more. Answers what is lost by that: it could not be told for so long. */
+  /** Forgets tasks that were pruned. Returns the notices lost by that: those that could not be delivered in time. */
   tidy(isThere: (num: number) => boolean): Key[] {
     const lost = [...this.#pending.values()].filter(({ num }) => !isThere(num))
     for (const key of lost) {

@@ -1,5 +1,5 @@
-// How the last job of each ref and architecture ended: what tells a first failure, and that one is mended, from more of
-// the same. One small file for each, in the spool.
+// The last result of each ref and architecture, which tells a first failure and a recovery from more of the
+// same. One small file each, in the spool.
 
 import { createHash } from 'node:crypto'
 import { unlinkSync } from 'node:fs'
@@ -33,9 +33,9 @@ export class RefStates {
   }
 
   /**
-   * Notes how a job ended, and answers what came before it; null if that is not known. The same for the same job,
-   * however often it is asked in a row, because the note holds both. A job that ended after a later one says nothing
-   * of how its ref is now: then the answer is undefined.
+   * Records how a job ended, and returns the result before it; null if that is unknown. Repeating the call
+   * for the same job returns the same, because the record holds both. Undefined for a job that ended after a
+   * later one, which says nothing about its ref now.
    */
   note(view: TaskView, outcome: Outcome): Ended | null | undefined {
     const { num, ref, revision, arch, host } = view

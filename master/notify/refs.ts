@@ -66,7 +66,7 @@ export const refs: ChannelKind = {
   },
 }
 
-/** Stores a job under a ref that its notice determines, once; answers the ref, or undefined if the job is gone. */
+/** Stores a job under a ref that its notice determines, once; returns the ref, or undefined if the job is gone. */
 async function store(
   spool: Spool,
   repository: string,

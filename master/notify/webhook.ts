@@ -14,7 +14,7 @@ import { PATIENCE, Refused } from './deliver.ts'
 import type { Deliver } from './deliver.ts'
 import { secret } from '../../lib/system/secret.ts'
 
-/** Answers that may be another one later: a timeout, too early, too many requests. */
+/** Status codes worth a retry: a timeout, too early, too many requests. */
 const LATER = [408, 425, 429]
 
 /** As the receiver reckons it: `sha256=` and the HMAC-SHA256 of the body's bytes, in hex. Pure. */

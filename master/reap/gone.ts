@@ -1,11 +1,15 @@
-// Whether the owner of a job is gone, judged by one observer's own clock: no clock is compared with another host's. A
-// heartbeat is read by opening the file and asking the open file, which no NFS client answers from memory.
+// Judges whether the owner of a job is gone, by one observer's own clock: no clock is compared with another
+// host's. A heartbeat is read by opening the file and asking the open file, which no NFS client answers from
+// its cache.
 
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 
 import { tolerating } from '../../lib/base/errno.ts'
 
-/** What a heartbeat file shows now; it only matters whether it changes. Undefined if it cannot be seen, which tells nothing. */
+/**
+ * The current state of a heartbeat file; only its changes matter. Undefined if it cannot be read, which
+ * proves nothing.
+ */
 export function readBeat(file: string): string | undefined {
   return tolerating(['ENOENT', 'ESTALE'], () => {
     // NONBLOCK: no FIFO of that name holds us up.

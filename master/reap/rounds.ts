@@ -54,7 +54,7 @@ export class Rounds {
   #tasks: ReadonlySet<string> = new Set()
   #listed = 0
   #window = 0
-  /** What `tasks/cur` showed of its times, when that changed, and how many waiting tasks are still to be looked into since. */
+  /** The last times of `tasks/cur`, when they changed, and how many queued tasks are still to be read since. */
   #times: string | undefined
   #changed = 0
   #unseen = 0
@@ -70,7 +70,7 @@ export class Rounds {
     this.#sweep = sweepAll()
   }
 
-  /** One look at everything. What fails for one name is reported and tried again the next time. */
+  /** One round over everything. A failure for one name is reported and tried again in the next round. */
   look(): void {
     const { spool } = this
     const now = performance.now()
@@ -97,7 +97,7 @@ export class Rounds {
     if (now - this.#refreshed >= REFRESH) this.#refreshAll(now)
   }
 
-  /** The names in `tasks/cur`, which need not be listed again where times tell the truth and none has changed. */
+  /** The names in `tasks/cur`, which are not listed again where times can be trusted and none has changed. */
   #taskNames(): ReadonlySet<string> {
     if (!this.#isLocal || this.#listed - this.#changed < CALM) {
       this.#listed = performance.now()
@@ -167,7 +167,7 @@ export class Rounds {
   #lookAtRunning(name: string, job: string): void {
     const isGone = () => this.#heartbeats.isGone(name, readBeat(join(job, 'alive')), performance.now())
     if (!isGone()) return
-    // While nobody can write, nobody can give a sign of life: if our own writing was held up, so may theirs have been.
+    // While nobody can write, nobody can beat: if our own writing was held up, so were theirs.
     try {
       refresh(job)
     } catch (error) {
@@ -190,7 +190,7 @@ export class Rounds {
     return next
   }
 
-  /** True if anybody else has changed `tasks/cur` since the last time. */
+  /** True if another program has changed `tasks/cur` since the last time. */
   #hasChanged(): boolean {
     const before = this.#times
     this.#times = readBeat(this.spool.tasks.cur)
@@ -199,7 +199,7 @@ export class Rounds {
     return true
   }
 
-  /** T1: a waiting task that somebody cancelled. */
+  /** T1: ends a queued task that was cancelled. */
   #lookAtWaiting(name: string): void {
     const task = join(this.spool.tasks.cur, name)
     if (this.#isLocal && !existsSync(join(task, 'cancel'))) return
@@ -208,7 +208,7 @@ export class Rounds {
     endWaiting(this.spool, name, newOwner(setting('HOST'), 'reaper', token()))
   }
 
-  /** L1 and L2: a finished clone says whose retry it is; that job says what is to be published. */
+  /** L1 and L2: a finished clone names its parent, whose job names the retry to publish. */
   #lookAtClone(name: string, now: number): void {
     const clone = join(this.spool.tasks.tmp, name)
     if (!parseTaskName(name) || !listIfThere(clone).includes('retry-of.txt')) return
@@ -240,7 +240,7 @@ export class Rounds {
     this.#refreshed = now
     const events = [revs, ...directoriesBelow(revs)]
     for (const directory of [tasks.cur, tasks.tmp, jobs.cur, jobs.tmp, takers, pause, ...events]) {
-      // A directory that is not there, or not ours to touch, is somebody else's to refresh.
+      // A directory that is missing, or not ours to touch, is refreshed by its owner.
       tolerating(['EACCES', 'EPERM', 'ENOENT', 'EROFS'], () => refresh(directory))
     }
     this.#hasChanged()

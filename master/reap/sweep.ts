@@ -1,6 +1,6 @@
-// What proves that something in the spool is rubbish, and its end. Age alone proves it only for what was left in
-// tasks/tmp by a shell task-maker, a cloner, or whoever was about to publish a file; and then by this observer's clock:
-// not a name, size or time of the whole tree may have changed for SWEEP_AFTER.
+// Finds and removes rubbish in the spool. Age alone proves it only for what a shell task-maker, a cloner or a
+// publisher of a file left in tasks/tmp, and then by this observer's clock: no name, size or time of the
+// whole tree may have changed for SWEEP_AFTER.
 
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -37,7 +37,7 @@ export function sweepAll(): (spool: Spool) => void {
     for (const name of candidates) {
       const path = join(spool.tasks.tmp, name)
       try {
-        // What says whose retry it is has an owner in the tables, however old it is.
+        // A clone that names its parent belongs to the states L1 and L2, however old it is.
         if (!name.startsWith('.') && listIfThere(path).includes('retry-of.txt')) continue
         const print = fingerprint(path)
         const seen = prints.get(name)
@@ -54,8 +54,9 @@ export function sweepAll(): (spool: Spool) => void {
 }
 
 /**
- * `:P:V:...` and `NUM:P:...` of a shell task-maker, `.NUM:P:....TOKEN` of a cloner, `.new.TOKEN` of whoever was about to
- * publish a file: his `link` finds nothing then, and he says so. Pure.
+ * Recognises `:P:V:...` and `NUM:P:...` of a shell task-maker, `.NUM:P:....TOKEN` of a cloner, and
+ * `.new.TOKEN` of a program that was about to publish a file: its `link` fails then, and it reports that.
+ * Pure.
  */
 function mayBeLeft(name: string): boolean {
   if (name.startsWith('.')) return /^\.(\d+:.*|new)\.[0-9a-f]{16}$/.test(name)
@@ -72,7 +73,7 @@ function fingerprint(path: string): string {
   return [own, ...below.sort().map(name => `${name}(${fingerprint(join(path, name))})`)].join(' ')
 }
 
-/** What was renamed to say that it is dead, and not deleted to the end. */
+/** Rubbish that was renamed to its dead name and not yet deleted. */
 function sweepDead(directories: readonly string[]): void {
   for (const directory of directories) {
     for (const name of mustListAll(directory)) if (name.startsWith(DEAD)) remove(join(directory, name))

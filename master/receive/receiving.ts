@@ -17,7 +17,7 @@ interface Read {
   readonly env: NodeJS.ProcessEnv
 }
 
-/** Answers what is known of a project. Its settings are read again when their file has changed, the secret each time. */
+/** Returns what is known of a project. Its settings are read again when their file has changed, the secret each time. */
 export function receivingOf(root: string, env: NodeJS.ProcessEnv = process.env) {
   const known = new Map<string, Read>()
   return (project: string): Receiving | undefined => {

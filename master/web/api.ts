@@ -25,7 +25,7 @@ export function publicView(site: Site, viewer: Viewer, view: TaskView): TaskView
   }
 }
 
-/** What `bass show --json` prints. */
+/** The JSON of `bass show --json`. */
 export async function showJson(site: Site, viewer: Viewer, view: TaskView) {
   const { taskAt = null, jobAt = null } = whereIs(site.spool, view.name) ?? {}
   const commits = await site.commits([view])
@@ -67,7 +67,7 @@ async function lastLines({ job }: TaskView, directory: string) {
   }
 }
 
-/** What `bass status --json` prints. */
+/** The JSON of `bass status --json`. */
 export function statusJson(site: Site, viewer: Viewer, project?: string) {
   const { running, waiting, takers, paused } = site.board(project, Infinity)
   const shown = (view: TaskView) => publicView(site, viewer, view)

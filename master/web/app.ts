@@ -1,5 +1,5 @@
-// What is served under which path, and what every answer has in common: nothing of it may be framed, sniffed, or run
-// anything but our own script.
+// The routes, and the headers of every response: it may not be framed or sniffed, and runs only our own
+// script.
 
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -58,7 +58,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** A wrong token costs whoever tries so long, in milliseconds. */
+/** Delay of the response to a wrong token, in milliseconds. */
 const WRONG = 500
 /** A stream that has nothing to say says so this often, in milliseconds: else proxies close it. */
 const BEAT = 20_000
@@ -249,7 +249,7 @@ export function makeApp(
   )
   app.post('/job/:num/retry', c =>
     act(c, auth, site, async view => {
-      // Whoever presses twice sees what the first time made.
+      // A second click shows the result of the first.
       const last = lastRetry(site.spool, view.name, 'all')?.view
       if (last && last.state !== 'over') return jobPath(last)
       return `/job/${await wishes.retry(view)}`
@@ -491,7 +491,7 @@ async function artifact(c: Context<Env>, view: TaskView, job: string, path: stri
   })
 }
 
-/** Does what somebody may do who is allowed to, on a page of ours; answers with the page to go to. */
+/** Performs an action for a user who may, on a page of ours; responds with the page to go to. */
 async function act(
   c: Context<Env>,
   auth: Auth,

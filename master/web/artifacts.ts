@@ -1,5 +1,5 @@
-// What a job left behind, to be looked at and taken away. Any of it may be hostile: links that lead out of the directory
-// are not followed, nothing of it runs, and what a browser would not show by itself is downloaded.
+// Artifacts of a job, to view and download. Any of them may be hostile: links that lead outside are not
+// followed, nothing runs, and what a browser would not show by itself is downloaded.
 
 import { readdir, realpath } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'

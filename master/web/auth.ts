@@ -1,6 +1,7 @@
-// Who may do more than read: a person who knows $REPORTER_TOKEN, by a form and a cookie or as a bearer, and one whom a
-// trusted proxy names. What a browser sends by itself (cookies, addresses, what a proxy adds) proves nothing about who
-// wrote the page a request comes from: so an action also needs a word that only our own pages hold.
+// Decides who may do more than read: a user who knows $REPORTER_TOKEN, by a form and a cookie or as a bearer,
+// and one named by a trusted proxy. What a browser sends by itself (cookies, addresses, a proxy's headers)
+// does not prove which page a request comes from: so an action also needs a word that only our own pages
+// hold.
 
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { BlockList, isIP } from 'node:net'
@@ -8,9 +9,9 @@ import { BlockList, isIP } from 'node:net'
 import { lasting } from '../../lib/base/exit.ts'
 import { optional, words } from '../../lib/base/settings.ts'
 
-/** Who looks at a page. */
+/** The visitor of a page. */
 export interface Viewer {
-  /** Undefined for somebody who may only read. */
+  /** Undefined for a visitor who may only read. */
   readonly name?: string
   /** The word that forms of this viewer carry. */
   readonly word?: string
@@ -18,7 +19,7 @@ export interface Viewer {
   readonly direct?: boolean
 }
 
-/** What of a request tells who sent it. */
+/** The parts of a request that identify its sender. */
 export interface Sender {
   readonly address: string
   header(name: string): string | undefined

@@ -36,7 +36,7 @@ const COLOURS: Partial<Record<State, string>> = {
   lost: '#6b3fa0',
 }
 
-/** What a letter of this size takes on average; `textLength` makes it exact. */
+/** The average width of a letter in this size; `textLength` makes it exact. */
 const LETTER = 6.4
 
 /** The picture: a name on the left and a word on the right. */

@@ -71,7 +71,7 @@ function takerWords(takers: readonly TakerView[]): Html | string {
   </ul>`
 }
 
-/** The page of one host; undefined if nobody has heard of it. */
+/** The page of one host; undefined if it is unknown. */
 export function hostPage(visit: Visit, site: Site, host: string, before?: number): Html | undefined {
   const { takers, running } = site.board()
   const mine = takers.filter(taker => taker.host === host)

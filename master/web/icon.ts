@@ -1,5 +1,5 @@
-// The icon of a page: a wave, and on it a mark of what the page shows, so that a tab tells from afar how things are. Each
-// mark has a shape as well as a colour. Pure.
+// The icon of a page: a wave with a mark of the state, so that a tab shows it from afar. Each mark has a
+// shape as well as a colour. Pure.
 
 import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'

@@ -274,7 +274,7 @@ function artifactsSection(view: TaskView, entries: Awaited<ReturnType<typeof lis
   </section>`
 }
 
-/** What only people see who may act: paths and the environment. */
+/** Details for visitors who may act: paths and the environment. */
 function details(directory: string, view: TaskView): Html {
   const environment = readIfThere(join(directory, 'env.txt'))
   const kept = readIfThere(join(directory, 'tmp-path.txt'))?.trim()

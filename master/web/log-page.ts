@@ -31,7 +31,7 @@ export interface LogQuery {
   readonly line?: string | undefined
   /** Percent of the whole. */
   readonly part?: string | undefined
-  /** What to find. */
+  /** The text to find. */
   readonly q?: string | undefined
   readonly local: boolean
 }

@@ -46,7 +46,7 @@ function textOf(lines: readonly Line[], local: boolean): Buffer {
   return text
 }
 
-/** What stands behind the label of a line that is too long for a window. */
+/** The marker after the label of a line that is too long for a window. */
 async function* rest(log: StepLog, line: Line): AsyncGenerator<Buffer> {
   let skip = line.label === '' ? 0 : LABEL_LENGTH + 1
   for await (const piece of log.bytes(line)) {

@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { isLabel, LABEL_LENGTH } from '../../lib/base/tai64n.ts'
 import { openPlain } from '../../lib/system/plain.ts'
 
-/** What is read at once, and the longest line that is shown whole. */
+/** Bytes read at once, and the longest line that is shown whole. */
 const CHUNK = 256 * 1024
-/** What of a line is kept; the rest is left out of windows, never of plain text. */
+/** Bytes of a line that are kept; windows leave out the rest, plain text never. */
 const LINE_MAX = 16 * 1024
 
 /** Bytes that a search looks through before it answers with what it has: a second or so of work. */
@@ -34,7 +34,7 @@ export class Line {
   readonly label: string
   /** The label it is ordered by: its own, or that of the line before it. */
   key: string
-  /** What it is a part of, with others: an own copy of each of so many lines would be a burden. */
+  /** The buffer that it is part of: a copy for each line would take too much memory. */
   readonly bytes: Buffer
   /** Where in `bytes` its text begins, without the label, and ends, without the newline. */
   readonly start: number
@@ -252,7 +252,7 @@ function labelOf(bytes: Buffer, from = 0, to = bytes.length): string {
   return isLabel(text) ? text : ''
 }
 
-/** The log of one step as it is now. It is to be closed. */
+/** The log of one step as it is now. The caller closes it. */
 export class StepLog {
   readonly #streams: readonly [Stream, Stream]
   readonly #files: readonly (FileHandle | undefined)[]

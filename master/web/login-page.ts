@@ -28,6 +28,6 @@ export const loginPage = (visit: Visit, back: string, wrong: boolean): Html =>
       </form>`,
   )
 
-/** Where to go after that: a path of this site, whatever was asked. Pure. */
+/** The path to go to afterwards: always one of this site. Pure. */
 export const backTo = (path: string | undefined): string =>
   path !== undefined && /^\/(?![/\\])[^\s\\]*$/.test(path) ? path : '/'

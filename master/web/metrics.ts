@@ -1,5 +1,4 @@
-// What Prometheus asks for, in its text format
-// (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format).
+// Metrics in the text format of Prometheus
 
 import type { Site } from './site.ts'
 

@@ -1,4 +1,4 @@
-// What goes on now: what runs, and what waits with the reason why.
+// The current work: running tasks, and queued ones with the reason why they wait.
 
 import type { TakerView } from '../../lib/view/takers.ts'
 import { takersLine } from '../../lib/view/takers-line.ts'

@@ -1,4 +1,4 @@
-// What all pages have in common: the frame around them, links, times, and people's words for places.
+// The common parts of all pages: the frame, links, times, and names of places.
 
 import { ago, formatSeconds } from '../../lib/base/text.ts'
 import type { TaskView } from '../../lib/view/view.ts'
@@ -8,7 +8,7 @@ import type { Html } from '../../lib/web/html.ts'
 import { iconPath, markOf } from './icon.ts'
 import type { Shown } from './status.ts'
 
-/** What a page is told by whoever serves it. */
+/** The context in which a page is rendered. */
 export interface Visit {
   readonly viewer: Viewer
   /** True if one may log in here. */
@@ -108,10 +108,10 @@ function account({ viewer, form, here }: Visit): Html | false {
   </form>`
 }
 
-/** What makes a form ours. */
+/** The token that proves a form is ours. */
 const hidden = ({ word }: Viewer): Html => html`<input type="hidden" name="word" value="${word}" />`
 
-/** A form with one button, for somebody who may press it. */
+/** A form with one button, for a visitor who may press it. */
 export const button = (viewer: Viewer, action: string, label: string): Html | false =>
   viewer.name !== undefined &&
   html`<form method="post" action="${action}" class="inline">

@@ -1,6 +1,6 @@
-// The spool as the pages see it: an index of all tasks that follows the spool, views of single tasks read when they are
-// shown, and a bell for whoever waits for changes. It only reads. While nobody looks it does next to nothing: a change
-// is noted, and read at the next request.
+// The spool as the pages see it: an index of all tasks that follows the spool, views of single tasks read on
+// demand, and a bell for readers who wait for changes. It only reads. Without visitors it does next to
+// nothing: a change is noted, and read at the next request.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { dirname, join } from 'node:path'
@@ -34,17 +34,17 @@ import type { Entry, State } from './task-index.ts'
 
 /** So many of the newest tasks are read before the first page is served. */
 const FIRST = 200
-/** A slice of reading in the background, and the rest after it, in milliseconds: nobody else waits longer than that. */
+/** Milliseconds of a slice of background reading, and of the pause after it: no request waits longer than that. */
 const SLICE = 8
 const REST = 12
 /** Between two looks at the spool at least, in milliseconds; after a long one, ten times as long as it took. */
 const PAUSE = 200
-/** While jobs run and somebody looks, pages are told to look again after so many milliseconds: steps come and go. */
+/** While jobs run and pages are open, they refresh after this many milliseconds: steps come and go. */
 const TICK = 2000
 /** Between two listings of what is archived, in milliseconds: only pruning and what was never seen in `cur` needs it. */
 const OLD_EVERY = 60_000
 
-/** How many earlier successes tell how long the next one takes. */
+/** The number of earlier successes that predict a duration, and how far back to look for them. */
 const SAMPLE = 5
 /** Of so many waiting tasks it is found out why they wait. */
 const REASONS = 100
@@ -54,7 +54,7 @@ export interface Waiting {
   readonly wait: WaitView
 }
 
-/** What goes on now. */
+/** The current work. */
 export interface Board {
   readonly running: readonly { readonly view: TaskView; readonly expected: number | null }[]
   /** The first of them. */
@@ -111,7 +111,7 @@ export class Site {
     this.#scanOld()
     this.#scan()
     for (let i = 0; i < FIRST; i++) if (!this.#readNext()) break
-    // What is over may be very much, and whatever gets there was seen before.
+    // There may be very many finished tasks, and each was seen before it finished.
     const { tasks, jobs } = this.spool
     this.#watch = await watch([tasks.cur, jobs.cur])
     void this.#follow(this.#watch)
@@ -135,7 +135,7 @@ export class Site {
     if (this.#stale && performance.now() - this.#scanned > this.#pause()) this.#scan()
   }
 
-  /** Calls back, at most each second or so, when a page may look different. Answers how to stop that. */
+  /** Calls back, about once a second at most, when a page may look different. Returns a function that ends this. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)
     this.#watch?.ring()
@@ -143,8 +143,8 @@ export class Site {
   }
 
   /**
-   * Everything there is to know of a task, or undefined if it is gone. What is over is kept; what may come later, that it
-   * was retried, is only seen `anew`.
+   * Returns the view of a task, or undefined if it is gone. Finished ones are cached; a retry that comes
+   * later is seen only with `anew`.
    */
   view({ name, num }: Pick<Entry, 'name' | 'num'>, anew = false): TaskView | undefined {
     const kept = anew ? undefined : this.#views.get(name)
@@ -171,7 +171,7 @@ export class Site {
     this.#watch?.ring()
   }
 
-  /** What waits and what runs, by number. */
+  /** Queued and running tasks, by number. */
   active(): Entry[] {
     return [...this.#active]
       .sort((a, b) => a - b)
@@ -180,7 +180,7 @@ export class Site {
       .map(row => this.index.entry(row))
   }
 
-  /** What runs and what waits, of one project or of all, by number. */
+  /** Running and queued tasks, of one project or of all, by number. */
   board(project?: string, most = REASONS): Board {
     const active = this.active()
     const running = this.#viewsOf(active.filter(entry => entry.state === 'running'))
@@ -215,7 +215,7 @@ export class Site {
     return spans.sort((a, b) => a - b)[spans.length >> 1] ?? null
   }
 
-  /** What the code repositories say of the revisions of these tasks, by revision, as far as there are any. */
+  /** Reads the commits of these tasks from the code repositories, by revision, as far as they are there. */
   async commits(views: readonly TaskView[]): Promise<ReadonlyMap<string, CommitView>> {
     const projects = new Set(views.map(({ project }) => project))
     for (const project of projects) {

@@ -1,11 +1,11 @@
-// How states look: a sign, a colour and a word each, so that nobody needs to tell the colours apart. Pure.
+// How states look: a sign, a colour and a word each, so that colour is never the only difference. Pure.
 
 import type { StepView, TaskView } from '../../lib/view/view.ts'
 import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
 import type { State } from './task-index.ts'
 
-/** What a page may show the state of. */
+/** The states that a page shows. */
 export type Shown = State | StepView['state']
 
 const SIGNS: Record<Shown, string> = {

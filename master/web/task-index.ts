@@ -1,6 +1,6 @@
-// All tasks of a spool in little memory: 100,000 of them in some 10 MB. Columns hold what the pages choose and order by;
-// whatever else there is to know is read from the spool when it is shown. It is filled from the newest task backwards,
-// and the spool is the truth: an index is thrown away with its process.
+// All tasks of a spool in little memory: 100,000 of them in about 10 MB. Columns hold what pages filter and
+// sort by; everything else is read from the spool when it is shown. It is filled from the newest task
+// backwards. The spool is the truth: the index ends with its process.
 
 import { VERDICTS } from '../../lib/spool/job.ts'
 import type { Verdict } from '../../lib/spool/job.ts'
@@ -57,7 +57,7 @@ class Texts {
   }
 }
 
-/** What the index knows of a task. */
+/** An entry of the index. */
 export interface Entry {
   readonly name: string
   readonly num: number
@@ -74,7 +74,7 @@ export interface Entry {
   readonly label: string
 }
 
-/** What is chosen by; what is left out chooses nothing. */
+/** The filter; a missing field filters nothing. */
 export interface Filter {
   readonly project?: string | undefined
   readonly ref?: string | undefined

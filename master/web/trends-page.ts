@@ -133,7 +133,7 @@ const flakyItem = ({ target, step, both }: Flaky): Html =>
       )}
   </li>`
 
-/** What was one job stands in one place of all charts of a target, the newest one on the right. */
+/** Each job has the same position in all charts of a target, the newest one on the right. */
 function rowsOf(trends: readonly Trend[]): Html[] {
   const nums = new Set(trends.flatMap(({ runs }) => runs.map(({ task }) => task.num)))
   const newest = [...nums].sort((a, b) => b - a).slice(0, DRAWN)
@@ -166,7 +166,7 @@ const longest = (runs: readonly Run[]): number => Math.max(0, ...runs.map(({ ste
 
 const [BAR, GAP, HEIGHT] = [7, 2, 36]
 
-/** A bar for each run, as high as it took long; one that failed has a cap, so that colour is not all that tells. */
+/** A bar for each run, its height the duration; a failed one has a cap, so that colour is not the only difference. */
 function chart(name: string, runs: readonly Run[], places: ReadonlyMap<number, number>): Html {
   const most = Math.max(0.001, longest(runs))
   const width = DRAWN * (BAR + GAP)

@@ -9,11 +9,11 @@ import { temporaryOf } from './places/processes.ts'
 
 export interface Environment {
   readonly values: Readonly<Record<string, string>>
-  /** The names whose values nobody may see. */
+  /** The names of variables whose values are secret. */
   readonly secrets: readonly string[]
 }
 
-/** What the environment tells of a task and its job. */
+/** The facts of a task and its job that steps see in their environment. */
 export interface Facts {
   readonly task: TaskName
   readonly host: string
@@ -33,7 +33,7 @@ export interface Facts {
 
 type Settings = Readonly<Record<string, string | undefined>>
 
-/** What a variable may be called. */
+/** The form of a variable's name. */
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /** Where things are in the temporary directory of a job. */
@@ -64,7 +64,7 @@ export function buildEnvironment(facts: Facts, settings: Settings = process.env)
         .map(([key, value]) => [`BASS_PARAM_${key}`, value]),
     ),
     ...Object.fromEntries(passed.map(name => [name, optional(name, settings)] as const).filter(isSet)),
-    // What a site passes on does not change these.
+    // Variables that STEP_ENV cannot change.
     CI: 'true',
     TMPDIR: paths.tmp,
     BASS_TASK: task.name,

@@ -1,4 +1,4 @@
-// What a task's own files tell its steps.
+// Reads the facts that a task's own files hold for its steps.
 
 import { join } from 'node:path'
 
@@ -18,7 +18,7 @@ export interface TaskFacts extends Facts {
  */
 export function readFacts(task: string): Pick<TaskFacts, 'revision' | 'ref' | 'params' | 'fault' | 'limits'> {
   const read = (file: string) => readIfThere(join(task, file)) ?? ''
-  // No environment can hold a NUL. What is white space to others may be the end of a ref.
+  // An environment cannot hold a NUL. White space at the end may belong to a ref.
   const word = (file: string) => /^([^\0]*?)[ \n]*$/.exec(read(file))?.[1] ?? ''
   return {
     revision: word('code-revision.txt'),

@@ -17,7 +17,7 @@ export async function openFile(path: string, stop?: AbortSignal): Promise<number
   return patiently('make', path, () => create(path), stop)
 }
 
-/** Writes a small file whose content nobody reads before it is complete: it appears under its name at once. */
+/** Writes a small file that appears under its name when it is complete. */
 export async function writeWhole(path: string, content: string, stop?: AbortSignal): Promise<void> {
   const hidden = join(dirname(path), `.${basename(path)}`)
   await patiently('write', path, () => write(hidden, content), stop)

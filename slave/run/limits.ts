@@ -1,4 +1,4 @@
-// What a job may take, as the settings say.
+// The limits of a job, from the settings.
 
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { choice, count, duration, limit, optional, size, sizeLimit } from '../../lib/base/settings.ts'
@@ -20,7 +20,7 @@ export interface Limits {
   /** The image, or the machine, where steps run if not here. */
   readonly image?: string
   readonly host?: string
-  /** Whom the steps run as, if not as ourselves. */
+  /** The user that steps run as; undefined: the taker's own. */
   readonly user?: string
   /** How many processes that user may have. */
   readonly procs?: number
@@ -32,7 +32,7 @@ export interface Limits {
 
 type Settings = Readonly<Record<string, string | undefined>>
 
-/** What the settings that `readLimits` reads are for. */
+/** Descriptions of the settings that `readLimits` reads, for help texts. */
 export const LIMITS_HELP = {
   LINE_TIMEOUT: 'a step that says nothing for so long is ended',
   STEP_TIMEOUT: 'how long a step may take',

@@ -15,7 +15,7 @@ interface Pattern {
   readonly period: number
 }
 
-/** What has to be hidden of these values: each value, and each line of one that has several. Longest first. */
+/** Returns the strings to hide: each value, and each line of a value that has several. Longest first. */
 export function patternsOf(values: readonly string[]): string[] {
   const lines = values.flatMap(value =>
     value
@@ -29,7 +29,7 @@ export function patternsOf(values: readonly string[]): string[] {
 
 export class Masker {
   readonly #patterns: readonly Pattern[]
-  /** What was held back: a suffix of the stream so far. */
+  /** The suffix of the stream that is held back. */
   #held: Buffer = Buffer.alloc(0)
   /** How much of it is hidden by `***` that were shown already. */
   #hidden = 0
@@ -38,7 +38,7 @@ export class Masker {
     this.#patterns = patternsOf(values).map(text => compile(Buffer.from(text)))
   }
 
-  /** The next chunk of the stream; answers what can be shown now. What it answers may be the chunk itself. */
+  /** Takes the next chunk of the stream and returns what can be shown now, which may be the chunk itself. */
   push(chunk: Buffer): Buffer {
     if (this.#patterns.length === 0) return chunk
     const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
@@ -46,7 +46,7 @@ export class Masker {
     return this.#show(bytes, bytes.length - held)
   }
 
-  /** The stream is over: answers what was held back. */
+  /** Returns what was held back, at the end of the stream. */
   end(): Buffer {
     return this.#show(this.#held, this.#held.length)
   }

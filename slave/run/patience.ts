@@ -1,6 +1,5 @@
-// What a slave writes for its job, it writes with patience: a full disk has room again some day, and a job must not fail
-// for it. What is written while a step runs is written asynchronously, so that timers and kills go on while a network
-// file system hangs.
+// Patient writing: a full disk has room again some day, and a job must not fail because of it. Writes during
+// a step are asynchronous, so that timers and kills go on while a network file system hangs.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -8,7 +7,7 @@ import { isErrno } from '../../lib/base/errno.ts'
 import { temporary, quote } from '../../lib/base/exit.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 
-/** What goes by itself: disk or quota are full, or the system is short of something. */
+/** Errors that pass: disk or quota are full, or the system is short of a resource. */
 const PASSING = ['ENOSPC', 'EDQUOT', 'ENOMEM', 'EMFILE', 'ENFILE', 'EAGAIN'] as const
 
 /** How often to try again, in milliseconds. */

@@ -1,4 +1,4 @@
-// What is to be run, and what came of it.
+// The work of a job, and its outcome.
 
 import type { Verdict } from '../../lib/spool/job.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
@@ -15,7 +15,7 @@ export interface Plan {
   readonly limits: Limits
 }
 
-/** Who wants a job to end early: a person; nobody any more, it is another's; or whoever stops the taker. */
+/** Why a job ends early: a user cancelled it; it was lost to another; or the taker is told to stop. */
 export type StopReason = 'cancelled' | 'lost' | 'drain'
 
 export interface Outcome {
@@ -30,6 +30,6 @@ export interface Outcome {
 export interface Audience {
   /** A step begins. */
   readonly step: (name: string) => void
-  /** What it says, on both streams, secrets hidden. */
+  /** Receives its output, both streams, with secrets hidden. */
   readonly output: (bytes: Buffer) => void
 }

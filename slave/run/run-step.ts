@@ -57,7 +57,7 @@ export interface StepResult {
   readonly stopped: boolean
 }
 
-/** From TERM to KILL, in milliseconds: when the time is up, and when somebody wants the job to end. */
+/** Time from TERM to KILL in milliseconds: after a timeout, and after a cancel. */
 const GRACE = { timeout: 5000, stop: 1000 } as const
 
 /** How long to read from a pipe when all that was found of a step is dead: only what escaped holds it open so long. */

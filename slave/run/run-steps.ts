@@ -63,7 +63,7 @@ export async function runStepsHere(
   }
 }
 
-/** What a step does not share with the others of its job. */
+/** The part of a step's plan that differs from step to step. */
 type OwnOfStep = Pick<
   StepPlan,
   'place' | 'name' | 'command' | 'directory' | 'env' | 'user' | 'procs' | 'time'
@@ -183,7 +183,7 @@ class Run {
     return outcome
   }
 
-  /** Answers what came of it if that was no good. */
+  /** Returns the outcome if the step did not succeed. */
   async #prepare(command: string): Promise<Outcome | undefined> {
     const { work, environment, limits } = this.#plan
     const { isolate, network } = limits
@@ -212,7 +212,7 @@ class Run {
       ...(limits.procs === undefined ? {} : { procs: limits.procs }),
       directory: this.#paths.code,
       env: environment.values,
-      // What has to run even when the job's time is up has the time of a step.
+      // A step that runs even after the job's time is up has the time of one step.
       time: before.verdict === 'success' ? [this.#stepLimit(), this.#jobLimit()] : [this.#stepLimit()],
     })
   }
@@ -252,7 +252,7 @@ function stopped(stop: AbortSignal, step?: string): Outcome {
   return step === undefined ? { verdict } : { verdict, step }
 }
 
-/** How things stand after a step: the first that was no good decides, but for somebody's will to end it. */
+/** Returns the outcome after a step: the first failure decides, unless a user or the taker ended the job. */
 function decide(before: Outcome, step: string, { end, limit }: StepResult, stop: AbortSignal): Outcome {
   if (stop.aborted) return stopped(stop, before.step ?? step)
   if (before.verdict !== 'success') return before

@@ -21,7 +21,7 @@ const writeAsync = promisify(write)
 /** How many more bytes the logs of a step may take, both streams together. */
 export interface Budget {
   left: number
-  /** What the log says where it is cut. */
+  /** The text that marks where a log is cut. */
   readonly notice: string
 }
 
@@ -90,7 +90,7 @@ export class StepLog {
     this.#socket.destroy()
   }
 
-  /** Answers whether to go on reading. */
+  /** Returns whether to go on reading. */
   #read(length: number): boolean {
     this.#options.heard()
     this.#show(this.#masker.push(this.#buffers.input.subarray(0, length)))

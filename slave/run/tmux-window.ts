@@ -1,5 +1,6 @@
-// What runs in the window of a job's tmux server: the steps, shown as they are logged. After a failure it waits for a
-// person, for a while; the verdict does not. Started by tmux.ts with the temporary directory and the taker's identity.
+// Runs in the window of a job's tmux server: the steps, shown as they are logged. After a failure it waits
+// for a user for a while; the verdict does not. tmux.ts starts it with the temporary directory and the
+// taker's identity.
 
 import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -35,7 +36,7 @@ async function main([work, pid, start]: string[]): Promise<void> {
   const taker = { ...self(), pid: Number(pid), start: start! }
   const watch = setInterval(() => isGone(taker) && stop('lost'), LOOK)
 
-  // Raw, so that Ctrl-S cannot hold up the job. Ctrl-C is a person's wish to end it.
+  // Raw mode, so that Ctrl-S cannot hold up the job. Ctrl-C cancels it.
   let enter: (() => void) | undefined
   process.stdin.setRawMode(true)
   process.stdin.on('data', (keys: Buffer) => {

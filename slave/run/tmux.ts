@@ -19,13 +19,13 @@ export const PLAN_FILE = '.plan'
 export const OUTCOME_FILE = '.outcome'
 const SOCKET = '.tmux'
 
-/** What the window writes when it is done: the outcome, or why there is none. */
+/** The file that the window writes at its end: the outcome, or why there is none. */
 export type Report = { readonly outcome: Outcome } | { readonly failed: string; readonly exitCode: number }
 
 /** How often to look for the outcome, in milliseconds. */
 const LOOK = 50
 
-/** What of our environment the tmux server gets: a person may open more windows there. */
+/** The variables that the tmux server inherits: a user may open more windows there. */
 const PASSED = ['PATH', 'HOME', 'LANG', 'SHELL', 'USER', 'LOGNAME', 'TERM'] as const
 
 /** Runs the steps in tmux. When this resolves the verdict is known; a failed job's session may still wait for a person. */
@@ -57,7 +57,7 @@ export async function runInTmux(plan: Plan, stop: AbortSignal): Promise<Outcome>
   throw temporary('run the steps in tmux', 'their window was killed')
 }
 
-/** Answers the pid of the program in the window. */
+/** Returns the pid of the program in the window. */
 async function openWindow(plan: Plan): Promise<number> {
   const { work } = plan
   const { pid, start } = self()

@@ -10,7 +10,10 @@ import { unpack } from '../../lib/bundle/bundle.ts'
 import { setting, sizeLimit } from '../../lib/base/settings.ts'
 import { workPaths } from './environment.ts'
 
-/** Where the private directory of a claim is. Its name tells the claim, so that its processes can be told by it too. */
+/**
+ * Returns the private directory of a claim. Its name contains the claim's token, so its processes can be
+ * recognised by it.
+ */
 export const workOf = (token: string): string => join(setting('JOBTMP'), `bass-${token}`)
 
 /** Makes it. */

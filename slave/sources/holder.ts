@@ -12,7 +12,7 @@ import { mustList } from '../../lib/system/listing.ts'
 const pathOf = (directory: string, number: number) => join(directory, `holder.${number}`)
 
 /**
- * Takes a directory for the process that `about` describes. Answers undefined, or what describes the one that has it
+ * Takes a directory for the process that `about` describes. Returns undefined, or what describes the one that has it
  * already, according to `isAlive`. Files are prepared in `tmp`.
  */
 export function hold(

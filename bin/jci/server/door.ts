@@ -25,7 +25,7 @@ export interface Door {
 /** True if the path is one of the door. */
 export const isDoor = (path: string): boolean => PATH.test(path)
 
-/** Answers a request of git. */
+/** Returns a request of git. */
 export async function serveDoor(
   door: Door,
   request: IncomingMessage,
