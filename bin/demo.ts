@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { command } from '../lib/system/command.ts'
 import { findHistory, makeBare, makeSteps, push } from './setup/demo-code.ts'
-import type { Source } from './setup/demo-code.ts'
+import type { DemoSource } from './setup/demo-code.ts'
 import { mustList } from '../lib/system/listing.ts'
 import { EXIT, quote, temporary } from '../lib/base/exit.ts'
 import { programsOf } from './setup/programs.ts'
@@ -100,9 +100,9 @@ async function play(stage: string, web: boolean, signal: AbortSignal): Promise<n
   }
   const supervisor = new Supervisor(programsOf(spool.root, settings, 1, web), GRACE, log)
   try {
-    if (web) open(await patiently('serve the pages', () => url, at('up.log'), signal))
+    if (web) open(await eventually('serve the pages', () => url, at('up.log'), signal))
     const first = () => [...mustList(spool.tasks.cur), ...mustList(spool.tasks.old)][0]
-    const task = await patiently('see a task', first, at('up.log'), signal)
+    const task = await eventually('see a task', first, at('up.log'), signal)
     tell('task', `spool/tasks/cur/${task}`)
     show('bass log -f last\n')
     const code = await bass('log', '-f', task)
@@ -151,7 +151,7 @@ async function runBass(
 }
 
 /** Returns the first result of `probe` that is not undefined. */
-async function patiently(
+async function eventually(
   what: string,
   probe: () => string | undefined,
   log: string,
@@ -186,7 +186,7 @@ async function enter(signal: AbortSignal): Promise<void> {
   }
 }
 
-function tellSource({ real, commits, tip }: Source): string {
+function tellSource({ real, commits, tip }: DemoSource): string {
   const what = real
     ? `${commits} ${plural(commits, 'commit')} of this project`
     : 'no history here: one commit of the files'

@@ -15,9 +15,9 @@ import { parseForge } from '../lib/forge/parse-forge.ts'
 import { isPart, isTarget, parseTaskName } from '../lib/spool/task-name.ts'
 import { addForgeProject, forgeSteps, registerHook } from './setup/forge-project.ts'
 import type { ForgeProject } from './setup/forge-project.ts'
-import { makeDirectory, makeFile } from './setup/make.ts'
+import { makeDirectoryWithMode, makeFile } from './setup/make.ts'
 import { addProject, hookCommands, installHook } from './setup/project.ts'
-import type { Project } from './setup/project.ts'
+import type { NewProject } from './setup/project.ts'
 
 const description = {
   name: 'bass init',
@@ -86,7 +86,7 @@ export const verb = command(description, async ([directory], options) => {
 
 const print = (lines: readonly string[]) => process.stdout.write(lines.map(line => `${line}\n`).join(''))
 
-type Common = Pick<Project, 'name' | 'steps' | 'archs'>
+type Common = Pick<NewProject, 'name' | 'steps' | 'archs'>
 
 /** What is said of a project wherever its code is; undefined if there is none. */
 function commonOf(options: Options): Common | undefined {
@@ -117,7 +117,7 @@ function forgeProjectOf(common: Common, { forge, code, hook, register }: Options
   return { ...common, text: forge, forge: parseForge(forge) }
 }
 
-function projectOf(common: Common, { code }: Options): Project {
+function projectOf(common: Common, { code }: Options): NewProject {
   if (code === undefined)
     throw usage(description, `--code must name the repository of ${quote(common.name)}, or --forge`)
   if (/^\w+:\/\//.test(code))
@@ -128,11 +128,12 @@ function projectOf(common: Common, { code }: Options): Project {
 function makeSpool(spool: Spool): void {
   const { root, tasks, jobs, ctr, revs, takers, pause } = spool
   // Programs of the whole group make directories in the spool itself. Sticky: none can move another's away.
-  makeDirectory(root, 0o775, 0o3000)
+  makeDirectoryWithMode(root, 0o775, 0o3000)
   for (const directory of [revs, dirname(tasks.cur), dirname(jobs.cur), takers, pause])
-    makeDirectory(directory)
-  for (const directory of [ctr, ...Object.values(tasks), ...Object.values(jobs)]) makeDirectory(directory)
-  makeDirectory(join(root, 'conf'), 0o755, 0)
+    makeDirectoryWithMode(directory)
+  for (const directory of [ctr, ...Object.values(tasks), ...Object.values(jobs)])
+    makeDirectoryWithMode(directory)
+  makeDirectoryWithMode(join(root, 'conf'), 0o755, 0)
   makeFile(join(root, 'conf/rc'), readFileSync(join(setting('BASS_ROOT'), 'examples/rc'), 'utf8'))
   startCounter(spool)
 }
@@ -152,7 +153,7 @@ function startCounter(spool: Spool): void {
 }
 
 /** The commands to type until a push becomes a job. */
-function whatNext(spool: Spool, project: Project | undefined, hooked: boolean): string[] {
+function whatNext(spool: Spool, project: NewProject | undefined, hooked: boolean): string[] {
   const before = !project
     ? [`bass init ${shellQuote(spool.root)} --project NAME --code REPO --hook`]
     : hooked

@@ -7,7 +7,7 @@ import { readBoard } from '../lib/view/board.ts'
 import { command } from '../lib/system/command.ts'
 import { lasting, quote, temporary } from '../lib/base/exit.ts'
 import { findOne } from '../lib/view/find-task.ts'
-import { StepLog } from '../lib/view/job-log.ts'
+import { MergedLog } from '../lib/view/job-log.ts'
 import type { LogLine } from '../lib/view/job-log.ts'
 import { jsonPrinter, textPrinter, TIMES } from './parts/log-printer.ts'
 import type { Printer } from './parts/log-printer.ts'
@@ -108,7 +108,7 @@ function whyNoLog(spool: Spool, name: string): string {
 class JobLog {
   readonly #wanted: string | undefined
   readonly #print: Printer
-  #open: { name: string; log: StepLog } | undefined
+  #open: { name: string; log: MergedLog } | undefined
   readonly #done = new Set<string>()
   /** How many lines of one step are printed before what is new; undefined: all of all steps. */
   #last: number | undefined
@@ -128,7 +128,7 @@ class JobLog {
     for (const step of job.steps) {
       if (this.#done.has(step.name) || !this.#wants(step, job.steps)) continue
       if (this.#open?.name !== step.name) {
-        this.#open = { name: step.name, log: new StepLog(join(where.jobAt, 'steps', step.name)) }
+        this.#open = { name: step.name, log: new MergedLog(join(where.jobAt, 'steps', step.name)) }
         this.#print.stepBegins(step)
       }
       const over = step.state !== 'running'
@@ -155,7 +155,7 @@ class JobLog {
   }
 
   /** The new lines of a log; the first time no more than were asked for. */
-  *#linesOf(log: StepLog, over: boolean): Generator<LogLine> {
+  *#linesOf(log: MergedLog, over: boolean): Generator<LogLine> {
     const last = this.#last
     this.#last = undefined
     if (last === undefined) {

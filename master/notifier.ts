@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 
 import { projectsWithChannels, stateOfSettings } from './notify/channels.ts'
-import type { Project } from './notify/channels.ts'
+import type { ProjectChannels } from './notify/channels.ts'
 import { command, run } from '../lib/system/command.ts'
 import { sweep } from '../lib/system/durable.ts'
 import { listIfThere, mustList } from '../lib/system/listing.ts'
@@ -139,7 +139,7 @@ async function tell(
 }
 
 /** Opens the records of a project's channels. A channel that fails is reported, and tried again later. */
-function openProject(spool: Spool, project: Project, first: boolean): Told {
+function openProject(spool: Spool, project: ProjectChannels, first: boolean): Told {
   const directory = join(spool.root, 'notices', project.name)
   const names = new Set(project.channels.map(({ name }) => name))
   // A channel that comes again after it was taken away is a new one.

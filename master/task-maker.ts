@@ -12,7 +12,7 @@ import { isReplaced } from '../lib/system/tree.ts'
 import { watch } from '../lib/system/watch.ts'
 import type { Watch } from '../lib/system/watch.ts'
 import { Maker, SYSTEM_PAUSE } from './make/maker.ts'
-import type { Settings } from './make/maker.ts'
+import type { MakerSettings } from './make/maker.ts'
 import { projectOf } from './make/record.ts'
 
 /** How deep refs may be below $REVS for an event to wake us; deeper ones are found by the poll. */
@@ -60,7 +60,7 @@ TERM and INT end it at once.`,
   },
 )
 
-function readSettings(): Settings {
+function readSettings(): MakerSettings {
   const project = projectOf(setting('REVS'))
   if (!isPart(project.name))
     throw lasting(`use ${quote(project.revs)}`, 'its last component is no name of a project')
@@ -94,7 +94,7 @@ function readSettings(): Settings {
 
 const print = (names: readonly string[]) => process.stdout.write(names.join('\n') + '\n')
 
-async function makeOne(settings: Settings): Promise<number> {
+async function makeOne(settings: MakerSettings): Promise<number> {
   const maker = new Maker(settings, print)
   try {
     await maker.once()
@@ -104,7 +104,7 @@ async function makeOne(settings: Settings): Promise<number> {
   return EXIT.done
 }
 
-async function makeAll(settings: Settings): Promise<number> {
+async function makeAll(settings: MakerSettings): Promise<number> {
   const stop = new AbortController()
   const maker = new Maker(settings, print, stop.signal)
   const watched = await watch([settings.project.revs], DEPTH)

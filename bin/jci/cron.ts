@@ -11,7 +11,7 @@ import { command, usage } from '../../lib/system/command.ts'
 import { readIfThere } from '../../lib/system/durable.ts'
 import { installCrontab, judge, readCrontab } from './cron/crontab.ts'
 import { cronLine, isBad, isOurs, parseEntries, replaceLines } from './cron/entries.ts'
-import type { Entry, Site } from './cron/entries.ts'
+import type { Entry, CronSite } from './cron/entries.ts'
 import { OURS } from './ours.ts'
 import { findTop, ownFiles } from './parts/repository.ts'
 
@@ -41,7 +41,7 @@ export const verb = command(description, ([word]) => {
   }
 })
 
-function siteOf(top: string): Site {
+function siteOf(top: string): CronSite {
   return {
     top,
     mark: `# JCI:${createHash('sha256').update(top).digest('hex')}`,
@@ -60,7 +60,7 @@ function readEntries(top: string): Entry[] {
   })
 }
 
-function list(entries: readonly Entry[], { mark }: Site): void {
+function list(entries: readonly Entry[], { mark }: CronSite): void {
   const installed = readCrontab()
     .split('\n')
     .filter(line => isOurs(line, mark))
@@ -72,7 +72,7 @@ function list(entries: readonly Entry[], { mark }: Site): void {
   process.stdout.write(part('configured', shown) + part('installed', installed))
 }
 
-function sync(entries: readonly Entry[], site: Site): void {
+function sync(entries: readonly Entry[], site: CronSite): void {
   const before = readCrontab()
   // A crontab is bytes to us; our lines are UTF-8.
   const lines = entries.map(entry => Buffer.from(cronLine(entry, site)).toString('latin1'))

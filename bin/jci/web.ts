@@ -30,8 +30,11 @@ export const verb = command(description, async ([port = '8000'], { listen = '127
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw usage(description, `'${port}' is no port`)
   const repository = findRepository()
   await endDeadRuns(repository)
-  const [{ makeApp }, { serve }] = await Promise.all([import('./web/app.ts'), import('@hono/node-server')])
-  const app = makeApp(repository, [listen, hostname()])
+  const [{ makeRunsApp }, { serve }] = await Promise.all([
+    import('./web/app.ts'),
+    import('@hono/node-server'),
+  ])
+  const app = makeRunsApp(repository, [listen, hostname()])
   const server = serve({ fetch: app.fetch, hostname: listen, port: Number(port) })
   await new Promise<void>((done, failed) => {
     server.once('error', error => failed(temporary(`listen on '${listen}', port ${port}`, error)))

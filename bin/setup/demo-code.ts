@@ -26,7 +26,7 @@ export function makeBare(path: string): void {
   }
 }
 
-export interface Source {
+export interface DemoSource {
   /** The repository to push from. */
   readonly path: string
   readonly tip: string
@@ -36,7 +36,7 @@ export interface Source {
 }
 
 /** The history of the tree `root`; where it was installed without one, `spare` becomes a repository of its files. */
-export function findHistory(root: string, spare: string): Source {
+export function findHistory(root: string, spare: string): DemoSource {
   const real = hasHistory(root)
   if (!real) commitFiles(root, spare)
   const path = real ? root : spare
@@ -79,6 +79,6 @@ function commitTree(path: string, copies: readonly (readonly [string, string])[]
 }
 
 /** Pushes the tip of the history as `main`. Returns the output of git and the hook. */
-export function push(source: Source, to: string): void {
+export function push(source: DemoSource, to: string): void {
   git(source.path, ...AS, 'push', '-q', to, 'HEAD:refs/heads/main')
 }

@@ -14,7 +14,7 @@ import { ForgeError } from '../../lib/forge/client.ts'
 import type { Forge } from '../../lib/forge/forge.ts'
 import { openApi } from '../../lib/forge/open.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
-import { makeDirectory, makeFile } from './make.ts'
+import { makeDirectoryWithMode, makeFile } from './make.ts'
 
 export interface ForgeProject {
   readonly name: string
@@ -31,9 +31,9 @@ const fileOf = (spool: Spool, name: string, file: string) => join(spool.root, 'c
 /** Makes what is missing of a project. */
 export function addForgeProject(spool: Spool, project: ForgeProject): void {
   const { name } = project
-  makeDirectory(join(spool.revs, name))
-  makeDirectory(join(spool.root, 'conf', name), 0o755, 0)
-  makeDirectory(join(spool.root, 'mirrors'))
+  makeDirectoryWithMode(join(spool.revs, name))
+  makeDirectoryWithMode(join(spool.root, 'conf', name), 0o755, 0)
+  makeDirectoryWithMode(join(spool.root, 'mirrors'))
   const mirror = mirrorOf(spool, name)
   if (!existsSync(join(mirror, 'HEAD'))) git(spool.root, 'init', '-q', '--bare', mirror)
   makeFile(fileOf(spool, name, 'rc'), settingsOf(project))

@@ -12,7 +12,7 @@ import { lasting, quote, temporary } from '../../lib/base/exit.ts'
  * Makes a directory where there is none: with the permissions of `keep` that umask allows, and the bits of `set`, by
  * default the one that gives what is made in it the same group.
  */
-export function makeDirectory(path: string, keep = 0o775, set = 0o2000): void {
+export function makeDirectoryWithMode(path: string, keep = 0o775, set = 0o2000): void {
   attempt('make the directory', path, () => {
     const made = tolerating(['EEXIST'], () => (mkdirSync(path), true))
     if (made === undefined) return

@@ -42,7 +42,7 @@ export function programsOf(
       : []),
     ...(onForges(root, env) ? [program('fetcher', 'master/bin/fetcher')] : []),
     ...(web ? [program('reporter', 'master/bin/reporter')] : []),
-    ...projectsOf(root, env).map(([name, env]) => program(name, 'master/bin/task-maker', { env })),
+    ...projectEnvironments(root, env).map(([name, env]) => program(name, 'master/bin/task-maker', { env })),
     ...slotsOf(root, setting('HOST', env), takers).map((directory, index) =>
       program(`task-taker ${index + 1}`, 'slave/bin/task-taker', { directory }),
     ),
@@ -54,7 +54,7 @@ const onForges = (root: string, env: NodeJS.ProcessEnv): boolean =>
   [...projectFiles(root).values()].some(rc => forgeOf(settingsOfProject(env, rc)) !== undefined)
 
 /** A name and an environment for each task-maker. Projects have settings files; a site with one project may have none. */
-function projectsOf(root: string, env: NodeJS.ProcessEnv): [string, NodeJS.ProcessEnv][] {
+function projectEnvironments(root: string, env: NodeJS.ProcessEnv): [string, NodeJS.ProcessEnv][] {
   const projects = projectFiles(root)
   if (projects.size > 0) {
     return [...projects].map(([name, rc]) => [`task-maker ${name}`, environmentOfProject(env, rc)])

@@ -8,9 +8,9 @@ import { lasting, quote } from '../../lib/base/exit.ts'
 import { setting } from '../../lib/base/settings.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
-import { makeDirectory, makeFile } from './make.ts'
+import { makeDirectoryWithMode, makeFile } from './make.ts'
 
-export interface Project {
+export interface NewProject {
   readonly name: string
   /** The git repository, an absolute path on this host. */
   readonly code: string
@@ -21,18 +21,18 @@ export interface Project {
 }
 
 /** Makes what is missing of a project. */
-export function addProject(spool: Spool, project: Project): void {
+export function addProject(spool: Spool, project: NewProject): void {
   for (const repository of [project.code, project.steps]) {
     if (repository !== undefined) git(repository, 'rev-parse', '--git-dir')
   }
-  makeDirectory(join(spool.revs, project.name))
+  makeDirectoryWithMode(join(spool.revs, project.name))
   const conf = join(spool.root, 'conf', project.name)
-  makeDirectory(conf, 0o755, 0)
+  makeDirectoryWithMode(conf, 0o755, 0)
   makeFile(join(conf, 'rc'), settingsOf(project))
 }
 
 // The spool is where this file is, wherever a host has mounted it.
-const settingsOf = ({ name, code, steps, archs }: Project) => `# shellcheck shell=sh disable=SC2034
+const settingsOf = ({ name, code, steps, archs }: NewProject) => `# shellcheck shell=sh disable=SC2034
 # The settings of the project ${name}, for its task-maker; ../rc has those of the spool.
 : "\${SPOOL:=\${BASS_RC%/conf/*/rc}}"
 . "\${BASS_RC%/*/*}/rc"
@@ -48,7 +48,7 @@ ARCHS=${shellQuote(archs.join(' '))}
 `
 
 /** The commands that make pushes create events. */
-export function hookCommands(spool: Spool, { name, code }: Project): string[] {
+export function hookCommands(spool: Spool, { name, code }: NewProject): string[] {
   return [
     `git -C ${shellQuote(code)} config bass.revs ${shellQuote(join(spool.revs, name))}`,
     `cp ${shellQuote(ourHook())} ${shellQuote(join(hooksOf(code), 'post-receive'))}`,
@@ -59,7 +59,7 @@ export function hookCommands(spool: Spool, { name, code }: Project): string[] {
  * Installs the hook in the code repository. The hook is a copy, so it works on when this tree moves. Existing
  * settings and hooks are left alone; if one is in the way, a lasting error says so.
  */
-export function installHook(spool: Spool, { name, code }: Project): void {
+export function installHook(spool: Spool, { name, code }: NewProject): void {
   const stop = (why: string) => lasting(`install the hook in ${quote(code)}`, why)
   const revs = join(spool.revs, name)
   const standing = git(code, 'config', '--default', '', 'bass.revs')
@@ -73,7 +73,7 @@ export function installHook(spool: Spool, { name, code }: Project): void {
   }
   const path = join(hooks, 'post-receive')
   const ours = readFileSync(ourHook(), 'utf8')
-  makeDirectory(hooks, 0o777, 0)
+  makeDirectoryWithMode(hooks, 0o777, 0)
   makeFile(path, ours, 0o777)
   if (readFileSync(path, 'utf8') !== ours)
     throw stop(`it has another post-receive; let that one run ${ourHook()}`)

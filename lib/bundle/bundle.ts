@@ -29,7 +29,7 @@ import { ByteReader } from './byte-reader.ts'
 import { decompress } from './decompress.ts'
 import { isErrno, reasonOf, tolerating } from '../base/errno.ts'
 import { quoteBytes, TarReader } from './tar.ts'
-import type { Entry } from './tar.ts'
+import type { TarEntry } from './tar.ts'
 
 export { BundleError }
 
@@ -119,7 +119,7 @@ class Tree {
   }
 
   /** Makes what an entry says; returns the open file if there is content to be written. */
-  make(entry: Entry): number | undefined {
+  make(entry: TarEntry): number | undefined {
     const name = inside(entry.name)
     if (name === undefined) throw new BundleError(`the entry ${quoteBytes(entry.name)} leads outside`)
     // The directory itself, which is there and ours.

@@ -6,7 +6,7 @@ import { BundleError } from './bundle-error.ts'
 import type { ByteReader } from './byte-reader.ts'
 import { quote } from '../base/exit.ts'
 
-export interface Entry {
+export interface TarEntry {
   readonly kind: 'file' | 'directory' | 'symlink' | 'link'
   readonly name: string
   /** What a link leads to; empty for what is none. */
@@ -27,7 +27,7 @@ const ZEROS = Buffer.alloc(BLOCK)
 /** A name of 4 KiB and whatever else a header says of the next entry is shorter than this. */
 const EXTENSION_MAX = 1024 * 1024
 
-const KINDS: Readonly<Record<string, Entry['kind']>> = {
+const KINDS: Readonly<Record<string, TarEntry['kind']>> = {
   '\0': 'file',
   '0': 'file',
   '7': 'file',
@@ -62,7 +62,7 @@ export class TarReader {
   }
 
   /** The next entry, or undefined at the end of the archive. What of the last one's content was not read is passed over. */
-  async next(): Promise<Entry | undefined> {
+  async next(): Promise<TarEntry | undefined> {
     if (!(await this.#input.skip(this.#left + this.#padding))) throw this.#truncated()
     let extension: Extension = {}
     for (;;) {
@@ -88,7 +88,7 @@ export class TarReader {
     return bytes
   }
 
-  #entry(header: Buffer, type: string, extension: Extension, fieldSize: number): Entry {
+  #entry(header: Buffer, type: string, extension: Extension, fieldSize: number): TarEntry {
     const name = extension.path ?? nameOf(header)
     // Before there was a type for it, a directory was a file whose name ends with a slash.
     const kind = KINDS[type] === 'file' && name.endsWith('/') ? 'directory' : KINDS[type]

@@ -28,7 +28,7 @@ const SLICE = 1000
 const AGAIN = 200
 
 /** What is wanted of an execution; what is left out is empty, false, or none. */
-export type Wish = Partial<Omit<StartTaskRequest, 'version' | 'id'>>
+export type ExecutionRequest = Partial<Omit<StartTaskRequest, 'version' | 'id'>>
 
 export interface Sinks {
   /** What the command writes, in the order of each stream. The next piece comes when this has resolved. */
@@ -117,7 +117,7 @@ export class ExecutorClient {
   }
 
   /** Runs a command. */
-  execute(wish: Wish, sinks: Sinks = {}): Execution {
+  execute(wish: ExecutionRequest, sinks: Sinks = {}): Execution {
     const execution = new Execution(() => this.#methods.execute(this.#metadata), complete(wish), sinks)
     this.#running.add(execution)
     const over = () => void this.#running.delete(execution)
@@ -144,7 +144,7 @@ export class ExecutorClient {
   }
 }
 
-const complete = (wish: Wish): StartTaskRequest => ({
+const complete = (wish: ExecutionRequest): StartTaskRequest => ({
   ...{
     version: VERSION,
     id: randomUUID(),

@@ -25,7 +25,7 @@ export interface Listed {
 /** By the name below the root. */
 export type Listing = ReadonlyMap<string, Listed>
 
-export interface Change {
+export interface FileChange {
   readonly name: string
   readonly what: 'new' | 'changed' | 'mode' | 'deleted'
 }
@@ -108,8 +108,8 @@ function hashOf(root: string, name: string): string {
 }
 
 /** What was changed below `root` between two listings: first what is there now, in its order, then what is gone. */
-export function changesOf(root: string, before: Listing, after: Listing): Change[] {
-  const changes: Change[] = []
+export function changesOf(root: string, before: Listing, after: Listing): FileChange[] {
+  const changes: FileChange[] = []
   for (const [name, now] of after) {
     const was = before.get(name)
     const what = was === undefined ? 'new' : changeOf(was, now, () => hashOf(root, name))

@@ -6,7 +6,7 @@ import { lasting } from '../base/exit.ts'
 import { optional, setting } from '../base/settings.ts'
 import { secret } from '../system/secret.ts'
 import { Client, ForgeError } from './client.ts'
-import type { Place } from './forge.ts'
+import type { ForgeAddress } from './forge.ts'
 import { needNumber, textAt } from './payload.ts'
 
 /** Resolves to the token to call with now. */
@@ -19,7 +19,10 @@ const EARLY = 300_000
  * The credential of FORGE_TOKEN_FILE, or of FORGE_APP_ID and FORGE_APP_KEY_FILE; undefined where neither is set. Ends the
  * program with 100 if what is set cannot be read.
  */
-export function credentialOf(place: Place, env: NodeJS.ProcessEnv = process.env): Credential | undefined {
+export function credentialOf(
+  place: ForgeAddress,
+  env: NodeJS.ProcessEnv = process.env,
+): Credential | undefined {
   const token = secret('FORGE_TOKEN', env)
   if (token !== undefined) {
     if (!/^[\x21-\x7e]+$/.test(token))
@@ -35,10 +38,10 @@ export function credentialOf(place: Place, env: NodeJS.ProcessEnv = process.env)
 }
 
 /** The API of GitHub: its own address, or below the Enterprise Server's. */
-export const githubApi = ({ server }: Place): string =>
+export const githubApi = ({ server }: ForgeAddress): string =>
   server === 'https://github.com' ? 'https://api.github.com' : `${server}/api/v3`
 
-function appTokens(place: Place, app: string, key: string): Credential {
+function appTokens(place: ForgeAddress, app: string, key: string): Credential {
   const client = new Client(githubApi(place), () =>
     Promise.resolve({ Authorization: `Bearer ${appJwt(app, key)}` }),
   )
@@ -75,7 +78,7 @@ function appJwt(app: string, key: string): string {
 }
 
 /** How git uses a token: in its environment, never in its arguments or in a URL. */
-export function gitEnvironment({ server, kind }: Place, token: string): Record<string, string> {
+export function gitEnvironment({ server, kind }: ForgeAddress, token: string): Record<string, string> {
   const user = kind === 'github' ? 'x-access-token' : 'oauth2'
   const basic = Buffer.from(`${user}:${token}`).toString('base64')
   return {

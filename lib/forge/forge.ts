@@ -6,7 +6,7 @@ export const FORGE_KINDS = ['github', 'gitea', 'forgejo', 'gitlab', 'git'] as co
 export type ForgeKind = (typeof FORGE_KINDS)[number]
 
 /** A repository on a forge, as FORGE names it. */
-export interface Place {
+export interface ForgeAddress {
   readonly kind: ForgeKind
   /** The forge's address without a slash at its end, `https://github.com`; of `git:`, the repository's own URL. */
   readonly server: string
@@ -71,7 +71,7 @@ export class BadDelivery extends Error {}
 
 /** A forge as a way in: everything that takes no call. */
 export interface Forge {
-  readonly place: Place
+  readonly place: ForgeAddress
   /** Where git fetches from; there is no credential in it. */
   readonly cloneUrl: string
   /** The page of the repository; null for `git:`. */

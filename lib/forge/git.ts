@@ -1,8 +1,8 @@
 // A server that is only git: it sends nothing and shows nothing, so it is looked at.
 
-import type { Forge, Place } from './forge.ts'
+import type { Forge, ForgeAddress } from './forge.ts'
 
-export const git = (place: Place): Forge => ({
+export const git = (place: ForgeAddress): Forge => ({
   place,
   page: null,
   cloneUrl: place.server,

@@ -3,7 +3,7 @@
 import type { ForgeApi } from './api.ts'
 import { Client } from './client.ts'
 import type { Credential } from './credential.ts'
-import type { Place } from './forge.ts'
+import type { ForgeAddress } from './forge.ts'
 import { PullApi } from './github-api.ts'
 import { field } from './payload.ts'
 
@@ -42,7 +42,7 @@ class GiteaApi extends PullApi implements ForgeApi {
   }
 }
 
-export function giteaForgeApi(place: Place, credential: Credential): ForgeApi {
+export function giteaForgeApi(place: ForgeAddress, credential: Credential): ForgeApi {
   const client = new Client(`${place.server}/api/v1`, async () => ({
     Authorization: `token ${await credential()}`,
   }))

@@ -1,10 +1,10 @@
 // Gitea and Forgejo, which send and answer alike.
 
-import type { Forge, Place } from './forge.ts'
+import type { Forge, ForgeAddress } from './forge.ts'
 import { encodePath, pullRef, readPullLike } from './github.ts'
 import { idIn, isSignature } from './payload.ts'
 
-export function gitea(place: Place): Forge {
+export function gitea(place: ForgeAddress): Forge {
   const page = `${place.server}/${place.path}`
   return {
     place,

@@ -5,7 +5,7 @@ import type { ChangedFiles, ForgeApi, Hook, Status, TokenFacts } from './api.ts'
 import { Client, ForgeError } from './client.ts'
 import { githubApi } from './credential.ts'
 import type { Credential } from './credential.ts'
-import type { Change, Place } from './forge.ts'
+import type { Change, ForgeAddress } from './forge.ts'
 import { encodePath, pullRequest } from './github.ts'
 import { field, needNumber, textAt } from './payload.ts'
 
@@ -25,7 +25,7 @@ export class PullApi implements ForgeApi {
   readonly #size: string
   readonly #filesMax: number
 
-  constructor(client: Client, place: Place, size: string, filesMax: number) {
+  constructor(client: Client, place: ForgeAddress, size: string, filesMax: number) {
     this.client = client
     this.repo = `/repos/${place.path}`
     this.#size = size
@@ -140,7 +140,7 @@ function readHook(hook: unknown): Hook {
   }
 }
 
-export function githubForgeApi(place: Place, credential: Credential): ForgeApi {
+export function githubForgeApi(place: ForgeAddress, credential: Credential): ForgeApi {
   const client = new Client(githubApi(place), async () => ({
     Authorization: `Bearer ${await credential()}`,
     Accept: 'application/vnd.github+json',

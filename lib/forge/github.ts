@@ -1,6 +1,6 @@
 // GitHub, github.com or an Enterprise Server.
 
-import type { Change, ChangeWish, Forge, Place, PushWish, Wish } from './forge.ts'
+import type { Change, ChangeWish, Forge, ForgeAddress, PushWish, Wish } from './forge.ts'
 import { idIn, isSignature, needBranch, needNumber, needRef, needSha, readPayload } from './payload.ts'
 import { field, numberAt, shaAt, textAt, timeAt, urlAt } from './payload.ts'
 
@@ -16,7 +16,7 @@ const ACTIONS: Record<string, ChangeWish['action']> = {
   closed: 'closed',
 }
 
-export function github(place: Place): Forge {
+export function github(place: ForgeAddress): Forge {
   const page = `${place.server}/${place.path}`
   return {
     place,

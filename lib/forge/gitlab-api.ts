@@ -4,7 +4,7 @@ import { clockIn, collect, namesOf, shorten } from './api.ts'
 import type { ChangedFiles, ForgeApi, Hook, Status, TokenFacts } from './api.ts'
 import { Client, ForgeError } from './client.ts'
 import type { Credential } from './credential.ts'
-import type { Change, Place } from './forge.ts'
+import type { Change, ForgeAddress } from './forge.ts'
 import { field, needBranch, needNumber, needSha, numberAt, shaAt, textAt, timeAt, urlAt } from './payload.ts'
 
 const LIST_MAX = 10_000
@@ -19,7 +19,7 @@ class GitLabApi implements ForgeApi {
   readonly #client: Client
   readonly #project: string
 
-  constructor(client: Client, place: Place) {
+  constructor(client: Client, place: ForgeAddress) {
     this.#client = client
     this.#project = `/projects/${encodeURIComponent(place.path)}`
   }
@@ -146,7 +146,7 @@ function mergeRequest(merge: unknown): Change {
   }
 }
 
-export function gitlabForgeApi(place: Place, credential: Credential): ForgeApi {
+export function gitlabForgeApi(place: ForgeAddress, credential: Credential): ForgeApi {
   const client = new Client(`${place.server}/api/v4`, async () => ({
     Authorization: `Bearer ${await credential()}`,
   }))

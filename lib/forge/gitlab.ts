@@ -1,11 +1,11 @@
 // GitLab, gitlab.com or a server of one's own.
 
-import type { Change, ChangeWish, Forge, Place, Wish } from './forge.ts'
+import type { Change, ChangeWish, Forge, ForgeAddress, Wish } from './forge.ts'
 import { encodePath } from './github.ts'
 import { field, hmac, idIn, isSame, needBranch, needNumber, needRef, needSha } from './payload.ts'
 import { numberAt, readPayload, shaAt, textAt, timeAt, urlAt } from './payload.ts'
 
-export function gitlab(place: Place): Forge {
+export function gitlab(place: ForgeAddress): Forge {
   const page = `${place.server}/${place.path}`
   return {
     place,

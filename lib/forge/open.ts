@@ -4,12 +4,12 @@ import { optional } from '../base/settings.ts'
 import type { ForgeApi } from './api.ts'
 import { credentialOf, gitEnvironment } from './credential.ts'
 import type { Credential } from './credential.ts'
-import type { Change, Forge, ForgeKind, Place } from './forge.ts'
+import type { Change, Forge, ForgeKind, ForgeAddress } from './forge.ts'
 import { giteaForgeApi } from './gitea-api.ts'
 import { githubForgeApi } from './github-api.ts'
 import { gitlabForgeApi } from './gitlab-api.ts'
 
-const APIS: Partial<Record<ForgeKind, (place: Place, credential: Credential) => ForgeApi>> = {
+const APIS: Partial<Record<ForgeKind, (place: ForgeAddress, credential: Credential) => ForgeApi>> = {
   github: githubForgeApi,
   gitea: giteaForgeApi,
   forgejo: giteaForgeApi,

@@ -3,13 +3,19 @@
 import { lasting, quote } from '../base/exit.ts'
 import { optional } from '../base/settings.ts'
 import { FORGE_KINDS } from './forge.ts'
-import type { Forge, ForgeKind, Place } from './forge.ts'
+import type { Forge, ForgeKind, ForgeAddress } from './forge.ts'
 import { git } from './git.ts'
 import { gitea } from './gitea.ts'
 import { github } from './github.ts'
 import { gitlab } from './gitlab.ts'
 
-const OF_KIND: Record<ForgeKind, (place: Place) => Forge> = { github, gitea, forgejo: gitea, gitlab, git }
+const OF_KIND: Record<ForgeKind, (place: ForgeAddress) => Forge> = {
+  github,
+  gitea,
+  forgejo: gitea,
+  gitlab,
+  git,
+}
 
 /** Where a forge is that is named without its address. */
 const USUAL: Partial<Record<ForgeKind, string>> = {
@@ -46,7 +52,7 @@ const odd = (text: string, why: string) =>
 /** A password in an address is not repeated. */
 const hidden = (text: string) => text.replace(/\/\/[^/@]*@/, '//...@')
 
-function parsePlace(kind: ForgeKind, text: string, rest: string): Place {
+function parsePlace(kind: ForgeKind, text: string, rest: string): ForgeAddress {
   const isUrl = /^https?:\/\//.test(rest)
   const usual = USUAL[kind]
   if (!isUrl && usual === undefined) throw odd(text, `${kind}: wants the address of the server`)

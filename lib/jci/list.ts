@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { gitOutput } from './git-process.ts'
 import { readObjects } from './objects.ts'
 import { parseRunRef, parseStatus, RUNS, secondsOf } from './run-ref.ts'
-import type { RunName, Status } from './run-ref.ts'
+import type { RunName, RunStatus } from './run-ref.ts'
 
 export interface Run extends RunName {
   readonly ref: string
@@ -29,7 +29,10 @@ export async function listRuns(repository: string, commits?: readonly string[]):
 }
 
 /** How runs ended, by their commit's id; one that says nothing we know is not there. Throws GitError. */
-export async function readStatuses(repository: string, ids: readonly string[]): Promise<Map<string, Status>> {
+export async function readStatuses(
+  repository: string,
+  ids: readonly string[],
+): Promise<Map<string, RunStatus>> {
   const asked = [...new Set(ids)]
   if (asked.length === 0) return new Map()
   const text = await gitOutput(
@@ -45,7 +48,7 @@ export async function readStatuses(repository: string, ids: readonly string[]): 
     if (status) known.set(object.id, status)
   }
   return new Map(
-    asked.flatMap((id, i): [string, Status][] => {
+    asked.flatMap((id, i): [string, RunStatus][] => {
       const status = known.get(blobs[i] ?? '')
       return status ? [[id, status]] : []
     }),
@@ -56,7 +59,7 @@ export async function readStatuses(repository: string, ids: readonly string[]): 
 const USUAL = new Map(
   (['ok', 'err', 'running'] as const).flatMap(word =>
     [word, `${word}\n`].flatMap(content =>
-      ['sha1', 'sha256'].map((hash): [string, Status] => [
+      ['sha1', 'sha256'].map((hash): [string, RunStatus] => [
         createHash(hash).update(`blob ${content.length}\0${content}`).digest('hex'),
         word,
       ]),

@@ -12,7 +12,7 @@ export interface RunName {
   readonly run: string
 }
 
-export type Status = 'ok' | 'err' | 'running'
+export type RunStatus = 'ok' | 'err' | 'running'
 
 const ID = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/
 const RUN_ID = /^\d{1,12}-[0-9a-f]{4}$/
@@ -38,7 +38,7 @@ export function parseRunRef(ref: string): RunName | undefined {
 }
 
 /** Reads the content of `status.txt`; undefined if it is none of the three words. */
-export function parseStatus(text: string): Status | undefined {
+export function parseStatus(text: string): RunStatus | undefined {
   const word = text.trim()
   return word === 'ok' || word === 'err' || word === 'running' ? word : undefined
 }

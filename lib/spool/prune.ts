@@ -13,7 +13,7 @@ import type { Spool } from './spool.ts'
 import { parseTasks } from './spool.ts'
 import type { TaskName } from './task-name.ts'
 
-export interface Policy {
+export interface PrunePolicy {
   /** Only what got its verdict before this, in milliseconds since 1970. */
   readonly before?: number
   /** The newest of each project and architecture that stay, whatever their age. */
@@ -21,7 +21,7 @@ export interface Policy {
 }
 
 /** The tasks that a policy lets go, by number: of those whose job is in `jobs/old`, all but what it keeps. */
-export function prunable(spool: Spool, { before = Infinity, keep = 0 }: Policy): TaskName[] {
+export function prunable(spool: Spool, { before = Infinity, keep = 0 }: PrunePolicy): TaskName[] {
   const kept = new Map<string, number>()
   const newestFirst = parseTasks(mustList(spool.jobs.old), spool.jobs.old).reverse()
   const old = newestFirst.filter(task => {

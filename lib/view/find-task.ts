@@ -29,7 +29,7 @@ function allTasks(spool: Spool): TaskName[] {
  * lasting error if `text` means none, or two revisions.
  */
 export function findOne(spool: Spool, text: string): Whereabouts {
-  const tasks = candidates(spool, text)
+  const tasks = tasksNamed(spool, text)
   const task = tasks.at(-1)
   if (!task) throw notFound(text)
   if (tasks.length > 1 && !isOneRevision(spool, tasks)) throw ambiguous(text, tasks)
@@ -56,7 +56,7 @@ export type Revisions = Map<string, string>
 
 /** Every task that `text` means: one, or all of a revision; the newest of a project or ref. None is an error. */
 export function findAll(spool: Spool, text: string, known: Revisions = new Map()): TaskName[] {
-  const found = candidates(spool, text, known)
+  const found = tasksNamed(spool, text, known)
   if (found.length === 0) throw notFound(text)
   return found
 }
@@ -67,7 +67,7 @@ function ambiguous(text: string, tasks: readonly TaskName[]): Error {
   return lasting(`find the task ${quote(text)}`, `it may be any of ${shown.join(', ')}${rest}`)
 }
 
-function candidates(spool: Spool, text: string, known: Revisions = new Map()): TaskName[] {
+function tasksNamed(spool: Spool, text: string, known: Revisions = new Map()): TaskName[] {
   // A whole name needs no look at all the others.
   const named = parseTaskName(text)
   if (named) return whereIs(spool, text) ? [named] : []

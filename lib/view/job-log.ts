@@ -89,7 +89,7 @@ class Tail {
 }
 
 /** The log of one step as far as it is written; each read returns the lines that are new. */
-export class StepLog {
+export class MergedLog {
   readonly #tails: readonly Tail[]
 
   /** `step` is the directory of the step in its job; `bytes` says how much of the end of each stream is read. */
@@ -122,4 +122,4 @@ function* merge(sources: readonly Generator<LogLine>[]): Generator<LogLine> {
 
 /** The last `count` lines that a step wrote, as far as they are in the last 64 KiB of a stream. */
 export const lastLines = (step: string, count: number): LogLine[] =>
-  [...new StepLog(step, CHUNK).read(true)].slice(-count)
+  [...new MergedLog(step, CHUNK).read(true)].slice(-count)

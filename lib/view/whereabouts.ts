@@ -41,7 +41,7 @@ export function current(spool: Spool): Whereabouts[] {
 }
 
 /** Finished tasks in `jobs/old`, by number. One listing, which reads nothing of the up to 100,000 jobs. */
-export function archived(spool: Spool): Whereabouts[] {
+export function archivedTasks(spool: Spool): Whereabouts[] {
   return parseTasks(mustList(spool.jobs.old), spool.jobs.old).map(task => inOld(spool, task))
 }
 

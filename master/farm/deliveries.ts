@@ -11,7 +11,7 @@ import { warn, warnOnce } from '../../lib/system/log.ts'
 import { checkName, checksOf } from '../../lib/testfile/choose.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
 import type { Database } from './database.ts'
-import { Mirror } from './mirror.ts'
+import { FarmMirror } from './mirror.ts'
 import { mirrorOf } from './projects.ts'
 import type { Project, Projects } from './projects.ts'
 
@@ -27,7 +27,7 @@ export class Deliveries {
   readonly #db: Database
   readonly #projects: Projects
   readonly #directory: string
-  readonly #mirrors = new Map<string, { readonly url: string; readonly mirror: Mirror }>()
+  readonly #mirrors = new Map<string, { readonly url: string; readonly mirror: FarmMirror }>()
   #wake: () => void = () => undefined
   #closed = false
   #loop: Promise<void> | undefined
@@ -246,10 +246,10 @@ export class Deliveries {
     return undefined
   }
 
-  #mirror({ name, clone }: Project): Mirror {
+  #mirror({ name, clone }: Project): FarmMirror {
     const known = this.#mirrors.get(name)
     if (known?.url === clone) return known.mirror
-    const mirror = new Mirror(mirrorOf(this.#directory, name), clone)
+    const mirror = new FarmMirror(mirrorOf(this.#directory, name), clone)
     this.#mirrors.set(name, { url: clone, mirror })
     return mirror
   }

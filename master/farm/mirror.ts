@@ -13,7 +13,7 @@ import { TESTFILE_MAX } from '../../lib/testfile/testfile.ts'
 /** How long git may talk to a forge, in milliseconds. */
 const FETCH = 10 * 60_000
 
-export class Mirror {
+export class FarmMirror {
   readonly #path: string
   readonly #url: string
 

@@ -6,15 +6,20 @@ import type { Spool } from '../../lib/spool/spool.ts'
 import type { Mirror } from './mirror.ts'
 import type { ForgeProject } from './project.ts'
 import { wasMade } from './record.ts'
-import type { Made, Plan } from './record.ts'
+import type { Made, FetchPlan } from './record.ts'
 import { readChange } from './state.ts'
 import type { ChangeState } from './state.ts'
 import { standsFor } from './supersede.ts'
 
 /** What a wish leads to. */
-export type Decided = Omit<Plan, 'batch'> & { readonly events: readonly Made[] }
+export type Decided = Omit<FetchPlan, 'batch'> & { readonly events: readonly Made[] }
 
-const nothing = (why: string, tips: Plan['tips'] = []): Decided => ({ events: [], tips, change: null, why })
+const nothing = (why: string, tips: FetchPlan['tips'] = []): Decided => ({
+  events: [],
+  tips,
+  change: null,
+  why,
+})
 
 /** A branch or tag moved. `tips` are those that were dealt with. */
 export async function decidePush(
@@ -95,7 +100,7 @@ export async function decideChange(
     },
     again: again ? id : '',
   }
-  const tips: Plan['tips'] = [[ref, (await mirror.tip(ref)) ?? head]]
+  const tips: FetchPlan['tips'] = [[ref, (await mirror.tip(ref)) ?? head]]
   const word = event.where === 'held' ? 'waits for an approval of' : 'is at'
   return { events: [event], tips, change: { ...state, head }, why: `change ${change.number} ${word} ${head}` }
 }

@@ -84,7 +84,7 @@ export class Fetching {
     await this.#mirror.open()
     if (!readTips(inbox)) await this.#look()
     // What was begun before comes first.
-    for (const record of records.listRecords(inbox)) await this.#finish(record)
+    for (const record of records.listDeliveries(inbox)) await this.#finish(record)
     await this.#drain()
     if (performance.now() < this.#lookAt) return
     await this.#look()
@@ -125,7 +125,7 @@ export class Fetching {
   }
 
   /** F1 to F2. Undefined if the record holds nothing. */
-  async #decide(record: string): Promise<records.Plan | undefined> {
+  async #decide(record: string): Promise<records.FetchPlan | undefined> {
     const { inbox } = this.project
     const content = records.deliveryIn(record)
     if (!content) {
@@ -146,7 +146,7 @@ export class Fetching {
       if (!(error instanceof BadDelivery)) throw error
       all.push({ events: [], tips: [], change: null, why: `it cannot be read: ${reasonOf(error)}` })
     }
-    records.decide(
+    records.decideDelivery(
       inbox,
       record,
       all.flatMap(({ events }) => events),

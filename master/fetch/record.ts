@@ -36,7 +36,7 @@ export interface Made {
 }
 
 /** What is to become of a delivery, once and for ever. */
-export interface Plan {
+export interface FetchPlan {
   /** The directory in the record that holds the events; null if there are none. */
   readonly batch: string | null
   /** The refs that were dealt with, and where they are now; null if they are gone. */
@@ -47,7 +47,7 @@ export interface Plan {
 }
 
 /** The places that a record's events go to. */
-export interface Places {
+export interface FetchPlaces {
   readonly revs: string
   readonly held: string
 }
@@ -67,7 +67,7 @@ export function takeDelivery(inbox: Inbox, id: string): void {
 }
 
 /** The records that are being worked on, the oldest delivery first. */
-export function listRecords(inbox: Inbox): string[] {
+export function listDeliveries(inbox: Inbox): string[] {
   return listIfThere(inbox.doing).map(name => join(inbox.doing, name))
 }
 
@@ -79,21 +79,21 @@ export function deliveryIn(record: string): Buffer | undefined {
 }
 
 /** Reads the decision about a record; undefined if there is none yet. */
-export function planOf(record: string): Plan | undefined {
+export function planOf(record: string): FetchPlan | undefined {
   if (!listAllIfThere(record).includes(PLAN)) return undefined
   const text = readIfThere(join(record, PLAN))
-  return text === undefined ? undefined : (JSON.parse(text) as Plan)
+  return text === undefined ? undefined : (JSON.parse(text) as FetchPlan)
 }
 
 /**
  * F1 to F2: prepares the events and makes this the plan of a record, if there is none yet. An event that another record has
  * made its own is left to that.
  */
-export function decide(
+export function decideDelivery(
   inbox: Inbox,
   record: string,
   events: readonly Made[],
-  plan: Omit<Plan, 'batch'>,
+  plan: Omit<FetchPlan, 'batch'>,
 ): void {
   const ours = events.filter(event => claimEvent(inbox, basename(record), event))
   const batch = ours.length > 0 ? token() : null
@@ -128,7 +128,7 @@ export const wasMade = (inbox: Inbox, ref: string, revision: string): boolean =>
   listAllIfThere(inbox.made).includes(eventKey(ref, revision, ''))
 
 /** F2 to F3: makes the events of a plan, each by one rename: what has left the batch is made. */
-export function publishEvents(record: string, { batch }: Plan, places: Places): number {
+export function publishEvents(record: string, { batch }: FetchPlan, places: FetchPlaces): number {
   if (batch === null) return 0
   let count = 0
   for (const where of ['held', 'revs'] as const) {

@@ -33,7 +33,7 @@ const making = new Map<string, Promise<string>>()
  * The path of the archive that is made of `ingredients`; if it is not there, `make` writes it to a file that is open for
  * it. Two makers seldom do the same at once, but may.
  */
-export function archived(
+export function cachedArchive(
   directory: string,
   ingredients: readonly string[],
   make: (fd: number) => Promise<void>,

@@ -12,7 +12,7 @@ import { GitError, Repository } from '../../lib/git/repository.ts'
 import type { Commit } from '../../lib/git/repository.ts'
 import type { TreeEntry } from '../../lib/git/tree.ts'
 import { trace } from '../../lib/system/trace.ts'
-import { archived } from './archive-cache.ts'
+import { cachedArchive } from './archive-cache.ts'
 import { nameOf, packing } from './extras.ts'
 import type { Extras } from './extras.ts'
 import { targetsOf } from './link-targets.ts'
@@ -148,7 +148,7 @@ function codeOf(sources: Sources, commit: Commit): Promise<string> {
   const name = nameOf(extras)
   if (name === '') return archiveOf(sources, code, commit)
   const ingredients = [FORMAT, code.path ?? '', commit.id, name, '', ...compressor]
-  return archived(archives, ingredients, async fd => {
+  return cachedArchive(archives, ingredients, async fd => {
     const scratch = mkdtempSync(join(archives, '.scratch-'))
     // It may have to wait for others to be fetched, and nobody else does.
     const own = new Repository(code.path, code.signal)
@@ -175,7 +175,7 @@ function archiveOf(
 ): Promise<string> {
   const others = [...targets].flatMap(([name, { kind, id }]) => [name, kind, id])
   const place = [repository.path ?? '', tree ?? '', String(time)]
-  return archived(archives, [FORMAT, ...place, ...others, '', ...compressor], async fd => {
+  return cachedArchive(archives, [FORMAT, ...place, ...others, '', ...compressor], async fd => {
     const swap = (entry: TreeEntry) => ({ ...entry, ...targets.get(entry.name) })
     const options = { time, compressor, maxBytes: bundleMax, signal: repository.signal, swap }
     await pack(repository, tree, fd, options)

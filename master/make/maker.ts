@@ -19,12 +19,12 @@ import type { Event } from './events.ts'
 import * as records from './record.ts'
 import { makeRecipes } from './recipes.ts'
 import type { Recipe } from './recipes.ts'
-import type { Decision, Project } from './record.ts'
-import { addTry, countTries, pauseAfter, pauseOf } from './tries.ts'
+import type { Decision, ProjectDirectories } from './record.ts'
+import { addTry, countTries, delayAfter, pauseOf } from './tries.ts'
 
-export interface Settings {
+export interface MakerSettings {
   readonly spool: Spool
-  readonly project: Project
+  readonly project: ProjectDirectories
   /** Path of the code repository. */
   readonly code: string
   /** Path of the steps repository, if the steps have one. */
@@ -68,7 +68,7 @@ const SWEEP_EVERY = 3600_000
 const BUILD_TRIES = 3
 
 export class Maker {
-  readonly #settings: Settings
+  readonly #settings: MakerSettings
   readonly #print: (names: readonly string[]) => void
   readonly #signal: AbortSignal | undefined
   readonly #versionMax: number
@@ -81,7 +81,7 @@ export class Maker {
   #swept = -Infinity
 
   /** `print` receives the names of tasks when they are published and durable. An aborted `signal` ends the work. */
-  constructor(settings: Settings, print: (names: readonly string[]) => void, signal?: AbortSignal) {
+  constructor(settings: MakerSettings, print: (names: readonly string[]) => void, signal?: AbortSignal) {
     const { project, targets, code, steps } = settings
     this.#settings = settings
     this.#code = new Repository(code, signal)
@@ -302,7 +302,7 @@ export class Maker {
         this.#turns!.delete(record)
         return lasting(attempt, `${why}; given up, it is in ${quote(project.failed)}`)
       }
-      pause = pauseAfter(countTries(record))
+      pause = delayAfter(countTries(record))
     }
     this.#turns!.set(record, performance.now() + pause)
     return temporary(attempt, error)

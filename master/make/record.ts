@@ -17,7 +17,7 @@ import { trace } from '../../lib/system/trace.ts'
 import { BadEvent, scanEvents } from './events.ts'
 import type { Event } from './events.ts'
 
-export interface Project {
+export interface ProjectDirectories {
   readonly name: string
   readonly revs: string
   /** Where its records are. */
@@ -27,7 +27,7 @@ export interface Project {
 }
 
 /** The project whose events are in this directory. */
-export function projectOf(revs: string): Project {
+export function projectOf(revs: string): ProjectDirectories {
   const path = resolve(revs)
   const [name, around] = [basename(path), dirname(path)]
   return { name, revs: path, making: join(around, '.making', name), failed: join(around, '.failed', name) }
@@ -66,14 +66,14 @@ const placeOf = (record: string, event: Event): string =>
     : join(record, event.ref)
 
 /** Returns the records of a project, and deletes the remains of finished ones. */
-export function listRecords(project: Project): string[] {
+export function listRecords(project: ProjectDirectories): string[] {
   const names = listAllIfThere(project.making)
   for (const name of names) if (name.startsWith(DONE)) remove(join(project.making, name))
   return names.filter(name => !name.startsWith('.')).map(name => join(project.making, name))
 }
 
 /** True if a record is not there any more: another maker has ended it. Throws if that cannot be known. */
-export const isOver = (project: Project, record: string): boolean =>
+export const isOver = (project: ProjectDirectories, record: string): boolean =>
   !listNow(project.making).includes(basename(record))
 
 /** The event in a record; undefined if it holds none. Throws if something in it cannot be looked into. */
@@ -104,7 +104,7 @@ export function decisionOf(record: string): Decision | undefined {
 }
 
 /** E0 to E1: moves an event from $REVS into a record of its own. Undefined if another maker took it. */
-export function takeEvent(project: Project, event: Event): string | undefined {
+export function takeEvent(project: ProjectDirectories, event: Event): string | undefined {
   const record = join(project.making, token())
   const place = placeOf(record, event)
   makeDirectory(place)
@@ -132,7 +132,7 @@ export function removeEmpty(record: string): void {
   tolerating([...MAYBE_GONE, 'ENOTEMPTY', 'EEXIST'], () => rmdirSync(record))
 }
 
-const batchPath = (spool: Spool, project: Project, record: string, batch: string): string =>
+const batchPath = (spool: Spool, project: ProjectDirectories, record: string, batch: string): string =>
   join(spool.tasks.tmp, `.${project.name}.${basename(record)}.${batch}`)
 
 /** Tasks that are equal but for their names: `fill` puts the files into the first; the others are clones of that. */
@@ -147,7 +147,7 @@ export interface Group {
  */
 export function buildBatch(
   spool: Spool,
-  project: Project,
+  project: ProjectDirectories,
   record: string,
   event: Event,
   groups: readonly Group[],
@@ -182,7 +182,12 @@ export function buildBatch(
  * undefined if the record is gone, because another maker has made its tasks. A batch that was not chosen is
  * swept.
  */
-export function decide(spool: Spool, project: Project, record: string, mine: Decision): Decision | undefined {
+export function decide(
+  spool: Spool,
+  project: ProjectDirectories,
+  record: string,
+  mine: Decision,
+): Decision | undefined {
   try {
     publishFile(join(record, NAMES), formatDecision(mine))
   } catch (error) {
@@ -200,7 +205,7 @@ export function decide(spool: Spool, project: Project, record: string, mine: Dec
  * What stands about a record, after whatever a link said; undefined if the record is over. Through a path that was cached
  * before the record moved away, a link can succeed that decides nothing any more.
  */
-function standing(project: Project, record: string): Decision | undefined {
+function standing(project: ProjectDirectories, record: string): Decision | undefined {
   for (let tries = 1; ; tries++) {
     if (isOver(project, record)) return undefined
     try {
@@ -218,7 +223,7 @@ function standing(project: Project, record: string): Decision | undefined {
  */
 export function publishBatch(
   spool: Spool,
-  project: Project,
+  project: ProjectDirectories,
   record: string,
   { batch, names }: { readonly batch: string; readonly names: readonly string[] },
 ): readonly string[] {
@@ -234,7 +239,7 @@ export function publishBatch(
 }
 
 /** E3 to E4. Returns true if this call did it. */
-function endRecord(project: Project, record: string): boolean {
+function endRecord(project: ProjectDirectories, record: string): boolean {
   const done = join(project.making, DONE + basename(record))
   if (!move(record, done)) return false
   fsyncPath(project.making)
@@ -244,7 +249,7 @@ function endRecord(project: Project, record: string): boolean {
 }
 
 /** E2 to the end of an event that was given up: its record moves to `.failed`, for people. */
-export function moveToFailed(project: Project, record: string): void {
+export function moveToFailed(project: ProjectDirectories, record: string): void {
   makeDirectory(project.failed)
   ignoringENOENT(() => fsyncPath(record))
   move(record, join(project.failed, basename(record)))
@@ -256,7 +261,7 @@ export function moveToFailed(project: Project, record: string): void {
  * Sweeps the batches of a project that will never be published: their record is gone, or chose another. While
  * a record has no decision, its batch may be under construction.
  */
-export function sweepBatches(tmp: string, project: Project): void {
+export function sweepBatches(tmp: string, project: ProjectDirectories): void {
   // Batches first: a record is there before its batch, so that of a listed batch can only be missing if it is done.
   const batches = mustListAll(tmp)
     .map(name => /^\.([^:]+)\.([0-9a-f]{16})\.([0-9a-f]{16})$/.exec(name))

@@ -18,7 +18,7 @@ const LONGEST_PAUSE = 300_000
 const FIRST_PAUSE = 10_000
 
 /** Milliseconds to wait after so many tries. Pure. */
-export const pauseAfter = (tries: number): number =>
+export const delayAfter = (tries: number): number =>
   tries === 0 ? 0 : Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (tries - 1))
 
 /** Counts one more failure. Returns true if it was the last try. */
@@ -33,7 +33,7 @@ export function pauseOf(record: string): number {
   const times = timesOfTries(record)
   if (times.length === 0) return 0
   const now = ignoringENOENT(() => serverTime(record)) ?? Infinity
-  return Math.max(0, Math.max(...times) + pauseAfter(times.length) - now)
+  return Math.max(0, Math.max(...times) + delayAfter(times.length) - now)
 }
 
 /** How many tries failed so far. */

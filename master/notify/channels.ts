@@ -12,14 +12,14 @@ import { projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
 import type { Channel } from './channel.ts'
 import { KINDS } from './kinds.ts'
 
-export interface Project {
+export interface ProjectChannels {
   readonly name: string
   readonly env: NodeJS.ProcessEnv
   readonly channels: readonly Channel[]
 }
 
 /** The projects of the spool `root` whose settings can be read; what is wrong with the others is said. */
-export function projectsWithChannels(root: string, env: NodeJS.ProcessEnv): Project[] {
+export function projectsWithChannels(root: string, env: NodeJS.ProcessEnv): ProjectChannels[] {
   const files = projectFiles(root)
   // A site with one project may have no file for it.
   const lonely = files.size === 0 ? optional('REVS', env) : undefined

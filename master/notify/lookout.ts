@@ -2,7 +2,7 @@
 // (state N0 of lib/INTERNALS.md). Finished and known tasks cost only their name in memory: a round lists
 // current tasks, and finished ones only if those changed.
 
-import type { Project } from './channels.ts'
+import type { ProjectChannels } from './channels.ts'
 import { timeOf } from '../../lib/system/durable.ts'
 import { mustList } from '../../lib/system/listing.ts'
 import { warnOnce } from '../../lib/system/log.ts'
@@ -24,7 +24,7 @@ const OLD_EVERY = 60_000
 const TIDY_EVERY = 3_600_000
 
 /** A project whose couriers are at work. */
-export interface Told extends Project {
+export interface Told extends ProjectChannels {
   readonly couriers: readonly Courier[]
   readonly states: RefStates
 }

@@ -8,7 +8,7 @@ import { lastLinesOf } from '../../lib/view/last-lines.ts'
 import type { LastLine } from '../../lib/view/last-lines.ts'
 import { optional } from '../../lib/base/settings.ts'
 import type { TaskView } from '../../lib/view/view.ts'
-import type { Change, Stage } from './policy.ts'
+import type { StatusChange, Stage } from './policy.ts'
 
 /** How many lines of the failing step, and how many commits. */
 const LINES = 20
@@ -21,7 +21,7 @@ export interface Notice {
   /** When the task came to this stage, in milliseconds since 1970; null if nothing says. */
   readonly at: number | null
   /** The change this makes for its ref and architecture. */
-  readonly change: Change | null
+  readonly change: StatusChange | null
   /** The page of the job; null without REPORTER_URL. */
   readonly url: string | null
   /** The task as `bass show --json` has it, when this was written. */
@@ -37,7 +37,7 @@ export async function describe(
   { env }: { readonly env: NodeJS.ProcessEnv },
   view: TaskView,
   jobAt: string | undefined,
-  change: Change | null,
+  change: StatusChange | null,
   since: string | null,
 ): Promise<(stage: Stage) => Notice> {
   const pages = optional('REPORTER_URL', env)

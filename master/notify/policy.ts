@@ -12,21 +12,26 @@ export const STAGES = ['waiting', 'running', 'over'] as const
 export type Stage = (typeof STAGES)[number]
 
 /** What a verdict says about the code: null if the job was cancelled, or lost and runs again. */
-export type Outcome = 'good' | 'bad'
-export function outcomeOf(verdict: Verdict, retriedAs: string | null): Outcome | null {
+export type CodeOutcome = 'good' | 'bad'
+export function outcomeOf(verdict: Verdict, retriedAs: string | null): CodeOutcome | null {
   if (verdict === 'success') return 'good'
   return verdict === 'cancelled' || (verdict === 'lost' && retriedAs !== null) ? null : 'bad'
 }
 
 /** The change from the outcome before, of the same ref and architecture; null if there was none. */
-export type Change = 'broken' | 'mended'
-export function changeOf(outcome: Outcome | null, before: Outcome | null): Change | null {
+export type StatusChange = 'broken' | 'mended'
+export function changeOf(outcome: CodeOutcome | null, before: CodeOutcome | null): StatusChange | null {
   if (outcome === 'bad') return before === 'bad' ? null : 'broken'
   return outcome === 'good' && before === 'bad' ? 'mended' : null
 }
 
 /** True if a channel of this policy gets the notice. */
-export function wants(policy: Policy, stage: Stage, outcome: Outcome | null, change: Change | null): boolean {
+export function wants(
+  policy: Policy,
+  stage: Stage,
+  outcome: CodeOutcome | null,
+  change: StatusChange | null,
+): boolean {
   if (policy === 'all') return true
   return stage === 'over' && (policy === 'failures' ? outcome === 'bad' : change !== null)
 }

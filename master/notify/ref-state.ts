@@ -10,11 +10,11 @@ import { listIfThere } from '../../lib/system/listing.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { TaskView } from '../../lib/view/view.ts'
-import type { Outcome } from './policy.ts'
+import type { CodeOutcome } from './policy.ts'
 
 interface Ended {
   readonly num: number
-  readonly outcome: Outcome
+  readonly outcome: CodeOutcome
   readonly revision: string | null
 }
 
@@ -37,7 +37,7 @@ export class RefStates {
    * for the same job returns the same, because the record holds both. Undefined for a job that ended after a
    * later one, which says nothing about its ref now.
    */
-  note(view: TaskView, outcome: Outcome): Ended | null | undefined {
+  note(view: TaskView, outcome: CodeOutcome): Ended | null | undefined {
     const { num, ref, revision, arch, host } = view
     const target = host === null ? arch : `${arch}:${host}`
     const path = join(

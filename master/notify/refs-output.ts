@@ -18,7 +18,7 @@ import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { counted, formatBytes, formatSeconds, harmless } from '../../lib/base/text.ts'
 import { writePage } from '../../lib/jci/page.ts'
 import type { RunName } from '../../lib/jci/run-ref.ts'
-import { StepLog } from '../../lib/view/job-log.ts'
+import { MergedLog } from '../../lib/view/job-log.ts'
 import type { Notice } from './notice.ts'
 
 /** The file that names the task. */
@@ -64,7 +64,7 @@ function writeLog(path: string, jobAt: string, { task, url }: Notice, left: stri
     line(RULE)
     for (const { name } of job?.steps ?? []) {
       line(`== ${harmless(name)}`)
-      for (const { text } of new StepLog(join(jobAt, 'steps', name)).read(true)) {
+      for (const { text } of new MergedLog(join(jobAt, 'steps', name)).read(true)) {
         room -= Buffer.byteLength(text) + 1
         if (room < 0) break
         line(text)

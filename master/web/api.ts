@@ -9,7 +9,7 @@ import type { TaskView } from '../../lib/view/view.ts'
 import { whereIs } from '../../lib/view/whereabouts.ts'
 import { listArtifacts } from './artifacts.ts'
 import type { Viewer } from './auth.ts'
-import { StepLog } from './log-window.ts'
+import { WindowedLog } from './log-window.ts'
 import type { Site, Waiting } from './site.ts'
 
 /** Tasks that are over, of an answer; lines of the step that decides. */
@@ -54,7 +54,7 @@ async function filesBelow(job: string, path = ''): Promise<{ path: string; bytes
 async function lastLines({ job }: TaskView, directory: string) {
   const decisive = job && decisiveStep(job)
   if (!decisive || job.verdict === 'success') return []
-  const log = await StepLog.open(join(directory, 'steps', decisive.name), false)
+  const log = await WindowedLog.open(join(directory, 'steps', decisive.name), false)
   try {
     return (await log.backward(log.size, LINES)).lines.map(({ stream, label, text }) => ({
       step: decisive.name,

@@ -37,7 +37,7 @@ import { jobPage } from './job-page.ts'
 import { follow } from './log-follow.ts'
 import { items, logPage, readWindow } from './log-page.ts'
 import { logText } from './log-text.ts'
-import { formatPosition, parsePosition, StepLog } from './log-window.ts'
+import { formatPosition, parsePosition, WindowedLog } from './log-window.ts'
 import { backTo, loginPage } from './login-page.ts'
 import { metrics } from './metrics.ts'
 import { jobPath, logPath, notice, projectPath, shortRef } from './page.ts'
@@ -215,7 +215,7 @@ export function makeApp(
     const found = stepOf(site, c)
     if (!found) return missing(c)
     const { view, step, directory } = found
-    const log = await StepLog.open(join(directory, 'steps', step.name), step.state === 'running')
+    const log = await WindowedLog.open(join(directory, 'steps', step.name), step.state === 'running')
     try {
       const query = logQuery(c)
       const window = await readWindow(log, step, query)
@@ -399,7 +399,7 @@ function stepOf(site: Site, c: Context<Env>): FoundStep | undefined {
 }
 
 async function plainLog(c: Context<Env>, directory: string, step: StepView): Promise<Response> {
-  const log = await StepLog.open(join(directory, 'steps', step.name), step.state === 'running')
+  const log = await WindowedLog.open(join(directory, 'steps', step.name), step.state === 'running')
   const local = c.req.query('tai64nlocal') !== undefined
   const chunks = Readable.from(logText(log, local), { objectMode: true, highWaterMark: 1 })
   chunks.once('close', () => void log.close())

@@ -15,25 +15,25 @@ import { typeOf } from '../../lib/web/foreign.ts'
 import { jobPath, page, projectPath } from './page.ts'
 import type { Visit } from './page.ts'
 
-export interface Entry {
+export interface Artifact {
   readonly name: string
   /** In bytes; null for a directory. */
   readonly size: number | null
 }
 
 /** Entries of a directory of artifacts, directories first; undefined if there is none of that path. */
-export async function listArtifacts(job: string, path = ''): Promise<Entry[] | undefined> {
+export async function listArtifacts(job: string, path = ''): Promise<Artifact[] | undefined> {
   const directory = await inside(job, path)
   if (directory === undefined) return undefined
   try {
     const found = await readdir(directory, { withFileTypes: true })
-    const entries: Entry[] = []
+    const entries: Artifact[] = []
     for (const entry of found) {
       if (entry.isDirectory()) entries.push({ name: entry.name, size: null })
       else if (entry.isFile())
         entries.push({ name: entry.name, size: await sizeOf(join(directory, entry.name)) })
     }
-    const rank = ({ size }: Entry) => (size === null ? 0 : 1)
+    const rank = ({ size }: Artifact) => (size === null ? 0 : 1)
     return entries.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ESTALE', 'EACCES')) return undefined
@@ -101,7 +101,12 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-export function artifactsPage(visit: Visit, view: TaskView, path: string, entries: readonly Entry[]): Html {
+export function artifactsPage(
+  visit: Visit,
+  view: TaskView,
+  path: string,
+  entries: readonly Artifact[],
+): Html {
   const parts = path.split('/').filter(part => part !== '')
   const base = `${jobPath(view)}/artifacts/`
   const linkTo = (names: readonly string[]) =>

@@ -13,9 +13,9 @@ import { heldSection } from './held.ts'
 import { nowSection } from './now.ts'
 import { age, jobPath, page, projectPath, shortRef, targetOf, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
-import type { Board, Site } from './site.ts'
+import type { CurrentWork, Site } from './site.ts'
 import { signOf, stateOf, wordFor, worst } from './status.ts'
-import { blocks, duration } from './task-parts.ts'
+import { blocks, durationOf } from './task-parts.ts'
 import { STATES } from './task-index.ts'
 import type { Filter, State } from './task-index.ts'
 
@@ -84,7 +84,7 @@ export async function frontPage(visit: Visit, site: Site, query: FrontQuery): Pr
 }
 
 /** What goes on, for the title: `1 running, 3 queued`. */
-function activity({ running, waiting, more }: Board): string {
+function activity({ running, waiting, more }: CurrentWork): string {
   const count = (n: number, word: string) => (n === 0 ? '' : `${n} ${word}`)
   return [count(running.length, 'running'), count(waiting.length + more, 'queued')].filter(Boolean).join(', ')
 }
@@ -293,7 +293,7 @@ function attemptsOf([last, ...before]: readonly TaskView[]): Html | false {
     <a class="verdict s-${state}" href="${jobPath(last)}"
       >${signOf(state)} ${wordFor(state)}<span class="hidden"> of job ${last.num}</span></a
     >
-    ${duration(last)} ${blocks(last)}
+    ${durationOf(last)} ${blocks(last)}
     ${
       before.length > 0 &&
       html`<span class="attempts"

@@ -8,7 +8,7 @@ import { age, hostPath, page, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
 import type { Site } from './site.ts'
 import { badgeOf, signOf, stateOf } from './status.ts'
-import { blocks, duration, taskLink } from './task-parts.ts'
+import { blocks, durationOf, taskLink } from './task-parts.ts'
 
 /** Jobs of a page. */
 const ROWS = 50
@@ -102,7 +102,7 @@ export function hostPage(visit: Visit, site: Site, host: string, before?: number
           now.length === 0
             ? html`<p class="quiet">Nothing.</p>`
             : html`<ul class="running">
-                ${now.map(({ view }) => html`<li data-row="">${taskLink(view)} ${duration(view)} ${blocks(view)}</li>`)}
+                ${now.map(({ view }) => html`<li data-row="">${taskLink(view)} ${durationOf(view)} ${blocks(view)}</li>`)}
               </ul>`
         }
       </section>
@@ -147,7 +147,7 @@ const jobsTable = (views: readonly TaskView[]): Html =>
               <th scope="row">${taskLink(view)}</th>
               <td>${badgeOf(stateOf(view))}</td>
               <td>${blocks(view)}</td>
-              <td>${duration(view)}</td>
+              <td>${durationOf(view)}</td>
               <td>${age(view.job?.ended ?? null)}</td>
             </tr>`,
         )}

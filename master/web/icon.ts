@@ -17,7 +17,7 @@ type Mark = keyof typeof MARKS
 export const ICONS = Object.keys(MARKS) as readonly Mark[]
 
 /** The mark that stands for a state. */
-export function markOf(state: Shown): Mark {
+export function iconMarkOf(state: Shown): Mark {
   if (state === 'success' || state === 'running' || state === 'waiting') return state
   return ['failure', 'error', 'timeout', 'lost'].includes(state) ? 'failure' : 'none'
 }

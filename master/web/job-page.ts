@@ -14,7 +14,7 @@ import type { Html } from '../../lib/web/html.ts'
 import { changeAuthor, changeTitle } from './change.ts'
 import { changeLink, checkLink, commitLink, revisionLink } from './forge-links.ts'
 import { lines } from './log-page.ts'
-import { StepLog } from './log-window.ts'
+import { WindowedLog } from './log-window.ts'
 import {
   age,
   button,
@@ -33,7 +33,7 @@ import {
 import type { Visit } from './page.ts'
 import type { Site } from './site.ts'
 import { badgeOf, signOf, stateOf, wordFor } from './status.ts'
-import { blocks, duration } from './task-parts.ts'
+import { blocks, durationOf } from './task-parts.ts'
 
 /** Lines of the step that counts. */
 const TAIL = 30
@@ -71,7 +71,7 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
               >${shortRef(view.ref)}</a
             >`
           }
-          ${author !== undefined && html`<bdi>${author}</bdi>`} ${duration(view)}
+          ${author !== undefined && html`<bdi>${author}</bdi>`} ${durationOf(view)}
         </p>
         <p class="actions">${actions(visit, view)}</p>
         ${job?.error != null && html`<p class="error">${signOf('error')} ${job.error}</p>`}
@@ -199,7 +199,7 @@ function bar(step: StepView, begin: number, end: number): Html | string {
 }
 
 async function tail(view: TaskView, directory: string, step: StepView): Promise<Html> {
-  const log = await StepLog.open(join(directory, 'steps', step.name), step.state === 'running')
+  const log = await WindowedLog.open(join(directory, 'steps', step.name), step.state === 'running')
   try {
     const window = await log.backward(log.size, TAIL)
     const base = logPath(view, step.name)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import type { TaskView } from '../../lib/view/view.ts'
 import { watch } from '../../lib/system/watch.ts'
-import { StepLog } from './log-window.ts'
+import { WindowedLog } from './log-window.ts'
 import type { LogWindow, Position } from './log-window.ts'
 
 /** Lines of a window. */
@@ -36,7 +36,7 @@ export async function* follow(
       const now = look()
       if (!now) return
       const running = now.view.job?.steps.find(({ name }) => name === step)?.state === 'running'
-      const log = await StepLog.open(join(now.directory, 'steps', step), running)
+      const log = await WindowedLog.open(join(now.directory, 'steps', step), running)
       try {
         for (;;) {
           const window = await log.forward(at, WINDOW)

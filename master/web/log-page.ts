@@ -10,7 +10,7 @@ import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
 import type { Forge } from '../../lib/forge/forge.ts'
 import { changeLink, commitLink } from './forge-links.ts'
-import { formatLineName, formatPosition, parseLineName, parsePosition, StepLog } from './log-window.ts'
+import { formatLineName, formatPosition, parseLineName, parsePosition, WindowedLog } from './log-window.ts'
 import type { Line, LogWindow } from './log-window.ts'
 import { jobPath, logPath, page, projectPath, seconds, since, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
@@ -37,7 +37,7 @@ export interface LogQuery {
 }
 
 /** The window that a query means; without a place in it, the end of what runs or failed, the beginning of the rest. */
-export async function readWindow(log: StepLog, step: StepView, query: LogQuery): Promise<LogWindow> {
+export async function readWindow(log: WindowedLog, step: StepView, query: LogQuery): Promise<LogWindow> {
   const from = parsePosition(query.from)
   if (from) return log.forward(from, WINDOW)
   const to = parsePosition(query.to)
@@ -66,7 +66,7 @@ export async function logPage(
   gone: AbortSignal,
 ): Promise<Html> {
   const running = step.state === 'running'
-  const log = await StepLog.open(join(directory, 'steps', step.name), running)
+  const log = await WindowedLog.open(join(directory, 'steps', step.name), running)
   try {
     const base = logPath(view, step.name)
     const found = query.q === undefined ? undefined : await findings(log, query.q, query, gone)
@@ -224,7 +224,12 @@ function timeOf({ label }: Line, start: number | null, local: boolean): Html | s
 const DAY = new Intl.DateTimeFormat('sv-SE', { timeStyle: 'medium' })
 const clock = (time: number): string => DAY.format(time)
 
-async function findings(log: StepLog, text: string, query: LogQuery, gone: AbortSignal): Promise<LogWindow> {
+async function findings(
+  log: WindowedLog,
+  text: string,
+  query: LogQuery,
+  gone: AbortSignal,
+): Promise<LogWindow> {
   const from = parsePosition(query.from) ?? { out: 0, err: 0 }
   if (text === '') return { lines: [], from, to: log.size, first: true, last: true }
   return log.search(text, from, FOUND, gone)

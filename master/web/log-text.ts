@@ -2,14 +2,14 @@
 // grow with it.
 
 import { formatPosition } from './log-window.ts'
-import type { Line, LogWindow, StepLog } from './log-window.ts'
+import type { Line, LogWindow, WindowedLog } from './log-window.ts'
 import { LABEL_LENGTH, parseLabel } from '../../lib/base/tai64n.ts'
 
 /** Lines at a time: about as many as are read at once. */
 const WINDOW = 5000
 
 /** The whole of a log; with `local`, labels become local time as `tai64nlocal` writes it. */
-export async function* logText(log: StepLog, local: boolean): AsyncGenerator<Buffer> {
+export async function* logText(log: WindowedLog, local: boolean): AsyncGenerator<Buffer> {
   let at = { out: 0, err: 0 } as LogWindow['to']
   for (;;) {
     const window = await log.forward(at, WINDOW)
@@ -47,7 +47,7 @@ function textOf(lines: readonly Line[], local: boolean): Buffer {
 }
 
 /** The marker after the label of a line that is too long for a window. */
-async function* rest(log: StepLog, line: Line): AsyncGenerator<Buffer> {
+async function* rest(log: WindowedLog, line: Line): AsyncGenerator<Buffer> {
   let skip = line.label === '' ? 0 : LABEL_LENGTH + 1
   for await (const piece of log.bytes(line)) {
     yield Buffer.from(piece.subarray(skip))

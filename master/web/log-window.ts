@@ -253,7 +253,7 @@ function labelOf(bytes: Buffer, from = 0, to = bytes.length): string {
 }
 
 /** The log of one step as it is now. The caller closes it. */
-export class StepLog {
+export class WindowedLog {
   readonly #streams: readonly [Stream, Stream]
   readonly #files: readonly (FileHandle | undefined)[]
   readonly size: Position
@@ -268,7 +268,7 @@ export class StepLog {
    * Opens the log of the step in this directory. With `whole`, as while it runs, only lines that have their newline
    * are there; a stream that is not there is empty.
    */
-  static async open(step: string, whole: boolean): Promise<StepLog> {
+  static async open(step: string, whole: boolean): Promise<WindowedLog> {
     const files: (FileHandle | undefined)[] = []
     try {
       const streams: Stream[] = []
@@ -280,7 +280,7 @@ export class StepLog {
         const all = new Stream(name, file, size, buffer)
         streams.push(whole ? new Stream(name, file, await all.wholeEnd(), buffer) : all)
       }
-      return new StepLog([streams[0]!, streams[1]!], files)
+      return new WindowedLog([streams[0]!, streams[1]!], files)
     } catch (error) {
       await closeAll(files)
       throw error

@@ -9,14 +9,14 @@ import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
 import { age, button, hostPath, jobPath, since } from './page.ts'
 import type { Visit } from './page.ts'
-import type { Board, Waiting } from './site.ts'
+import type { CurrentWork, Waiting } from './site.ts'
 import { signOf } from './status.ts'
 import { blocks, taskLink } from './task-parts.ts'
 
 /** Of what waits, so many are shown. */
 const SHOWN = 8
 
-export function nowSection(visit: Visit, { running, waiting, more, paused, takers }: Board): Html {
+export function nowSection(visit: Visit, { running, waiting, more, paused, takers }: CurrentWork): Html {
   const rest = more + Math.max(0, waiting.length - SHOWN)
   const idle = running.length === 0 && waiting.length === 0
   return html`<section aria-labelledby="now" data-part="now" class="now">

@@ -5,7 +5,7 @@ import type { TaskView } from '../../lib/view/view.ts'
 import type { Viewer } from './auth.ts'
 import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
-import { iconPath, markOf } from './icon.ts'
+import { iconPath, iconMarkOf } from './icon.ts'
 import type { Shown } from './status.ts'
 
 /** The context in which a page is rendered. */
@@ -51,7 +51,7 @@ export function page(visit: Visit, frame: Frame, body: Html): Html {
         <title>${title} · BASS</title>
         <link
           rel="icon"
-          href="${iconPath(state === undefined ? 'none' : markOf(state), visit.edition)}"
+          href="${iconPath(state === undefined ? 'none' : iconMarkOf(state), visit.edition)}"
           type="image/svg+xml"
         />
         <link rel="stylesheet" href="/static/reporter.css?${visit.edition}" />

@@ -30,7 +30,7 @@ import type { Whereabouts } from '../../lib/view/whereabouts.ts'
 import { placesInQueue, whyWaiting } from '../../lib/view/why-waiting.ts'
 import type { WaitView } from '../../lib/view/why-waiting.ts'
 import { isOver, TaskIndex } from './task-index.ts'
-import type { Entry, State } from './task-index.ts'
+import type { IndexEntry, State } from './task-index.ts'
 
 /** So many of the newest tasks are read before the first page is served. */
 const FIRST = 200
@@ -55,7 +55,7 @@ export interface Waiting {
 }
 
 /** The current work. */
-export interface Board {
+export interface CurrentWork {
   readonly running: readonly { readonly view: TaskView; readonly expected: number | null }[]
   /** The first of them. */
   readonly waiting: readonly Waiting[]
@@ -146,7 +146,7 @@ export class Site {
    * Returns the view of a task, or undefined if it is gone. Finished ones are cached; a retry that comes
    * later is seen only with `anew`.
    */
-  view({ name, num }: Pick<Entry, 'name' | 'num'>, anew = false): TaskView | undefined {
+  view({ name, num }: Pick<IndexEntry, 'name' | 'num'>, anew = false): TaskView | undefined {
     const kept = anew ? undefined : this.#views.get(name)
     if (kept) return kept
     const view = readView(this.#where(name, num)) ?? this.#lookFor(name)
@@ -172,7 +172,7 @@ export class Site {
   }
 
   /** Queued and running tasks, by number. */
-  active(): Entry[] {
+  active(): IndexEntry[] {
     return [...this.#active]
       .sort((a, b) => a - b)
       .map(num => this.index.rowOf(num))
@@ -181,7 +181,7 @@ export class Site {
   }
 
   /** Running and queued tasks, of one project or of all, by number. */
-  board(project?: string, most = REASONS): Board {
+  board(project?: string, most = REASONS): CurrentWork {
     const active = this.active()
     const running = this.#viewsOf(active.filter(entry => entry.state === 'running'))
     const takers = readTakers(this.spool, running, this.#silentAfter)
@@ -245,7 +245,7 @@ export class Site {
     ].reduce((text, [path, name]) => text.replaceAll(path!, name!), text)
   }
 
-  #viewsOf(entries: readonly Pick<Entry, 'name' | 'num'>[]): TaskView[] {
+  #viewsOf(entries: readonly Pick<IndexEntry, 'name' | 'num'>[]): TaskView[] {
     return entries.map(entry => this.view(entry)).filter(view => view !== undefined)
   }
 
@@ -401,7 +401,7 @@ export class Site {
 }
 
 /** What tells its place in the queue, without reading it. */
-function queued({ name, num, project, target }: Entry) {
+function queued({ name, num, project, target }: IndexEntry) {
   const [arch = '', host = null] = target.split(':')
   return { name, num, project, arch, host, state: 'waiting' as const, cancelling: false }
 }

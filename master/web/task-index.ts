@@ -58,7 +58,7 @@ class Texts {
 }
 
 /** An entry of the index. */
-export interface Entry {
+export interface IndexEntry {
   readonly name: string
   readonly num: number
   readonly project: string
@@ -126,7 +126,7 @@ export class TaskIndex {
     return row < this.#count && this.#num[row] === num ? row : undefined
   }
 
-  entry(row: number): Entry {
+  entry(row: number): IndexEntry {
     const revision = this.#revisions.text(this.#revision[row]!)
     const target = this.#targets.text(this.#target[row]!)
     const colon = revision.indexOf(':')

@@ -16,7 +16,7 @@ export const taskLink = (task: TaskView): Html =>
   >`
 
 /** How long its job took, or takes until now. */
-export function duration({ job }: TaskView): Html | string {
+export function durationOf({ job }: TaskView): Html | string {
   if (!job) return ''
   return job.verdict === null ? since(job.claimed) : seconds(job.seconds)
 }

@@ -33,7 +33,7 @@ export async function writePlain(path: string, content: string, stop?: AbortSign
  * Makes a directory, if it is not there, in one that is: a job that others have ended and moved away must not come into
  * being again, empty, for a second verdict.
  */
-export async function makeDirectory(path: string, stop?: AbortSignal): Promise<void> {
+export async function makeJobDirectory(path: string, stop?: AbortSignal): Promise<void> {
   await patiently('make', path, () => tolerating(['EEXIST'], () => mkdirSync(path)), stop)
 }
 

@@ -7,12 +7,12 @@ import { formatEnd, STOPPED, stepDirectory } from '../../lib/spool/job-files.ts'
 import type { ProcessEnd } from '../../lib/spool/job-files.ts'
 import { now } from '../../lib/base/tai64n.ts'
 import { trace } from '../../lib/system/trace.ts'
-import { makeDirectory, openFile, writePlain, writeWhole } from './job-writer.ts'
+import { makeJobDirectory, openFile, writePlain, writeWhole } from './job-writer.ts'
 import type { StopReason } from './plan.ts'
 import type { Place, StepCommand, StepProcess } from './places/place.ts'
 import type { Pools } from './places/pools.ts'
 import { Silence } from './silence.ts'
-import { StepLog } from './step-log.ts'
+import { LogWriter } from './step-log.ts'
 import type { LogOptions } from './step-log.ts'
 
 export interface StepPlan extends Omit<StepCommand, 'stdout' | 'stderr'> {
@@ -69,7 +69,7 @@ const FAR = 2 ** 31 - 1
 /** Runs a step; fails with a Fatal if the job directory cannot be written. Nothing of the step is left afterwards. */
 export async function runStep(plan: StepPlan): Promise<StepResult> {
   const directory = stepDirectory(plan.job, plan.name)
-  for (const path of [dirname(directory), directory]) await makeDirectory(path, plan.hurry)
+  for (const path of [dirname(directory), directory]) await makeJobDirectory(path, plan.hurry)
   const write = (name: string) => writePlain(join(directory, name), now() + '\n', plan.hurry)
   const paths = ['stdout.txt', 'stderr.txt'].map(name => join(directory, name))
   const files: number[] = []
@@ -117,7 +117,7 @@ async function execute(
     stop: plan.hurry,
     ...(plan.tee ? { tee: plan.tee } : {}),
   }
-  const logs = ends.map(({ reader }, i) => new StepLog(reader, files[i]!, { ...options, path: paths[i]! }))
+  const logs = ends.map(({ reader }, i) => new LogWriter(reader, files[i]!, { ...options, path: paths[i]! }))
   const writable = () => logs.every(log => !log.writing)
   const clock = new Clock(plan, step, writable)
   // A log that cannot be written any more ends the step.

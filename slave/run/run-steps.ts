@@ -178,7 +178,7 @@ class Run {
       if (this.#stop.aborted) outcome = stopped(this.#stop, outcome.step)
       if (outcome.verdict === 'lost') break
       if (outcome.verdict !== 'success' && !step.always) continue
-      outcome = decide(outcome, step.name, await this.#runStep(step, place, outcome), this.#stop)
+      outcome = outcomeAfter(outcome, step.name, await this.#runStep(step, place, outcome), this.#stop)
     }
     return outcome
   }
@@ -196,7 +196,7 @@ class Run {
       env: { ...environment.values, BASS_PKG: this.#paths.pkg },
       time: [this.#stepLimit(), this.#jobLimit()],
     }).finally(() => place.close())
-    const outcome = decide({ verdict: 'success' }, PREPARE, result, this.#stop)
+    const outcome = outcomeAfter({ verdict: 'success' }, PREPARE, result, this.#stop)
     if (outcome.verdict === 'success') return undefined
     return this.#stop.aborted ? outcome : { ...outcome, verdict: 'error' }
   }
@@ -253,7 +253,7 @@ function stopped(stop: AbortSignal, step?: string): Outcome {
 }
 
 /** Returns the outcome after a step: the first failure decides, unless a user or the taker ended the job. */
-function decide(before: Outcome, step: string, { end, limit }: StepResult, stop: AbortSignal): Outcome {
+function outcomeAfter(before: Outcome, step: string, { end, limit }: StepResult, stop: AbortSignal): Outcome {
   if (stop.aborted) return stopped(stop, before.step ?? step)
   if (before.verdict !== 'success') return before
   if (limit) return { verdict: 'timeout', step, why: `step ${quote(step)} ${excess(limit)}` }

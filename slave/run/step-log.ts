@@ -38,7 +38,7 @@ export interface LogOptions {
   readonly stop: AbortSignal
 }
 
-export class StepLog {
+export class LogWriter {
   /** Resolves when the stream is over and all of it is written; fails when the file cannot be written. */
   readonly ended: Promise<void>
   /** True once every writer has closed the pipe. */

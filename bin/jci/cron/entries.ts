@@ -49,7 +49,7 @@ function parseEntry(line: number, words: readonly string[]): Entry | BadLine {
   return { line, schedule: schedule.join(' '), ...found }
 }
 
-export interface Site {
+export interface CronSite {
   /** The work tree. */
   readonly top: string
   /** What its lines end with: `# JCI:` and the SHA-256 of its path. */
@@ -61,7 +61,10 @@ export interface Site {
 }
 
 /** The line of a crontab for an entry. It tests the tip of the branch in a worktree of its own. */
-export function cronLine({ schedule, branch, name }: Entry, { top, mark, program, node, log }: Site): string {
+export function cronLine(
+  { schedule, branch, name }: Entry,
+  { top, mark, program, node, log }: CronSite,
+): string {
   const commit = branch === undefined ? 'HEAD' : `refs/heads/${branch}`
   const run = `${shellQuote(program)} run --commit ${shellQuote(commit)} >${shellQuote(log)} 2>&1`
   const command = `cd ${shellQuote(top)} && PATH=${shellQuote(node)}:$PATH ${run}`

@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { lasting, quote } from '../../../lib/base/exit.ts'
-import type { Outcome, Work } from './work.ts'
+import type { RunOutcome, RunWork } from './work.ts'
 
-type Runner = (work: Work, stop: AbortSignal) => Promise<Outcome>
+type Runner = (work: RunWork, stop: AbortSignal) => Promise<RunOutcome>
 
 /** Finds the script, or else the steps. Throws Fatal, with how to begin, if there is nothing. */
 export function findRunner(top: string): Runner {

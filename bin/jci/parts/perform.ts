@@ -8,7 +8,7 @@ import { lasting, quote } from '../../../lib/base/exit.ts'
 import { counted } from '../../../lib/base/text.ts'
 import { tryGit, git } from '../../../lib/git/process.ts'
 import { drawRunId } from '../../../lib/jci/run-ref.ts'
-import type { Status } from '../../../lib/jci/run-ref.ts'
+import type { RunStatus } from '../../../lib/jci/run-ref.ts'
 import { replaceRun, storeRun } from '../../../lib/jci/store.ts'
 import type { Stored } from '../../../lib/jci/store.ts'
 import { remove } from '../../../lib/system/durable.ts'
@@ -20,7 +20,7 @@ import { writePage } from '../../../lib/jci/page.ts'
 import { Record } from './record.ts'
 import { findRepository, findTop, resolveCommit } from './repository.ts'
 import { findRunner } from './find-runner.ts'
-import type { Outcome } from './work.ts'
+import type { RunOutcome } from './work.ts'
 
 interface Wish {
   /** A revision to check out, instead of the work tree as it is. */
@@ -34,7 +34,7 @@ interface Wish {
 }
 
 /** Runs what there is for a commit and stores it. Throws Fatal if nothing could be run or stored. */
-export async function perform({ commit: revision, share, always = false, path }: Wish): Promise<Outcome> {
+export async function perform({ commit: revision, share, always = false, path }: Wish): Promise<RunOutcome> {
   const repository = findRepository()
   const place = revision === undefined ? findTop() : repository
   const commit = resolveCommit(place, revision ?? 'HEAD')
@@ -89,7 +89,7 @@ async function recorded(
   output: string,
   path: string | undefined,
   stop: AbortSignal,
-): Promise<Outcome> {
+): Promise<RunOutcome> {
   const record = new Record(output, [`commit: ${commit}`, `run: ${run}`, `work tree: ${treeState(top)}`])
   const environment = {
     ...inheritedEnvironment(),
@@ -98,7 +98,7 @@ async function recorded(
     JCI_REPO_ROOT: top,
     JCI_OUTPUT_DIR: output,
   }
-  let outcome: Outcome
+  let outcome: RunOutcome
   try {
     const say = (bytes: Uint8Array) => record.add(bytes)
     outcome = await findRunner(top)({ top, output, environment, say }, stop)
@@ -119,7 +119,7 @@ function treeState(top: string): string {
   return `dirty: ${counted(changed.split('\n').length, 'file')} ${changed.includes('\n') ? 'differ' : 'differs'} from the commit`
 }
 
-async function finish(repository: string, begun: Stored, output: string, { ok }: Outcome): Promise<void> {
+async function finish(repository: string, begun: Stored, output: string, { ok }: RunOutcome): Promise<void> {
   const status = ok ? 'ok' : 'err'
   writeStatus(output, status)
   try {
@@ -134,7 +134,7 @@ async function finish(repository: string, begun: Stored, output: string, { ok }:
   say('info', `stored ${status}: ${stored.ref}`)
 }
 
-function writeStatus(output: string, status: Status): void {
+function writeStatus(output: string, status: RunStatus): void {
   const path = join(output, 'status.txt')
   // The script may have put anything there.
   remove(path)

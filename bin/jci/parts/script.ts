@@ -5,14 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { lasting } from '../../../lib/base/exit.ts'
 import { killAll } from './owners.ts'
-import type { Outcome, Work } from './work.ts'
+import type { RunOutcome, RunWork } from './work.ts'
 
 /** How long a script has after TERM, in milliseconds; and its output after its end, where something else holds it open. */
 const GRACE = 2000
 const LINGER = 500
 
 /** Runs the script with bash in the output directory; returns when it has ended, or was interrupted and has been ended. */
-export async function runScript(path: string, work: Work, stop: AbortSignal): Promise<Outcome> {
+export async function runScript(path: string, work: RunWork, stop: AbortSignal): Promise<RunOutcome> {
   // One pipe for both streams, so that their order is kept; the shell becomes bash.
   const child = spawn('sh', ['-c', 'exec bash "$0" 2>&1', path], {
     cwd: work.output,
@@ -22,7 +22,7 @@ export async function runScript(path: string, work: Work, stop: AbortSignal): Pr
   })
   child.stdout.on('data', (bytes: Buffer) => work.say(bytes))
   const closed = new Promise(resolve => child.stdout.on('close', resolve))
-  const exited = new Promise<Outcome>((resolve, reject) => {
+  const exited = new Promise<RunOutcome>((resolve, reject) => {
     child.on('error', error => reject(lasting("run 'bash'", error)))
     child.on('exit', (code, signal) => {
       const how = signal ? `signal ${signal.replace(/^SIG/, '')}` : `exit ${code ?? '?'}`

@@ -10,10 +10,10 @@ import { Pools } from '../../../slave/run/places/pools.ts'
 import { runStepsHere } from '../../../slave/run/run-steps.ts'
 import { atBench } from '../../parts/workbench.ts'
 import { copyWorkingTree } from '../../parts/working-tree.ts'
-import type { Outcome, Work } from './work.ts'
+import type { RunOutcome, RunWork } from './work.ts'
 
 /** Runs them on a copy of the work tree; returns when nothing of them is left. */
-export async function runBassSteps({ top, output, say }: Work, stop: AbortSignal): Promise<Outcome> {
+export async function runBassSteps({ top, output, say }: RunWork, stop: AbortSignal): Promise<RunOutcome> {
   return atBench(async work => {
     const { task, job, environment } = await copyWorkingTree(top, work)
     // The reason by which the engine knows a person's wish.

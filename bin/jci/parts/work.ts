@@ -1,6 +1,6 @@
 // What is run for a commit, and what came of it.
 
-export interface Work {
+export interface RunWork {
   /** The work tree. */
   readonly top: string
   /** The output directory. */
@@ -10,7 +10,7 @@ export interface Work {
   readonly say: (bytes: Uint8Array) => void
 }
 
-export interface Outcome {
+export interface RunOutcome {
   readonly ok: boolean
   /** In words: `exit 1`, `signal KILL`. */
   readonly how: string

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { GitError, gitEnvironment, runGit, sentence } from '../../../lib/git/process.ts'
 import { listRuns, readStatuses } from '../../../lib/jci/list.ts'
 import { parseRunRef, RUNS } from '../../../lib/jci/run-ref.ts'
-import type { Status } from '../../../lib/jci/run-ref.ts'
+import type { RunStatus } from '../../../lib/jci/run-ref.ts'
 import { remove } from '../../../lib/system/durable.ts'
 import type { ForgeClient } from './forge.ts'
 import type { Job } from './jobs.ts'
@@ -35,7 +35,7 @@ export class Results {
   }
 
   /** The status of the newest run that was not there when the job was assigned; undefined if there is none. Throws GitError. */
-  async look(job: Job): Promise<Status | undefined> {
+  async look(job: Job): Promise<RunStatus | undefined> {
     const runs = (await this.known(job)).filter(run => !job.known.includes(run))
     if (runs.length === 0) return undefined
     const repository = join(this.#directory, `${job.id}.git`)

@@ -16,7 +16,7 @@ import { warn } from '../../../lib/system/log.ts'
 import { SANDBOX, typeOf } from '../../../lib/web/foreign.ts'
 import { html } from '../../../lib/web/html.ts'
 import { isOurHost } from '../../../lib/web/our-host.ts'
-import { findFile, readBranches, readCommits, readRun } from './data.ts'
+import { findFile, readBranches, readRunCommits, readRun } from './data.ts'
 import type { Detail } from './data.ts'
 import { frame, panels, STYLE } from './pages.ts'
 import type { FileView } from './pages.ts'
@@ -28,7 +28,7 @@ const POLICY =
 const SHOWN = 512 * 1024
 
 /** The application for a repository. `names` are those by which browsers may call it. */
-export function makeApp(repository: string, names: readonly string[]): Hono {
+export function makeRunsApp(repository: string, names: readonly string[]): Hono {
   const app = new Hono()
   const style = readFileSync(join(ROOT, 'master/web/static/reporter.css'), 'utf8') + STYLE
   app.use(async (c, next) => {
@@ -52,7 +52,7 @@ export function makeApp(repository: string, names: readonly string[]): Hono {
   app.get('/api/commits', async c => {
     const branch = c.req.query('branch')
     if (!branch) return c.json({ error: 'branch is missing' }, 400)
-    const commits = await readCommits(repository, branch, pageOf(c))
+    const commits = await readRunCommits(repository, branch, pageOf(c))
     return commits ? c.json(commits) : c.json({ error: 'no such branch' }, 404)
   })
   app.get('/api/commit/:hash/:run?', async c => {
@@ -75,7 +75,7 @@ export function makeApp(repository: string, names: readonly string[]): Hono {
   async function page(c: Context, detail?: Detail, file?: FileView): Promise<Response> {
     const branches = await readBranches(repository)
     const branch = c.req.query('branch') ?? branches[0]
-    const commits = branch === undefined ? undefined : await readCommits(repository, branch, pageOf(c))
+    const commits = branch === undefined ? undefined : await readRunCommits(repository, branch, pageOf(c))
     if (branch !== undefined && !commits) return c.notFound()
     return c.html(panels({ branches, commits, detail, file }))
   }

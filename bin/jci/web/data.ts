@@ -3,14 +3,14 @@
 import { gitOutput, runGit } from '../../../lib/jci/git-process.ts'
 import { listRuns, readStatuses } from '../../../lib/jci/list.ts'
 import type { Run } from '../../../lib/jci/list.ts'
-import type { Status } from '../../../lib/jci/run-ref.ts'
+import type { RunStatus } from '../../../lib/jci/run-ref.ts'
 import { readObjects } from '../../../lib/jci/objects.ts'
 
 /** How the API calls a status; empty where there is none. */
 export type Word = 'success' | 'failed' | 'running' | ''
 
 const WORDS = { ok: 'success', err: 'failed', running: 'running' } as const
-const wordOf = (status: Status | undefined): Word => (status ? WORDS[status] : '')
+const wordOf = (status: RunStatus | undefined): Word => (status ? WORDS[status] : '')
 
 export interface RunView {
   readonly runId: string
@@ -18,7 +18,7 @@ export interface RunView {
   readonly ref: string
 }
 
-export interface CommitView {
+export interface RunCommitView {
   readonly hash: string
   readonly shortHash: string
   readonly message: string
@@ -32,7 +32,7 @@ export interface CommitPage {
   readonly page: number
   readonly pageSize: number
   readonly hasMore: boolean
-  readonly commits: readonly CommitView[]
+  readonly commits: readonly RunCommitView[]
 }
 
 export interface Detail {
@@ -64,7 +64,7 @@ export async function readBranches(repository: string): Promise<string[]> {
 }
 
 /** A page of the commits of a branch, newest first; undefined if there is no such branch. */
-export async function readCommits(
+export async function readRunCommits(
   repository: string,
   branch: string,
   page: number,

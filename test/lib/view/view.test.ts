@@ -6,7 +6,7 @@ import { test } from 'tap'
 import { timeOf } from '../../../lib/system/durable.ts'
 import { parseParams } from '../../../lib/spool/event.ts'
 import { parseExit, readView } from '../../../lib/view/view.ts'
-import { archived, current, whereIs } from '../../../lib/view/whereabouts.ts'
+import { archivedTasks, current, whereIs } from '../../../lib/view/whereabouts.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 import { NOON, SpoolMaker } from '../../fixtures/spool-maker.ts'
 
@@ -134,7 +134,7 @@ test('what is in `cur` and what is archived are listed apart', async t => {
     ],
   )
   t.same(
-    archived(spool).map(where => [where.task.num, readView(where)!.job!.verdict]),
+    archivedTasks(spool).map(where => [where.task.num, readView(where)!.job!.verdict]),
     [[8, 'success']],
   )
 })

@@ -10,7 +10,7 @@ import {
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { archived } from '../../../master/make/archive-cache.ts'
+import { cachedArchive } from '../../../master/make/archive-cache.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 
 const DAY = 24 * 3600
@@ -19,7 +19,7 @@ function make(t: ConstructorParameters<typeof Sandbox>[0]) {
   const sandbox = new Sandbox(t)
   let made = 0
   const get = (...ingredients: string[]) =>
-    archived(sandbox.dir, ingredients, async fd => {
+    cachedArchive(sandbox.dir, ingredients, async fd => {
       made++
       await new Promise(done => setTimeout(done, 5))
       writeSync(fd, ingredients.join())
@@ -43,7 +43,7 @@ test('an archive is made once, also for those who ask at the same time', async t
 test('an archive that could not be made leaves nothing behind and is tried again', async t => {
   const { sandbox, get, count } = make(t)
   await t.rejects(
-    archived(sandbox.dir, ['a'], async fd => {
+    cachedArchive(sandbox.dir, ['a'], async fd => {
       writeSync(fd, 'half')
       throw new Error('no more')
     }),

@@ -9,7 +9,7 @@ import {
   formatPosition,
   parseLineName,
   parsePosition,
-  StepLog,
+  WindowedLog,
 } from '../../../master/web/log-window.ts'
 import type { LogWindow } from '../../../master/web/log-window.ts'
 import { logText, localLabel } from '../../../master/web/log-text.ts'
@@ -30,8 +30,12 @@ function step(sandbox: Sandbox, out: [number, string][], err: [number, string][]
 
 const texts = ({ lines }: LogWindow) => lines.map(line => line.text.toString())
 
-async function opened<T>(directory: string, use: (log: StepLog) => Promise<T>, whole = false): Promise<T> {
-  const log = await StepLog.open(directory, whole)
+async function opened<T>(
+  directory: string,
+  use: (log: WindowedLog) => Promise<T>,
+  whole = false,
+): Promise<T> {
+  const log = await WindowedLog.open(directory, whole)
   try {
     return await use(log)
   } finally {

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 
 import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
 import { Pools } from '../../../slave/run/places/pools.ts'
-import { StepLog } from '../../../slave/run/step-log.ts'
+import { LogWriter } from '../../../slave/run/step-log.ts'
 import type { LogOptions } from '../../../slave/run/step-log.ts'
 
 async function openLog(t: Test, file = 'log', options: Partial<LogOptions> = {}) {
@@ -18,7 +18,7 @@ async function openLog(t: Test, file = 'log', options: Partial<LogOptions> = {})
   const stopper = new AbortController()
   const fd = openSync(path, 'w')
   t.teardown(() => closeSync(fd))
-  const log = new StepLog(reader, fd, {
+  const log = new LogWriter(reader, fd, {
     path,
     secrets: [],
     buffers: pools.buffers,
