@@ -144,5 +144,7 @@ function exitCodeOf({ error, timedOut, signal, exitCode }: TaskResult): number {
     say('info', 'it ran into --timeout')
     return EXIT.timeout
   }
-  return signal === '' ? exitCode : 128 + (constants.signals[`SIG${signal}` as NodeJS.Signals] ?? 0)
+  return signal === ''
+    ? exitCode
+    : 128 + ((constants.signals as Readonly<Record<string, number | undefined>>)[`SIG${signal}`] ?? 0)
 }

@@ -58,13 +58,14 @@ away it tries again with growing pauses. Settings of projects are read when it s
 /** Works for one project until `stop`, which it pulls for all where it cannot go on. */
 async function keepFetching(fetching: Fetching, spool: Spool, stop: AbortController): Promise<void> {
   const watched = await watch([fetching.project.inbox.fresh, spool.tasks.cur, ...TREE_DIRECTORIES])
+  const isStopped = () => stop.signal.aborted
   stop.signal.addEventListener('abort', () => watched.ring())
   try {
-    while (!stop.signal.aborted) {
+    while (!isStopped()) {
       const pause = await fetching.round()
       if (isReplaced()) break
       const timer = pause === Infinity ? undefined : setTimeout(() => watched.ring(), pause)
-      if (!stop.signal.aborted) await watched.next()
+      if (!isStopped()) await watched.next()
       clearTimeout(timer)
     }
   } finally {

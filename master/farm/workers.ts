@@ -86,12 +86,14 @@ export class Workers {
   }
 
   async #look(worker: string): Promise<Work | 'gone' | undefined> {
-    const [row] = await this.#db<(Omit<Work, 'clone'> & { attempt: string | null })[]>`
+    const [row] = await this.#db<(Omit<Work, 'clone' | 'attempt'> & { attempt: string | null })[]>`
       select attempt, num, project, job.version, ref, revision, label, job.arch, job.host, directory, command, params
       from worker left join run on run.worker = worker.id left join job on job.num = run.job
       where worker.id = ${worker}`
     if (!row) return 'gone'
-    return row.attempt === null ? undefined : { ...row, clone: this.#cloneUrl(row.project) }
+    return row.attempt === null
+      ? undefined
+      : { ...row, attempt: row.attempt, clone: this.#cloneUrl(row.project) }
   }
 
   /** Writes a sign of life with those of all others, and returns what the worker should hear. */

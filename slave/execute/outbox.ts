@@ -45,7 +45,7 @@ export class Outbox {
     this.#kept = this.#kept.filter(isKept)
     this.#sent = Math.max(0, this.#sent - gone)
     this.#bytes = this.#kept.reduce((sum, { data }) => sum + data.length, 0)
-    if (wasFull && !this.isFull) this.#roomy()
+    if (wasFull && this.#bytes < MUCH) this.#roomy()
   }
 
   /** A client that comes back has all before these offsets, and gets the rest again. False if some of that is gone. */

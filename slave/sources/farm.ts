@@ -63,8 +63,12 @@ export class FarmSource implements WorkSource, Farmhouse {
       await killRemains(join(this.directory, 'work', project))
   }
 
+  #isStopped(): boolean {
+    return this.#stop.aborted
+  }
+
   async next(): Promise<Assignment | undefined> {
-    for (let wait = 250; !this.#stop.aborted && !isReplaced(); wait = Math.min(2 * wait, 10_000)) {
+    for (let wait = 250; !this.#isStopped() && !isReplaced(); wait = Math.min(2 * wait, 10_000)) {
       try {
         if (!(await this.#health.isWell(this.#stop))) {
           // A worker that is registered is given jobs.
@@ -87,7 +91,7 @@ export class FarmSource implements WorkSource, Farmhouse {
         // We had it and could not end it.
         if (work) await this.client.ask('POST', `/v1/runs/${work.attempt}/lost`, {})
       } catch (error) {
-        if (this.#stop.aborted) break
+        if (this.#isStopped()) break
         if (error instanceof Gone) this.#worker = undefined
         else {
           warnOnce('ask', 'the farmer', error)

@@ -33,14 +33,18 @@ export class Courier {
     }
   }
 
+  #isStopped(): boolean {
+    return this.#stop.aborted
+  }
+
   async #serve(job: Job): Promise<void> {
     let wait = FIRST_WAIT
-    while (job.told.length > 0 && !this.#stop.aborted) {
+    while (job.told.length > 0 && !this.#isStopped()) {
       try {
         await this.#sendFirst(job)
         wait = FIRST_WAIT
       } catch (error) {
-        if (this.#stop.aborted) return
+        if (this.#isStopped()) return
         warn('tell the forge of', `${job.owner}/${job.repo} ${job.commit}`, error)
         await sleep(wait, undefined, { signal: this.#stop }).catch(() => undefined)
         wait = Math.min(2 * wait, LAST_WAIT)
