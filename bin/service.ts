@@ -7,13 +7,20 @@ import { listAllIfThere } from '../lib/system/listing.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
 import { addServices, addUnits } from './setup/services.ts'
 import type { Service } from './setup/services.ts'
+import { PROGRAMS } from './setup/program-kinds.ts'
+import type { SpoolProgram } from './setup/program-kinds.ts'
 import { setting } from '../lib/base/settings.ts'
 import { shellQuote } from '../lib/base/shell-quote.ts'
 import { isPart } from '../lib/spool/task-name.ts'
 
+/** An option for each program of which a spool has one. */
+const SPOOL_OPTIONS = Object.fromEntries(
+  PROGRAMS.filter(({ per }) => per === 'spool').map(({ name, about }) => [name, { type: 'boolean', about }]),
+) as Readonly<Record<SpoolProgram, { readonly type: 'boolean'; readonly about: string }>>
+
 const description = {
   name: 'bass service',
-  usage: 'add DIR [--reaper] [--notifier] [--reporter] [--project NAME] [--slots N] [OPTION...]',
+  usage: 'add DIR [--reaper] [--notifier] [--fetcher] [--reporter] [--project NAME] [--slots N] [OPTION...]',
   operands: [2, 2],
   about: `Makes services in DIR that keep programs of SPOOL running on this machine.
 
@@ -25,10 +32,8 @@ It may be run again at any time, with a larger N too: what is there is never cha
 says where that differs from what would be made. How the programs are to be stopped: svc -d, sv
 down, s6-svc -d, systemctl stop; a job that runs may go on for DRAIN.`,
   options: {
-    reaper: { type: 'boolean', about: 'the reaper; one for each spool is enough' },
-    notifier: { type: 'boolean', about: 'the notifier; one for each spool' },
+    ...SPOOL_OPTIONS,
     project: { type: 'string', value: 'NAME', about: 'the task-maker of this project' },
-    reporter: { type: 'boolean', about: 'the web pages' },
     slots: { type: 'string', value: 'N', about: 'N task-takers' },
     state: {
       type: 'string',
@@ -45,11 +50,8 @@ down, s6-svc -d, systemctl stop; a job that runs may go on for DRAIN.`,
   environment: { SPOOL: 'the spool' },
 } as const
 
-interface Wanted {
-  readonly reaper: boolean
-  readonly notifier: boolean
+interface Wanted extends Readonly<Record<SpoolProgram, boolean>> {
   readonly project: string | undefined
-  readonly reporter: boolean
   readonly slots: string | undefined
   readonly state: string | undefined
 }
@@ -70,16 +72,16 @@ export const verb = command(description, ([action, where], { systemd, user, ...w
 })
 
 function servicesOf(wanted: Wanted, spool: string): Service[] {
-  const { reaper, notifier, project, reporter, slots, state = '/var/lib/bass' } = wanted
+  const { project, slots, state = '/var/lib/bass' } = wanted
   if (slots !== undefined && !/^[1-9]\d{0,3}$/.test(slots))
     throw usage(description, `--slots wants a number, not ${quote(slots)}`)
   if (project !== undefined) checkProject(spool, project)
   const services: Service[] = []
-  if (reaper) services.push({ kind: 'reaper' })
-  if (notifier) services.push({ kind: 'notifier' })
+  for (const program of PROGRAMS) {
+    if (program.per === 'spool' && wanted[program.name]) services.push({ kind: program.name })
+  }
   if (project !== undefined)
     services.push({ kind: 'task-maker', instance: project, values: { PROJECT: project } })
-  if (reporter) services.push({ kind: 'reporter' })
   for (let slot = 1; slot <= Number(slots ?? 0); slot++) {
     const instance = String(slot)
     services.push({ kind: 'task-taker', instance, values: { SLOT: resolve(state, instance) } })
@@ -87,7 +89,9 @@ function servicesOf(wanted: Wanted, spool: string): Service[] {
   if (services.length === 0)
     throw usage(
       description,
-      'one of --reaper, --notifier, --project, --reporter and --slots must say what to run',
+      `one of ${Object.keys(SPOOL_OPTIONS)
+        .map(name => `--${name}`)
+        .join(', ')}, --project and --slots must say what to run`,
     )
   return services
 }

@@ -3,13 +3,12 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { projectsWithChannels } from '../../master/notify/channels.ts'
 import { listAllIfThere } from '../../lib/system/listing.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { say } from '../../lib/system/log.ts'
 import { optional, setting } from '../../lib/base/settings.ts'
-import { environmentOfProject, projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
-import { forgeOf } from '../../lib/forge/parse-forge.ts'
+import { environmentOfProject, projectFiles } from '../../lib/conf/sourced.ts'
+import { PROGRAMS } from './program-kinds.ts'
 import type { Program } from './supervisor.ts'
 import { HOME } from '../../lib/system/tree.ts'
 
@@ -35,23 +34,15 @@ export function programsOf(
     env,
     ...more,
   })
-  return [
-    program('reaper', 'master/bin/reaper'),
-    ...(projectsWithChannels(root, env).some(({ channels }) => channels.length > 0)
-      ? [program('notifier', 'master/bin/notifier')]
-      : []),
-    ...(onForges(root, env) ? [program('fetcher', 'master/bin/fetcher')] : []),
-    ...(web ? [program('reporter', 'master/bin/reporter')] : []),
-    ...projectEnvironments(root, env).map(([name, env]) => program(name, 'master/bin/task-maker', { env })),
-    ...slotsOf(root, setting('HOST', env), takers).map((directory, index) =>
-      program(`task-taker ${index + 1}`, 'slave/bin/task-taker', { directory }),
-    ),
-  ]
+  return PROGRAMS.filter(({ wanted }) => wanted({ root, env, web })).flatMap(({ name, launcher, per }) => {
+    if (per === 'spool') return [program(name, launcher)]
+    if (per === 'project')
+      return projectEnvironments(root, env).map(([name, env]) => program(name, launcher, { env }))
+    return slotsOf(root, setting('HOST', env), takers).map((directory, index) =>
+      program(`${name} ${index + 1}`, launcher, { directory }),
+    )
+  })
 }
-
-/** True if the code of a project is on a forge. */
-const onForges = (root: string, env: NodeJS.ProcessEnv): boolean =>
-  [...projectFiles(root).values()].some(rc => forgeOf(settingsOfProject(env, rc)) !== undefined)
 
 /** A name and an environment for each task-maker. Projects have settings files; a site with one project may have none. */
 function projectEnvironments(root: string, env: NodeJS.ProcessEnv): [string, NodeJS.ProcessEnv][] {

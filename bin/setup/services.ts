@@ -9,13 +9,14 @@ import { listAllIfThere } from '../../lib/system/listing.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
 import { makeFile } from './make.ts'
+import type { ProgramName } from './program-kinds.ts'
 import { setting } from '../../lib/base/settings.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
 import { HOME } from '../../lib/system/tree.ts'
 
 /** One program to keep running. */
 export interface Service {
-  readonly kind: 'task-maker' | 'reaper' | 'notifier' | 'reporter' | 'task-taker'
+  readonly kind: ProgramName
   /** Which one, where there may be several: the project, the number of the slot. */
   readonly instance?: string
   /** Variables that only its run script sets. */
