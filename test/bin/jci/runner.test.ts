@@ -1,4 +1,4 @@
-// A runner with real containers, in a network of this test's own in which there is nothing but loopback.
+// A runner with real containers, on the network of this host, where the server listens on loopback.
 
 import { test } from 'tap'
 
