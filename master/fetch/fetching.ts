@@ -1,7 +1,7 @@
 // The work for one project: deliveries become events, one after the other; now and then the forge is looked at; what is
 // superseded is cancelled.
 
-import { statSync } from 'node:fs'
+import { rmdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
 import { reasonOf, tolerating } from '../../lib/base/errno.ts'
@@ -129,7 +129,8 @@ export class Fetching {
     const { inbox } = this.project
     const content = records.deliveryIn(record)
     if (!content) {
-      sweep(record)
+      // Not removed as a tree: another fetcher may be putting the delivery into it.
+      tolerating(['ENOENT', 'ESTALE', 'ENOTEMPTY', 'EEXIST'], () => rmdirSync(record))
       return undefined
     }
     const all: Decided[] = []

@@ -97,17 +97,31 @@ export function decideDelivery(
 ): void {
   const ours = events.filter(event => claimEvent(inbox, basename(record), event))
   const batch = ours.length > 0 ? token() : null
-  if (batch !== null) {
-    for (const event of ours) {
-      const directory = join(record, batch, event.where, event.ref)
-      mkdirSync(directory, { recursive: true })
-      writeNew(join(directory, event.revision), formatParams(event.params))
-    }
-    fsyncTree(join(record, batch))
+  try {
+    if (batch !== null) prepareBatch(record, batch, ours)
+    publishFile(join(record, PLAN), JSON.stringify({ ...plan, batch }) + '\n')
+    fsyncPath(record)
+  } catch (error) {
+    // Another fetcher may have finished this record meanwhile.
+    if (isErrno(error, ...GONE) && !listAllIfThere(inbox.doing).includes(basename(record))) return
+    throw error
   }
-  publishFile(join(record, PLAN), JSON.stringify({ ...plan, batch }) + '\n')
-  fsyncPath(record)
   trace('F2', basename(record))
+}
+
+/** Writes events into a batch of a record, durably. */
+function prepareBatch(record: string, batch: string, events: readonly Made[]): void {
+  for (const { where, ref, revision, params } of events) {
+    // One by one: a record that has been finished by another fetcher must not be made anew.
+    let directory = record
+    for (const part of [batch, where, ...ref.split('/')]) {
+      directory = join(directory, part)
+      const path = directory
+      tolerating(['EEXIST'], () => mkdirSync(path))
+    }
+    writeNew(join(directory, revision), formatParams(params))
+  }
+  fsyncTree(join(record, batch))
 }
 
 /** Takes an event for a record; false if another has it. The name is taken once and for ever. */

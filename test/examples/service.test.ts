@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'tap'
 
+import { PROGRAMS } from '../../bin/setup/program-kinds.ts'
 import { processesWith } from '../../lib/system/process.ts'
 import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 import type { Running } from '../fixtures/sandbox.ts'
@@ -143,7 +144,7 @@ for (const logger of ['multilog', 's6-log', 'svlogd']) {
 test('all log in one way', async t => {
   const directory = join(ROOT, 'examples/service')
   const scripts = readdirSync(directory).map(name => readFileSync(join(directory, name, 'log/run'), 'utf8'))
-  t.equal(scripts.length, 5)
+  t.equal(scripts.length, PROGRAMS.length)
   t.equal(new Set(scripts).size, 1)
 })
 
