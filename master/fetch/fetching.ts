@@ -179,12 +179,16 @@ export class Fetching {
     const moved = [...refs].filter(([ref, tip]) => before.get(ref) !== tip)
     const gone = [...before.keys()].filter(ref => !refs.has(ref)).map(ref => [ref, null] as const)
     // One delivery each: what cannot be had holds up nothing else, and each change has a state of its own.
-    for (const one of [...moved, ...gone]) this.#store([one])
+    // The default branch first: new branches are compared with it. Names keep the order where times are equal.
+    const first = moved.filter(([ref]) => ref === head)
+    const others = moved.filter(([ref]) => ref !== head)
+    const look = token()
+    for (const [i, one] of [...first, ...others, ...gone].entries())
+      this.#store([one], `${look}-${String(i).padStart(6, '0')}`)
   }
 
-  #store(look: readonly (readonly [string, string | null])[]): void {
-    if (look.length > 0)
-      storeDelivery(this.#spool, this.project.inbox, `look-${token()}`, formatLook({ look }))
+  #store(look: readonly (readonly [string, string | null])[], id = token()): void {
+    if (look.length > 0) storeDelivery(this.#spool, this.project.inbox, `look-${id}`, formatLook({ look }))
   }
 
   /** Removes records that have been done for RETENTION. */
