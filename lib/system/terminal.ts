@@ -35,8 +35,8 @@ export interface Cell {
 }
 
 /**
- * Rows of cells as aligned lines, two blanks between columns. The last cell takes what is left of the terminal and is
- * cut there. The texts are harmless already.
+ * Rows of cells as aligned lines, two blanks between columns; a column that is empty in all rows takes no space. The
+ * last cell takes what is left of the terminal and is cut there. The texts are harmless already.
  */
 export function table(rows: readonly (readonly Cell[])[], terminal: Terminal, indent = '  '): string[] {
   const widths: number[] = []
@@ -49,6 +49,7 @@ export function table(rows: readonly (readonly Cell[])[], terminal: Terminal, in
     for (const [i, cell] of row.entries()) {
       const last = i === row.length - 1
       const text = last ? clip(cell.text, Math.max(1, terminal.columns - taken)) : cell.text
+      if (!last && widths[i] === 0) continue
       const gap = last ? '' : ' '.repeat(widths[i]! - columnsOf(text))
       const painted = cell.colour ? terminal.paint(cell.colour, text) : text
       line += (cell.right ? gap + painted : painted + gap) + (last ? '' : '  ')
