@@ -20,7 +20,7 @@ const SPOOL_OPTIONS = Object.fromEntries(
 
 const description = {
   name: 'bass service',
-  usage: 'add DIR [--reaper] [--notifier] [--fetcher] [--reporter] [--project NAME] [--slots N] [OPTION...]',
+  usage: 'add DIR [--reaper] [--notifier] [--fetcher] [--reporter] [--project NAME] [--slots N] ...',
   operands: [2, 2],
   about: `Makes services in DIR that keep programs of SPOOL running on this machine.
 

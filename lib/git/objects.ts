@@ -43,6 +43,12 @@ export class Objects {
   #line = ''
   /** Bytes of the first question's object that are still to come, the line feed behind it included; 0 between objects. */
   #left = 0
+  /** True while a reader works on what it was given. */
+  #busy = false
+  /** What arrived meanwhile: Node resumes a paused pipe when its process ends, and reads it to its end. */
+  #backlog: Buffer[] = []
+  /** The end of the process, where that came while a reader was busy. */
+  #death: (() => void) | undefined
   /** Why the reader of the first question does not want more of it. */
   #refused: { readonly error: unknown } | undefined
   #closed = false
@@ -125,6 +131,12 @@ export class Objects {
 
   /** Takes in what git says; while a reader is busy with a part of it, git waits. */
   #arrived(child: ChildProcess, source: Readable, chunk: Buffer): void {
+    if (this.#child !== child) return
+    if (this.#busy) this.#backlog.push(chunk)
+    else this.#parse(child, source, chunk)
+  }
+
+  #parse(child: ChildProcess, source: Readable, chunk: Buffer): void {
     for (let at = 0; at < chunk.length && this.#child === child && this.#waiting.length > 0;) {
       if (this.#left === 0) {
         at = this.#header(chunk, at)
@@ -137,15 +149,28 @@ export class Objects {
       const busy = this.#take(this.#left > 0 ? bytes : bytes.subarray(0, -1))
       if (this.#left === 0 && !busy) this.#answer(true)
       if (!busy) continue
+      this.#busy = true
       source.pause()
-      const rest = chunk.subarray(at)
-      void busy.then(() => {
-        if (this.#child === child && this.#left === 0) this.#answer(true)
-        if (rest.length > 0) source.unshift(rest)
-        source.resume()
-      })
+      if (at < chunk.length) this.#backlog.unshift(chunk.subarray(at))
+      void busy.then(() => this.#goOn(child, source))
       return
     }
+  }
+
+  /** Goes on when a reader has done its work: with what arrived meanwhile, with the end of git, or with git. */
+  #goOn(child: ChildProcess, source: Readable): void {
+    if (this.#child !== child) return
+    this.#busy = false
+    if (this.#left === 0) this.#answer(true)
+    for (let chunk; !this.#isBusy() && (chunk = this.#backlog.shift()) !== undefined;)
+      this.#parse(child, source, chunk)
+    if (this.#isBusy()) return
+    if (this.#death) this.#death()
+    else source.resume()
+  }
+
+  #isBusy(): boolean {
+    return this.#busy
   }
 
   /** Reads the line in front of an object; returns where it ends in the chunk. */
@@ -196,6 +221,14 @@ export class Objects {
    */
   #died(child: ChildProcess, error: unknown): void {
     if (this.#child !== child) return
+    if (this.#busy) {
+      this.#death = () => {
+        this.#death = undefined
+        this.#died(child, error)
+      }
+      return
+    }
+    this.#backlog = []
     const [first, ...others] = this.#waiting
     const hopeless = !this.#answers && this.#failed
     this.#failed = !this.#answers
