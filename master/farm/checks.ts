@@ -1,10 +1,9 @@
 // The outbox: what forges are still to be told, in the order in which it happened, until it is told. Several farmers share
 // it; one check of one commit is in one hand at a time, so that no older state comes after a newer one.
 
-import { setTimeout as sleep } from 'node:timers/promises'
-
-import { warn, warnOnce } from '../../lib/system/log.ts'
+import { warn } from '../../lib/system/log.ts'
 import type { Database } from './database.ts'
+import { WorkLoop } from './work-loop.ts'
 
 export interface CheckState {
   readonly project: string
@@ -18,7 +17,6 @@ export interface CheckState {
 /** Tells a forge; fails if it is away. */
 export type Post = (check: CheckState) => Promise<void>
 
-const LOOK = 1000
 /** The most time between two tries, in seconds; and how long they go on, in tries: about four days. */
 const LONGEST = 300
 const TRIES = 1200
@@ -26,42 +24,24 @@ const TRIES = 1200
 export class Checks {
   readonly #db: Database
   readonly #post: Post
-  #wake: () => void = () => undefined
-  #closed = false
-  #loop: Promise<void> | undefined
+  readonly #loop: WorkLoop
 
   constructor(db: Database, post: Post) {
     this.#db = db
+    this.#loop = new WorkLoop(db, ['post', 'checks'], () => this.#one())
     this.#post = post
   }
 
-  async open(): Promise<void> {
-    const ring = () => this.#wake()
-    await this.#db.listen('farm_check', ring, ring)
-    this.#loop = this.#run()
+  open(): Promise<void> {
+    return this.#loop.open('farm_check')
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
-    this.#wake()
-    await this.#loop
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#closed) {
-      const bell = new Promise<void>(done => (this.#wake = done))
-      try {
-        while (await this.#one());
-      } catch (error) {
-        warnOnce('post', 'checks', error)
-      }
-      await Promise.race([bell, sleep(LOOK, undefined, { ref: false })])
-    }
+  close(): Promise<void> {
+    return this.#loop.close()
   }
 
   /** Tells the first that is due, and of which nothing older is left; verdicts before what is pending. */
   async #one(): Promise<boolean> {
-    if (this.#closed) return false
     return this.#db.begin(async sql => {
       const [check] = await sql<(CheckState & { id: number; tries: number })[]>`
         select id, project, revision, context, state, description, job, tries from "check" c

@@ -1,25 +1,22 @@
 // From a forge's delivery to jobs. A delivery is stored first and worked off later, by any farmer, in one transaction with
 // what comes of it: so it has its effect once, whatever crashes.
 
-import { setTimeout as sleep } from 'node:timers/promises'
-
 import { reasonOf } from '../../lib/base/errno.ts'
 import { BadDelivery } from '../../lib/forge/forge.ts'
 import type { ChangeWish, PushWish } from '../../lib/forge/forge.ts'
 import { gitAccess, isTrusted, openApi } from '../../lib/forge/open.ts'
-import { warn, warnOnce } from '../../lib/system/log.ts'
+import { warn } from '../../lib/system/log.ts'
 import { checkName, checksOf } from '../../lib/testfile/choose.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
 import type { Database } from './database.ts'
 import { FarmMirror } from './mirror.ts'
 import { mirrorOf } from './projects.ts'
 import type { Project, Projects } from './projects.ts'
+import { WorkLoop } from './work-loop.ts'
 
 /** How often one is tried that fails, and the most time between two tries, in seconds. */
 const TRIES = 40
 const LONGEST = 60
-/** How often to look for what no notification tells of: tries that are due. In milliseconds. */
-const LOOK = 1000
 
 type Transaction = Parameters<Parameters<Database['begin']>[1]>[0]
 
@@ -28,26 +25,21 @@ export class Deliveries {
   readonly #projects: Projects
   readonly #directory: string
   readonly #mirrors = new Map<string, { readonly url: string; readonly mirror: FarmMirror }>()
-  #wake: () => void = () => undefined
-  #closed = false
-  #loop: Promise<void> | undefined
+  readonly #loop: WorkLoop
 
   constructor(db: Database, projects: Projects, directory: string) {
     this.#db = db
+    this.#loop = new WorkLoop(db, ['work off', 'deliveries'], () => this.#one())
     this.#projects = projects
     this.#directory = directory
   }
 
-  async open(): Promise<void> {
-    const ring = () => this.#wake()
-    await this.#db.listen('farm_delivery', ring, ring)
-    this.#loop = this.#run()
+  open(): Promise<void> {
+    return this.#loop.open('farm_delivery')
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
-    this.#wake()
-    await this.#loop
+  close(): Promise<void> {
+    return this.#loop.close()
   }
 
   /** Stores a delivery, durably; `there` if it was stored before. */
@@ -59,21 +51,8 @@ export class Deliveries {
     return rows.length > 0 ? 'stored' : 'there'
   }
 
-  async #run(): Promise<void> {
-    while (!this.#closed) {
-      const bell = new Promise<void>(done => (this.#wake = done))
-      try {
-        while (await this.#one());
-      } catch (error) {
-        warnOnce('work off', 'deliveries', error)
-      }
-      await Promise.race([bell, sleep(LOOK, undefined, { ref: false })])
-    }
-  }
-
   /** Works off the first delivery that is due and no other farmer has in hand; false if there is none. */
   async #one(): Promise<boolean> {
-    if (this.#closed) return false
     let tried: { project: string; id: string; tries: number } | undefined
     try {
       return await this.#db.begin(async sql => {
