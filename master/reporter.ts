@@ -75,11 +75,11 @@ async function openPages(spool: Spool, host: string) {
   const origin = parseOrigin(optional('REPORTER_URL'))
   const silentAfter = duration('LOST_AFTER')
   const [{ Site }, { makeApp }, { openAuth }, { readAssets }, { forgesOf }] = await Promise.all([
-    import('./web/site.ts'),
+    import('./web/site/site.ts'),
     import('./web/app.ts'),
     import('./web/auth.ts'),
     import('./web/assets.ts'),
-    import('./web/forge-links.ts'),
+    import('./web/pages/forge-links.ts'),
   ])
   const auth = openAuth()
   const site = new Site(

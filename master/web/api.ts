@@ -9,8 +9,8 @@ import type { TaskView } from '../../lib/view/view.ts'
 import { whereIs } from '../../lib/view/whereabouts.ts'
 import { listArtifacts } from './artifacts.ts'
 import type { Viewer } from './auth.ts'
-import { WindowedLog } from './log-window.ts'
-import type { Site, Waiting } from './site.ts'
+import { WindowedLog } from './log/log-window.ts'
+import type { Site, Waiting } from './site/site.ts'
 
 /** Tasks that are over, of an answer; lines of the step that decides. */
 const RECENT = 10

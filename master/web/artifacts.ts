@@ -12,8 +12,8 @@ import type { TaskView } from '../../lib/view/view.ts'
 import { html } from '../../lib/web/html.ts'
 import type { Html } from '../../lib/web/html.ts'
 import { typeOf } from '../../lib/web/foreign.ts'
-import { jobPath, page, projectPath } from './page.ts'
-import type { Visit } from './page.ts'
+import { jobPath, page, projectPath } from './pages/page.ts'
+import type { Visit } from './pages/page.ts'
 
 export interface Artifact {
   readonly name: string

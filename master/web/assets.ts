@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { ROOT } from '../../lib/base/root.ts'
-import { ICONS, iconSvg } from './icon.ts'
+import { ICONS, iconSvg } from './pages/icon.ts'
 
 const TYPES = {
   'reporter.css': 'text/css; charset=utf-8',

@@ -1,6 +1,6 @@
 // Metrics in the text format of Prometheus
 
-import type { Site } from './site.ts'
+import type { Site } from './site/site.ts'
 
 type Labels = Readonly<Record<string, string>>
 

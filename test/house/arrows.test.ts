@@ -34,7 +34,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'lib/jci',
     'lib/forge',
   ],
-  'master/web': ['lib/base', 'lib/system', 'lib/git', 'lib/forge', 'lib/spool', 'lib/view', 'lib/web'],
+  'master/web/log': ['lib/base', 'lib/system', 'lib/view', 'lib/web'],
+  'master/web/site': ['lib/base', 'lib/system', 'lib/git', 'lib/forge', 'lib/spool', 'lib/view'],
+  'master/web/pages': ['lib/**', 'master/web', 'master/web/log', 'master/web/site'],
+  'master/web': ['lib/**', 'master/web/**'],
   'master/receive': ['lib/base', 'lib/system', 'lib/spool', 'lib/conf', 'lib/forge'],
   'master/fetch': [
     'lib/base',
@@ -48,7 +51,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   'slave/run': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/view', 'slave/run/places'],
   'lib/farm': ['lib/base', 'lib/spool', 'lib/view'],
-  'master/farm': ['lib/**', 'master/web'],
+  'master/farm': ['lib/**', 'master/web/**'],
   'slave/sources': [
     'lib/base',
     'lib/system',

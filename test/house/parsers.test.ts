@@ -30,7 +30,12 @@ import { parseTestfile } from '../../lib/testfile/testfile.ts'
 import { formatDecision, parseDecision } from '../../master/make/record.ts'
 import { parseDelivery } from '../../master/receive/delivery.ts'
 import { parseListen } from '../../master/reporter.ts'
-import { formatLineName, formatPosition, parseLineName, parsePosition } from '../../master/web/log-window.ts'
+import {
+  formatLineName,
+  formatPosition,
+  parseLineName,
+  parsePosition,
+} from '../../master/web/log/log-window.ts'
 import { formatEnvironment } from '../../slave/run/environment.ts'
 import { parseAge } from '../../bin/jci/share/age.ts'
 import { parseRunRef } from '../../lib/jci/run-ref.ts'

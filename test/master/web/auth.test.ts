@@ -3,7 +3,7 @@ import { test } from 'tap'
 import { Fatal } from '../../../lib/base/exit.ts'
 import { isSameOrigin, openAuth } from '../../../master/web/auth.ts'
 import type { Auth, Sender } from '../../../master/web/auth.ts'
-import { backTo } from '../../../master/web/login-page.ts'
+import { backTo } from '../../../master/web/pages/login-page.ts'
 
 const TOKEN = 'correct horse battery'
 const authWith = (settings: Record<string, string>): Auth => openAuth(settings)

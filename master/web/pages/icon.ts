@@ -1,8 +1,8 @@
 // The icon of a page: a wave with a mark of the state, so that a tab shows it from afar. Each mark has a
 // shape as well as a colour. Pure.
 
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
 import type { Shown } from './status.ts'
 
 const MARKS = {

@@ -1,12 +1,12 @@
 // Which hosts there are, and of one host: its takers, what it runs, what it ran.
 
-import type { TakerView } from '../../lib/view/takers.ts'
-import type { TaskView } from '../../lib/view/view.ts'
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
+import type { TakerView } from '../../../lib/view/takers.ts'
+import type { TaskView } from '../../../lib/view/view.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
 import { age, hostPath, page, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
-import type { Site } from './site.ts'
+import type { Site } from '../site/site.ts'
 import { badgeOf, signOf, stateOf } from './status.ts'
 import { blocks, durationOf, taskLink } from './task-parts.ts'
 

@@ -1,7 +1,7 @@
 // Where a person says the token.
 
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
 import { page } from './page.ts'
 import type { Visit } from './page.ts'
 

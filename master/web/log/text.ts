@@ -3,7 +3,7 @@
 
 import { formatPosition } from './log-window.ts'
 import type { Line, LogWindow, WindowedLog } from './log-window.ts'
-import { LABEL_LENGTH, parseLabel } from '../../lib/base/tai64n.ts'
+import { LABEL_LENGTH, parseLabel } from '../../../lib/base/tai64n.ts'
 
 /** Lines at a time: about as many as are read at once. */
 const WINDOW = 5000

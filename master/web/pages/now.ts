@@ -1,15 +1,15 @@
 // The current work: running tasks, and queued ones with the reason why they wait.
 
-import type { TakerView } from '../../lib/view/takers.ts'
-import { takersLine } from '../../lib/view/takers-line.ts'
-import { counted, formatSeconds } from '../../lib/base/text.ts'
-import type { TaskView } from '../../lib/view/view.ts'
-import { tellWait } from '../../lib/view/why-waiting.ts'
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
+import type { TakerView } from '../../../lib/view/takers.ts'
+import { takersLine } from '../../../lib/view/takers-line.ts'
+import { counted, formatSeconds } from '../../../lib/base/text.ts'
+import type { TaskView } from '../../../lib/view/view.ts'
+import { tellWait } from '../../../lib/view/why-waiting.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
 import { age, button, hostPath, jobPath, since } from './page.ts'
 import type { Visit } from './page.ts'
-import type { CurrentWork, Waiting } from './site.ts'
+import type { CurrentWork, Waiting } from '../site/site.ts'
 import { signOf } from './status.ts'
 import { blocks, taskLink } from './task-parts.ts'
 

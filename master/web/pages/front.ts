@@ -1,23 +1,23 @@
 // The front page, of all projects or of one: what goes on now, then a row for each revision, newest first, with a column
 // for each architecture.
 
-import type { CommitView } from '../../lib/git/commit.ts'
-import { counted } from '../../lib/base/text.ts'
-import type { TaskView } from '../../lib/view/view.ts'
+import type { CommitView } from '../../../lib/git/commit.ts'
+import { counted } from '../../../lib/base/text.ts'
+import type { TaskView } from '../../../lib/view/view.ts'
 import { stateOfRef } from './badge.ts'
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
 import { changeAuthor, changeTitle, checkKey } from './change.ts'
 import { changeLink, commitLink } from './forge-links.ts'
 import { heldSection } from './held.ts'
 import { nowSection } from './now.ts'
 import { age, jobPath, page, projectPath, shortRef, targetOf, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
-import type { CurrentWork, Site } from './site.ts'
+import type { CurrentWork, Site } from '../site/site.ts'
 import { signOf, stateOf, wordFor, worst } from './status.ts'
 import { blocks, durationOf } from './task-parts.ts'
-import { STATES } from './task-index.ts'
-import type { Filter, State } from './task-index.ts'
+import { STATES } from '../site/task-index.ts'
+import type { Filter, State } from '../site/task-index.ts'
 
 /** Rows of a page. */
 const ROWS = 25

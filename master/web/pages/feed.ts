@@ -1,10 +1,10 @@
 // The verdicts of a project as an Atom feed.
 
-import { formatSeconds, harmless } from '../../lib/base/text.ts'
-import type { TaskView } from '../../lib/view/view.ts'
-import { html } from '../../lib/web/html.ts'
+import { formatSeconds, harmless } from '../../../lib/base/text.ts'
+import type { TaskView } from '../../../lib/view/view.ts'
+import { html } from '../../../lib/web/html.ts'
 import { jobPath, projectPath, shortRef, targetOf } from './page.ts'
-import type { Site } from './site.ts'
+import type { Site } from '../site/site.ts'
 import { stateOf, wordFor } from './status.ts'
 
 /** Entries of a feed. */

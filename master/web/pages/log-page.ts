@@ -2,16 +2,22 @@
 
 import { join } from 'node:path'
 
-import { parseLabel } from '../../lib/base/tai64n.ts'
-import { counted, formatBytes } from '../../lib/base/text.ts'
-import type { StepView, TaskView } from '../../lib/view/view.ts'
-import { plainLine, renderLine } from '../../lib/web/ansi.ts'
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
-import type { Forge } from '../../lib/forge/forge.ts'
+import { parseLabel } from '../../../lib/base/tai64n.ts'
+import { counted, formatBytes } from '../../../lib/base/text.ts'
+import type { StepView, TaskView } from '../../../lib/view/view.ts'
+import { plainLine, renderLine } from '../../../lib/web/ansi.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
+import type { Forge } from '../../../lib/forge/forge.ts'
 import { changeLink, commitLink } from './forge-links.ts'
-import { formatLineName, formatPosition, parseLineName, parsePosition, WindowedLog } from './log-window.ts'
-import type { Line, LogWindow } from './log-window.ts'
+import {
+  formatLineName,
+  formatPosition,
+  parseLineName,
+  parsePosition,
+  WindowedLog,
+} from '../log/log-window.ts'
+import type { Line, LogWindow } from '../log/log-window.ts'
 import { jobPath, logPath, page, projectPath, seconds, since, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
 import { badgeOf, signOf, wordFor } from './status.ts'

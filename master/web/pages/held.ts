@@ -1,12 +1,12 @@
 // Changes that wait for a person, with what of them is to be looked at first.
 
-import { heldChanges } from '../../lib/spool/held.ts'
-import type { HeldChange } from '../../lib/spool/held.ts'
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
+import { heldChanges } from '../../../lib/spool/held.ts'
+import type { HeldChange } from '../../../lib/spool/held.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
 import { button, projectPath } from './page.ts'
 import type { Visit } from './page.ts'
-import type { Site } from './site.ts'
+import type { Site } from '../site/site.ts'
 
 /** Of those that are held, so many are shown. */
 const SHOWN = 50

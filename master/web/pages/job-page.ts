@@ -3,18 +3,18 @@
 
 import { join } from 'node:path'
 
-import { readIfThere } from '../../lib/system/durable.ts'
-import { formatBytes } from '../../lib/base/text.ts'
-import { pusherOf } from '../../lib/view/view.ts'
-import type { StepView, TaskView } from '../../lib/view/view.ts'
-import { tellWait } from '../../lib/view/why-waiting.ts'
-import { listArtifacts } from './artifacts.ts'
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
+import { readIfThere } from '../../../lib/system/durable.ts'
+import { formatBytes } from '../../../lib/base/text.ts'
+import { pusherOf } from '../../../lib/view/view.ts'
+import type { StepView, TaskView } from '../../../lib/view/view.ts'
+import { tellWait } from '../../../lib/view/why-waiting.ts'
+import { listArtifacts } from '../artifacts.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
 import { changeAuthor, changeTitle } from './change.ts'
 import { changeLink, checkLink, commitLink, revisionLink } from './forge-links.ts'
 import { lines } from './log-page.ts'
-import { WindowedLog } from './log-window.ts'
+import { WindowedLog } from '../log/log-window.ts'
 import {
   age,
   button,
@@ -31,7 +31,7 @@ import {
   withQuery,
 } from './page.ts'
 import type { Visit } from './page.ts'
-import type { Site } from './site.ts'
+import type { Site } from '../site/site.ts'
 import { badgeOf, signOf, stateOf, wordFor } from './status.ts'
 import { blocks, durationOf } from './task-parts.ts'
 

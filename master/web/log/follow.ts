@@ -2,8 +2,8 @@
 
 import { join } from 'node:path'
 
-import type { TaskView } from '../../lib/view/view.ts'
-import { watch } from '../../lib/system/watch.ts'
+import type { TaskView } from '../../../lib/view/view.ts'
+import { watch } from '../../../lib/system/watch.ts'
 import { WindowedLog } from './log-window.ts'
 import type { LogWindow, Position } from './log-window.ts'
 

@@ -1,9 +1,9 @@
 // How states look: a sign, a colour and a word each, so that colour is never the only difference. Pure.
 
-import type { StepView, TaskView } from '../../lib/view/view.ts'
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
-import type { State } from './task-index.ts'
+import type { StepView, TaskView } from '../../../lib/view/view.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
+import type { State } from '../site/task-index.ts'
 
 /** The states that a page shows. */
 export type Shown = State | StepView['state']

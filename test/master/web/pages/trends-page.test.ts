@@ -1,7 +1,7 @@
 import { test } from 'tap'
 
-import type { StepView, TaskView } from '../../../lib/view/view.ts'
-import { flakyOf, trendsOf } from '../../../master/web/trends-page.ts'
+import type { StepView, TaskView } from '../../../../lib/view/view.ts'
+import { flakyOf, trendsOf } from '../../../../master/web/pages/trends-page.ts'
 
 /** A task of a version with steps that ended so. */
 function task(num: number, version: string, states: Record<string, StepView['state']>, arch = 'a'): TaskView {

@@ -1,12 +1,12 @@
 // The state of a project or of one of its refs as a small picture. Pure, but for what the index says.
 
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
-import type { Site } from './site.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
+import type { Site } from '../site/site.ts'
 import { checkKey } from './change.ts'
 import { wordFor, worst } from './status.ts'
-import { isVerdict } from './task-index.ts'
-import type { State } from './task-index.ts'
+import { isVerdict } from '../site/task-index.ts'
+import type { State } from '../site/task-index.ts'
 
 /** Of so many revisions the newest one counts that has ended. */
 const LOOK_BACK = 50

@@ -2,12 +2,12 @@
 
 import { LRUCache } from 'lru-cache'
 
-import { parseForge } from '../../lib/forge/parse-forge.ts'
-import type { Forge } from '../../lib/forge/forge.ts'
-import { warnOnce } from '../../lib/system/log.ts'
-import type { TaskView } from '../../lib/view/view.ts'
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
+import { parseForge } from '../../../lib/forge/parse-forge.ts'
+import type { Forge } from '../../../lib/forge/forge.ts'
+import { warnOnce } from '../../../lib/system/log.ts'
+import type { TaskView } from '../../../lib/view/view.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
 
 /** How long the setting of a project is taken as read, in milliseconds. */
 const KEPT = 30_000

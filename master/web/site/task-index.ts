@@ -2,9 +2,9 @@
 // sort by; everything else is read from the spool when it is shown. It is filled from the newest task
 // backwards. The spool is the truth: the index ends with its process.
 
-import { VERDICTS } from '../../lib/spool/job.ts'
-import type { Verdict } from '../../lib/spool/job.ts'
-import type { TaskName } from '../../lib/spool/task-name.ts'
+import { VERDICTS } from '../../../lib/spool/job.ts'
+import type { Verdict } from '../../../lib/spool/job.ts'
+import type { TaskName } from '../../../lib/spool/task-name.ts'
 
 /** `unread`: known by its name only. `gone`: it is over, but its job is not there any more. */
 export const STATES = ['unread', 'waiting', 'running', 'gone', ...VERDICTS] as const

@@ -5,8 +5,8 @@
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { isLabel, LABEL_LENGTH } from '../../lib/base/tai64n.ts'
-import { openPlain } from '../../lib/system/plain.ts'
+import { isLabel, LABEL_LENGTH } from '../../../lib/base/tai64n.ts'
+import { openPlain } from '../../../lib/system/plain.ts'
 
 /** Bytes read at once, and the longest line that is shown whole. */
 const CHUNK = 256 * 1024

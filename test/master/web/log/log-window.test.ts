@@ -3,17 +3,17 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { test } from 'tap'
 
-import { formatLabel } from '../../../lib/base/tai64n.ts'
+import { formatLabel } from '../../../../lib/base/tai64n.ts'
 import {
   formatLineName,
   formatPosition,
   parseLineName,
   parsePosition,
   WindowedLog,
-} from '../../../master/web/log-window.ts'
-import type { LogWindow } from '../../../master/web/log-window.ts'
-import { logText, localLabel } from '../../../master/web/log-text.ts'
-import { Sandbox } from '../../fixtures/sandbox.ts'
+} from '../../../../master/web/log/log-window.ts'
+import type { LogWindow } from '../../../../master/web/log/log-window.ts'
+import { logText, localLabel } from '../../../../master/web/log/text.ts'
+import { Sandbox } from '../../../fixtures/sandbox.ts'
 
 const label = (n: number) => formatLabel(1_700_000_000_000 + n)
 const START = { out: 0, err: 0 }

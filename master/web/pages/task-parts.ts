@@ -1,9 +1,9 @@
 // Parts of pages that stand for one task: its name as a link, its time, its steps as blocks.
 
-import { formatSeconds } from '../../lib/base/text.ts'
-import type { StepView, TaskView } from '../../lib/view/view.ts'
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
+import { formatSeconds } from '../../../lib/base/text.ts'
+import type { StepView, TaskView } from '../../../lib/view/view.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
 import { changeTitle } from './change.ts'
 import { jobPath, logPath, seconds, since, targetOf } from './page.ts'
 import { signOf, wordFor } from './status.ts'

@@ -1,10 +1,10 @@
 // The common parts of all pages: the frame, links, times, and names of places.
 
-import { ago, formatSeconds } from '../../lib/base/text.ts'
-import type { TaskView } from '../../lib/view/view.ts'
-import type { Viewer } from './auth.ts'
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
+import { ago, formatSeconds } from '../../../lib/base/text.ts'
+import type { TaskView } from '../../../lib/view/view.ts'
+import type { Viewer } from '../auth.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
 import { iconPath, iconMarkOf } from './icon.ts'
 import type { Shown } from './status.ts'
 

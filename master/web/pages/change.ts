@@ -1,8 +1,8 @@
 // What people call the work of a task: the change it is of, and its check. Pure.
 
-import type { TaskView } from '../../lib/view/view.ts'
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
+import type { TaskView } from '../../../lib/view/view.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
 
 type Facts = Pick<TaskView, 'params'>
 

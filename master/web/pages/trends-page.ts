@@ -3,13 +3,13 @@
 
 import { setImmediate as turn } from 'node:timers/promises'
 
-import { counted, formatSeconds } from '../../lib/base/text.ts'
-import type { StepView, TaskView } from '../../lib/view/view.ts'
-import { html } from '../../lib/web/html.ts'
-import type { Html } from '../../lib/web/html.ts'
+import { counted, formatSeconds } from '../../../lib/base/text.ts'
+import type { StepView, TaskView } from '../../../lib/view/view.ts'
+import { html } from '../../../lib/web/html.ts'
+import type { Html } from '../../../lib/web/html.ts'
 import { jobPath, page, projectPath, targetOf } from './page.ts'
 import type { Visit } from './page.ts'
-import type { Site } from './site.ts'
+import type { Site } from '../site/site.ts'
 import { wordFor } from './status.ts'
 
 /** Jobs that are looked at, and of these the last ones of each step that are drawn. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 
-import { parseTaskName } from '../../../lib/spool/task-name.ts'
-import { TaskIndex } from '../../../master/web/task-index.ts'
+import { parseTaskName } from '../../../../lib/spool/task-name.ts'
+import { TaskIndex } from '../../../../master/web/site/task-index.ts'
 
 const task = (num: number, rest = `p:v${num}:arch`) => parseTaskName(`${num}:${rest}`)!
 
