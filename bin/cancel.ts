@@ -5,6 +5,7 @@ import { findAll } from '../lib/view/find-task.ts'
 import { mustList } from '../lib/system/listing.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
+import type { TaskId } from '../lib/spool/task-name.ts'
 import { cancelLast } from '../lib/view/wishes.ts'
 
 export const verb = command(
@@ -45,7 +46,7 @@ retry; and why that cannot be, null where it was asked.`,
 )
 
 /** The tasks that `text` means; of several, those that are not finished, if there are any. */
-function namesOf(spool: Spool, text: string): string[] {
+function namesOf(spool: Spool, text: string): TaskId[] {
   const names = findAll(spool, text).map(task => task.name)
   const cur = new Set(mustList(spool.tasks.cur))
   const active = names.filter(name => cur.has(name))

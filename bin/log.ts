@@ -20,6 +20,7 @@ import { harmless } from '../lib/base/text.ts'
 import { EXIT_OF, VERDICT_EXITS } from '../lib/view/verdict-style.ts'
 import type { StepView, TaskView } from '../lib/view/view.ts'
 import { tellWait } from '../lib/view/why-waiting.ts'
+import type { TaskId } from '../lib/spool/task-name.ts'
 
 /** How often a running job is read, and how often the reason for waiting is refreshed, in milliseconds. */
 const EACH = 150
@@ -68,7 +69,7 @@ milliseconds since 1970.`,
   },
 )
 
-async function followJob(spool: Spool, name: string, log: JobLog): Promise<number> {
+async function followJob(spool: Spool, name: TaskId, log: JobLog): Promise<number> {
   const tell = process.stderr.isTTY ? waitTeller(spool) : () => undefined
   for (;;) {
     const found = look(spool, name)
@@ -88,7 +89,7 @@ async function followJob(spool: Spool, name: string, log: JobLog): Promise<numbe
 }
 
 /** Says on standard error why a task waits, when that changes. */
-function waitTeller(spool: Spool): (name: string) => void {
+function waitTeller(spool: Spool): (name: TaskId) => void {
   let [told, next] = ['', 0]
   return name => {
     if (Date.now() < next) return
@@ -99,7 +100,7 @@ function waitTeller(spool: Spool): (name: string) => void {
   }
 }
 
-function whyNoLog(spool: Spool, name: string): string {
+function whyNoLog(spool: Spool, name: TaskId): string {
   const wait = readBoard(spool, duration('LOST_AFTER')).tasks.find(task => task.name === name)?.wait
   return wait ? `it waits: ${harmless(tellWait(wait))}` : 'it has not started'
 }

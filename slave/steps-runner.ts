@@ -19,6 +19,7 @@ import { persistJob } from './run/job-writer.ts'
 import { LIMITS_HELP, readLimits } from './run/limits.ts'
 import type { Outcome } from './run/plan.ts'
 import { runSteps } from './run/run-steps.ts'
+import type { Path } from '../lib/base/brand.ts'
 
 export const stepsRunner = command(
   {
@@ -71,7 +72,7 @@ ${ISOLATION_HELP}`,
   },
 )
 
-function exitCodeOf(job: string, { verdict, step }: Outcome): number {
+function exitCodeOf(job: Path, { verdict, step }: Outcome): number {
   if (verdict === 'success') return EXIT.done
   if (verdict === 'timeout') return EXIT.timeout
   if (verdict === 'cancelled') return 128 + constants.signals.SIGTERM

@@ -12,17 +12,20 @@ import { makeJob, readOwner } from './job.ts'
 import type { Owner, Verdict } from './job.ts'
 import type { Spool } from './spool.ts'
 import { trace } from '../system/trace.ts'
+import { isTaskId } from './task-name.ts'
+import type { TaskId } from './task-name.ts'
+import type { Path } from '../base/brand.ts'
 
 /** With these errors a link was refused, and no retry of the server will make it later. */
 const REFUSED = ['EACCES', 'EDQUOT', 'ELOOP', 'EMLINK', 'ENOSPC', 'EPERM', 'EROFS', 'EXDEV']
 
 /** The private name of a job to be. */
-const privateName = (name: string, token: string): string => `${name}.${token}`
+const privateName = (name: TaskId, token: string): string => `${name}.${token}`
 
 /** The task and token of a name in `jobs/tmp`. Pure. */
-export function parsePrivateName(entry: string): { name: string; token: string } | undefined {
+export function parsePrivateName(entry: string): { name: TaskId; token: string } | undefined {
   const match = /^(.+)\.([0-9a-f]{16})$/.exec(entry)
-  return match ? { name: match[1]!, token: match[2]! } : undefined
+  return match && isTaskId(match[1]!) ? { name: match[1], token: match[2]! } : undefined
 }
 
 /**
@@ -30,7 +33,7 @@ export function parsePrivateName(entry: string): { name: string; token: string }
  * has the task or it is gone. With `verdict` the job is finished as soon as it appears, which is how a queued
  * task is cancelled.
  */
-export function claim(spool: Spool, name: string, owner: Owner, verdict?: Verdict): string | undefined {
+export function claim(spool: Spool, name: TaskId, owner: Owner, verdict?: Verdict): string | undefined {
   const mine = join(spool.jobs.tmp, privateName(name, owner.token))
   let rubbish = true
   try {
@@ -50,7 +53,7 @@ export function claim(spool: Spool, name: string, owner: Owner, verdict?: Verdic
   return showJob(spool, name, owner.token)
 }
 
-function linkClaim(job: string, task: string): boolean {
+function linkClaim(job: Path, task: Path): boolean {
   const file = join(job, 'owner.txt')
   const fd = openSync(file, 'r+')
   try {
@@ -69,7 +72,7 @@ function linkClaim(job: string, task: string): boolean {
  * durable, then moves the job to `jobs/cur`. Returns its directory, or undefined if the name belongs to
  * another claim.
  */
-export function showJob(spool: Spool, name: string, token: string): string | undefined {
+export function showJob(spool: Spool, name: TaskId, token: string): string | undefined {
   const shown = join(spool.jobs.cur, name)
   fsyncPath(join(spool.tasks.cur, name))
   move(join(spool.jobs.tmp, privateName(name, token)), shown)
@@ -79,6 +82,6 @@ export function showJob(spool: Spool, name: string, token: string): string | und
 }
 
 /** The token of the claim in a task, which is the truth about who has it; undefined while it waits. */
-export function claimOf(spool: Spool, name: string): string | undefined {
+export function claimOf(spool: Spool, name: TaskId): string | undefined {
   return readOwner(join(spool.tasks.cur, basename(name)), 'claim')?.token
 }

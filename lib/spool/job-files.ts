@@ -1,9 +1,10 @@
 // The layout of what a slave writes about the steps of a job. Pure.
 
 import { join } from 'node:path'
+import type { Path } from '../base/brand.ts'
 
 /** The directory of a step: `started`, `stdout.txt`, `stderr.txt`, `ended`, and last of all `exitcode.txt`. */
-export const stepDirectory = (job: string, step: string): string => join(job, 'steps', step)
+export const stepDirectory = (job: Path, step: string): string => join(job, 'steps', step)
 
 /**
  * Beside the exit code of a step that was ended by us, for no fault of its own: the reason in a word, `cancelled`, `lost`

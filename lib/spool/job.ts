@@ -10,6 +10,7 @@ import { listIfThere } from '../system/listing.ts'
 import { isGone, self } from '../system/process.ts'
 import type { Identity } from '../system/process.ts'
 import { trace } from '../system/trace.ts'
+import type { Path } from '../base/brand.ts'
 
 export const VERDICTS = ['success', 'failure', 'timeout', 'cancelled', 'lost', 'error'] as const
 export type Verdict = (typeof VERDICTS)[number]
@@ -54,7 +55,7 @@ export function parseOwner(text: string): Owner | undefined {
 }
 
 /** The owner of a job, or of the claim in a task; undefined if there is none to be read. */
-export function readOwner(directory: string, file: 'owner.txt' | 'claim' = 'owner.txt'): Owner | undefined {
+export function readOwner(directory: Path, file: 'owner.txt' | 'claim' = 'owner.txt'): Owner | undefined {
   const text = readIfThere(join(directory, file))
   return text === undefined ? undefined : parseOwner(text)
 }
@@ -65,7 +66,7 @@ export function isDeadSelf(owner: Owner, host: string, slot: string): boolean {
 }
 
 /** Makes the directory of a job to be, under its private name: alive, owned, and over already if `verdict` is given. */
-export function makeJob(directory: string, owner: Owner, verdict?: Verdict): void {
+export function makeJob(directory: Path, owner: Owner, verdict?: Verdict): void {
   mkdirSync(directory)
   // Empty, so its name is all of it: that is durable with the directory.
   writeFileSync(join(directory, 'alive'), '')
@@ -78,14 +79,14 @@ export function makeJob(directory: string, owner: Owner, verdict?: Verdict): voi
 export const formatVerdict = (verdict: Verdict): string => verdict + '\n'
 
 /** The verdict of a job, as its listing shows it; undefined while there is none. */
-export function verdictOf(job: string): Verdict | undefined {
+export function verdictOf(job: Path): Verdict | undefined {
   if (!listIfThere(job).includes('result.txt')) return undefined
   const word = readIfThere(join(job, 'result.txt'))?.trim()
   return VERDICTS.find(verdict => verdict === word)
 }
 
 /** Says why a job ended as it did, and makes a sentence of it; the first one stands. */
-export function explain(job: string, why: string): void {
+export function explain(job: Path, why: string): void {
   publishFile(
     join(job, 'error.txt'),
     `${why[0]?.toUpperCase() ?? ''}${why.slice(1)}${why.endsWith('.') ? '' : '.'}\n`,
@@ -98,7 +99,7 @@ export function explain(job: string, why: string): void {
  * `prepared` is a file that holds the verdict already, as for `publishPrepared`.
  */
 export function giveVerdict(
-  job: string,
+  job: Path,
   verdict: Verdict,
   prepared?: string,
 ): { stands: Verdict; ours: boolean } {

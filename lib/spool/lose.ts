@@ -18,12 +18,13 @@ import type { Cause } from './retry.ts'
 import { count, setting } from '../base/settings.ts'
 import { findJob, findTask } from './spool.ts'
 import type { Spool } from './spool.ts'
+import type { TaskId } from './task-name.ts'
 
 /**
  * L0 to T5: ends a job whose owner is gone as `lost` and queues its task again, or ends it as `cancelled` if
  * that was requested. If it has another verdict, nothing was lost. `why` is a sentence for people.
  */
-export function endGone(spool: Spool, name: string, why: string): void {
+export function endGone(spool: Spool, name: TaskId, why: string): void {
   const job = join(spool.jobs.cur, name)
   const cancelled = isCancelled(spool, name)
   settleJob(spool, job)
@@ -33,7 +34,7 @@ export function endGone(spool: Spool, name: string, why: string): void {
 }
 
 /** L1 or T4 to T5: what a job in `jobs/cur` still needs once its verdict stands. */
-export function finish(spool: Spool, name: string, verdict: Verdict, cause: Cause = 'lost'): void {
+export function finish(spool: Spool, name: TaskId, verdict: Verdict, cause: Cause = 'lost'): void {
   if (verdict === 'lost' && isToGoOn(spool, name, cause)) {
     republish(spool, name, join(spool.jobs.cur, name), cause)
   }
@@ -42,7 +43,7 @@ export function finish(spool: Spool, name: string, verdict: Verdict, cause: Caus
 }
 
 /** True if somebody asked to cancel a task, wherever it is now. Throws if that cannot be known. */
-export function isCancelled(spool: Spool, name: string): boolean {
+export function isCancelled(spool: Spool, name: TaskId): boolean {
   // What moves from the first to the second while we look is found at the third look at the latest.
   for (const directory of [spool.tasks.cur, spool.tasks.old, spool.tasks.cur]) {
     const task = join(directory, name)
@@ -54,7 +55,7 @@ export function isCancelled(spool: Spool, name: string): boolean {
 }
 
 /** False of lost work that nobody wants any more, since it was cancelled after its verdict, or that was lost too often. */
-function isToGoOn(spool: Spool, name: string, cause: Cause): boolean {
+function isToGoOn(spool: Spool, name: TaskId, cause: Cause): boolean {
   // What was recorded may be published already.
   if (retriedAs(join(spool.jobs.cur, name)) !== undefined) return true
   return !isCancelled(spool, name) && (cause !== 'lost' || mayRetry(spool, name))
@@ -65,7 +66,7 @@ function isToGoOn(spool: Spool, name: string, cause: Cause): boolean {
  * is archived, when no more can come; and again before its job is, for whoever did not come to it. What still waits is over
  * then.
  */
-export function passOnCancel(spool: Spool, name: string): void {
+export function passOnCancel(spool: Spool, name: TaskId): void {
   if (!listIfThere(join(spool.tasks.old, name)).includes('cancel')) return
   for (let lost = name, depth = 0; depth < CHAIN; depth++) {
     const job = findJob(spool, lost)
@@ -85,7 +86,7 @@ export function passOnCancel(spool: Spool, name: string): void {
 const CHAIN = 100
 
 /** T1 or T3: leaves the wish in the task that it may end, durably. False if it is not in `tasks/cur` any more. */
-export function wishCancel(spool: Spool, name: string): boolean {
+export function wishCancel(spool: Spool, name: TaskId): boolean {
   const task = join(spool.tasks.cur, name)
   const asked = tolerating(['ENOENT', 'ESTALE'], () => {
     closeSync(openSync(join(task, 'cancel'), 'a'))
@@ -103,7 +104,7 @@ export function wishCancel(spool: Spool, name: string): boolean {
 }
 
 /** False once the same work was lost LOST_TRIES times in a row: a task that kills its slaves waits for a person. */
-function mayRetry(spool: Spool, name: string): boolean {
+function mayRetry(spool: Spool, name: TaskId): boolean {
   // Who comes late finds it archived.
   const task = findTask(spool, name)
   const tries = task === undefined ? 0 : (readRetryOf(task)?.tries ?? 0)
@@ -114,7 +115,7 @@ function mayRetry(spool: Spool, name: string): boolean {
  * T1 to T5: ends a queued task with a claim whose job is finished already. Returns false if the task has
  * another claim.
  */
-export function endWaiting(spool: Spool, name: string, owner: Owner): boolean {
+export function endWaiting(spool: Spool, name: TaskId, owner: Owner): boolean {
   if (!claim(spool, name, owner, 'cancelled')) return false
   archiveTask(spool, name)
   return true

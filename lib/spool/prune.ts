@@ -11,7 +11,7 @@ import { ignoringENOENT } from '../base/errno.ts'
 import { parsePrivateName } from './claim.ts'
 import type { Spool } from './spool.ts'
 import { parseTasks } from './spool.ts'
-import type { TaskName } from './task-name.ts'
+import type { TaskId, TaskName } from './task-name.ts'
 
 export interface PrunePolicy {
   /** Only what got its verdict before this, in milliseconds since 1970. */
@@ -34,7 +34,7 @@ export function prunable(spool: Spool, { before = Infinity, keep = 0 }: PrunePol
   return old.filter(({ name }) => !waiting.has(name) && endedBefore(spool, name, before)).reverse()
 }
 
-function endedBefore(spool: Spool, name: string, limit: number): boolean {
+function endedBefore(spool: Spool, name: TaskId, limit: number): boolean {
   if (limit === Infinity) return true
   const ended = timeOf(join(spool.jobs.old, name, 'result.txt'))
   return ended !== null && ended < limit
@@ -51,8 +51,8 @@ export function prune(spool: Spool, tasks: readonly TaskName[]): void {
     fsyncPath(directory)
   const archived = new Set(mustList(spool.tasks.old))
   for (const entry of mustList(spool.jobs.tmp)) {
-    const name = parsePrivateName(entry)?.name ?? ''
-    if (names.has(name) && archived.has(name)) sweep(join(spool.jobs.tmp, entry))
+    const name = parsePrivateName(entry)?.name
+    if (name !== undefined && names.has(name) && archived.has(name)) sweep(join(spool.jobs.tmp, entry))
   }
   for (const name of names) {
     sweep(join(spool.tasks.old, name))

@@ -13,16 +13,18 @@ import { settleJob } from './archive.ts'
 import { takeNumbers } from './counter.ts'
 import { findTask } from './spool.ts'
 import type { Spool } from './spool.ts'
-import { parseTaskName, suffixOf } from './task-name.ts'
+import { isTaskId, renumber, parseTaskName } from './task-name.ts'
 import { trace } from '../system/trace.ts'
 import { isLocal } from '../system/local.ts'
+import type { TaskId } from './task-name.ts'
+import type { Path } from '../base/brand.ts'
 
 export const CAUSES = ['lost', 'drain', 'fault', 'user'] as const
 /** Why: the slave was lost; it was told to stop; it could not run jobs through its own fault; a person asked. */
 export type Cause = (typeof CAUSES)[number]
 
 export interface RetryOf {
-  readonly parent: string
+  readonly parent: TaskId
   readonly cause: Cause
   /** How many times in a row the work was lost before this. */
   readonly tries: number
@@ -34,21 +36,21 @@ export const formatRetryOf = ({ parent, cause, tries }: RetryOf): string => `${p
 /** Parses `retry-of.txt`; undefined if it is malformed. Pure. */
 export function parseRetryOf(text: string): RetryOf | undefined {
   const match = /^(\S+) (lost|drain|fault|user) (\d{1,9})\n?$/.exec(text)
-  return match && parseTaskName(match[1]!)
-    ? { parent: match[1]!, cause: match[2] as Cause, tries: Number(match[3]) }
+  return match && isTaskId(match[1]!)
+    ? { parent: match[1], cause: match[2] as Cause, tries: Number(match[3]) }
     : undefined
 }
 
 /** Reads which task this one retries, or undefined. */
-export function readRetryOf(task: string): RetryOf | undefined {
+export function readRetryOf(task: Path): RetryOf | undefined {
   return parseRetryOf(readIfThere(join(task, 'retry-of.txt')) ?? '')
 }
 
 /** What a job that is there was retried as, or undefined. Throws if that is no name: nobody could act on it. */
-export function retriedAs(job: string): string | undefined {
+export function retriedAs(job: Path): TaskId | undefined {
   if (!mustList(job).includes('retried-as.txt')) return undefined
   const name = readIfThere(join(job, 'retried-as.txt'))?.trim() ?? ''
-  if (!parseTaskName(name)) throw lasting(`find what ${quote(job)} was retried as`, 'it names no task')
+  if (!isTaskId(name)) throw lasting(`find what ${quote(job)} was retried as`, 'it names no task')
   return name
 }
 
@@ -56,7 +58,7 @@ export function retriedAs(job: string): string | undefined {
  * L1 to L3: queues the task of a finished job again, or completes a retry that was begun, and returns the
  * name of the new task. `job` is the job's current directory.
  */
-export function republish(spool: Spool, name: string, job: string, cause: Cause): string {
+export function republish(spool: Spool, name: TaskId, job: Path, cause: Cause): TaskId {
   settleJob(spool, job)
   const standing = retriedAs(job) ?? recordRetry(spool, job, makeRetry(spool, name, cause))
   publishRetry(spool, job, standing)
@@ -64,10 +66,10 @@ export function republish(spool: Spool, name: string, job: string, cause: Cause)
 }
 
 /** L1, first half: makes a complete clone of the task in `tasks/tmp`, which names its parent. Returns its name. */
-function makeRetry(spool: Spool, name: string, cause: Cause): string {
+function makeRetry(spool: Spool, name: TaskId, cause: Cause): TaskId {
   const parsed = parseTaskName(name)
   if (!parsed) throw lasting(`retry ${quote(name)}`, 'not a name of a task')
-  const clone = takeNumbers(spool.ctr, 1).toString() + suffixOf(parsed)
+  const clone = renumber(takeNumbers(spool.ctr, 1), parsed)
   const hidden = join(spool.tasks.tmp, `.${clone}.${token()}`)
   // An NFSv4 server may have lent the files to a slave that is cut off: until its lease is over they can be read, not linked.
   const give = isLocal(spool.tasks.cur) ? linkOrCopy : copy
@@ -96,11 +98,11 @@ function makeRetry(spool: Spool, name: string, cause: Cause): string {
   return clone
 }
 
-const isThere = (spool: Spool, clone: string): boolean =>
+const isThere = (spool: Spool, clone: TaskId): boolean =>
   mustListAll(spool.tasks.tmp).includes(clone) || findTask(spool, clone) !== undefined
 
 /** L1, second half: the first name that is written down is what will be published. Sweeps `clone` if it is another. */
-export function recordRetry(spool: Spool, job: string, clone: string): string {
+export function recordRetry(spool: Spool, job: Path, clone: TaskId): TaskId {
   publishFile(join(job, 'retried-as.txt'), clone + '\n')
   const standing = retriedAs(job)
   if (standing === undefined) throw new Error(`${job}/retried-as.txt is not there`)
@@ -110,7 +112,7 @@ export function recordRetry(spool: Spool, job: string, clone: string): string {
 }
 
 /** L2 to L3: moves the recorded clone into `tasks/cur`, unless it has moved already. */
-export function publishRetry(spool: Spool, job: string, clone: string): void {
+export function publishRetry(spool: Spool, job: Path, clone: TaskId): void {
   fsyncPath(job)
   move(join(spool.tasks.tmp, clone), join(spool.tasks.cur, clone))
   fsyncPath(spool.tasks.cur)

@@ -10,16 +10,17 @@ import { lasting, temporary, quote } from '../base/exit.ts'
 import { warnOnce } from '../system/log.ts'
 import { optional, setting } from '../base/settings.ts'
 import { compareByNumber, parseTaskName } from './task-name.ts'
-import type { TaskName } from './task-name.ts'
+import type { TaskId, TaskName } from './task-name.ts'
+import type { Path } from '../base/brand.ts'
 
 export interface Spool {
-  readonly root: string
-  readonly ctr: string
-  readonly tasks: { readonly tmp: string; readonly cur: string; readonly old: string }
-  readonly jobs: { readonly tmp: string; readonly cur: string; readonly old: string }
-  readonly revs: string
-  readonly takers: string
-  readonly pause: string
+  readonly root: Path
+  readonly ctr: Path
+  readonly tasks: { readonly tmp: Path; readonly cur: Path; readonly old: Path }
+  readonly jobs: { readonly tmp: Path; readonly cur: Path; readonly old: Path }
+  readonly revs: Path
+  readonly takers: Path
+  readonly pause: Path
 }
 
 /** The paths of a spool. */
@@ -55,14 +56,14 @@ export function openTasks(jobs?: string): Spool {
 }
 
 /** A directory that a person or `bass init` makes: without it this is no spool. */
-export function mustBeThere(directory: string): void {
+export function mustBeThere(directory: Path): void {
   if (!listIfThere(dirname(directory)).includes(basename(directory))) {
     throw temporary(`use the spool's ${quote(directory)}`, "no such directory; 'bass init' makes a spool")
   }
 }
 
 /** Makes a directory of the spool where it is missing, its parents too, durably; modes are as umask and parent say. */
-export function makeDirectory(path: string): void {
+export function makeDirectory(path: Path): void {
   const first = mkdirSync(path, { recursive: true })
   if (first === undefined) return
   for (let made = path; made.length >= first.length; made = dirname(made)) fsyncPath(dirname(made))
@@ -72,7 +73,7 @@ export function makeDirectory(path: string): void {
  * Returns a lister of the tasks in a directory, by number. It returns the same array as long as nothing has
  * changed.
  */
-export function taskLister(directory: string): () => readonly TaskName[] {
+export function taskLister(directory: Path): () => readonly TaskName[] {
   let before: string | undefined
   let tasks: readonly TaskName[] = []
   return () => {
@@ -85,7 +86,7 @@ export function taskLister(directory: string): () => readonly TaskName[] {
 }
 
 /** The names of a listing that are tasks', by number; the others are reported once. */
-export function parseTasks(names: readonly string[], directory: string): TaskName[] {
+export function parseTasks(names: readonly string[], directory: Path): TaskName[] {
   const tasks: TaskName[] = []
   for (const name of names) {
     const task = parseTaskName(name)
@@ -96,26 +97,26 @@ export function parseTasks(names: readonly string[], directory: string): TaskNam
 }
 
 /** Where the job of a task is now, or undefined: a job that is over may be in `old` already. */
-export function findJob(spool: Spool, name: string): string | undefined {
+export function findJob(spool: Spool, name: TaskId): string | undefined {
   return find([spool.jobs.cur, spool.jobs.old, spool.jobs.cur], name)
 }
 
 /** Where a task is now, waiting, running or over, or undefined. */
-export function findTask(spool: Spool, name: string): string | undefined {
+export function findTask(spool: Spool, name: TaskId): string | undefined {
   return find([spool.tasks.cur, spool.tasks.old, spool.tasks.cur], name)
 }
 
 // A look-up is cheap, but on NFS it may report a name as missing for a while; then listings decide. A task
 // that moves from the first directory to the second during the look is found at the third look at the latest.
-function find(directories: readonly string[], name: string): string | undefined {
-  const inside = (directory: string) => hasEntries(join(directory, name))
+function find(directories: readonly string[], name: TaskId): string | undefined {
+  const inside = (directory: Path) => hasEntries(join(directory, name))
   const directory =
     directories.find(inside) ?? directories.find(directory => mustListAll(directory).includes(name))
   return directory && join(directory, name)
 }
 
 /** True if a look-up finds it. That it does not proves nothing, whatever it says. */
-function hasEntries(path: string): boolean {
+function hasEntries(path: Path): boolean {
   try {
     return mustListAll(path).length > 0
   } catch {

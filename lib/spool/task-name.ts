@@ -1,5 +1,10 @@
 // Names of tasks, `NUM:PROJECT:VERSION:ARCH[:HOST]`. Pure.
 
+import type { Kind } from '../base/brand.ts'
+
+/** A text that is a task's whole name: one that was parsed, or a literal of that form. No path is one. */
+export type TaskId = `${number}:${string}:${string}:${string}` & Kind<'task'>
+
 /** The form of each part of a name. */
 const PART = /^[A-Za-z0-9][A-Za-z0-9._+~@-]*$/
 
@@ -11,7 +16,7 @@ const NUM_DIGITS = 15
 
 export interface TaskName {
   /** The whole name. */
-  readonly name: string
+  readonly name: TaskId
   readonly num: number
   readonly project: string
   readonly version: string
@@ -31,8 +36,18 @@ export function parseTaskName(name: string): TaskName | undefined {
   if (project === undefined || version === undefined || arch === undefined || more.length > 0)
     return undefined
   if (![project, version, arch].every(isPart) || (host !== undefined && !isPart(host))) return undefined
-  return { name, num: Number(num), project, version, arch, ...(host === undefined ? {} : { host }) }
+  return {
+    name: name as TaskId,
+    num: Number(num),
+    project,
+    version,
+    arch,
+    ...(host === undefined ? {} : { host }),
+  }
 }
+
+/** True if the text is a task's whole name. */
+export const isTaskId = (text: string): text is TaskId => parseTaskName(text) !== undefined
 
 /** The number of a task by its name, of which nothing else is checked. Pure. */
 export const numberOf = (name: string): number => Number(name.slice(0, name.indexOf(':')))
@@ -47,9 +62,9 @@ export function roomForVersion(project: string, target: string): number {
   return Math.min(100, NAME_MAX - NUM_DIGITS - `:${project}::${target}`.length)
 }
 
-/** The part of a name behind its number, as `clone-with-ctr` takes it: `:PROJECT:VERSION:ARCH[:HOST]`. */
-export function suffixOf(task: TaskName): string {
-  return task.name.slice(task.name.indexOf(':'))
+/** The name of a task that differs from `task` by its number alone. */
+export function renumber(num: number, task: TaskName): TaskId {
+  return `${num}${task.name.slice(task.name.indexOf(':'))}` as TaskId
 }
 
 /** `ARCH` or `ARCH:HOST`, as an entry of $ARCHS. */

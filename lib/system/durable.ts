@@ -28,6 +28,7 @@ import { basename, dirname, join } from 'node:path'
 import { ignoringENOENT, isErrno, tolerating } from '../base/errno.ts'
 import { askingAgain, listAllIfThere } from './listing.ts'
 import { openPlainSync } from './plain.ts'
+import type { Path } from '../base/brand.ts'
 
 /**
  * Returns a unique name of 16 hex digits. It comes from the kernel: loading Node's crypto takes longer than a
@@ -45,7 +46,7 @@ export function token(): string {
 }
 
 /** Does something with an open file: an error names it, as those of calls by name do. */
-function naming<T>(path: string, action: () => T): T {
+function naming<T>(path: Path, action: () => T): T {
   try {
     return action()
   } catch (error) {
@@ -54,7 +55,7 @@ function naming<T>(path: string, action: () => T): T {
 }
 
 /** Fsyncs this file or directory, not what is below it. */
-export function fsyncPath(path: string): void {
+export function fsyncPath(path: Path): void {
   const fd = openSync(path, 'r')
   try {
     naming(path, () => fsyncSync(fd))
@@ -64,7 +65,7 @@ export function fsyncPath(path: string): void {
 }
 
 /** Fsyncs every file below a directory, then each directory, itself last. */
-export function fsyncTree(directory: string): void {
+export function fsyncTree(directory: Path): void {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name)
     if (entry.isDirectory()) fsyncTree(path)
@@ -78,14 +79,14 @@ export function fsyncTree(directory: string): void {
  * which it is already, makes ext4 and XFS find its place on the disk when it is closed; any other gets that when it is fsynced,
  * each in a transaction of its own, though all are asked for together.
  */
-export function create(path: string): number {
+export function create(path: Path): number {
   const fd = openSync(path, 'w')
   ftruncateSync(fd)
   return fd
 }
 
 /** Writes a file that is fsynced later with others. */
-export function write(path: string, content: string | Uint8Array): void {
+export function write(path: Path, content: string | Uint8Array): void {
   const fd = create(path)
   try {
     naming(path, () => writeFileSync(fd, content))
@@ -95,7 +96,7 @@ export function write(path: string, content: string | Uint8Array): void {
 }
 
 /** Makes a file that was not there, and fsyncs it, not its directory. After an error it is not there. */
-export function writeNew(path: string, content: string | Uint8Array, mode = 0o666): void {
+export function writeNew(path: Path, content: string | Uint8Array, mode = 0o666): void {
   const fd = openSync(path, 'wx', mode)
   let written = false
   try {
@@ -115,7 +116,7 @@ export function writeNew(path: string, content: string | Uint8Array, mode = 0o66
  * Gives the file `from` the name `to` as well, which no one can do twice: true if this call did it, whatever was
  * reported; false if the name is taken. `from` is ours, and its only name. Does not fsync.
  */
-export function linkOnce(from: string, to: string): boolean {
+export function linkOnce(from: Path, to: Path): boolean {
   const fd = openSync(from, 'r+')
   try {
     return linkOpened(fd, from, to)
@@ -125,7 +126,7 @@ export function linkOnce(from: string, to: string): boolean {
 }
 
 /** As `linkOnce`, of a file with one name that is open as `fd`, so that it may be moved away meanwhile. */
-export function linkOpened(fd: number, from: string, to: string): boolean {
+export function linkOpened(fd: number, from: Path, to: Path): boolean {
   try {
     linkSync(from, to)
     return true
@@ -144,14 +145,14 @@ export function linkOpened(fd: number, from: string, to: string): boolean {
  * taken. The content is durable before the name is there; the name is when the caller has fsynced the directory. It is
  * prepared in `tmp`: where nobody would ever clear away what a crash leaves there, that is `tasks/tmp`.
  */
-export function publishFile(path: string, content: string, mode = 0o666, tmp = dirname(path)): boolean {
+export function publishFile(path: Path, content: string, mode = 0o666, tmp = dirname(path)): boolean {
   const prepared = join(tmp, `.new.${token()}`)
   writeNew(prepared, content, mode)
   return publishPrepared(prepared, path)
 }
 
 /** As `publishFile`, of a file that is ours, durable, and has the one name that it loses here. */
-export function publishPrepared(prepared: string, path: string): boolean {
+export function publishPrepared(prepared: Path, path: Path): boolean {
   try {
     return linkOnce(prepared, path)
   } finally {
@@ -163,7 +164,7 @@ export function publishPrepared(prepared: string, path: string): boolean {
  * Puts `content` under a name, in the place of what was there; whoever reads finds the one or the other. Durable. `tmp`
  * is as above.
  */
-export function replaceFile(path: string, content: string, tmp = dirname(path)): void {
+export function replaceFile(path: Path, content: string, tmp = dirname(path)): void {
   const private_ = join(tmp, `.new.${token()}`)
   try {
     writeNew(private_, content)
@@ -178,7 +179,7 @@ export function replaceFile(path: string, content: string, tmp = dirname(path)):
  * Renames what is ours, or what anyone may rename because all mean the same target: after an error, what is no longer
  * listed where it was has been moved, by us or by them: then the answer is false. Does not fsync.
  */
-export function move(from: string, to: string): boolean {
+export function move(from: Path, to: Path): boolean {
   try {
     renameSync(from, to)
     return true
@@ -192,7 +193,7 @@ export function move(from: string, to: string): boolean {
  * Opens a file to read it, for as long as `use` takes; undefined if it is not there, or is anything but a regular file:
  * names in the spool may be anybody's, and a FIFO would be waited for. Throws any other error.
  */
-export function openIfThere<T>(path: string, use: (fd: number, stat: Stats) => T): T | undefined {
+export function openIfThere<T>(path: Path, use: (fd: number, stat: Stats) => T): T | undefined {
   const fd = openPlainSync(path)
   if (fd === undefined) return undefined
   try {
@@ -206,7 +207,7 @@ export function openIfThere<T>(path: string, use: (fd: number, stat: Stats) => T
  * What the open file or directory says of itself: an NFS client asks the server for that, and answers for a name from
  * memory. Undefined as in `openIfThere`.
  */
-function statIfThere(path: string): Stats | undefined {
+function statIfThere(path: Path): Stats | undefined {
   const flags = constants.O_RDONLY | constants.O_NONBLOCK
   const fd = tolerating(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'], () =>
     askingAgain(() => openSync(path, flags)),
@@ -224,13 +225,13 @@ function statIfThere(path: string): Stats | undefined {
 export const timeOfFile = ({ mtimeMs }: Stats) => Math.round(mtimeMs)
 
 /** When a file was written last, or a directory got or lost a name, in milliseconds since 1970; null if it is not there. */
-export function timeOf(path: string): number | null {
+export function timeOf(path: Path): number | null {
   const stat = statIfThere(path)
   return stat ? timeOfFile(stat) : null
 }
 
 /** What time it is by the clock that gives files in this directory their times, in milliseconds since 1970. */
-export function serverTime(directory: string): number {
+export function serverTime(directory: Path): number {
   const stamp = join(directory, `.now-${token()}`)
   closeSync(openSync(stamp, 'wx'))
   try {
@@ -244,7 +245,7 @@ export function serverTime(directory: string): number {
 const SMALL = 4 << 20
 
 /** The content of a small file; undefined if it is not there, or nothing that one of our programs would have written. */
-export const readIfThere = (path: string): string | undefined => openIfThere(path, readSmall)
+export const readIfThere = (path: Path): string | undefined => openIfThere(path, readSmall)
 
 /** As `readIfThere`, of an open file. */
 export function readSmall(fd: number, { size }: Stats): string | undefined {
@@ -255,7 +256,7 @@ export function readSmall(fd: number, { size }: Stats): string | undefined {
 export const DEAD = '.dead-'
 
 /** Sweeps a directory or file: one rename to a name that says so, an fsync, then deletion, which anyone may finish. */
-export function sweep(path: string): void {
+export function sweep(path: Path): void {
   const dead = join(dirname(path), DEAD + token())
   if (ignoringENOENT(() => (renameSync(path, dead), true)) === undefined) return
   fsyncPath(dirname(path))
@@ -266,7 +267,7 @@ export function sweep(path: string): void {
  * Deletes a tree. Files in use on NFS stay as `.nfs...` for a while; the next program that sees the dead name
  * deletes them.
  */
-export function remove(path: string): void {
+export function remove(path: Path): void {
   try {
     rmSync(path, { recursive: true, force: true })
   } catch (error) {

@@ -7,6 +7,7 @@ import type { FileHandle } from 'node:fs/promises'
 
 import { isErrno, tolerating } from '../base/errno.ts'
 import { askingAgain } from './listing.ts'
+import type { Path } from '../base/brand.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
@@ -14,7 +15,7 @@ const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const NOT_THERE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'] as const
 
 /** Opens a regular file for reading; undefined if there is none of that path. The caller closes it. Throws any other error. */
-export function openPlainSync(path: string): number | undefined {
+export function openPlainSync(path: Path): number | undefined {
   const fd = tolerating(NOT_THERE, () => askingAgain(() => openSync(path, FLAGS)))
   if (fd === undefined) return undefined
   let plain = false
@@ -27,7 +28,7 @@ export function openPlainSync(path: string): number | undefined {
 }
 
 /** As `openPlainSync`, without holding up the process. For pages, which decide nothing: what is stale is not there. */
-export async function openPlain(path: string): Promise<FileHandle | undefined> {
+export async function openPlain(path: Path): Promise<FileHandle | undefined> {
   let file: FileHandle
   try {
     file = await open(path, FLAGS)

@@ -7,12 +7,13 @@ import { join } from 'node:path'
 import { ignoringENOENT, isErrno, tolerating } from '../base/errno.ts'
 import { token } from './durable.ts'
 import { mustList } from './listing.ts'
+import type { Path } from '../base/brand.ts'
 
 /**
  * Sets the times of a directory, so that every client of the file system notices that it has changed. Only the owner
  * may set times; a member of its group makes and removes a name instead.
  */
-export function refresh(directory: string): void {
+export function refresh(directory: Path): void {
   const now = new Date()
   try {
     utimesSync(directory, now, now)
@@ -26,7 +27,7 @@ export function refresh(directory: string): void {
 }
 
 /** As `refresh`, while the process goes on: a file server that hangs holds up nothing else. It is a hint, and may fail. */
-function refreshBeside(directory: string): void {
+function refreshBeside(directory: Path): void {
   const now = new Date()
   utimes(directory, now, now, error => {
     if (!isErrno(error, 'EPERM', 'EACCES')) return
@@ -44,7 +45,7 @@ const soon = new Map<string, NodeJS.Timeout>()
  * Says that a polled directory was changed: sets its times some 20 ms after the last change, when the clock of the file
  * server has moved on. On NFSv3 a listing between two changes within one tick would otherwise hide the second one for good.
  */
-export function noteChange(directory: string): void {
+export function noteChange(directory: Path): void {
   const pending = soon.get(directory)
   if (pending) {
     pending.refresh()
@@ -62,7 +63,7 @@ export function noteChange(directory: string): void {
  * A listing that decides, of a directory that must be there: its times are set first, so that no NFSv3 client answers
  * from memory.
  */
-export function listNow(directory: string): string[] {
+export function listNow(directory: Path): string[] {
   refresh(directory)
   return mustList(directory)
 }

@@ -5,6 +5,7 @@ import { readView } from './view.ts'
 import type { TaskView } from './view.ts'
 import { whereIs } from './whereabouts.ts'
 import type { Whereabouts } from './whereabouts.ts'
+import type { TaskId } from '../spool/task-name.ts'
 
 export interface Found {
   readonly where: Whereabouts
@@ -22,7 +23,7 @@ export function look(spool: Spool, name: string): Found | undefined {
  * Follows the retries of a task: all, or only those of lost jobs, which no user asked for. Returns the last
  * one, or undefined if it is gone.
  */
-export function lastRetry(spool: Spool, name: string, which: 'all' | 'lost'): Found | undefined {
+export function lastRetry(spool: Spool, name: TaskId, which: 'all' | 'lost'): Found | undefined {
   for (let found = look(spool, name); ;) {
     const job = found?.view.job
     if (!job?.retriedAs || (which === 'lost' && job.verdict !== 'lost')) return found

@@ -13,11 +13,12 @@ import { parseOwner, VERDICTS } from '../spool/job.ts'
 import type { Verdict } from '../spool/job.ts'
 import { parseRetryOf } from '../spool/retry.ts'
 import type { RetryOf } from '../spool/retry.ts'
+import type { TaskId } from '../spool/task-name.ts'
 import { parseLabel } from '../base/tai64n.ts'
 import type { Whereabouts } from './whereabouts.ts'
 
 export interface TaskView {
-  readonly name: string
+  readonly name: TaskId
   readonly num: number
   readonly project: string
   readonly version: string

@@ -8,7 +8,7 @@ import { listIfThere, mustList } from '../system/listing.ts'
 import { findJob, findTask, parseTasks } from '../spool/spool.ts'
 import type { Spool } from '../spool/spool.ts'
 import { compareByNumber, parseTaskName } from '../spool/task-name.ts'
-import type { TaskName } from '../spool/task-name.ts'
+import type { TaskId, TaskName } from '../spool/task-name.ts'
 
 export interface Whereabouts {
   readonly task: TaskName
@@ -54,16 +54,16 @@ export function inOld(spool: Spool, task: TaskName): Whereabouts {
 export function whereIs(spool: Spool, name: string): Whereabouts | undefined {
   const task = parseTaskName(name)
   if (!task) return undefined
-  const taskAt = findTask(spool, name)
+  const taskAt = findTask(spool, task.name)
   // A task without a claim has no job, so the 100,000 old ones need not be searched.
   const files = taskAt === join(spool.tasks.cur, name) ? listIfThere(taskAt) : []
   const waits = files.length > 0 && !files.includes('claim')
-  const jobAt = waits ? undefined : (findJob(spool, name) ?? hiddenJob(spool, name))
+  const jobAt = waits ? undefined : (findJob(spool, task.name) ?? hiddenJob(spool, task.name))
   if (taskAt === undefined && jobAt === undefined) return undefined
   return { task, ...(taskAt === undefined ? {} : { taskAt }), ...(jobAt === undefined ? {} : { jobAt }) }
 }
 
-function hiddenJob(spool: Spool, name: string): string | undefined {
+function hiddenJob(spool: Spool, name: TaskId): string | undefined {
   const entry = mustList(spool.jobs.tmp).find(entry => parsePrivateName(entry)?.name === name)
   return entry && join(spool.jobs.tmp, entry)
 }

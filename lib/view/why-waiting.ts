@@ -13,7 +13,10 @@ export interface WaitView {
   readonly place: number
 }
 
-type Task = Pick<TaskView, 'name' | 'num' | 'project' | 'arch' | 'host' | 'state' | 'cancelling'>
+type Task = { readonly name: string } & Pick<
+  TaskView,
+  'num' | 'project' | 'arch' | 'host' | 'state' | 'cancelling'
+>
 
 /**
  * Why `task` waits. `places` are those of all that wait, `takers` all that were seen, `paused` the names in `pause/`,

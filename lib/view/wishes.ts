@@ -8,9 +8,10 @@ import { wishCancel } from '../spool/lose.ts'
 import { republish } from '../spool/retry.ts'
 import { isSettled, lastRetry, look } from './settled.ts'
 import type { Spool } from '../spool/spool.ts'
+import type { TaskId } from '../spool/task-name.ts'
 
 /** T1 or T3: leaves the wish. Returns why that is not possible. `asked` is the task that was named: `name`, or what that was retried as. */
-export function askCancel(spool: Spool, name: string, asked = name): Error | undefined {
+export function askCancel(spool: Spool, name: TaskId, asked = name): Error | undefined {
   const found = look(spool, name)
   const job = found?.view.job
   const subject = name === asked ? 'it' : `it was retried as ${name}, which`
@@ -25,7 +26,7 @@ export function askCancel(spool: Spool, name: string, asked = name): Error | und
 /**
  * As `askCancel`, of the last of what the task was retried as, by whomever: that is what waits or runs. Returns also the name of that.
  */
-export function cancelLast(spool: Spool, asked: string): { name: string; refused: Error | undefined } {
+export function cancelLast(spool: Spool, asked: TaskId): { name: TaskId; refused: Error | undefined } {
   for (let name = asked; ;) {
     // What is pruned, or still to be published, leaves it to the task itself.
     name = lastRetry(spool, name, 'all')?.view.name ?? name
@@ -39,7 +40,7 @@ export function cancelLast(spool: Spool, asked: string): { name: string; refused
  * L1 to L3: queues a finished task again, or the last of its retries, and returns the name of the new task.
  * Throws if the task is not finished.
  */
-export function retryLast(spool: Spool, name: string, tries = 3): string {
+export function retryLast(spool: Spool, name: TaskId, tries = 3): TaskId {
   const found = lastRetry(spool, name, 'all')
   const refuse = (why: string) => lasting(`retry ${quote(name)}`, why)
   if (!found) throw refuse('what it was retried as has been pruned, or is not published yet')

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { parseParams } from '../../lib/spool/event.ts'
 import { parseRetryOf } from '../../lib/spool/retry.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
-import { parseTaskName } from '../../lib/spool/task-name.ts'
+import { isTaskId, parseTaskName } from '../../lib/spool/task-name.ts'
+import type { TaskId } from '../../lib/spool/task-name.ts'
 import { readIfThere } from '../../lib/system/durable.ts'
 import { listNow } from '../../lib/system/polled.ts'
 import { listAllIfThere } from '../../lib/system/listing.ts'
@@ -29,7 +30,7 @@ export class Superseder {
   readonly #spool: Spool
   readonly #project: ForgeProject
   /** Tasks that were looked at, by name. */
-  #known = new Map<string, Of | undefined>()
+  #known = new Map<TaskId, Of | undefined>()
   #cancelled = new Set<string>()
 
   constructor(spool: Spool, project: ForgeProject) {
@@ -41,7 +42,9 @@ export class Superseder {
   look(): void {
     const { name, inbox } = this.#project
     // Tasks first: what is published afterwards is of a state that we read.
-    const tasks = listNow(this.#spool.tasks.cur).filter(task => parseTaskName(task)?.project === name)
+    const tasks = listNow(this.#spool.tasks.cur)
+      .filter(isTaskId)
+      .filter(task => parseTaskName(task)?.project === name)
     const known = new Map(tasks.map(task => [task, this.#known.get(task) ?? this.#read(task)]))
     this.#known = known
     this.#cancelled = new Set(tasks.filter(task => this.#cancelled.has(task)))

@@ -17,10 +17,10 @@ import { endGone, endWaiting, finish, passOnCancel } from '../../lib/spool/lose.
 import { publishRetry, readRetryOf, recordRetry, retriedAs } from '../../lib/spool/retry.ts'
 import { prunable, prune } from '../../lib/spool/prune.ts'
 import { duration, limit, setting } from '../../lib/base/settings.ts'
-import { findJob, findTask, taskLister } from '../../lib/spool/spool.ts'
+import { findJob, findTask, parseTasks, taskLister } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
-import { parseTaskName } from '../../lib/spool/task-name.ts'
-import type { TaskName } from '../../lib/spool/task-name.ts'
+import { isTaskId } from '../../lib/spool/task-name.ts'
+import type { TaskId, TaskName } from '../../lib/spool/task-name.ts'
 import { isLocal } from '../../lib/system/local.ts'
 import { Heartbeats, readBeat } from './gone.ts'
 import { sweepAll } from './sweep.ts'
@@ -51,7 +51,7 @@ export class Rounds {
   readonly #verdicts = new Map<string, Verdict>()
   readonly #listTasks: () => readonly TaskName[]
   readonly #isLocal: boolean
-  #tasks: ReadonlySet<string> = new Set()
+  #tasks: ReadonlySet<TaskId> = new Set()
   #listed = 0
   #window = 0
   /** The last times of `tasks/cur`, when they changed, and how many queued tasks are still to be read since. */
@@ -78,7 +78,7 @@ export class Rounds {
 
     // Jobs before tasks: a job whose task is not in a later listing of tasks/cur is one whose task has left it.
     const claims = mustList(spool.jobs.tmp)
-    const jobs = new Set(mustList(spool.jobs.cur))
+    const jobs = new Set(parseTasks(mustList(spool.jobs.cur), spool.jobs.cur).map(task => task.name))
     const hasChanged = this.#hasChanged()
     const tasks = this.#taskNames()
     const clones = mustList(spool.tasks.tmp)
@@ -98,7 +98,7 @@ export class Rounds {
   }
 
   /** The names in `tasks/cur`, which are not listed again where times can be trusted and none has changed. */
-  #taskNames(): ReadonlySet<string> {
+  #taskNames(): ReadonlySet<TaskId> {
     if (!this.#isLocal || this.#listed - this.#changed < CALM) {
       this.#listed = performance.now()
       this.#tasks = new Set(this.#listTasks().map(task => task.name))
@@ -131,9 +131,9 @@ export class Rounds {
   }
 
   /** T2: a claim whose job is still under its private name. Or rubbish: the task went to another claim. */
-  #lookAtClaim(entry: string, tasks: ReadonlySet<string>, now: number): void {
+  #lookAtClaim(entry: string, tasks: ReadonlySet<TaskId>, now: number): void {
     const mine = parsePrivateName(entry)
-    if (!mine || !parseTaskName(mine.name)) return warnOnce('understand', entry, 'not a name of a job to be')
+    if (!mine) return warnOnce('understand', entry, 'not a name of a job to be')
     if (!this.#for(`claim ${entry}`, this.#courtesy, now)) return
     const { name } = mine
     const standing = tasks.has(name) ? claimOf(this.spool, name) : undefined
@@ -147,10 +147,8 @@ export class Rounds {
   }
 
   /** T3, T4 and T5, L0 to L3. */
-  #lookAtJob(name: string, hasTask: boolean, now: number): void {
+  #lookAtJob(name: TaskId, hasTask: boolean, now: number): void {
     const job = join(this.spool.jobs.cur, name)
-    if (!parseTaskName(name))
-      return warnOnce('understand', job, 'not a name of a job; it is left where it is')
     const verdict = this.#verdicts.get(name) ?? verdictOf(job)
     if (verdict === undefined) return this.#lookAtRunning(name, job)
     this.#verdicts.set(name, verdict)
@@ -164,7 +162,7 @@ export class Rounds {
     }
   }
 
-  #lookAtRunning(name: string, job: string): void {
+  #lookAtRunning(name: TaskId, job: string): void {
     const isGone = () => this.#heartbeats.isGone(name, readBeat(join(job, 'alive')), performance.now())
     if (!isGone()) return
     // While nobody can write, nobody can beat: if our own writing was held up, so were theirs.
@@ -181,7 +179,7 @@ export class Rounds {
     endGone(this.spool, name, `The slave on ${host} gave no sign of life for ${setting('LOST_AFTER')} s.`)
   }
 
-  #nextWindow(waiting: string[]): string[] {
+  #nextWindow(waiting: TaskId[]): TaskId[] {
     const size = this.#unseen > 0 ? WINDOW.changed : WINDOW.calm
     const from = this.#window < waiting.length ? this.#window : 0
     this.#window = from + size
@@ -200,7 +198,7 @@ export class Rounds {
   }
 
   /** T1: ends a queued task that was cancelled. */
-  #lookAtWaiting(name: string): void {
+  #lookAtWaiting(name: TaskId): void {
     const task = join(this.spool.tasks.cur, name)
     if (this.#isLocal && !existsSync(join(task, 'cancel'))) return
     const files = listAllIfThere(task)
@@ -211,7 +209,7 @@ export class Rounds {
   /** L1 and L2: a finished clone names its parent, whose job names the retry to publish. */
   #lookAtClone(name: string, now: number): void {
     const clone = join(this.spool.tasks.tmp, name)
-    if (!parseTaskName(name) || !listIfThere(clone).includes('retry-of.txt')) return
+    if (!isTaskId(name) || !listIfThere(clone).includes('retry-of.txt')) return
     if (!this.#for(`clone ${name}`, this.#courtesy, now)) return
     const parent = readRetryOf(clone)?.parent
     const job = parent === undefined ? undefined : findJob(this.spool, parent)

@@ -9,6 +9,7 @@ import { breather } from '../../lib/system/breath.ts'
 import { create, move, write } from '../../lib/system/durable.ts'
 import { tolerating } from '../../lib/base/errno.ts'
 import { patiently } from './patience.ts'
+import type { Path } from '../../lib/base/brand.ts'
 
 const fsyncAsync = promisify(fsync)
 
@@ -41,7 +42,7 @@ export async function makeJobDirectory(path: string, stop?: AbortSignal): Promis
 const LARGE = 65_536
 
 /** Fsyncs all that a slave has written in a job since its claim; not the job's own directory. */
-export async function persistJob(job: string, stop?: AbortSignal): Promise<void> {
+export async function persistJob(job: Path, stop?: AbortSignal): Promise<void> {
   const breathe = breather()
   // All is listed, by bytes in latin1, before anything is fsynced: to read a directory sets its times, which would be one more commit.
   const paths: string[] = []

@@ -4,11 +4,12 @@ import type { Verdict } from '../../lib/spool/job.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
 import type { Environment } from './environment.ts'
 import type { Limits } from './limits.ts'
+import type { Path } from '../../lib/base/brand.ts'
 
 export interface Plan {
   readonly task: TaskName
   /** The job's directory. */
-  readonly job: string
+  readonly job: Path
   /** A private temporary directory on this machine's own disk, with `code` and `steps` unpacked in it. */
   readonly work: string
   readonly environment: Environment

@@ -14,11 +14,12 @@ import type { Pools } from './places/pools.ts'
 import { Silence } from './silence.ts'
 import { LogWriter } from './step-log.ts'
 import type { LogOptions } from './step-log.ts'
+import type { Path } from '../../lib/base/brand.ts'
 
 export interface StepPlan extends Omit<StepCommand, 'stdout' | 'stderr'> {
   readonly name: string
   /** The job's directory, and its temporary directory. */
-  readonly job: string
+  readonly job: Path
   readonly work: string
   readonly secrets: readonly string[]
   readonly place: Place

@@ -9,6 +9,7 @@ import { breather } from '../../lib/system/breath.ts'
 import { unpack } from '../../lib/bundle/bundle.ts'
 import { setting, sizeLimit } from '../../lib/base/settings.ts'
 import { workPaths } from './environment.ts'
+import type { Path } from '../../lib/base/brand.ts'
 
 /**
  * Returns the private directory of a claim. Its name contains the claim's token, so its processes can be
@@ -23,7 +24,7 @@ export function makeWork(work: string): void {
 }
 
 /** Unpacks the code and the steps of the task in a directory; see `unpack` for what it throws. Nothing goes on after it. */
-export async function unpackTask(task: string, work: string, signal?: AbortSignal): Promise<void> {
+export async function unpackTask(task: Path, work: string, signal?: AbortSignal): Promise<void> {
   const limits = { maxBytes: sizeLimit('BUNDLE_MAX'), signal }
   const { code, steps } = workPaths(work)
   const both = await Promise.allSettled([

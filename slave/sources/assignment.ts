@@ -6,12 +6,13 @@ import type { Cause } from '../../lib/spool/retry.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
 import type { TaskFacts } from '../run/facts.ts'
 import type { Outcome } from '../run/plan.ts'
+import type { Path } from '../../lib/base/brand.ts'
 
 /** A job that is this slave's to run. */
 export interface Assignment {
   readonly task: TaskName
   /** The job's directory. It is there; what the slave writes into it reaches its readers. */
-  readonly job: string
+  readonly job: Path
   /** The temporary directory for the steps. `begin` makes it. */
   readonly work: string
   /** Tells others that the job is alive, until stopped. `onWord` is called once, when the job is to end early. */

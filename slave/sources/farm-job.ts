@@ -25,6 +25,7 @@ import { checkOut } from './clone.ts'
 import { Gone, putFile } from './farmer-client.ts'
 import type { FarmerClient } from './farmer-client.ts'
 import { Live } from './live.ts'
+import type { Path } from '../../lib/base/brand.ts'
 
 /** The job in hand, as the signs of life need it. */
 export interface InHand {
@@ -54,7 +55,7 @@ const AT_ONCE = 4
 
 export class FarmJob implements Assignment {
   readonly task: TaskName
-  readonly job: string
+  readonly job: Path
   readonly work: string
   readonly #source: Farmhouse
   readonly #given: Work
@@ -209,7 +210,7 @@ function writeStep(path: string, directory: string, command: string): void {
 }
 
 /** The regular files of a job that people read, the logs first: no more than a farmer takes. */
-function filesIn(job: string): JobFile[] {
+function filesIn(job: Path): JobFile[] {
   const files: JobFile[] = []
   const walk = (directory: string) => {
     for (const entry of readdirSync(directory, { withFileTypes: true })) {

@@ -14,6 +14,7 @@ import { token } from '../../lib/system/durable.ts'
 import { say } from '../../lib/system/log.ts'
 import { MachineFault } from '../run/places/machine-fault.ts'
 import { missingUnpackers, neededUnpackers } from '../run/unpackers.ts'
+import type { Path } from '../../lib/base/brand.ts'
 
 /** How long a thorough try counts, in milliseconds: it starts a process. */
 const TRIED = 10_000
@@ -100,7 +101,7 @@ export class Health {
   }
 
   /** The program that it takes to unpack this task and that is not here, or undefined. */
-  lacksFor(task: string): string | undefined {
+  lacksFor(task: Path): string | undefined {
     return neededUnpackers(task, this.#missing)[0]
   }
 

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isErrno } from '../../lib/base/errno.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 import type { Heartbeat } from './assignment.ts'
+import type { Path } from '../../lib/base/brand.ts'
 
 /** The longest time between two beats, in milliseconds. LOST_AFTER must be several times as long. */
 const BEAT = 1000
@@ -19,8 +20,8 @@ const BEAT = 1000
  * only be another's. `onWord` is told once. The claim was the first beat.
  */
 export function startHeartbeat(
-  job: string,
-  task: string,
+  job: Path,
+  task: Path,
   lostAfter: number,
   onWord: (word: 'cancelled' | 'lost') => void,
 ): Heartbeat {
@@ -95,7 +96,7 @@ class Sign {
 }
 
 /** `cancel` may have been touched by anyone, without the care that NFSv3 needs: so the times are set before listing. */
-async function listTask(task: string): Promise<'cancelled' | undefined> {
+async function listTask(task: Path): Promise<'cancelled' | undefined> {
   const now = new Date()
   try {
     await utimes(task, now, now)
@@ -107,7 +108,7 @@ async function listTask(task: string): Promise<'cancelled' | undefined> {
 }
 
 /** True if a listing that succeeded shows that the job has left its place: an error alone says nothing. */
-async function hasMoved(job: string): Promise<boolean> {
+async function hasMoved(job: Path): Promise<boolean> {
   try {
     return !(await names(dirname(job))).includes(basename(job))
   } catch {

@@ -9,6 +9,7 @@ import { OUTPUT_MAX } from '../../lib/farm/protocol.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { Gone } from './farmer-client.ts'
 import type { FarmerClient } from './farmer-client.ts'
+import type { Path } from '../../lib/base/brand.ts'
 
 /** How often to look for more, in milliseconds. */
 const LOOK = 200
@@ -18,13 +19,13 @@ const CHUNK = OUTPUT_MAX / 4
 
 export class Live {
   readonly #client: FarmerClient
-  readonly #job: string
+  readonly #job: Path
   readonly #attempt: string
   /** How far each stream was sent. */
   readonly #at = new Map<string, number>()
   #closed = false
 
-  constructor(client: FarmerClient, job: string, attempt: string) {
+  constructor(client: FarmerClient, job: Path, attempt: string) {
     this.#client = client
     this.#job = job
     this.#attempt = attempt

@@ -23,10 +23,11 @@ import { parseDuration, setting } from '../../lib/base/settings.ts'
 import { LIMITS_FILE, parseLimits } from '../../lib/spool/limits.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
-import { isPart, toPart } from '../../lib/spool/task-name.ts'
+import { isPart, isTaskId, toPart } from '../../lib/spool/task-name.ts'
 import { hold } from './holder.ts'
 import { killRemains } from '../run/places/processes.ts'
 import { removeWork } from '../run/work.ts'
+import type { TaskId } from '../../lib/spool/task-name.ts'
 
 /** So long a sign of life has to stand still to be none, and how often to look, in milliseconds. It comes each second. */
 const [STILL, LOOK] = [5000, 200]
@@ -171,7 +172,7 @@ export class Slot {
   }
 
   /** Remembers the temporary directory of a job, so that whoever works in this slot later can remove it. */
-  remember(name: string, work: string): void {
+  remember(name: TaskId, work: string): void {
     mkdirSync(join(this.directory, 'work'), { recursive: true })
     this.#forget(name)
     symlinkSync(work, join(this.directory, 'work', name))
@@ -233,15 +234,16 @@ export class Slot {
       if (claimOf(this.spool, mine.name) === owner.token) showJob(this.spool, mine.name, owner.token)
     }
     const running = new Set(mustList(jobs.cur))
-    const dead: { name: string; elsewhere: boolean }[] = []
-    for (const name of mustList(tasks.cur).filter(name => running.has(name))) {
+    const dead: { name: TaskId; elsewhere: boolean }[] = []
+    for (const name of mustList(tasks.cur).filter(isTaskId)) {
+      if (!running.has(name)) continue
       const job = join(jobs.cur, name)
       const owner = readOwner(job)
       if (!owner || !isDeadSelf(owner, this.host, this.directory) || verdictOf(job)) continue
       dead.push({ name, elsewhere: this.#isElsewhere(owner) })
     }
     // What was begun before this machine was started is dead; what another machine of this name does, is not.
-    const signOf = (name: string) => join(jobs.cur, name, 'alive')
+    const signOf = (name: TaskId) => join(jobs.cur, name, 'alive')
     const alive = await this.#changes(
       dead.filter(({ elsewhere }) => elsewhere).map(({ name }) => signOf(name)),
     )

@@ -13,7 +13,7 @@ import type { Owner, Verdict } from '../../lib/spool/job.ts'
 import { endWaiting, finish, isCancelled } from '../../lib/spool/lose.ts'
 import type { Cause } from '../../lib/spool/retry.ts'
 import { paused, taskLister } from '../../lib/spool/spool.ts'
-import type { TaskName } from '../../lib/spool/task-name.ts'
+import type { TaskId, TaskName } from '../../lib/spool/task-name.ts'
 import { listAllIfThere, mustList } from '../../lib/system/listing.ts'
 import { remove } from '../../lib/system/durable.ts'
 import { sayOnce, warn, warnOnce } from '../../lib/system/log.ts'
@@ -31,6 +31,7 @@ import { OddTasks } from './odd.ts'
 import { Rivals } from './rivals.ts'
 import { candidates, isPaused, passAfterRace } from './scan.ts'
 import type { Slot } from './slot.ts'
+import type { Path } from '../../lib/base/brand.ts'
 
 /** How often a taker says in the spool that it is there, in milliseconds. */
 const BEAT = 1000
@@ -59,7 +60,7 @@ export class SpoolSource implements WorkSource {
   /** A listing in which nothing was for us: it need not be looked through again. */
   #idle: readonly TaskName[] | undefined
   /** Names that have been seen claimed: never looked at again. */
-  #taken = new Set<string>()
+  #taken = new Set<TaskId>()
   readonly #odd = new OddTasks(2 * duration('POLL_INTERVAL'))
   #again: NodeJS.Timeout | undefined
   readonly #rivals: Rivals
@@ -210,7 +211,7 @@ export class SpoolSource implements WorkSource {
 /** A task of the spool from its claim to its archive. */
 class ClaimedTask implements Assignment {
   readonly task: TaskName
-  readonly job: string
+  readonly job: Path
   readonly work: string
   readonly #slot: Slot
   readonly #token: string
@@ -219,7 +220,7 @@ class ClaimedTask implements Assignment {
   /** The durable file that holds the verdict to be, where there is one. */
   #prepared: string | undefined
 
-  constructor(slot: Slot, task: TaskName, job: string, { token }: Owner) {
+  constructor(slot: Slot, task: TaskName, job: Path, { token }: Owner) {
     this.task = task
     this.job = job
     this.work = workOf(token)

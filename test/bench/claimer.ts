@@ -7,6 +7,7 @@ import { claim } from '../../lib/spool/claim.ts'
 import { token } from '../../lib/system/durable.ts'
 import { listAllIfThere } from '../../lib/system/listing.ts'
 import { newOwner } from '../../lib/spool/job.ts'
+import type { TaskId } from '../../lib/spool/task-name.ts'
 import { spoolAt, taskLister } from '../../lib/spool/spool.ts'
 import { candidates, passAfterRace } from '../../slave/sources/scan.ts'
 
@@ -19,7 +20,7 @@ const listTasks = taskLister(spool.tasks.cur)
 
 function claimAll(): string[] {
   const mine: string[] = []
-  let taken = new Set<string>()
+  let taken = new Set<TaskId>()
   let last = 0
   for (;;) {
     const tasks = listTasks()

@@ -23,6 +23,7 @@ import { parseDuration, parseSize } from '../../lib/base/settings.ts'
 import { parseTasks } from '../../lib/spool/spool.ts'
 import { formatLabel, parseLabel } from '../../lib/base/tai64n.ts'
 import { parseTaskName } from '../../lib/spool/task-name.ts'
+import type { TaskId } from '../../lib/spool/task-name.ts'
 import { formatParams, parseParams } from '../../lib/spool/event.ts'
 import { parseLimits } from '../../lib/spool/limits.ts'
 import { parseExit } from '../../lib/view/view.ts'
@@ -136,7 +137,7 @@ const token = fc.stringMatching(/^[0-9a-f]{16}$/)
 const part = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._+~@-]{0,30}$/)
 const taskName = fc
   .tuple(fc.nat(), part, part, part, fc.option(part, { nil: undefined }))
-  .map(([num, ...parts]) => [num, ...parts.filter(one => one !== undefined)].join(':'))
+  .map(([num, ...parts]) => [num, ...parts.filter(one => one !== undefined)].join(':') as TaskId)
 const line = fc.string({ unit: 'grapheme' }).filter(one => !/[\n\r\0]/.test(one))
 /** In an event, these too are line breaks, and become spaces. */
 const eventLine = line.filter(one => !/[\u2028\u2029]/.test(one))

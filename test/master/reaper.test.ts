@@ -83,7 +83,7 @@ test('a waiting task that somebody cancelled ends as cancelled, without running'
 
 test('among many waiting tasks a cancel is seen at once where tasks/cur tells of it, else in turn', async t => {
   const scene = new Scene(t)
-  const names = Array.from({ length: 300 }, (_, i) => `${i + 2}:hello:v1:other`)
+  const names = Array.from({ length: 300 }, (_, i) => `${i + 2}:hello:v1:other` as const)
   for (const name of names) mkdirSync(join(scene.spool.tasks.cur, name))
   const rounds = scene.rounds(t)
   const looksUntilGone = (name: string) => {

@@ -44,7 +44,7 @@ test('whatever stands where a file of a task is expected, its job has a verdict,
   const site = new Site(t)
   const first = site.publish({ a: 'echo fine' })
   const names = site.publishCopies(first, Object.keys(FILES).length * Object.keys(KINDS).length)
-  const wanted = new Map([[first, 'success']])
+  const wanted = new Map<string, string>([[first, 'success']])
   const all = Object.keys(FILES).flatMap(file => Object.keys(KINDS).map(kind => [file, kind] as const))
   for (const [i, [file, kind]] of all.entries()) {
     const name = names[i]!

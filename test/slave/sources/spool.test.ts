@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { verdictOf } from '../../../lib/spool/job.ts'
 import { endGone } from '../../../lib/spool/lose.ts'
 import { findJob } from '../../../lib/spool/spool.ts'
+import type { TaskId } from '../../../lib/spool/task-name.ts'
 import { Health } from '../../../slave/sources/health.ts'
 import { Slot } from '../../../slave/sources/slot.ts'
 import { SpoolSource } from '../../../slave/sources/spool.ts'
@@ -40,9 +41,9 @@ keepsPromises('a spool', async t => {
       return Promise.resolve()
     },
     lose: name => {
-      endGone(site.spool, name, 'It was lost.')
+      endGone(site.spool, name as TaskId, 'It was lost.')
       return Promise.resolve()
     },
-    verdict: name => Promise.resolve(verdictOf(findJob(site.spool, name) ?? '')),
+    verdict: name => Promise.resolve(verdictOf(findJob(site.spool, name as TaskId) ?? '')),
   }
 })
