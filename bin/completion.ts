@@ -2,11 +2,14 @@
 
 import { command, usage } from '../lib/system/command.ts'
 import type { Command } from '../lib/system/command.ts'
-import type { Description } from '../lib/base/description.ts'
+import { bash } from './parts/complete/bash.ts'
+import { wordsOf } from './parts/complete/words.ts'
+import type { Words } from './parts/complete/words.ts'
+import { zsh } from './parts/complete/zsh.ts'
+import { COMMANDS } from './jci/commands.ts'
 import { mustList } from '../lib/system/listing.ts'
 import { quote } from '../lib/base/exit.ts'
 import { projectsOf } from '../lib/conf/project-settings.ts'
-import { shellQuote } from '../lib/base/shell-quote.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { parseTaskName } from '../lib/spool/task-name.ts'
@@ -21,8 +24,9 @@ const description = {
   about: `Prints what makes the shell complete verbs, options, tasks and projects.
 
 In ~/.bashrc: eval "$(bass completion bash)"; in ~/.zshrc, after compinit: eval "$(bass completion
-zsh)". Numbers of tasks are offered where SPOOL is set. 'bass completion tasks' and 'bass
-completion projects' are what the shell then asks.`,
+zsh)". 'git jci' is completed as well, where the shell completes git. Numbers of tasks are offered
+where SPOOL is set. 'bass completion tasks' and 'bass completion projects' are what the shell then
+asks.`,
   environment: { SPOOL: 'the spool whose tasks are offered' },
 } as const
 
@@ -40,10 +44,10 @@ export const completionOf = (table: () => ReadonlyMap<string, Verb>): { verb: Co
 async function main(word: string, table: () => ReadonlyMap<string, Verb>): Promise<undefined> {
   switch (word) {
     case 'bash':
-      process.stdout.write(bash(await readWords(table())))
+      process.stdout.write(await scripts(bash, table()))
       return
     case 'zsh':
-      process.stdout.write(zsh(await readWords(table())))
+      process.stdout.write(await scripts(zsh, table()))
       return
     case 'tasks':
       process.stdout.write(['last:the newest', ...offered(openSpool())].join('\n') + '\n')
@@ -56,24 +60,18 @@ async function main(word: string, table: () => ReadonlyMap<string, Verb>): Promi
   }
 }
 
-interface Words {
-  readonly name: string
-  readonly about: string
-  readonly options: readonly (readonly [string, string])[]
-  /** The kinds of its arguments. */
-  readonly operands: 'tasks' | 'projects' | 'files'
-}
+type Script = (verbs: readonly Words[], jci: readonly Words[]) => string
+
+const scripts = async (script: Script, verbs: ReadonlyMap<string, Verb>): Promise<string> =>
+  script(
+    (await readWords(verbs)).map(verb => (verb.name === 'jci' ? { ...verb, operands: 'commands' } : verb)),
+    await readWords(COMMANDS),
+  )
 
 const readWords = (table: ReadonlyMap<string, Verb>): Promise<Words[]> =>
   Promise.all(
     [...table].map(async ([name, { about, load }]) => wordsOf(name, about, (await load()).verb.description)),
   )
-
-function wordsOf(name: string, about: string, { usage, options = {} }: Description): Words {
-  const flags = Object.entries(options).map(([flag, { about }]) => [`--${flag}`, about] as const)
-  const operands = /\bTASK\b/.test(usage) ? 'tasks' : /\bPROJECT\b/.test(usage) ? 'projects' : 'files'
-  return { name, about, options: [...flags, ['--help', 'show what it does']], operands }
-}
 
 /** The newest tasks as `NUM:NAME`, the colons of the name escaped for zsh's _describe. */
 function offered(spool: Spool): string[] {
@@ -83,65 +81,4 @@ function offered(spool: Spool): string[] {
     .sort((a, b) => b.num - a.num)
     .slice(0, OFFERED)
     .map(task => `${task.num}:${task.name}`)
-}
-
-const cases = (verbs: readonly Words[], body: (verb: Words) => string) =>
-  verbs.map(verb => `    ${verb.name}) ${body(verb)} ;;`).join('\n')
-
-function bash(verbs: readonly Words[]): string {
-  const operands = {
-    tasks: 'words=$(bass completion tasks 2>/dev/null | cut -d: -f1)',
-    projects: 'words=$(bass completion projects 2>/dev/null)',
-    files: 'COMPREPLY=($(compgen -f -- "$cur")); return',
-  }
-  return `_bass() {
-    local cur=\${COMP_WORDS[COMP_CWORD]} verb=\${COMP_WORDS[1]} words=
-    if [ "$COMP_CWORD" -eq 1 ]; then
-        words='${verbs.map(verb => verb.name).join(' ')} help'
-    else
-        case $cur in
-        -*)
-            case $verb in
-${cases(verbs, verb => `words='${verb.options.map(([flag]) => flag).join(' ')}'`)}
-            esac ;;
-        *)
-            case $verb in
-${cases(verbs, verb => operands[verb.operands])}
-            help) words='${verbs.map(verb => verb.name).join(' ')}' ;;
-            esac ;;
-        esac
-    fi
-    COMPREPLY=($(compgen -W "$words" -- "$cur"))
-}
-complete -F _bass bass
-`
-}
-
-function zsh(verbs: readonly Words[]): string {
-  const operands = {
-    tasks: 'found=(${(f)"$(bass completion tasks 2>/dev/null)"}); _describe task found',
-    projects: 'found=(${(f)"$(bass completion projects 2>/dev/null)"}); _describe project found',
-    files: '_files',
-  }
-  const described = (pairs: readonly (readonly [string, string])[]) =>
-    pairs.map(([word, about]) => shellQuote(`${word}:${about}`)).join(' ')
-  return `#compdef bass
-_bass() {
-    local -a found
-    if (( CURRENT == 2 )); then
-        found=(${described(verbs.map(verb => [verb.name, verb.about]))})
-        _describe verb found
-    elif [[ $words[CURRENT] == -* ]]; then
-        case $words[2] in
-${cases(verbs, verb => `found=(${described(verb.options)})`)}
-        esac
-        _describe -o option found
-    else
-        case $words[2] in
-${cases(verbs, verb => operands[verb.operands])}
-        esac
-    fi
-}
-compdef _bass bass
-`
 }

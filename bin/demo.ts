@@ -1,17 +1,16 @@
 // bass demo: shows a push become a result, right after installation.
 
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 import { command } from '../lib/system/command.ts'
 import { findHistory, makeBare, makeSteps, push } from './setup/demo-code.ts'
 import type { DemoSource } from './setup/demo-code.ts'
+import { playJci } from './setup/demo-jci.ts'
+import { cleanEnvironment, enter, eventually, openPages, runHere, say, show, tell } from './setup/stage.ts'
 import { mustList } from '../lib/system/listing.ts'
-import { EXIT, quote, temporary } from '../lib/base/exit.ts'
+import { EXIT } from '../lib/base/exit.ts'
 import { programsOf } from './setup/programs.ts'
 import { setting } from '../lib/base/settings.ts'
 import { shellQuote } from '../lib/base/shell-quote.ts'
@@ -20,14 +19,13 @@ import { spoolAt } from '../lib/spool/spool.ts'
 import { Supervisor } from './setup/supervisor.ts'
 import { plural } from '../lib/base/text.ts'
 
-/** How long a task may take to appear, and programs to end, in milliseconds. */
-const PATIENCE = 30_000
+/** How long programs may take to end, in milliseconds. */
 const GRACE = 10_000
 
 export const verb = command(
   {
     name: 'bass demo',
-    usage: '[--keep] [--web]',
+    usage: '[--keep] [--web] [--jci]',
     operands: [0, 0],
     about: `Shows a push becoming a result, with this project's own history as the code, on this machine.
 
@@ -36,10 +34,13 @@ four steps; pushes; runs the programs; and follows the job. Then everything is s
 unless something failed: then the directory stays. Needs git and no network.
 
 With --web the job can be watched in a browser as well: the address is printed, and opened where
-there is a display. In a terminal the pages then stay until you press Enter.`,
+there is a display. In a terminal the pages then stay until you press Enter.
+
+With --jci it shows 'git jci' instead: a run, a push of its result, and the page of who pulls it.`,
     options: {
       keep: { type: 'boolean', about: 'keep the directory' },
       web: { type: 'boolean', about: 'serve the pages on a free port of this host, and open them' },
+      jci: { type: 'boolean', about: 'show results as refs of a repository' },
     },
     environment: {
       TMPDIR: 'where the directory is made; else /tmp',
@@ -48,7 +49,7 @@ there is a display. In a terminal the pages then stay until you press Enter.`,
     },
     exits: { '0': 'the job succeeded', '1': 'it failed', '99': 'it timed out', '130, 143': 'interrupted' },
   },
-  async (_, { keep, web }) => {
+  async (_, { keep, web, jci }) => {
     const stage = mkdtempSync(join(realpathSync(tmpdir()), 'bass-demo-'))
     const interrupt = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -56,7 +57,7 @@ there is a display. In a terminal the pages then stay until you press Enter.`,
     }
     let seen = false
     try {
-      const code = await play(stage, web, interrupt.signal)
+      const code = await (jci ? playJci : play)(stage, web, interrupt.signal)
       seen = code === EXIT.done
       return code
     } catch (error) {
@@ -74,8 +75,15 @@ async function play(stage: string, web: boolean, signal: AbortSignal): Promise<n
   const root = setting('BASS_ROOT')
   const at = (name: string) => join(stage, name)
   const spool = spoolAt(at('spool'))
-  const env = cleanEnvironment(root, at('jobtmp'))
-  const bass = (...args: string[]) => runBass(stage, args, env, signal)
+  const env = cleanEnvironment({
+    BASS_ROOT: root,
+    JOBTMP: at('jobtmp'),
+    REPORTER_LISTEN: '127.0.0.1:0',
+    STEP_ENV: 'NODE_MODULES',
+    NODE_MODULES: join(root, 'node_modules'),
+  })
+  const bass = (...args: string[]) =>
+    runHere(stage, join(root, 'bin/bass'), args, { ...env, SPOOL: spool.root }, signal)
 
   mkdirSync(at('jobtmp'))
   makeBare(at('code.git'))
@@ -84,7 +92,8 @@ async function play(stage: string, web: boolean, signal: AbortSignal): Promise<n
   say(`In ${stage}:\n`)
   const init = ['init', 'spool', '--project', 'bass', '--code', 'code.git', '--steps', 'steps', '--hook']
   show(`bass ${init.join(' ')}`)
-  await bass(...init)
+  // The demo prints the next steps itself.
+  await runHere(stage, join(root, 'bin/bass'), init, env, signal, 'quiet')
 
   show('git push code.git HEAD:main', tellSource(source))
   const pushed = performance.now()
@@ -100,7 +109,7 @@ async function play(stage: string, web: boolean, signal: AbortSignal): Promise<n
   }
   const supervisor = new Supervisor(programsOf(spool.root, settings, 1, web), GRACE, log)
   try {
-    if (web) open(await eventually('serve the pages', () => url, at('up.log'), signal))
+    if (web) openPages(await eventually('serve the pages', () => url, at('up.log'), signal))
     const first = () => [...mustList(spool.tasks.cur), ...mustList(spool.tasks.old)][0]
     const task = await eventually('see a task', first, at('up.log'), signal)
     tell('task', `spool/tasks/cur/${task}`)
@@ -109,80 +118,11 @@ async function play(stage: string, web: boolean, signal: AbortSignal): Promise<n
     const seconds = ((performance.now() - pushed) / 1000).toFixed(1)
     tell('verdict', `spool/jobs/cur/${task}/result.txt, ${seconds} s after the push`)
     if (code === EXIT.done) say(WHAT_NEXT(root))
-    if (web && process.stdin.isTTY) await enter(signal)
+    if (web) await enter(signal)
     return code
   } finally {
     supervisor.stop()
     await supervisor.ended
-  }
-}
-
-/** The environment of a fresh login, so that no setting of this user or another spool matters. */
-function cleanEnvironment(root: string, jobtmp: string): NodeJS.ProcessEnv {
-  const kept = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TERM', 'TMPDIR', 'NO_COLOR']
-  return {
-    ...Object.fromEntries(kept.map(name => [name, process.env[name]])),
-    BASS_ROOT: root,
-    JOBTMP: jobtmp,
-    REPORTER_LISTEN: '127.0.0.1:0',
-    STEP_ENV: 'NODE_MODULES',
-    NODE_MODULES: join(root, 'node_modules'),
-  }
-}
-
-/** Runs a verb on the demo's spool in this process; returns its exit code. */
-async function runBass(
-  cwd: string,
-  args: string[],
-  env: NodeJS.ProcessEnv,
-  signal: AbortSignal,
-): Promise<number> {
-  const child = spawn(join(env['BASS_ROOT']!, 'bin/bass'), args, {
-    cwd,
-    env: { ...env, SPOOL: join(cwd, 'spool') },
-    // The demo prints the next steps itself.
-    stdio: ['ignore', args[0] === 'init' ? 'ignore' : 'inherit', 'inherit'],
-    signal,
-  })
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('exit', code => resolve(code ?? EXIT.temporary))
-  })
-}
-
-/** Returns the first result of `probe` that is not undefined. */
-async function eventually(
-  what: string,
-  probe: () => string | undefined,
-  log: string,
-  signal: AbortSignal,
-): Promise<string> {
-  const end = performance.now() + PATIENCE
-  while (performance.now() < end) {
-    const found = probe()
-    if (found !== undefined) return found
-    await sleep(20, undefined, { signal })
-  }
-  throw temporary(what, `nothing came of it for ${PATIENCE / 1000} s; ${quote(log)} may say why`)
-}
-
-/** Shows the pages, where there is something to show them on. */
-function open(url: string): void {
-  tell('pages', url)
-  if (!process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']) return
-  const opener = spawn('xdg-open', [url], { stdio: 'ignore', detached: true })
-  // Without one, the address is there to be clicked.
-  opener.on('error', () => undefined)
-  opener.unref()
-}
-
-async function enter(signal: AbortSignal): Promise<void> {
-  say('\nThe pages are still there: press Enter to end the demo.')
-  process.stdin.resume()
-  try {
-    await once(process.stdin, 'data', { signal })
-  } finally {
-    process.stdin.pause()
   }
 }
 
@@ -201,7 +141,3 @@ What to type next, for a project of your own:
   bass up /srv/bass
 
 and put executable steps into .bass/ of hello; then push. 'bass help' lists the other verbs.`
-
-const say = (text: string) => process.stdout.write(`${text}\n`)
-const show = (line: string, comment = '') => say(`$ ${line}${comment && `   ${comment}`}`)
-const tell = (what: string, path: string) => say(`  ${what.padEnd(8)}${path}`)

@@ -3,7 +3,7 @@
 import { EXIT, quote } from '../lib/base/exit.ts'
 import { run, version } from '../lib/system/command.ts'
 import type { Command } from '../lib/system/command.ts'
-import { COMMANDS, DESCRIPTION, overview } from './jci/commands.ts'
+import { COMMANDS, DESCRIPTION, FULL_DESCRIPTION, overview } from './jci/commands.ts'
 import { withOurCodes } from './jci/ours.ts'
 import { nearest } from './parts/nearest.ts'
 
@@ -23,7 +23,7 @@ async function main([word, ...rest]: string[]): Promise<number> {
     case '--help':
       return print(overview())
     case '--man':
-      return print((await import('../lib/base/man.ts')).manualPage(DESCRIPTION, version()))
+      return print((await import('../lib/base/man.ts')).manualPage(FULL_DESCRIPTION, version()))
     case 'version':
     case '-v':
     case '--version':

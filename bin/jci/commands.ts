@@ -3,6 +3,7 @@
 import type { Description } from '../../lib/base/description.ts'
 import type { Command } from '../../lib/system/command.ts'
 import { OURS } from './ours.ts'
+import { RUNNER_SETTINGS, SERVER_SETTINGS } from './settings.ts'
 
 interface Entry {
   readonly usage: string
@@ -67,14 +68,30 @@ ${[...COMMANDS.values()].map(({ usage, about }) => `git jci ${usage}: ${about}.`
   ...OURS,
 }
 
+/** The same with the settings of server and runner, for the manual page. */
+export const FULL_DESCRIPTION: Description = {
+  ...DESCRIPTION,
+  environment: { ...SERVER_SETTINGS, ...RUNNER_SETTINGS, JCI_JOB_TIMEOUT: SERVER_SETTINGS.JCI_JOB_TIMEOUT },
+}
+
 /** One screen. */
 export function overview(): string {
   const rows = [...COMMANDS.values()].map(({ usage, about }) => `  ${usage.padEnd(22)}  ${about}`)
+  const settings = (all: Readonly<Record<string, string>>) =>
+    Object.entries(all)
+      .map(([name, about]) => `  ${name.padEnd(22)}  ${about}`)
+      .join('\n')
   return `usage: git-jci COMMAND [ARGUMENT...]
 
 ${rows.join('\n')}
   ${'version'.padEnd(22)}  show the version
   ${'help [COMMAND]'.padEnd(22)}  show this, or all about a command
+
+environment of server:
+${settings(SERVER_SETTINGS)}
+
+environment of runner:
+${settings(RUNNER_SETTINGS)}
 
 exit codes:
 ${Object.entries(OURS.exits)

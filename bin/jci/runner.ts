@@ -13,6 +13,7 @@ import { publishFile, readIfThere } from '../../lib/system/durable.ts'
 import { say, warn } from '../../lib/system/log.ts'
 import { OURS } from './ours.ts'
 import type { Assigned, Place } from './runner/place.ts'
+import { RUNNER_NEEDS, RUNNER_SETTINGS } from './settings.ts'
 
 /** Between two polls, in milliseconds: so many, and at random up to so many more. */
 const PAUSE = 5000
@@ -30,22 +31,11 @@ export const verb = command(
 A job fetches its commit, runs 'git-jci run' and pushes what came of it. Its container has limits, no socket, and no
 directory of this host but this tool, read-only; the tool brings node, git and bash. The image is what .jci/image of
 the commit names, else JCI_IMAGE; it needs /bin/sh.`,
-    environment: {
-      JCI_SERVER: 'the address of the server, such as http://ci.example.org:8080',
-      JCI_RUNNER_SECRET: 'the RUNNER_SECRET of the server',
-      JCI_RUNNER_DB: 'the directory of its identity and of the tool',
-      JCI_BINARY: 'a directory to put into containers instead of the programs of this host',
-      JCI_IMAGE: 'the image of jobs that name none',
-      JCI_RUN_IN: "'here' runs jobs as processes, without containers",
-      JCI_JOB_TIMEOUT: 'how long a job may take',
-      'JCI_CPUS, JCI_MEMORY, JCI_PIDS': 'what a container may take',
-      JCI_NETWORK: 'the network of containers',
-      CONTAINER: 'podman or docker, with options',
-    },
+    environment: RUNNER_SETTINGS,
     ...OURS,
   },
   async () => {
-    const missing = ['JCI_SERVER', 'JCI_RUNNER_SECRET'].filter(name => optional(name) === undefined)
+    const missing = Object.keys(RUNNER_NEEDS).filter(name => optional(name) === undefined)
     if (missing.length > 0) throw lasting('start', `these are not set: ${missing.join(', ')}`)
     const directory = setting('JCI_RUNNER_DB')
     mkdirSync(directory, { recursive: true })

@@ -18,14 +18,7 @@ import { ForgeClient } from './server/forge.ts'
 import { Jobs } from './server/jobs.ts'
 import type { Job } from './server/jobs.ts'
 import { Results } from './server/results.ts'
-
-const NEEDED = {
-  GITEA_HOST: 'the forge: a host, or an address that begins with http:// or https://',
-  GITEA_USER: 'the user that the token belongs to',
-  GITEA_TOKEN: 'its token, with write:repository and write:user',
-  GITEA_WEBHOOK_SECRET: 'what the forge signs its webhooks with',
-  RUNNER_SECRET: 'what runners show',
-} as const
+import { SERVER_NEEDS, SERVER_SETTINGS } from './settings.ts'
 
 /** How often to look whether a job is over, in milliseconds. */
 const TICK = 5000
@@ -39,23 +32,14 @@ export const verb = command(
 
 It answers POST /webhook and POST /poll, and is the git server of its jobs: a job gets a password with which it can fetch
 its repository and push runs of its commit, nothing else, and that is dead when the job is over.`,
-    environment: {
-      ...NEEDED,
-      JCI_MAX_JOBS: 'how many jobs may run at once',
-      JCI_JOB_TIMEOUT: 'how long a job may take',
-      JCI_LISTEN: 'where to listen',
-      JCI_DB: 'the directory of its state',
-      JCI_GIT_URL: 'its address for runners; else as they call it',
-      JCI_WEB_URL: "where 'git jci web' is, for links of statuses",
-      JCI_CREDENTIAL: 'proxy, or token: jobs talk to the forge itself',
-    },
+    environment: SERVER_SETTINGS,
     ...OURS,
   },
   serve,
 )
 
 async function serve(): Promise<void> {
-  const missing = Object.keys(NEEDED).filter(name => optional(name) === undefined)
+  const missing = Object.keys(SERVER_NEEDS).filter(name => optional(name) === undefined)
   if (missing.length > 0) throw lasting('start', `these are not set: ${missing.join(', ')}`)
   const host = setting('GITEA_HOST').replace(/\/+$/, '')
   const address = /^https?:\/\//.test(host) ? host : `https://${host}`

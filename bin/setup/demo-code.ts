@@ -69,6 +69,19 @@ export function makeSteps(root: string, path: string): void {
   commitTree(path, [[join(root, 'examples/steps'), '.']])
 }
 
+/** A repository for `git jci run`, with a script that tests what else is in it. */
+export function makeJciCode(root: string, path: string): void {
+  const copies = [
+    ['examples/jci/run.sh', '.jci/run.sh'],
+    ['examples/steps', 'steps'],
+    ['hooks', 'hooks'],
+  ] as const
+  commitTree(
+    path,
+    copies.map(([from, to]) => [join(root, from), to]),
+  )
+}
+
 /** A repository with one commit, of copies of what is named first under the names that come second. */
 function commitTree(path: string, copies: readonly (readonly [string, string])[]): void {
   mkdirSync(path)

@@ -11,6 +11,7 @@ export interface Program {
   /** The prefix of its output: `task-taker 2`. */
   readonly name: string
   readonly file: string
+  readonly args?: readonly string[]
   readonly directory: string
   readonly env: NodeJS.ProcessEnv
 }
@@ -66,7 +67,7 @@ export class Supervisor {
 
   #start(program: Program, wait: number): void {
     const began = performance.now()
-    const [file, args] = leashed(program.file)
+    const [file, args] = leashed(program.file, program.args ?? [])
     // A session of its own: Ctrl-C reaches this program alone, which signals each of them once.
     const child = spawn(file, args, {
       cwd: program.directory,
@@ -116,7 +117,7 @@ const LEASH = ['--pdeathsig', 'TERM', '--']
 let hasLeash: boolean | undefined
 
 /** Starts the program so that the system stops it when this one dies, where the system can. */
-function leashed(file: string): [string, string[]] {
+function leashed(file: string, args: readonly string[]): [string, readonly string[]] {
   hasLeash ??= spawnSync('setpriv', [...LEASH, 'true']).status === 0
-  return hasLeash ? ['setpriv', [...LEASH, file]] : [file, []]
+  return hasLeash ? ['setpriv', [...LEASH, file, ...args]] : [file, args]
 }

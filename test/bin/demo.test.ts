@@ -74,3 +74,30 @@ test('a tree without history is pushed as one commit; a job that fails keeps its
   t.ok(existsSync(join(kept, 'spool/tasks/ctr/1')), kept)
   t.same(left().processes, [])
 })
+
+test('with --jci a run is stored, pushed, pulled by another clone and shown there', async t => {
+  const sandbox = new Sandbox(t)
+  const { env, left } = stage(sandbox)
+  const { code, stdout, stderr } = sandbox.run('bin/bass', ['demo', '--jci'], { env })
+  t.equal(code, 0, stdout + stderr)
+  t.match(stdout, /ok.* hooks\/post-receive$/m)
+  t.match(stdout, /^1 run pushed to origin$/m)
+  t.match(stdout, /^1 run pulled from origin$/m)
+  t.match(stdout, /^ {2}page +http:\S+: success$/m)
+  t.match(stdout, /^ {2}ref +refs\/jci-runs\/[0-9a-f]{40}\/\d+-[0-9a-f]{4}$/m)
+  t.match(stdout, /^What to type next/m)
+  t.same(left(), NOTHING)
+})
+
+test('the demo of git jci without a bash fails, says where everything is, and leaves no process', async t => {
+  const sandbox = new Sandbox(t)
+  const { env, left } = stage(sandbox)
+  mkdirSync(sandbox.path('path'))
+  writeFileSync(sandbox.path('path/bash'), '#!/bin/sh\nexit 3\n', { mode: 0o755 })
+  const PATH = `${sandbox.path('path')}:${sandbox.env['PATH']!}`
+  const { code, stdout } = sandbox.run('bin/bass', ['demo', '--jci'], { env: { ...env, PATH } })
+  t.equal(code, 1)
+  t.match(stdout, /^ {2}page +http:\S+: failed$/m)
+  t.match(stdout, /^Everything is still in /m)
+  t.same(left().processes, [])
+})

@@ -4,6 +4,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { test } from 'tap'
 
+import { COMMANDS } from '../../bin/jci/commands.ts'
+import { RUNNER_SETTINGS, SERVER_SETTINGS } from '../../bin/jci/settings.ts'
 import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 /** A time to sleep that no other test has. */
@@ -180,7 +182,17 @@ test('usage, and wrong usage', async t => {
     stdout: '',
     stderr: "no such command; did you mean 'push'?\nusage: git-jci",
   })
-  t.match(jci('help'), { code: 0, stderr: '' })
+  for (const word of ['help', '-h', '--help']) {
+    const { code, stdout, stderr } = sandbox.run('bin/git-jci', [word])
+    t.same([code, stderr], [0, ''], word)
+    for (const name of [...COMMANDS.keys(), ...Object.keys(SERVER_SETTINGS), ...Object.keys(RUNNER_SETTINGS)])
+      t.ok(
+        stdout.split('\n').some(line => line.startsWith(`  ${name} `) && line.length <= 100),
+        name,
+      )
+  }
+  for (const word of ['-v', '--version'])
+    t.match(sandbox.run('bin/git-jci', [word]), { code: 0, stdout: /^git-jci \d/ })
   t.match(jci('version'), { code: 0, stdout: /^git-jci \d/ })
   t.match(jci('run', 'x'), { code: 1, stderr: "'x' is one argument too many" })
   t.match(sandbox.run('bin/bass', ['jci', 'version']), { code: 0, stdout: /^git-jci \d/ })

@@ -78,6 +78,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'slave/run/**',
     'lib/testfile',
   ],
+  'bin/parts/complete': ['lib/base'],
   'bin/jci': ['lib/**', 'bin/jci/**'],
   'bin/jci/parts': ['lib/**', 'bin/parts', 'bin/jci/share', 'slave/run/**'],
   'bin/jci/web': ['lib/**'],
