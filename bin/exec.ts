@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import { resolve } from 'node:path'
 
+import { readBounds } from '../lib/base/elsewhere.ts'
 import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { parseDuration } from '../lib/base/settings.ts'
 import { writeS2 } from '../lib/bundle/s2.ts'
@@ -93,7 +94,10 @@ async function open(options: {
 }): Promise<Opened> {
   if (options.in !== undefined) {
     const { openContainer } = await import('../lib/exec/in-container.ts')
-    return { place: PLACE, ...(await openContainer({ image: options.in, volumes: [PLACE] })) }
+    return {
+      place: PLACE,
+      ...(await openContainer({ image: options.in, bounds: readBounds(process.env), volumes: [PLACE] })),
+    }
   }
   const { openOverSsh } = await import('../lib/exec/over-ssh.ts')
   return openOverSsh(options.ssh!)

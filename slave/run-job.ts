@@ -67,7 +67,7 @@ async function setUpAndRun(
     const facts = await assignment.unpack(stop)
     trace('unpacked', task.name)
     if (facts.fault !== undefined) return { verdict: 'error', why: `nothing is run: ${facts.fault}` }
-    const limits = readLimits({ ...process.env, ...facts.limits })
+    const limits = readLimits(process.env, facts.limits)
     const plan = { task, job, work, environment: buildEnvironment(facts), limits }
     const outcome = await runSteps(plan, stop, pools)
     await assignment.store(outcome.verdict, stop)

@@ -54,7 +54,7 @@ ${ISOLATION_HELP}`,
     const cache = join(work, 'cache')
     mkdirSync(cache, { recursive: true })
     const facts = { task, host: setting('HOST'), work, cache, ...readFacts(source) }
-    const limits = readLimits({ ...process.env, ...facts.limits })
+    const limits = readLimits(process.env, facts.limits)
     const plan = { task, job, work, environment: buildEnvironment(facts), limits }
 
     const stop = new AbortController()

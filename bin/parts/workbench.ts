@@ -11,9 +11,11 @@ import type { TaskName } from '../../lib/spool/task-name.ts'
 import { terminalOf } from '../../lib/system/terminal.ts'
 import { COLOURS } from '../../lib/view/verdict-style.ts'
 import { buildEnvironment, workPaths } from '../../slave/run/environment.ts'
-import type { Environment, Facts } from '../../slave/run/environment.ts'
+import type { Environment } from '../../slave/run/environment.ts'
 import { readFacts } from '../../slave/run/facts.ts'
+import type { TaskFacts } from '../../slave/run/facts.ts'
 import { readLimits } from '../../slave/run/limits.ts'
+import type { Limits } from '../../slave/run/limits.ts'
 import type { Outcome, StopReason } from '../../slave/run/plan.ts'
 import { Pools } from '../../slave/run/places/pools.ts'
 import { runStepsHere } from '../../slave/run/run-steps.ts'
@@ -26,6 +28,7 @@ export interface Bench {
   /** Where the logs and the exit codes of the steps go. */
   readonly job: string
   readonly environment: Environment
+  readonly limits: Limits
 }
 
 /** The bench of a task that lies at `from`; `more` is added to the environment where that has not got it. */
@@ -43,18 +46,19 @@ export async function layTask(
 export function benchOf(
   task: TaskName,
   work: string,
-  facts: Pick<Facts, 'revision' | 'ref' | 'params'>,
+  facts: Pick<TaskFacts, 'revision' | 'ref' | 'params' | 'limits'>,
   more: Readonly<Record<string, string>> = {},
 ): Bench {
   const { home, tmp, artifacts } = workPaths(work)
   const [job, cache] = [join(work, 'job'), join(work, 'cache')]
   for (const directory of [home, tmp, artifacts, cache, job]) mkdirSync(directory, { recursive: true })
   const { values, secrets } = buildEnvironment({ task, work, cache, host: setting('HOST'), ...facts })
-  return { task, work, job, environment: { values: { ...more, ...values }, secrets } }
+  const limits = { ...readLimits(process.env, facts.limits), tmux: false }
+  return { task, work, job, environment: { values: { ...more, ...values }, secrets }, limits }
 }
 
 /** Runs its steps and shows them on standard output; Ctrl-C cancels. */
-export async function runBench({ task, work, job, environment }: Bench): Promise<Outcome> {
+export async function runBench(bench: Bench): Promise<Outcome> {
   const terminal = terminalOf()
   const stop = new AbortController()
   const cancel = () => stop.abort('cancelled' satisfies StopReason)
@@ -67,8 +71,7 @@ export async function runBench({ task, work, job, environment }: Bench): Promise
     rest = ''
   }
   try {
-    const limits = { ...readLimits(), tmux: false }
-    return await runStepsHere({ task, work, job, environment, limits }, stop.signal, new Pools(), {
+    return await runStepsHere(bench, stop.signal, new Pools(), {
       step: name => {
         flush()
         process.stdout.write(terminal.paint('bold', `== ${harmless(name)}`) + '\n')

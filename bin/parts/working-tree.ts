@@ -22,6 +22,7 @@ import { optional, setting, sizeLimit } from '../../lib/base/settings.ts'
 import { unpack } from '../../lib/bundle/bundle.ts'
 import { pack } from '../../lib/bundle/pack.ts'
 import { readIfThere } from '../../lib/system/durable.ts'
+import { IMAGE_NAME } from '../../lib/base/elsewhere.ts'
 import { checksOf, directoriesOf, testfileIn } from '../../lib/testfile/choose.ts'
 import { commandScript } from '../../lib/testfile/script.ts'
 import { TESTFILE } from '../../lib/testfile/testfile.ts'
@@ -43,7 +44,8 @@ export async function copyWorkingTree(directory: string, work: string): Promise<
   const own = names.filter(name => name.startsWith(STEPS)).map(name => name.slice(STEPS.length))
   const repository = optional('STEPS')
   if (repository !== undefined) await checkOut(repository, steps, work)
-  else if (own.length > 0 && existsSync(join(code, STEPS))) copyFiles(join(top, STEPS), own, steps)
+  else if (own.some(name => name !== IMAGE_NAME) && existsSync(join(code, STEPS)))
+    copyFiles(join(top, STEPS), own, steps)
   else layTestfiles(code, relative(realpathSync(top), realpathSync(directory)), steps)
   const version = tryGit(top, 'describe', '--always', '--dirty') ?? '0'
   const name = ['0', toPart(basename(top)), toPart(version), setting('ARCH')].join(':')

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 
+import { readBounds, readElsewhere } from '../base/elsewhere.ts'
 import { count, duration, optional, size } from '../base/settings.ts'
 import { LIMITS } from '../spool/limits.ts'
 import type { LimitName } from '../spool/limits.ts'
@@ -9,19 +10,20 @@ import type { Spool } from '../spool/spool.ts'
 import { listAllIfThere } from '../system/listing.ts'
 import { sourcedFrom } from './project-settings.ts'
 
-const READERS: Readonly<Record<LimitName, (name: string, env: Record<string, string>) => unknown>> = {
-  LINE_TIMEOUT: duration,
-  STEP_TIMEOUT: duration,
-  JOB_TIMEOUT: duration,
-  LOG_MAX: size,
-  ARTIFACTS_MAX: size,
-  ARTIFACTS_COUNT: count,
-  FAILED_JOB_WAITTIME: duration,
-}
+const READERS: Readonly<Partial<Record<LimitName, (name: string, env: Record<string, string>) => unknown>>> =
+  {
+    LINE_TIMEOUT: duration,
+    STEP_TIMEOUT: duration,
+    JOB_TIMEOUT: duration,
+    LOG_MAX: size,
+    ARTIFACTS_MAX: size,
+    ARTIFACTS_COUNT: count,
+    FAILED_JOB_WAITTIME: duration,
+  }
 
 /**
- * The limits that `conf/PROJECT/rc` of the spool sets, by their names; not those that `conf/rc` has for all projects, which the
- * takers have themselves. Throws a lasting Fatal if one cannot be read.
+ * What `conf/PROJECT/rc` of the spool sets of LIMITS; not what `conf/rc` has for all projects, which the takers have
+ * themselves. Throws a lasting Fatal if one cannot be read.
  */
 export function projectLimits(spool: Spool, project: string): Record<string, string> {
   const conf = join(spool.root, 'conf')
@@ -33,8 +35,10 @@ export function projectLimits(spool: Spool, project: string): Record<string, str
   for (const name of LIMITS) {
     const value = optional(name, own)
     if (value === undefined || value === common[name]) continue
-    READERS[name](name, own)
+    READERS[name]?.(name, own)
     limits[name] = value
   }
+  readElsewhere(limits)
+  readBounds({ CONTAINER_NETWORK: 'none', ...limits })
   return limits
 }

@@ -1,14 +1,13 @@
 // What a container may do, as flags that podman and docker share. Pure.
 
-export interface ContainerPlan {
+import type { ContainerBounds } from '../base/elsewhere.ts'
+
+export interface ContainerPlan extends ContainerBounds {
   readonly image: string
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
   /** `none`, or the name of a network. */
   readonly network: string
-  readonly cpus?: string
-  readonly memory?: string
-  readonly pids?: string
   /** Volumes by the path where they are seen; an empty name is one of this container alone. Never a directory of a host. */
   readonly volumes?: Readonly<Record<string, string>>
   /** As `volumes`, but the container can only read them: others use them too. */

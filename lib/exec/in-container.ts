@@ -4,8 +4,10 @@
 import { spawn } from 'node:child_process'
 import { pipeline } from 'node:stream/promises'
 
+import { isImage } from '../base/elsewhere.ts'
+import type { ContainerBounds } from '../base/elsewhere.ts'
 import { lasting, quote, temporary } from '../base/exit.ts'
-import { optional, setting } from '../base/settings.ts'
+import { setting } from '../base/settings.ts'
 import { isGone } from '../system/process.ts'
 import { token } from '../system/durable.ts'
 import { ask, askIf, findEngine } from '../container/engine.ts'
@@ -22,6 +24,7 @@ const PLACE = '/.bass-executor'
 
 export interface ContainerWish {
   readonly image: string
+  readonly bounds: ContainerBounds
   /** Absolute paths that are to be writable and empty, also where the image's root is read-only. */
   readonly volumes?: readonly string[]
   /** A user of the image. */
@@ -32,15 +35,14 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /** Starts one; throws a Fatal that says why it cannot. The container is gone when it is closed, or when we are. */
 export async function openContainer(wish: ContainerWish, env: Environment = process.env): Promise<Launched> {
-  if (wish.image.startsWith('-') || /\s/.test(wish.image) || wish.image === '')
+  if (!isImage(wish.image))
     throw lasting('run a container', `${quote(wish.image)} is not the name of an image`)
   const engine = findEngine(env)
   const name = `bass-${token()}`
   // What others left behind is no reason to wait.
   const swept = sweepDead(engine).catch(() => [])
   const volume = await findVolume(engine, wish.image)
-  const network = optional('CONTAINER_NETWORK', env) ?? 'none'
-  const isPrivate = network === 'private'
+  const isPrivate = wish.bounds.network === 'private'
   if (isPrivate) await ask(engine, 'make a network', ['network', 'create', ...labels(), name])
   const undo = async () => {
     await askIf(engine, 'remove the container', ['rm', '--force', '--volumes', name])
@@ -48,13 +50,10 @@ export async function openContainer(wish: ContainerWish, env: Environment = proc
     await swept
   }
   const [entrypoint, ...args] = commandIn(PLACE, 'stdio', 'alone')
-  const limit = (key: 'cpus' | 'memory' | 'pids') => {
-    const value = optional(`CONTAINER_${key.toUpperCase()}`, env)
-    return value === undefined ? {} : { [key]: value }
-  }
   const flags = containerFlags({
-    ...{ name, image: wish.image, labels: ownerLabel(), network: isPrivate ? name : network },
-    ...{ ...limit('cpus'), ...limit('memory'), ...limit('pids') },
+    ...wish.bounds,
+    ...{ name, image: wish.image, labels: ownerLabel() },
+    ...(isPrivate ? { network: name } : {}),
     ...(wish.user === undefined ? {} : { user: wish.user }),
     shared: { [PLACE]: volume },
     volumes: {

@@ -1,5 +1,7 @@
-// The limits that a project sets for its jobs, in a task's file `limits.txt`: lines KEY=VALUE, as the settings of these names.
+// What a project sets for its jobs, their limits and where they run, in a task's file `limits.txt`: lines KEY=VALUE, as the
+// settings of these names.
 
+import { BOUNDS, ELSEWHERE } from '../base/elsewhere.ts'
 import { parseParams } from './event.ts'
 
 export const LIMITS_FILE = 'limits.txt'
@@ -12,6 +14,8 @@ export const LIMITS = [
   'ARTIFACTS_MAX',
   'ARTIFACTS_COUNT',
   'FAILED_JOB_WAITTIME',
+  ...ELSEWHERE,
+  ...BOUNDS,
 ] as const
 
 export type LimitName = (typeof LIMITS)[number]

@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 
+import { IMAGE_FILE } from '../../lib/base/elsewhere.ts'
 import { quote, temporary } from '../../lib/base/exit.ts'
 import { environmentAt, GitError, gitEnvironment, runGit, sentence } from '../../lib/git/process.ts'
 import { badTestfile, directoriesOf, testfileIn } from '../../lib/testfile/choose.ts'
@@ -114,7 +115,7 @@ export class FarmMirror {
     for (const line of tree) {
       const match = /^100\d{3} blob ([0-9a-f]+) +(\d+)\t(.+)$/s.exec(line)
       if (!match) continue
-      if (match[3]!.startsWith('.bass/')) bass = true
+      if (match[3]!.startsWith('.bass/') && match[3] !== IMAGE_FILE) bass = true
       if (match[3]!.endsWith('Testfile')) blobs.set(match[3]!, { id: match[1]!, size: Number(match[2]) })
     }
     for (const directory of directories) {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fsyncPath, remove, write } from '../../lib/system/durable.ts'
 import { quote, temporary } from '../../lib/base/exit.ts'
 import { linkOrCopy } from '../../lib/spool/fan-out.ts'
+import { IMAGE_NAME } from '../../lib/base/elsewhere.ts'
 import { LIMITS_FILE } from '../../lib/spool/limits.ts'
 import { pack } from '../../lib/bundle/pack.ts'
 import { GitError, Repository } from '../../lib/git/repository.ts'
@@ -139,7 +140,9 @@ async function stepsInCode(sources: Sources, commit: Commit): Promise<Steps> {
   const tree = await code.tree(commit.id, STEPS_DIRECTORY)
   const targets = tree === undefined ? new Map() : await targetsOf(code, commit.tree, tree, STEPS_DIRECTORY)
   // Many commits have the same steps: they are of no time, so that they are one archive.
-  return { tar: await archiveOf(sources, code, { tree, time: 0 }, targets), missing: tree === undefined }
+  const names = tree === undefined ? [] : (await code.entries(tree)).map(({ name }) => name)
+  const missing = names.every(name => name === IMAGE_NAME)
+  return { tar: await archiveOf(sources, code, { tree, time: 0 }, targets), missing }
 }
 
 /** The archive of the code, with what the project asks for beyond it. */

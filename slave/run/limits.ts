@@ -1,6 +1,7 @@
-// The limits of a job, from the settings.
+// The limits of a job and where it runs, from the settings.
 
-import { lasting, quote } from '../../lib/base/exit.ts'
+import { ELSEWHERE, readBounds, readElsewhere } from '../../lib/base/elsewhere.ts'
+import type { ContainerBounds, Elsewhere } from '../../lib/base/elsewhere.ts'
 import { choice, count, duration, limit, optional, size, sizeLimit } from '../../lib/base/settings.ts'
 import type { ArtifactLimits } from './artifacts.ts'
 import { ISOLATE } from './places/open-place.ts'
@@ -17,9 +18,9 @@ export interface Limits {
   readonly isolate: Isolate
   /** False takes the network from steps in a sandbox. */
   readonly network: boolean
-  /** The image, or the machine, where steps run if not here. */
-  readonly image?: string
-  readonly host?: string
+  /** Where steps run; without it here, unless the code asks for an image. */
+  readonly elsewhere?: Elsewhere
+  readonly container: ContainerBounds
   /** The user that steps run as; undefined: the taker's own. */
   readonly user?: string
   /** How many processes that user may have. */
@@ -43,7 +44,7 @@ export const LIMITS_HELP = {
   ISOLATE: 'how steps are held together: auto, pid, bwrap or no',
   STEP_NETWORK: 'no takes the network from steps in a sandbox of bwrap',
   IMAGE: 'the image of a container to run the steps in; else .bass/image in the code names it',
-  RUN_IN: 'ssh:HOST runs the steps on that machine',
+  RUN_IN: 'ssh:HOST runs the steps on that machine; here, on this one, whatever .bass/image says',
   CONTAINER: 'podman or docker; CONTAINER_NETWORK, _CPUS, _MEMORY, _PIDS bound it',
   STEP_USER: 'the user whom steps run as, when this runs as root; one of its own for each slot',
   STEP_PROCS: 'how many processes that user may have',
@@ -52,19 +53,16 @@ export const LIMITS_HELP = {
   PREPARE: 'a command to run before the steps, in the temporary directory; it may fill $BASS_PKG',
 } as const
 
-/** Where steps run, if not here. */
-function readElsewhere(env: Settings): Pick<Limits, 'image' | 'host'> {
-  const [image, runIn] = [optional('IMAGE', env), optional('RUN_IN', env)]
-  if (runIn === undefined) return image === undefined ? {} : { image }
-  if (image !== undefined)
-    throw lasting('read the settings', 'IMAGE and RUN_IN are both set, and steps run in one place')
-  if (!/^ssh:[^-\s]\S*$/.test(runIn))
-    throw lasting('read the setting RUN_IN', `${quote(runIn)} is not ssh:HOST`)
-  return { host: runIn.slice(4) }
-}
+const UNDECIDED = Object.fromEntries(ELSEWHERE.map(name => [name, undefined]))
 
-/** The limits of the settings; what a task says of them stands before what this machine does. */
-export function readLimits(env: Settings = process.env): Limits {
+/**
+ * The limits of the settings; `asked` is what a task says, which stands before what this machine does. A task that says where
+ * its steps run decides that alone.
+ */
+export function readLimits(settings: Settings = process.env, asked: Settings = {}): Limits {
+  const place = ELSEWHERE.some(name => optional(name, asked) !== undefined) ? UNDECIDED : {}
+  const env: Settings = { ...settings, ...place, ...asked }
+  const elsewhere = readElsewhere(env)
   const user = optional('STEP_USER', env)
   const prepare = optional('PREPARE', env)
   return {
@@ -79,7 +77,8 @@ export function readLimits(env: Settings = process.env): Limits {
     },
     isolate: choice('ISOLATE', ISOLATE, env),
     network: choice('STEP_NETWORK', ['yes', 'no'], env) === 'yes',
-    ...readElsewhere(env),
+    ...(elsewhere ? { elsewhere } : {}),
+    container: readBounds(env),
     ...(user === undefined ? {} : { user }),
     ...(optional('STEP_PROCS', env) === undefined ? {} : { procs: count('STEP_PROCS', env) }),
     ...(prepare === undefined ? {} : { prepare }),

@@ -4,6 +4,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { IMAGE_FILE } from '../../lib/base/elsewhere.ts'
+import type { Elsewhere } from '../../lib/base/elsewhere.ts'
 import { readIfThere } from '../../lib/system/durable.ts'
 import { quote } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
@@ -150,7 +152,7 @@ class Run {
       const cache = this.#plan.environment.values['BASS_CACHE']
       await handOver(this.#user, work, [code, steps, home, tmp, artifacts, ...(cache ? [cache] : [])])
     }
-    const place = await openPlace({ ...limits, ...elsewhere, ...this.#directories() }, this.#pools)
+    const place = await openPlace({ ...limits, elsewhere, ...this.#directories() }, this.#pools)
     try {
       const outcome = await this.#runEach(steps, place)
       if (!this.#stop.aborted) await place.finish?.()
@@ -164,12 +166,12 @@ class Run {
     return { work: this.#plan.work, cache: this.#plan.environment.values['BASS_CACHE'] }
   }
 
-  /** Where the steps run, if not here: as the settings say, or as the code does, which asks for an image. */
-  #elsewhere(): { readonly image?: string; readonly host?: string } | undefined {
-    const { image, host } = this.#plan.limits
-    if (host !== undefined) return { host }
-    const wanted = image ?? readIfThere(join(this.#paths.code, '.bass/image'))?.trim()
-    return wanted === undefined || wanted === '' ? undefined : { image: wanted }
+  /** Where the steps run, if not here: as the settings say, or else as the code does, which may ask for an image. */
+  #elsewhere(): Elsewhere | undefined {
+    const { elsewhere } = this.#plan.limits
+    if (elsewhere) return 'here' in elsewhere ? undefined : elsewhere
+    const image = readIfThere(join(this.#paths.code, IMAGE_FILE))?.trim()
+    return image === undefined || image === '' ? undefined : { image }
   }
 
   async #runEach(steps: readonly Step[], place: Place): Promise<Outcome> {

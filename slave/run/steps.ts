@@ -3,6 +3,7 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { IMAGE_NAME } from '../../lib/base/elsewhere.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
@@ -31,11 +32,12 @@ export function findSteps(directory: string): Step[] {
 
 /**
  * A file that looks like a step and cannot be run: a regular file directly in the directory that lacks its execute bit and is
- * not marked as none by its name, `_NAME`, `.NAME` or `NAME.md`. Undefined if there is none.
+ * not marked as none by its name, `_NAME`, `.NAME`, `NAME.md` or `image`. Undefined if there is none.
  */
 export function findNearStep(directory: string): string | undefined {
   return listIfThere(directory).find(
     name =>
+      name !== IMAGE_NAME &&
       !name.startsWith('_') &&
       !name.endsWith('.md') &&
       isFile(join(directory, name), mode => (mode & 0o111) === 0),

@@ -10,11 +10,11 @@ import { remove } from '../../lib/system/durable.ts'
 import { EXIT, Fatal } from '../../lib/base/exit.ts'
 import { self } from '../../lib/system/process.ts'
 import { isGone } from '../../lib/system/process.ts'
-import type { Outcome, Plan, StopReason } from './plan.ts'
+import type { Outcome, StopReason } from './plan.ts'
 import { runStepsHere } from './run-steps.ts'
 import { Pools } from './places/pools.ts'
 import { OUTCOME_FILE, PLAN_FILE } from './tmux.ts'
-import type { Report } from './tmux.ts'
+import type { Order, Report } from './tmux.ts'
 
 /** How often to see whether the taker is still there, in milliseconds. */
 const LOOK = 500
@@ -24,8 +24,10 @@ const NEWLINES = [10, 13]
 
 async function main([work, pid, start]: string[]): Promise<void> {
   const file = join(work!, PLAN_FILE)
-  const plan = deserialize(readFileSync(file)) as Plan
+  const { plan, settings } = deserialize(readFileSync(file)) as Order
   unlinkSync(file)
+  // What tmux says of its terminal stands.
+  for (const [name, value] of Object.entries(settings)) process.env[name] ??= value
 
   const stopper = new AbortController()
   const stop = (reason: StopReason) => {

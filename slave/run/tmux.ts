@@ -19,6 +19,12 @@ export const PLAN_FILE = '.plan'
 export const OUTCOME_FILE = '.outcome'
 const SOCKET = '.tmux'
 
+/** The file that the window reads at its start. */
+export interface Order {
+  readonly plan: Plan
+  readonly settings: Readonly<Record<string, string | undefined>>
+}
+
 /** The file that the window writes at its end: the outcome, or why there is none. */
 export type Report = { readonly outcome: Outcome } | { readonly failed: string; readonly exitCode: number }
 
@@ -61,8 +67,9 @@ export async function runInTmux(plan: Plan, stop: AbortSignal): Promise<Outcome>
 async function openWindow(plan: Plan): Promise<number> {
   const { work } = plan
   const { pid, start } = self()
-  // It holds the secrets.
-  writeFileSync(join(work, PLAN_FILE), serialize(plan), { mode: 0o600 })
+  // It holds the secrets. The settings are for what starts a container or ssh; the user's windows do not get them.
+  const order: Order = { plan, settings: { ...process.env } }
+  writeFileSync(join(work, PLAN_FILE), serialize(order), { mode: 0o600 })
   const attach = `#!/bin/sh\n# Attaches to the steps of this job.\ncd "$(dirname "$0")" && TMUX= exec tmux -S ${SOCKET} attach\n`
   writeFileSync(join(work, 'tmux'), attach, { mode: 0o755 })
   const program = [process.execPath, join(__dirname, 'tmux-window.js'), work, String(pid), start]

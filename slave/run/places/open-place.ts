@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
+import type { ContainerBounds, Elsewhere } from '../../../lib/base/elsewhere.ts'
 import { isErrno } from '../../../lib/base/errno.ts'
 import { lasting, temporary } from '../../../lib/base/exit.ts'
 import { say } from '../../../lib/system/log.ts'
@@ -29,9 +30,9 @@ export interface PlaceOptions {
   readonly isolate: Isolate
   /** False takes the network from steps in a sandbox. */
   readonly network?: boolean
-  /** The image of a container, or the machine, where steps run if not here. */
-  readonly image?: string | undefined
-  readonly host?: string | undefined
+  /** Where steps run, if not here, and what a container may use. */
+  readonly elsewhere?: Elsewhere | undefined
+  readonly container?: ContainerBounds
   /** The job's temporary directory, and its cache. */
   readonly work: string
   readonly cache?: string | undefined
@@ -41,12 +42,12 @@ export interface PlaceOptions {
 export type OpenPlace = (options: PlaceOptions, pools: Pools) => Promise<Place>
 
 export const openPlace: OpenPlace = async (options, pools) => {
-  const { image, host, work, cache } = options
-  if (image === undefined && host === undefined) return openHere(options, pools)
+  const { elsewhere, container = { network: 'none' }, work, cache } = options
+  if (!elsewhere || 'here' in elsewhere) return openHere(options, pools)
   const { openContainerPlace, openSshPlace } = await import('./remote.ts')
-  return image === undefined
-    ? openSshPlace(host!, { work, cache })
-    : openContainerPlace(image, { work, cache })
+  return 'host' in elsewhere
+    ? openSshPlace(elsewhere.host, { work, cache })
+    : openContainerPlace({ image: elsewhere.image, bounds: container }, { work, cache })
 }
 
 function openHere({ isolate, network = true, work, cache }: PlaceOptions, pools: Pools): Place {

@@ -9,6 +9,7 @@ import { writeS2 } from '../../../lib/bundle/s2.ts'
 import { bringBack } from '../../../lib/exec/bring-back.ts'
 import type { Execution } from '../../../lib/exec/client.ts'
 import { openContainer } from '../../../lib/exec/in-container.ts'
+import type { ContainerWish } from '../../../lib/exec/in-container.ts'
 import type { Launched } from '../../../lib/exec/launch.ts'
 import { listTree, toName } from '../../../lib/exec/listing.ts'
 import { openOverSsh } from '../../../lib/exec/over-ssh.ts'
@@ -28,9 +29,12 @@ export interface Baggage {
   readonly cache: string | undefined
 }
 
-/** Opens a container of this image. */
-export async function openContainerPlace(image: string, baggage: Baggage): Promise<Place> {
-  const launched = await openContainer({ image, volumes: [WORK, CACHE] })
+/** Opens a container. */
+export async function openContainerPlace(
+  wish: Omit<ContainerWish, 'volumes'>,
+  baggage: Baggage,
+): Promise<Place> {
+  const launched = await openContainer({ ...wish, volumes: [WORK, CACHE] })
   return fill(new RemotePlace(launched, baggage, WORK, CACHE))
 }
 

@@ -1,0 +1,78 @@
+// Where the steps of a job run if not on the slave itself, and what a container may use, as settings say it. Pure.
+
+import { lasting, quote } from './exit.ts'
+import { optional, setting } from './settings.ts'
+
+type Settings = Readonly<Record<string, string | undefined>>
+
+/** The image of a container, a machine that ssh reaches, or the slave itself, whatever the code asks for. */
+export type Elsewhere = { readonly image: string } | { readonly host: string } | { readonly here: true }
+
+/** What a container may use. */
+export interface ContainerBounds {
+  /** `none`, `private`, or the name of a network. */
+  readonly network: string
+  readonly cpus?: string
+  readonly memory?: string
+  readonly pids?: string
+}
+
+/** The settings that `readElsewhere` reads: one who sets any of them decides both. */
+export const ELSEWHERE = ['IMAGE', 'RUN_IN'] as const
+
+/** The settings that `readBounds` reads. */
+export const BOUNDS = ['CONTAINER_NETWORK', 'CONTAINER_CPUS', 'CONTAINER_MEMORY', 'CONTAINER_PIDS'] as const
+
+/** The file that names the image for the steps of the code, beside those, and its path in the code. */
+export const IMAGE_NAME = 'image'
+export const IMAGE_FILE = `.bass/${IMAGE_NAME}`
+
+/** True for what an engine takes for an image, and not for an option. */
+export const isImage = (text: string): boolean => /^[^-\s\0][^\s\0]{0,499}$/.test(text)
+
+/** What IMAGE and RUN_IN say; undefined if nothing. Throws a lasting Fatal if that makes no sense. */
+export function readElsewhere(env: Settings): Elsewhere | undefined {
+  const [image, runIn] = [optional('IMAGE', env), optional('RUN_IN', env)]
+  if (image !== undefined && runIn !== undefined)
+    throw lasting('read the settings', 'IMAGE and RUN_IN are both set, and steps run in one place')
+  if (image !== undefined) {
+    if (!isImage(image))
+      throw lasting('read the setting IMAGE', `${quote(image)} is not the name of an image`)
+    return { image }
+  }
+  if (runIn === undefined) return undefined
+  if (runIn === 'here') return { here: true }
+  if (!/^ssh:[^-\s]\S*$/.test(runIn))
+    throw lasting('read the setting RUN_IN', `${quote(runIn)} is neither ssh:HOST nor here`)
+  return { host: runIn.slice(4) }
+}
+
+const FORMS: Readonly<Record<(typeof BOUNDS)[number], readonly [RegExp, string]>> = {
+  CONTAINER_NETWORK: [/^[A-Za-z0-9][\w.-]*$/, 'none, private, or the name of a network'],
+  CONTAINER_CPUS: [/^\d{1,6}(\.\d{1,6})?$/, 'a number of processors such as 2 or 0.5'],
+  CONTAINER_MEMORY: [/^\d{1,15}[bkmgBKMG]?$/, 'a size such as 512m or 4g'],
+  CONTAINER_PIDS: [/^\d{1,9}$/, 'a whole number'],
+}
+
+function bound(name: (typeof BOUNDS)[number], env: Settings): string | undefined {
+  const value = optional(name, env)
+  const [form, what] = FORMS[name]
+  if (value !== undefined && !form.test(value))
+    throw lasting(`read the setting ${name}`, `${quote(value)} is not ${what}`)
+  return value
+}
+
+/** What the settings CONTAINER_... say; throws a lasting Fatal if one cannot be read. */
+export function readBounds(env: Settings): ContainerBounds {
+  const [cpus, memory, pids] = [
+    bound('CONTAINER_CPUS', env),
+    bound('CONTAINER_MEMORY', env),
+    bound('CONTAINER_PIDS', env),
+  ]
+  return {
+    network: bound('CONTAINER_NETWORK', env) ?? setting('CONTAINER_NETWORK', env),
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(pids === undefined ? {} : { pids }),
+  }
+}
