@@ -6,9 +6,10 @@ import { command, usage } from '../lib/system/command.ts'
 import { listAllIfThere } from '../lib/system/listing.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
 import { refAndCommit } from '../lib/git/ref.ts'
-import { projectsOf, repositoryOf } from '../lib/conf/project-settings.ts'
+import { repositoryOf } from '../lib/conf/project-settings.ts'
 import { optional } from '../lib/base/settings.ts'
 import { parseParams, publishEvent } from '../lib/spool/event.ts'
+import { noSuchProject } from './parts/known-projects.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 
@@ -58,6 +59,5 @@ function eventsOf(spool: Spool, project: string): string {
   const ours = optional('REVS')
   if (ours !== undefined && basename(ours) === project) return ours
   if (listAllIfThere(spool.revs).includes(project)) return join(spool.revs, project)
-  const there = projectsOf(spool).map(quote).join(', ') || 'none'
-  throw lasting(`find the project ${quote(project)}`, `the projects of this spool are ${there}`)
+  throw noSuchProject(spool, project)
 }

@@ -68,6 +68,7 @@ interface Options {
 }
 
 export const verb = command(description, async ([directory], options) => {
+  if (directory === '') throw usage(description, 'DIR is empty')
   const spool = spoolAt(resolve(directory!))
   const common = commonOf(options)
   const onForge = common && forgeProjectOf(common, options)

@@ -1,5 +1,7 @@
 // bass service: has the supervisor of this machine keep programs of a spool running.
 
+import { spawnSync } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 import { command, usage } from '../lib/system/command.ts'
@@ -62,9 +64,17 @@ export const verb = command(description, ([action, where], { systemd, user, ...w
     throw usage(description, `${quote(user)} cannot be the name of a user`)
   if (systemd && wanted.state !== undefined)
     throw usage(description, 'systemd keeps slots in /var/lib/bass: --state is for the others')
+  if (user !== undefined && !isUser(user))
+    throw lasting(
+      `run services as ${quote(user)}`,
+      `there is no such user; 'useradd --system ${user}' makes one`,
+    )
   const spool = resolve(setting('SPOOL'))
+  if (!listAllIfThere(spool).includes('tasks'))
+    throw lasting(`use the spool ${quote(spool)}`, "there is none; 'bass init DIR' makes one")
   const services = servicesOf(wanted, spool)
   const directory = resolve(where!)
+  mustBeThere(directory, systemd)
   const lines = systemd
     ? whatNext(addUnits(directory, spool, user, services))
     : addServices(directory, spool, user, services)
@@ -94,6 +104,22 @@ function servicesOf(wanted: Wanted, spool: string): Service[] {
         .join(', ')}, --project and --slots must say what to run`,
     )
   return services
+}
+
+const isUser = (name: string) => spawnSync('id', ['-u', '--', name], { stdio: 'ignore' }).status === 0
+
+/** Where supervisors look, on the systems that we know. */
+const SCANNED = ['/service', '/etc/service', '/var/service', '/run/service', '/etc/sv']
+
+/** A directory that is mistyped would be filled, and nobody would ever look at it. */
+function mustBeThere(directory: string, systemd: boolean): void {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return
+  const known = (systemd ? ['/etc/systemd/system'] : SCANNED).filter(path => existsSync(path))
+  const hint = known.length === 0 ? '' : `; there is ${known.join(', ')}`
+  throw lasting(
+    `add services to ${quote(directory)}`,
+    `there is no such directory${hint}; 'mkdir -p ${shellQuote(directory)}' makes it`,
+  )
 }
 
 function checkProject(spool: string, project: string): void {

@@ -3,7 +3,7 @@
 import { readBoard } from '../lib/view/board.ts'
 import type { Board, BoardTask } from '../lib/view/board.ts'
 import { command } from '../lib/system/command.ts'
-import { lasting } from '../lib/base/exit.ts'
+import { lasting, quote } from '../lib/base/exit.ts'
 import { historyOf } from '../lib/view/history.ts'
 import type { History } from '../lib/view/history.ts'
 import { duration } from '../lib/base/settings.ts'
@@ -11,17 +11,23 @@ import { heldChanges } from '../lib/spool/held.ts'
 import type { HeldChange } from '../lib/spool/held.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
+import { eventsWait, eventsWaiting } from '../lib/view/pending-events.ts'
+import type { WaitingEvents } from '../lib/view/pending-events.ts'
 import { takersLine } from '../lib/view/takers-line.ts'
 import { table, terminalOf } from '../lib/system/terminal.ts'
 import type { Cell, Terminal } from '../lib/system/terminal.ts'
 import { ago, clip, counted, formatSeconds, harmless } from '../lib/base/text.ts'
 import { COLOURS } from '../lib/view/verdict-style.ts'
 import type { TaskView } from '../lib/view/view.ts'
+import { knownProjects, noSuchProject } from './parts/known-projects.ts'
+import { Subjects } from './parts/subjects.ts'
 
 /** How many that are over are shown, and how many that wait for one reason. */
 const RECENT = 10
 const TOLD = 8
 const EACH = 1000
+/** An event that waits longer is shown, in milliseconds: a task-maker that runs takes it sooner. */
+const LATE = 10_000
 
 /** The shape that `--json` prints. */
 interface Status extends Omit<Board, 'tasks'> {
@@ -29,54 +35,79 @@ interface Status extends Omit<Board, 'tasks'> {
   readonly waiting: readonly BoardTask[]
   readonly running: readonly (BoardTask & { readonly expected: number | null })[]
   readonly recent: readonly BoardTask[]
+  readonly events: readonly WaitingEvents[]
 }
 
 export const verb = command(
   {
     name: 'bass status',
-    usage: '[PROJECT] [--watch] [--json]',
+    usage: '[PROJECT] [-n N] [--watch] [--json]',
     operands: [0, 1],
     about: `Lists running tasks, queued ones and why they wait, and those that finished last.
 
 'bass' alone does the same. With PROJECT, only its tasks. The time of a running job is followed by
-what such a job took lately, if that is known.
+what such a job took lately, if that is known. The subject of the commit comes last; where a terminal is
+narrow, host, architecture and version give way to it.
 
 Held are changes that wait for 'bass approve'; red is what they change of that which decides what is run.
 
---json prints { now, held, waiting, running, recent, takers, paused }: lists of tasks as 'bass show
+--json prints { now, held, waiting, running, recent, takers, paused, events }: lists of tasks as 'bass show
 --json' has them, waiting ones with { wait: { reason, text, place } }, running ones with {
-expected } in seconds.`,
+expected } in seconds; and events that no task-maker has taken, as { project, count, oldest }.`,
     options: {
+      lines: { type: 'string', about: 'how many finished tasks; 10 by default', alias: 'n', value: 'N' },
       watch: { type: 'boolean', about: 'show it again each second, in place, until Ctrl-C', alias: 'w' },
       json: { type: 'boolean', about: 'print it for programs' },
     },
     environment: {
       SPOOL: 'the spool',
+      PROJ: 'the code repository, for subjects; else that of SPOOL/conf/PROJECT/rc',
       LOST_AFTER: 'a taker or job without a beat for this long is called silent',
       NO_COLOR: 'print no colours',
     },
   },
-  async ([project], { watch, json }) => {
+  async ([project], { lines, watch, json }) => {
     const spool = openSpool()
+    if (lines !== undefined && !/^\d{1,4}$/.test(lines))
+      throw lasting('understand --lines', `${quote(lines)} is not a number from 0 to 9999`)
+    const recent = lines === undefined ? RECENT : Number(lines)
     const history = historyOf(spool)
+    const subjects = new Subjects(spool)
     const silentAfter = duration('LOST_AFTER')
-    const read = () => readStatus(spool, history, silentAfter, project)
+    const read = () => readStatus(spool, history, silentAfter, recent, project)
+    const shown = async () => {
+      const status = read()
+      await subjects.read([...status.running, ...toldOf(status.waiting), ...status.recent])
+      return statusLines(status, terminalOf(), silentAfter, task => subjects.of(task))
+    }
     if (watch && json) throw lasting('watch as JSON', 'it is one or the other')
-    if (watch) return keepShowing(() => statusLines(read(), terminalOf(), silentAfter))
-    if (json) process.stdout.write(JSON.stringify(read(), null, 2) + '\n')
-    else process.stdout.write(statusLines(read(), terminalOf(), silentAfter).join('\n') + '\n')
+    const first = read()
+    if (project !== undefined && isEmpty(first) && !knownProjects(spool).includes(project))
+      throw noSuchProject(spool, project)
+    if (watch) return keepShowing(shown)
+    if (json) process.stdout.write(JSON.stringify(first, null, 2) + '\n')
+    else process.stdout.write((await shown()).join('\n') + '\n')
     return 0
   },
 )
 
-function readStatus(spool: Spool, history: History, silentAfter: number, project?: string): Status {
+const isEmpty = ({ running, waiting, recent }: Status) =>
+  running.length + waiting.length + recent.length === 0
+
+function readStatus(
+  spool: Spool,
+  history: History,
+  silentAfter: number,
+  count: number,
+  project?: string,
+): Status {
   const { tasks, ...rest } = readBoard(spool, silentAfter)
   const wanted = (task: { project: string }) => project === undefined || task.project === project
   const ours = tasks.filter(wanted)
   const recent = ours.filter(task => task.state === 'over').reverse()
   const current = [...recent]
   for (const view of history.views(wanted)) {
-    if (recent.length >= RECENT) break
+    if (recent.length >= count) break
     if (!recent.some(other => other.name === view.name)) recent.push({ ...view, wait: null })
   }
   return {
@@ -86,35 +117,70 @@ function readStatus(spool: Spool, history: History, silentAfter: number, project
       .filter(task => task.state === 'running')
       .map(task => ({ ...task, expected: history.usualSeconds(task, current) })),
     held: heldChanges(spool).filter(change => project === undefined || change.project === project),
-    recent: recent.sort((a, b) => (b.job?.ended ?? 0) - (a.job?.ended ?? 0)).slice(0, RECENT),
+    recent: recent.sort((a, b) => (b.job?.ended ?? 0) - (a.job?.ended ?? 0)).slice(0, count),
+    events: eventsWaiting(spool, rest.now, LATE).filter(wanted),
   }
 }
 
+type SubjectOf = (task: TaskView) => string | null
+
 /** The status as lines for a terminal. Pure. */
-export function statusLines(status: Status, terminal: Terminal, silentAfter: number): string[] {
+export function statusLines(
+  status: Status,
+  terminal: Terminal,
+  silentAfter: number,
+  subjectOf: SubjectOf = () => null,
+): string[] {
   const { now, waiting, running, recent } = status
+  const subject = (task: TaskView): Cell => ({ text: harmless(subjectOf(task) ?? '') })
   const head = (title: string) => terminal.paint('bold', title)
   const parts: string[][] = []
   if (running.length > 0) {
-    const rows = running.map(task => [...columns(task), ...runningCells(task, now, silentAfter)])
+    const rows = running.map(task => [
+      ...columns(task),
+      ...runningCells(task, now, silentAfter),
+      subject(task),
+    ])
     parts.push([head('running'), ...table(rows, terminal)])
   }
-  if (waiting.length > 0) parts.push([head('queued'), ...waitingLines(waiting, now, terminal)])
+  if (waiting.length > 0) parts.push([head('queued'), ...waitingLines(waiting, now, terminal, subject)])
   if (recent.length > 0) {
-    const rows = recent.map(task => [...columns(task), ...overCells(task, now)])
+    const rows = recent.map(task => [...columns(task), ...overCells(task, now), subject(task)])
     parts.push([head('over'), ...table(rows, terminal)])
   }
+  if (status.events.length > 0)
+    parts.push([head('events'), ...status.events.map(event => lineOf(event, now, terminal))])
   if (parts.length === 0) parts.push(["nothing yet: a push, or 'bass event PROJECT', makes a task"])
   if (status.held.length > 0) parts.push([head('held'), ...heldLines(status.held, terminal)])
   parts.push([clip(takersLine(status.takers, now), terminal.columns), ...pausedLine(status.paused, terminal)])
   return parts.flatMap((part, i) => (i === 0 ? part : ['', ...part]))
 }
 
-function waitingLines(waiting: readonly BoardTask[], now: number, terminal: Terminal): string[] {
+/** `hello: 2 events wait to become tasks, the oldest came 3 min ago; does its task-maker run?` */
+function lineOf({ project, count, oldest }: WaitingEvents, now: number, terminal: Terminal): string {
+  const text = `${harmless(project)}: ${eventsWait(count)} to become tasks, the oldest came ${ago(now - oldest)}; does its task-maker run?`
+  return `  ${terminal.paint('yellow', clip(text, terminal.columns - 2))}`
+}
+
+/** Those that wait, by the reason. */
+function byReason(waiting: readonly BoardTask[]): [string, BoardTask[]][] {
   const reasons = [...new Set(waiting.map(task => task.wait!.text))]
-  return reasons.flatMap(reason => {
-    const those = waiting.filter(task => task.wait!.text === reason)
-    const rows = those.slice(0, TOLD).map(task => [...columns(task), { text: since(task.made, now) }])
+  return reasons.map(reason => [reason, waiting.filter(task => task.wait!.text === reason)])
+}
+
+const toldOf = (waiting: readonly BoardTask[]) =>
+  byReason(waiting).flatMap(([, those]) => those.slice(0, TOLD))
+
+function waitingLines(
+  waiting: readonly BoardTask[],
+  now: number,
+  terminal: Terminal,
+  subject: (task: TaskView) => Cell,
+): string[] {
+  return byReason(waiting).flatMap(([reason, those]) => {
+    const rows = those
+      .slice(0, TOLD)
+      .map(task => [...columns(task), { text: since(task.made, now) }, subject(task)])
     const rest = those.length > TOLD ? [`    and ${counted(those.length - TOLD, 'more', 'more')}`] : []
     return [
       `  ${terminal.paint('blue', clip(harmless(reason), terminal.columns - 2))}`,
@@ -141,8 +207,8 @@ function columns(task: TaskView): Cell[] {
     { text: String(task.num), right: true },
     { text: task.project },
     { text: whatOf(task) },
-    { text: task.version },
-    { text: task.host === null ? task.arch : `${task.arch}:${task.host}` },
+    { text: task.version, spare: 3 },
+    { text: task.host === null ? task.arch : `${task.arch}:${task.host}`, spare: 2 },
   ]
 }
 
@@ -165,7 +231,7 @@ function runningCells(task: Status['running'][number], now: number, silentAfter:
       ? { text: `silent for ${formatSeconds((now - job.beat) / 1000)}`, colour: 'red' }
       : cancelling
         ? { text: 'being cancelled', colour: 'yellow' }
-        : { text: harmless(job?.host ?? '') },
+        : { text: harmless(job?.host ?? ''), spare: 1 },
   ]
 }
 
@@ -188,14 +254,14 @@ function pausedLine(paused: readonly string[], terminal: Terminal): string[] {
 }
 
 /** Shows lines in place, each second, until a signal; what is above stays in the terminal's memory. */
-async function keepShowing(lines: () => string[]): Promise<number> {
+async function keepShowing(lines: () => Promise<string[]>): Promise<number> {
   const { stdout } = process
   if (!stdout.isTTY) throw lasting('watch', 'standard output is no terminal')
   const [hide, show] = ['\x1b[?1049h\x1b[?25l', '\x1b[?25h\x1b[?1049l']
   let ended = false
   let wake: (() => void) | undefined
-  const draw = () => {
-    const fitting = lines().slice(0, stdout.rows - 1)
+  const draw = async () => {
+    const fitting = (await lines()).slice(0, stdout.rows - 1)
     stdout.write('\x1b[H' + fitting.map(line => `${line}\x1b[K\n`).join('') + '\x1b[J')
   }
   const end = () => {
@@ -203,11 +269,13 @@ async function keepShowing(lines: () => string[]): Promise<number> {
     wake?.()
   }
   process.once('SIGINT', end).once('SIGTERM', end)
-  stdout.on('resize', draw)
+  const redraw = () => wake?.()
+  stdout.on('resize', redraw)
   stdout.write(hide)
   try {
     while (!ended) {
-      draw()
+      await draw()
+      if (ended) break
       await new Promise<void>(done => {
         const timer = setTimeout(done, EACH)
         wake = () => {
@@ -217,7 +285,7 @@ async function keepShowing(lines: () => string[]): Promise<number> {
       })
     }
   } finally {
-    stdout.off('resize', draw)
+    stdout.off('resize', redraw)
     stdout.write(show)
   }
   return 0

@@ -8,7 +8,8 @@ import type { ProjectChannels } from './notify/channels.ts'
 import { command, run } from '../lib/system/command.ts'
 import { sweep } from '../lib/system/durable.ts'
 import { listIfThere, mustList } from '../lib/system/listing.ts'
-import { lasting } from '../lib/base/exit.ts'
+import { lasting, quote } from '../lib/base/exit.ts'
+import { address } from '../lib/base/settings.ts'
 import { say, warn } from '../lib/system/log.ts'
 import { makeDirectory, openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
@@ -97,7 +98,7 @@ within 30 seconds of a change.`,
 function openProjects(spool: Spool, first: boolean): { settings: string; projects: Told[] } {
   const settings = stateOfSettings(spool.root)
   const projects = projectsWithChannels(spool.root, process.env).map(project =>
-    openProject(spool, project, first),
+    openProject(spool, withGoodLinks(project, first), first),
   )
   if (first && projects.every(({ couriers }) => couriers.length === 0)) {
     throw lasting(
@@ -135,6 +136,18 @@ async function tell(
   } finally {
     changed.abort()
     await told
+  }
+}
+
+/** A REPORTER_URL that is none is refused at the start; later it is said, and what is told has no links. */
+function withGoodLinks(project: ProjectChannels, first: boolean): ProjectChannels {
+  try {
+    address('REPORTER_URL', project.env)
+    return project
+  } catch (error) {
+    if (first) throw lasting(`tell of ${quote(project.name)}`, error)
+    warn('link to the pages of', project.name, error)
+    return { ...project, env: { ...project.env, REPORTER_URL: '' } }
   }
 }
 

@@ -6,7 +6,7 @@ import { command, run } from '../lib/system/command.ts'
 import { lasting, temporary } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
 import { ofProject, repositoryOf } from '../lib/conf/project-settings.ts'
-import { duration, optional, setting } from '../lib/base/settings.ts'
+import { address, duration, setting } from '../lib/base/settings.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { isReplaced } from '../lib/system/tree.ts'
@@ -72,7 +72,7 @@ project's FORGE_SECRET_FILE, stored in inbox/PROJECT for the fetcher, then answe
 const LINGER = 1000
 
 async function openPages(spool: Spool, host: string) {
-  const origin = parseOrigin(optional('REPORTER_URL'))
+  const origin = address('REPORTER_URL')
   const silentAfter = duration('LOST_AFTER')
   const [{ Site }, { makeApp }, { openAuth }, { readAssets }, { forgesOf }] = await Promise.all([
     import('./web/site/site.ts'),
@@ -119,14 +119,6 @@ export function parseListen(text: string): { host: string; port: number } {
     )
   }
   return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
-}
-
-function parseOrigin(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  if (!/^https?:\/\//.test(text) || !URL.canParse(text) || new URL(text).pathname !== '/') {
-    throw lasting('read the setting REPORTER_URL', `'${text}' is no address such as https://ci.example.org`)
-  }
-  return new URL(text).origin
 }
 
 if (require.main === module) run(reporter)

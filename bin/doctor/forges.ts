@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 import { reasonOf } from '../../lib/base/errno.ts'
 import { Fatal } from '../../lib/base/exit.ts'
-import { optional } from '../../lib/base/settings.ts'
+import { address, optional } from '../../lib/base/settings.ts'
 import { projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
 import type { ForgeApi, TokenFacts } from '../../lib/forge/api.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
@@ -135,11 +135,11 @@ function checkClock(name: string, { clock }: TokenFacts): Finding[] {
 }
 
 async function checkHook(name: string, api: ForgeApi, env: NodeJS.ProcessEnv): Promise<Finding> {
-  const pages = optional('REPORTER_URL', env)
+  const pages = address('REPORTER_URL', env)
   const path = `/hooks/${name}`
   try {
     const hook = (await api.hooks()).find(({ url }) =>
-      pages === undefined ? url.endsWith(path) : url === pages.replace(/\/+$/, '') + path,
+      pages === undefined ? url.endsWith(path) : url === pages + path,
     )
     if (!hook)
       return wrong(

@@ -1,15 +1,14 @@
 // Work without a worker: architectures without a taker, events without a task-maker.
 
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { entriesIfThere, listIfThere, mustList } from '../../lib/system/listing.ts'
-import { ignoringENOENT } from '../../lib/base/errno.ts'
+import { listIfThere, mustList } from '../../lib/system/listing.ts'
 import { ofProject, projectsOf } from '../../lib/conf/project-settings.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
 import { parseTasks } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { ago, counted } from '../../lib/base/text.ts'
+import { eventsWait, eventsWaiting } from '../../lib/view/pending-events.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
 import type { LiveTaker } from './hosts.ts'
@@ -35,39 +34,25 @@ export function checkArchs(spool: Spool, takers: readonly Pick<LiveTaker, 'arch'
     const whose = [...projects].join(', ')
     const where = host === undefined ? `on such a machine` : `on ${host}`
     const fix = `start slave/bin/task-taker ${where}, or take ${target} out of the ARCHS of ${whose}`
-    return wrong('arch', target, `no taker for it is alive, and ${whose} has tasks for it`, fix)
+    return wrong('arch', target, `no taker for it is alive, and ${whose} makes tasks for it`, fix)
   })
 }
 
 /** Every project's events are made into tasks. */
 export function checkEvents(spool: Spool, now = Date.now()): Finding[] {
+  const waiting = new Map(eventsWaiting(spool, now).map(events => [events.project, events]))
   return projectsOf(spool).flatMap(project => {
-    const at = (...parts: string[]) => join(spool.revs, ...parts, project)
-    const waiting = [...eventTimes(at()), ...eventTimes(at('.making'))]
-    const oldest = Math.min(...waiting)
-    const given = listIfThere(at('.failed')).length
+    const { count, oldest } = waiting.get(project) ?? { count: 0, oldest: now }
     const run = `BASS_RC=${shellQuote(join(spool.root, 'conf', project, 'rc'))} master/bin/task-maker`
-    const stuck =
+    const stuck = `${eventsWait(count)}, the oldest came ${ago(now - oldest)}: no task-maker takes them`
+    const served =
       now - oldest > PATIENCE
-        ? wrong(
-            'event',
-            project,
-            `${counted(waiting.length, 'event')} ${waiting.length === 1 ? 'waits' : 'wait'}, the oldest came ${ago(now - oldest)}: no task-maker takes them`,
-            run,
-          )
-        : fine('event', project, waiting.length === 0 ? 'none waits' : counted(waiting.length, 'event'))
-    if (given === 0) return [stuck]
-    const why = `grep . ${shellQuote(at('.failed'))}/*/names`
-    return [stuck, wrong('event', project, `${counted(given, 'event')} could not be made into tasks`, why)]
-  })
-}
-
-/** When the events below a directory were made, in milliseconds. */
-function eventTimes(directory: string): number[] {
-  return entriesIfThere(directory).flatMap(entry => {
-    if (entry.name === 'names') return []
-    const path = join(directory, entry.name)
-    if (entry.isDirectory()) return eventTimes(path)
-    return ignoringENOENT(() => statSync(path).mtimeMs) ?? []
+        ? wrong('event', project, stuck, run)
+        : fine('event', project, count === 0 ? 'none waits' : counted(count, 'event'))
+    const failed = join(spool.revs, '.failed', project)
+    const given = listIfThere(failed).length
+    if (given === 0) return [served]
+    const why = `grep . ${shellQuote(failed)}/*/names`
+    return [served, wrong('event', project, `${counted(given, 'event')} could not be made into tasks`, why)]
   })
 }

@@ -3,11 +3,10 @@
 import { join } from 'node:path'
 
 import { lasting, quote } from '../../lib/base/exit.ts'
-import { projectsOf } from '../../lib/conf/project-settings.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
-import { isPart, parseTaskName } from '../../lib/spool/task-name.ts'
-import { mustList } from '../../lib/system/listing.ts'
+import { isPart } from '../../lib/spool/task-name.ts'
 import { readTakers } from '../../lib/view/takers.ts'
+import { knownProjects } from './known-projects.ts'
 
 /** Longer than any project or host whose tasks have names that fit. */
 const TOO_LONG = 200
@@ -34,11 +33,6 @@ export function mustBeKnown(spool: Spool, pause: string): void {
 }
 
 const hostsOf = (spool: Spool) => [...new Set(readTakers(spool, [], 0).map(({ host }) => host))]
-
-function knownProjects(spool: Spool): string[] {
-  const tasks = mustList(spool.tasks.cur).map(name => parseTaskName(name)?.project)
-  return [...new Set([...projectsOf(spool), ...tasks.filter(name => name !== undefined)])].sort()
-}
 
 /** Prints all that is paused, one a line, or as JSON. */
 export function printPauses(paused: Iterable<string>, json: boolean): void {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 import { git } from '../../lib/git/process.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
-import { optional } from '../../lib/base/settings.ts'
+import { address } from '../../lib/base/settings.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
 import { settingsOfProject } from '../../lib/conf/sourced.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
@@ -15,6 +15,7 @@ import type { Forge } from '../../lib/forge/forge.ts'
 import { openApi } from '../../lib/forge/open.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { makeDirectoryWithMode, makeFile } from './make.ts'
+import { mustAgree } from './project.ts'
 
 export interface ForgeProject {
   readonly name: string
@@ -28,9 +29,10 @@ export interface ForgeProject {
 const mirrorOf = (spool: Spool, name: string) => join(spool.root, 'mirrors', `${name}.git`)
 const fileOf = (spool: Spool, name: string, file: string) => join(spool.root, 'conf', name, file)
 
-/** Makes what is missing of a project. */
+/** Makes what is missing of a project. Throws a lasting error if it is set up already and of something else. */
 export function addForgeProject(spool: Spool, project: ForgeProject): void {
   const { name } = project
+  mustAgree(spool, name, { FORGE: project.text, PROJ: mirrorOf(spool, name), STEPS: project.steps })
   makeDirectoryWithMode(join(spool.revs, name))
   makeDirectoryWithMode(join(spool.root, 'conf', name), 0o755, 0)
   makeDirectoryWithMode(join(spool.root, 'mirrors'))
@@ -65,8 +67,8 @@ ARCHS=${shellQuote(archs.join(' '))}
 
 /** Where the forge is to send its deliveries; undefined without REPORTER_URL. */
 function hookUrl(name: string, env: NodeJS.ProcessEnv): string | undefined {
-  const pages = optional('REPORTER_URL', env)
-  return pages === undefined ? undefined : `${pages.replace(/\/+$/, '')}/hooks/${name}`
+  const pages = address('REPORTER_URL', env)
+  return pages === undefined ? undefined : `${pages}/hooks/${name}`
 }
 
 /** Registers the webhook on the forge, unless it is there. Returns what became of it. */

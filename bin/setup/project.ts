@@ -1,12 +1,15 @@
 // A project of a spool: the directory of its events, its settings file, and the hook in its code repository.
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 
 import { git } from '../../lib/git/process.ts'
+import { tolerating } from '../../lib/base/errno.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { setting } from '../../lib/base/settings.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
+import { sourcedFrom } from '../../lib/conf/project-settings.ts'
+import { projectFiles } from '../../lib/conf/sourced.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { makeDirectoryWithMode, makeFile } from './make.ts'
 
@@ -20,8 +23,9 @@ export interface NewProject {
   readonly archs: readonly string[]
 }
 
-/** Makes what is missing of a project. */
+/** Makes what is missing of a project. Throws a lasting error if it is set up already and of something else. */
 export function addProject(spool: Spool, project: NewProject): void {
+  mustAgree(spool, project.name, { PROJ: project.code, STEPS: project.steps })
   for (const repository of [project.code, project.steps]) {
     if (repository !== undefined) git(repository, 'rev-parse', '--git-dir')
   }
@@ -30,6 +34,30 @@ export function addProject(spool: Spool, project: NewProject): void {
   makeDirectoryWithMode(conf, 0o755, 0)
   makeFile(join(conf, 'rc'), settingsOf(project))
 }
+
+/**
+ * Throws a lasting error if the project has a settings file that says otherwise. Of a setting that is undefined here
+ * nothing is wanted.
+ */
+export function mustAgree(
+  spool: Spool,
+  name: string,
+  wanted: Readonly<Record<string, string | undefined>>,
+): void {
+  const rc = projectFiles(spool.root).get(name)
+  if (rc === undefined) return
+  const standing = sourcedFrom(rc, Object.keys(wanted))
+  for (const [setting, value] of Object.entries(wanted)) {
+    const other = standing[setting]
+    if (value === undefined || other === undefined || placeOf(other) === placeOf(value)) continue
+    const why = `it has ${setting}=${shellQuote(other)}; give this one another name, or change ${quote(rc)}`
+    throw lasting(`set up ${quote(name)} with ${quote(value)}`, why)
+  }
+}
+
+/** Two paths may lead to one repository. */
+const placeOf = (path: string) =>
+  tolerating(['ENOENT', 'ENOTDIR', 'EACCES'], () => realpathSync(path)) ?? path
 
 // The spool is where this file is, wherever a host has mounted it.
 const settingsOf = ({ name, code, steps, archs }: NewProject) => `# shellcheck shell=sh disable=SC2034

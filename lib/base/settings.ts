@@ -78,6 +78,16 @@ export function count(name: string, env: Environment = process.env): number {
   return Number(text)
 }
 
+/** A setting that is the address of our pages: its scheme, host and port; undefined where it is unset. */
+export function address(name: string, env: Environment = process.env): string | undefined {
+  const text = optional(name, env)
+  if (text === undefined) return undefined
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text) || new URL(text).pathname !== '/') {
+    throw lasting(`read the setting ${name}`, `'${text}' is no address such as https://ci.example.org`)
+  }
+  return new URL(text).origin
+}
+
 /** A setting that is one of a few words. */
 export function choice<T extends string>(
   name: string,

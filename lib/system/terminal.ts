@@ -32,23 +32,24 @@ export interface Cell {
   readonly colour?: Colour
   /** Numbers stand right. */
   readonly right?: boolean
+  /** Its column is left out where the terminal is too narrow for all of them: those with 1 first. */
+  readonly spare?: number
 }
+
+/** What the last cell gets at least, where columns can be spared for it. */
+const LAST = 16
 
 /**
  * Rows of cells as aligned lines, two blanks between columns; a column that is empty in all rows takes no space. The
- * last cell takes what is left of the terminal and is cut there. The texts are harmless already.
+ * last cell takes what is left of the terminal and is cut there. The texts are harmless already. All rows have as many cells.
  */
 export function table(rows: readonly (readonly Cell[])[], terminal: Terminal, indent = '  '): string[] {
-  const widths: number[] = []
-  for (const row of rows) {
-    for (const [i, cell] of row.slice(0, -1).entries())
-      widths[i] = Math.max(widths[i] ?? 0, columnsOf(cell.text))
-  }
+  const widths = widthsOf(rows, terminal.columns - indent.length)
   return rows.map(row => {
     let [line, taken] = [indent, indent.length]
     for (const [i, cell] of row.entries()) {
       const last = i === row.length - 1
-      const text = last ? clip(cell.text, Math.max(1, terminal.columns - taken)) : cell.text
+      const text = last ? clipTo(cell.text, terminal.columns - taken) : cell.text
       if (!last && widths[i] === 0) continue
       const gap = last ? '' : ' '.repeat(widths[i]! - columnsOf(text))
       const painted = cell.colour ? terminal.paint(cell.colour, text) : text
@@ -57,4 +58,22 @@ export function table(rows: readonly (readonly Cell[])[], terminal: Terminal, in
     }
     return line.trimEnd()
   })
+}
+
+/** Where there is no room at all, nothing is better than an ellipsis on the next line. */
+const clipTo = (text: string, columns: number) => (columns < 1 ? '' : clip(text, columns))
+
+/** The width of each column but the last; 0 of one that is left out. */
+function widthsOf(rows: readonly (readonly Cell[])[], columns: number): number[] {
+  const widest = (i: number) => Math.max(0, ...rows.map(row => columnsOf(row[i]!.text)))
+  const cells = rows[0] ?? []
+  const widths = cells.slice(0, -1).map((_, i) => widest(i))
+  const last = Math.min(LAST, cells.length === 0 ? 0 : widest(cells.length - 1))
+  const spares = cells
+    .map(({ spare }, i) => ({ i, spare }))
+    .filter(({ spare }) => spare !== undefined)
+    .sort((a, b) => a.spare! - b.spare!)
+  const taken = () => widths.reduce((sum, width) => sum + (width === 0 ? 0 : width + 2), last)
+  for (const { i } of spares) if (taken() > columns) widths[i] = 0
+  return widths
 }

@@ -11,7 +11,15 @@ export function isOurHost(header: string | undefined, names: readonly (string | 
   if (!header) return true
   const url = `http://${header}`
   if (!URL.canParse(url)) return false
-  const name = new URL(url).hostname.replace(/\.$/, '')
+  const name = plainName(new URL(url).hostname)
   const plain = name.replace(/^\[(.*)\]$/, '$1')
-  return isIP(plain) !== 0 || !name.includes('.') || name.endsWith('.localhost') || names.includes(name)
+  return (
+    isIP(plain) !== 0 ||
+    !name.includes('.') ||
+    name.endsWith('.localhost') ||
+    names.some(own => own !== undefined && plainName(own) === name)
+  )
 }
+
+/** Names of hosts are compared without regard to case, or to the dot that may end them. */
+const plainName = (name: string) => name.toLowerCase().replace(/\.$/, '')

@@ -6,7 +6,7 @@ import type { CommitView } from '../../lib/git/commit.ts'
 import { token } from '../../lib/system/durable.ts'
 import { lastLinesOf } from '../../lib/view/last-lines.ts'
 import type { LastLine } from '../../lib/view/last-lines.ts'
-import { optional } from '../../lib/base/settings.ts'
+import { address, optional } from '../../lib/base/settings.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 import type { StatusChange, Stage } from './policy.ts'
 
@@ -40,7 +40,7 @@ export async function describe(
   change: StatusChange | null,
   since: string | null,
 ): Promise<(stage: Stage) => Notice> {
-  const pages = optional('REPORTER_URL', env)
+  const pages = address('REPORTER_URL', env)
   const shared = {
     url: pages === undefined ? null : new URL(`/job/${view.num}`, pages).href,
     // Paths of the taker's host do not leave the site.

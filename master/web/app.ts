@@ -183,7 +183,7 @@ export function makeApp(
   for (const path of ['/job/:num/*', '/api/show/:num']) {
     app.use(path, async (c, next) => {
       const num = number(c.req.param('num'))
-      const file = /^\/job\/\d+\/artifacts\/(.+)$/.exec(decodeURI(c.req.path))?.[1]
+      const file = /^\/job\/\d+\/artifacts\/(.+)$/.exec(decoded(c.req.path))?.[1]
       if (num !== undefined && wishes.look) await wishes.look(num, file)
       return next()
     })
@@ -506,4 +506,13 @@ async function act(
   const to = await action(view)
   site.changed()
   return c.redirect(to, 303)
+}
+
+/** A path without its escapes; as it came, where these are none. */
+function decoded(path: string): string {
+  try {
+    return decodeURI(path)
+  } catch {
+    return path
+  }
 }

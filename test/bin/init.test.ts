@@ -167,6 +167,7 @@ test('wrong arguments end with 100 and one sentence, and make nothing', async t 
   const spool = sandbox.path('spool')
   for (const [args, why] of [
     [[], 'an argument is missing'],
+    [[''], 'DIR is empty'],
     [[spool, 'more'], "'more' is one argument too many"],
     [[spool, '--hook'], '--hook is for a project'],
     [[spool, '--project', 'hello'], "--code must name the repository of 'hello'"],
@@ -178,6 +179,28 @@ test('wrong arguments end with 100 and one sentence, and make nothing', async t 
     await t.rejects(init([...args]), { exitCode: 100, message: why }, why)
   }
   t.same(sandbox.ls('spool'), [])
+})
+
+test('a project that is set up of something else is left alone, and says so', async t => {
+  const { sandbox, project, init } = start(t)
+  for (const name of ['other.git', 'steps.git']) sandbox.ok('git', ['init', '-q', '--bare', name])
+  await init([...project, '--steps', sandbox.path('steps.git')])
+  sandbox.ok('ln', ['-s', 'hello.git', 'same.git'])
+  const before = snapshot(sandbox, 'spool')
+  const given = (code: string, ...more: string[]) =>
+    init([sandbox.path('spool'), '--project', 'hello', '--code', sandbox.path(code), ...more])
+  const refused = (setting: string, standing: string, wanted: string) => ({
+    exitCode: 100,
+    message: `unable to set up 'hello' with '${wanted}': it has ${setting}=${sandbox.path(standing)}; give this one another name, or change '${sandbox.path('spool/conf/hello/rc')}'`,
+  })
+  await t.rejects(given('other.git'), refused('PROJ', 'hello.git', sandbox.path('other.git')))
+  const steps = ['--steps', sandbox.path('other.git')]
+  await t.rejects(given('hello.git', ...steps), refused('STEPS', 'steps.git', sandbox.path('other.git')))
+  const forge = ['--project', 'hello', '--forge', 'github:o/r']
+  const mirror = sandbox.path('spool/mirrors/hello.git')
+  await t.rejects(init([sandbox.path('spool'), ...forge]), refused('PROJ', 'hello.git', mirror))
+  t.equal(snapshot(sandbox, 'spool'), before)
+  t.equal(await given('same.git'), 0, 'another path to the same repository')
 })
 
 test('a repository or a directory that is not there is named', async t => {

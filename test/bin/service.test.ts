@@ -8,6 +8,8 @@ import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 function make(t: ConstructorParameters<typeof Sandbox>[0]) {
   const sandbox = new Sandbox(t)
   const directory = sandbox.path('services')
+  mkdirSync(directory)
+  sandbox.makeSpool()
   const add = (...argv: string[]) =>
     call(verb, ['add', directory, ...argv], { ...sandbox.env, BASS_ROOT: ROOT })
   const read = (path: string) => readFileSync(`${directory}/${path}`, 'utf8')
@@ -41,9 +43,10 @@ test('what a person has changed stays, and a warning says what to do', async t =
 
 test('the warning names the file', async t => {
   const { sandbox } = make(t)
+  mkdirSync(sandbox.path('units'))
   const add = ['service', 'add', 'units', '--systemd', '--reaper']
   t.equal(sandbox.run('bin/bass', add).stderr, '')
-  t.match(sandbox.run('bin/bass', [...add, '--user', 'ada']), {
+  t.match(sandbox.run('bin/bass', [...add, '--user', 'nobody']), {
     code: 0,
     stderr: `bass: warning: unable to renew '${sandbox.path('units/bass-reaper.service')}': it was changed, or`,
   })
@@ -71,15 +74,16 @@ test('nobody ever sees half a service', async t => {
 test('paths and names stand in scripts and units as they are', async t => {
   const { sandbox, directory, add, read } = make(t)
   sandbox.ok('bin/bass', ['init', 'spool', '--project', 'hello', '--code', ROOT])
-  await add('--project', 'hello', '--slots', '1', '--state', "/var/it's mine", '--user', 'ada')
+  await add('--project', 'hello', '--slots', '1', '--state', "/var/it's mine", '--user', 'nobody')
   t.match(read('bass-task-maker-hello/run'), `\nBASS=${ROOT}\nSPOOL=${sandbox.spool.root}\nPROJECT=hello\n`)
   t.match(read('bass-task-taker-1/run'), "\nSLOT='/var/it'\\''s mine/1'\n")
-  t.match(read('bass-task-taker-1/run'), '\nRUN_AS=ada\n')
+  t.match(read('bass-task-taker-1/run'), '\nRUN_AS=nobody\n')
 
-  const odd = { ...sandbox.env, BASS_ROOT: ROOT, SPOOL: '/srv/a b' }
+  mkdirSync(sandbox.path('a b/tasks'), { recursive: true })
+  const odd = { ...sandbox.env, BASS_ROOT: ROOT, SPOOL: sandbox.path('a b') }
   t.match(await call(verb, ['add', directory, '--systemd', '--reaper'], odd), {
     code: 100,
-    stderr: "unable to write '/srv/a b' into a unit: it has odd characters",
+    stderr: `unable to write '${sandbox.path('a b')}' into a unit: it has odd characters`,
   })
 })
 
@@ -91,6 +95,7 @@ test('what makes no sense is refused, and nothing is made', async t => {
     [['--project', 'none'], "there is no '"],
     [['--project', '../x'], 'unable to find the project'],
     [['--reaper', '--user', 'a;b'], 'cannot be the name of a user'],
+    [['--reaper', '--user', 'nosuch'], "unable to run services as 'nosuch': there is no such user; 'useradd"],
     [['--slots', '1', '--systemd', '--state', '/x'], '--state is for the others'],
   ]
   for (const [argv, why] of table) {
@@ -98,6 +103,20 @@ test('what makes no sense is refused, and nothing is made', async t => {
     t.equal(code, 100, argv.join(' '))
     t.match(stderr, why)
   }
+  t.same(sandbox.ls('services'), [])
+})
+
+test('a directory or a spool that is not there is refused, and not made', async t => {
+  const { sandbox, add } = make(t)
+  const env = { ...sandbox.env, BASS_ROOT: ROOT }
+  const typo = sandbox.path('servcies')
+  const { code, stderr } = await call(verb, ['add', typo, '--reaper'], env)
+  t.equal(code, 100)
+  t.match(stderr, `unable to add services to '${typo}': there is no such directory`)
+  t.match(stderr, `'mkdir -p ${typo}' makes it`)
+  t.notOk(sandbox.ls('.').includes('servcies'))
+  sandbox.ok('rm', ['-r', 'spool'])
+  t.match(await add('--reaper'), { code: 100, stderr: `unable to use the spool '${sandbox.spool.root}'` })
   t.same(sandbox.ls('services'), [])
 })
 

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { test } from 'tap'
 
-import { verb } from '../../bin/status.ts'
+import { statusLines, verb } from '../../bin/status.ts'
 import { call } from '../fixtures/in-process.ts'
 import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 import { SpoolMaker } from '../fixtures/spool-maker.ts'
@@ -89,11 +90,101 @@ test('status of a new spool says what to do', async t => {
   )
 })
 
+test('a project that the spool does not know is refused, with those that it does', async t => {
+  const { maker, status } = make(t)
+  busySpool(maker)
+  t.match(await status('nosuch'), {
+    code: 100,
+    stdout: '',
+    stderr: "unable to find the project 'nosuch': the projects of this spool are 'hello'",
+  })
+  t.match(await status('hello'), { code: 0 })
+  t.match(await status('other'), { code: 0 }, 'one that has no events any more, but jobs')
+})
+
+test('-n says how many finished tasks are shown', async t => {
+  const { maker, status } = make(t)
+  for (let num = 1; num <= 12; num++) maker.finishedJob(`${num}:hello:1.0:a`)
+  const shown = async (...argv: string[]) =>
+    (await status(...argv)).stdout.split('\n').filter(line => / {2}success {2}/.test(line)).length
+  t.same(
+    [await shown(), await shown('-n', '11'), await shown('-n', '3'), await shown('-n', '0')],
+    [10, 11, 3, 0],
+  )
+  t.match(await status('-n', 'x'), { code: 100, stderr: "'x' is not a number from 0 to 9999" })
+})
+
+test('the subject of each commit comes last, and a narrow terminal shows less of each task', async t => {
+  const { maker, sandbox, status } = make(t)
+  sandbox.ok('git', ['init', '-q', 'hello'])
+  const revision = (subject: string) => {
+    sandbox.git(sandbox.path('hello'), 'commit', '-q', '--allow-empty', '-m', subject)
+    return sandbox.git(sandbox.path('hello'), 'rev-parse', 'HEAD')
+  }
+  maker.runningJob('10:hello:20261127-0123456:linux-x86_64', {
+    revision: revision('Run it'),
+    steps: [{ name: '10-x' }],
+  })
+  maker.waitingTask('11:hello:20261127-0123456:linux-x86_64', { revision: revision('Wait \x1b[31mfor it') })
+  maker.finishedJob('9:hello:20261127-0123456:linux-x86_64', {
+    revision: revision('End it'),
+    verdict: 'failure',
+  })
+  maker.finishedJob('8:hello:20261127-0123456:linux-x86_64', { revision: 'f'.repeat(40) })
+  const conf = sandbox.path('spool/conf/hello')
+  mkdirSync(conf, { recursive: true })
+  writeFileSync(`${conf}/rc`, `PROJ=${sandbox.path('hello')}\n`)
+  const { stdout } = await status()
+  t.match(stdout, / {2}10 {2}hello .* Run it\n/)
+  t.match(stdout, / {2}11 {2}hello .* Wait \?\[31mfor it\n/)
+  t.match(stdout, / {2}9 {2}hello .* End it\n/)
+  t.match(stdout, / {2}8 {2}hello .* ago\n/, 'of what the repository does not have nothing is said')
+
+  const status60 = JSON.parse((await status('--json')).stdout) as Parameters<typeof statusLines>[0]
+  const lines = (columns: number) =>
+    statusLines(
+      status60,
+      { columns, colours: false, paint: (_, text) => text },
+      60_000,
+      () => 'A subject of some length',
+    )
+  for (const columns of [60, 80, 100, 200]) {
+    for (const line of lines(columns)) t.ok(line.length <= columns, `${columns}: ${line}`)
+  }
+  t.match(lines(60).join('\n'), /9 {2}hello {2}main {2}failure 10-test .* ago {2}A subj/)
+  t.match(
+    lines(200).join('\n'),
+    /9 {2}hello {2}main {2}20261127-0123456 {2}linux-x86_64 {2}failure .*A subject of some length/,
+  )
+})
+
+test('events that are still to become tasks are shown when they are late', async t => {
+  const { sandbox, status } = make(t)
+  const event = (path: string, age: number) => {
+    const at = sandbox.path('spool/revs', path)
+    mkdirSync(dirname(at), { recursive: true })
+    writeFileSync(at, '')
+    const time = new Date(Date.now() - age)
+    utimesSync(at, time, time)
+  }
+  event('hello/refs/heads/main/0123456789abcdef0123456789abcdef01234567', 3000)
+  t.notMatch((await status()).stdout, /event.* to become/)
+  event('.making/hello/T/refs/heads/main/1123456789abcdef0123456789abcdef01234567', 180_000)
+  event('.making/hello/T/names', 900_000)
+  const { stdout } = await status()
+  t.match(
+    stdout,
+    'hello: 2 events wait to become tasks, the oldest came 3 min ago; does its task-maker run?\n',
+  )
+  const { events } = JSON.parse((await status('--json')).stdout) as { events: unknown[] }
+  t.match(events, [{ project: 'hello', count: 2 }])
+})
+
 test('status for programs is one JSON object', async t => {
   const { maker, status } = make(t)
   busySpool(maker)
   const json = JSON.parse((await status('--json')).stdout) as Record<string, unknown>
-  t.same(Object.keys(json), ['now', 'takers', 'paused', 'waiting', 'running', 'held', 'recent'])
+  t.same(Object.keys(json), ['now', 'takers', 'paused', 'waiting', 'running', 'held', 'recent', 'events'])
   t.match(json, {
     waiting: [
       { num: 11, wait: { reason: 'unseen', place: 1 } },

@@ -163,6 +163,31 @@ test('a channel that is added is told of what ends from then on, without a new s
   await eventually('they are told what they missed', () => told().size === 3)
 })
 
+test('a bad REPORTER_URL is refused at the start; later, what is told has no links', async t => {
+  const site = new Notified(t)
+  const log = site.channel('log', 'echo "$BASS_URL." >>"$LOG"')
+  const refused = {
+    code: 100,
+    stderr:
+      "unable to tell of 'hello': unable to read the setting REPORTER_URL: 'ci.example.org' is no address",
+  }
+  site.configure({ REPORTER_URL: 'ci.example.org' })
+  t.match(site.run('master/bin/notifier'), refused)
+  site.configure({ REPORTER_URL: 'https://ci.example.org/' })
+  const notifier = await site.notifier()
+  site.end('failure')
+  await eventually('it is told', () => linesOf(log).length === 1)
+  site.configure({ REPORTER_URL: 'https://ci.example.org/below' })
+  await eventually(
+    'it is said',
+    () => /unable to link to the pages of 'hello': .*below/.test(notifier.stderr()),
+    60,
+  )
+  site.end('success')
+  await eventually('it is told as well', () => linesOf(log).length === 2)
+  t.same(linesOf(log), ['https://ci.example.org/job/1.', '.'])
+})
+
 test('a spool where nobody is to be told is an error that lasts', async t => {
   const site = new Notified(t)
   const { code, stderr } = site.run('master/bin/notifier')

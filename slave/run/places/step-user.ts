@@ -3,7 +3,6 @@
 
 import { execFile } from 'node:child_process'
 import { chmod, lchown, lstat, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { lasting, quote } from '../../../lib/base/exit.ts'
@@ -46,21 +45,22 @@ export function become({ uid, gid }: StepUser): string[] {
 export async function handOver(user: StepUser, work: string, directories: readonly string[]): Promise<void> {
   for (const directory of directories) {
     await chmod(directory, 0o700)
-    await give(user, directory)
+    await give(user, Buffer.from(directory).toString('latin1'))
   }
   await chmod(work, 0o711)
 }
 
 /**
  * What is his already is left alone: in a cache that he had before he may have made names of files that are not his.
- * Hence a directory comes last, when all in it is given.
+ * Hence a directory comes last, when all in it is given. Names are bytes, written here in latin1.
  */
-async function give(user: StepUser, path: string): Promise<void> {
+async function give(user: StepUser, directory: string): Promise<void> {
+  const path = Buffer.from(directory, 'latin1')
   if ((await lstat(path)).uid === user.uid) return
-  for (const entry of await readdir(path, { withFileTypes: true })) {
-    const inside = join(path, entry.name)
+  for (const entry of await readdir(path, { withFileTypes: true, encoding: 'buffer' })) {
+    const inside = `${directory}/${entry.name.toString('latin1')}`
     if (entry.isDirectory()) await give(user, inside)
-    else await lchown(inside, user.uid, user.gid)
+    else await lchown(Buffer.from(inside, 'latin1'), user.uid, user.gid)
   }
   await lchown(path, user.uid, user.gid)
 }

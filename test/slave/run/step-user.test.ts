@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
 import { processesWith } from '../../../lib/system/process.ts'
@@ -70,4 +70,17 @@ test('a STEP_USER that does not exist, or is root, is refused', { skip }, async 
       message: `unable to run steps as '${STEP_USER}'`,
     })
   }
+})
+
+test('STEP_USER gets files whatever their names are', { skip }, async t => {
+  const f = new StepsFixture(
+    openSandbox(t),
+    { a: 'for f in caf*/n*; do echo more >>"$f"; cat "$f"; done' },
+    { STEP_USER: 'nobody' },
+  )
+  const name = (text: string) => Buffer.from(`${f.work}/code/${text}`, 'latin1')
+  mkdirSync(name('caf\xe9'), { mode: 0o700 })
+  writeFileSync(name('caf\xe9/n\xff'), 'first\n', { mode: 0o600 })
+  t.match(await f.run(), { verdict: 'success' })
+  t.equal(f.said('a'), 'first\nmore\n')
 })
