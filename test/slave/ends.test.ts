@@ -26,6 +26,19 @@ test('a sandbox has a read-only system, its own /tmp, and no network', { skip: l
   t.equal(f.read('artifacts', 'made'), 'made\n')
 })
 
+test('a sandbox has ended only with all that was in it', { skip: lacks('bwrap') }, async t => {
+  const nap = napTime()
+  // Its first process, which is to end the others, hardly gets a processor.
+  const busy = `setsid sh -c 'while :; do :; done' sh ${nap} >/dev/null 2>&1 &`
+  const f = new StepsFixture(
+    new Sandbox(t),
+    { a: `chrt --idle --pid 0 1 && for i in 1 2 3 4 5 6 7 8; do ${busy} done` },
+    { ISOLATE: 'bwrap' },
+  )
+  t.same(await f.run(), { verdict: 'success' })
+  t.same(running(nap), [])
+})
+
 test('a daemon with a session of its own and a clean environment does not leave its namespace', async t => {
   const nap = napTime()
   const f = new StepsFixture(

@@ -1,9 +1,13 @@
+import type { Readable } from 'node:stream'
+
 /** What holds the processes of one step on this machine. */
 export interface Cage {
+  /** True if what `enter` puts before a command writes about itself to descriptor 3, which the command does not get. */
+  readonly tells?: boolean
   /** What to put before a command so that it runs in here, in a directory; `user` is what makes it run as its user. */
   enter(directory: string, user: readonly string[]): string[]
-  /** The command with `enter` before it was spawned as this process. */
-  entered(spawned: number): void
+  /** The command with `enter` before it was spawned as this process; `told` is what that writes about itself. */
+  entered(spawned: number, told: Readable | undefined): void
   /** Sends a signal to the process group that the step leads. */
   signal(spawned: number, name: NodeJS.Signals): void
   /** Ends every process in it; resolves when they are gone. */

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, writeSync } from 'node:fs'
+import type { Readable } from 'node:stream'
 
 import { isErrno, reasonOf } from '../../../lib/base/errno.ts'
 import { quote, temporary } from '../../../lib/base/exit.ts'
@@ -32,7 +33,12 @@ export class LocalProcess implements StepProcess {
         child = spawn(program!, args, {
           cwd: step.directory,
           env: step.env,
-          stdio: [step.stdin ?? 'ignore', step.stdout, step.stderr],
+          stdio: [
+            step.stdin ?? 'ignore',
+            step.stdout,
+            step.stderr,
+            ...(cage.tells ? (['pipe'] as const) : []),
+          ],
           detached: true,
         })
       } catch (error) {
@@ -44,7 +50,8 @@ export class LocalProcess implements StepProcess {
       child.on('exit', (code, name) => done(name === null ? { code: code! } : { signal: name.slice(3) }))
     })
     this.#child = child
-    if (child?.pid !== undefined) cage.entered(child.pid)
+    if (child?.pid !== undefined)
+      cage.entered(child.pid, (child.stdio[3] ?? undefined) as Readable | undefined)
     const over = () => {
       this.#over = true
       clearTimeout(this.#killer)

@@ -2,6 +2,7 @@
 // no network. Whatever a step started ends with it.
 
 import { readFileSync } from 'node:fs'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { tolerating } from '../../../lib/base/errno.ts'
@@ -45,8 +46,10 @@ export function sandboxFlags({ writable, network }: SandboxOptions, directory: s
 }
 
 class SandboxCage implements Cage {
+  readonly tells = true
   readonly #options: SandboxOptions
   #init: number | undefined
+  #found: Promise<void> = Promise.resolve()
 
   constructor(options: SandboxOptions) {
     this.#options = options
@@ -54,35 +57,44 @@ class SandboxCage implements Cage {
 
   /** The user comes first: in the sandbox there is nobody else to become. */
   enter(directory: string, user: readonly string[]): string[] {
-    return [...user, ...sandboxFlags(this.#options, directory)]
+    const [bwrap, ...flags] = sandboxFlags(this.#options, directory)
+    return [...user, bwrap!, '--info-fd', '3', ...flags]
   }
 
-  entered(): void {
-    this.#init = undefined
+  /** Reads which process is the first in the sandbox. A look at the children of bwrap comes too late for a short step. */
+  entered(_spawned: number, told: Readable | undefined): void {
+    this.#found = new Promise(found => {
+      let said = ''
+      told?.setEncoding('latin1').on('data', (text: string) => {
+        said += text
+        const [, init] = /"child-pid": *(\d+)\D/.exec(said) ?? []
+        if (init === undefined) return
+        this.#init = Number(init)
+        found()
+      })
+      told?.on('error', () => found()).on('close', () => found())
+    })
   }
 
-  signal(spawned: number, name: NodeJS.Signals): void {
-    const init = this.#find(spawned)
+  signal(_: number, name: NodeJS.Signals): void {
     // It leads the group of the step, and ignores what does not kill.
-    if (init !== undefined) signal(-init, name)
+    if (this.#init !== undefined) signal(-this.#init, name)
   }
 
-  #find(spawned: number): number | undefined {
-    const read = () => readFileSync(`/proc/${spawned}/task/${spawned}/children`, 'latin1')
-    const [child] = tolerating(['ENOENT', 'ESRCH'], read)?.split(' ').filter(Boolean) ?? []
-    return (this.#init ??= child === undefined ? undefined : Number(child))
-  }
-
-  /** When its first process is dead the kernel has ended all others. */
   async clear(spawned: number): Promise<void> {
-    const init = this.#find(spawned)
-    if (init === undefined) return
-    signal(init, 'SIGKILL')
-    for (let tries = 0; tries < 1000 && isAlive(init); tries++) await sleep(5)
+    await this.#found
+    if (this.#init !== undefined) signal(this.#init, 'SIGKILL')
+    await this.leave(spawned)
   }
 
-  async leave(spawned: number): Promise<void> {
-    await this.clear(spawned)
+  /**
+   * Waits until the first process is dead: the kernel has ended all others then. It dies with bwrap, but not before it:
+   * what a step left may run on for a moment after bwrap has ended.
+   */
+  async leave(_spawned: number): Promise<void> {
+    await this.#found
+    const init = this.#init
+    for (let tries = 0; init !== undefined && tries < 1000 && isAlive(init); tries++) await sleep(5)
   }
 }
 
