@@ -101,3 +101,18 @@ test('the demo of git jci without a bash fails, says where everything is, and le
   t.match(stdout, /^Everything is still in /m)
   t.same(left().processes, [])
 })
+
+test('with --forge a pull request is delivered, and the checks of what it touches turn green on the forge', async t => {
+  const sandbox = new Sandbox(t)
+  const { env, left } = stage(sandbox)
+  const { code, stdout, stderr } = await sandbox.start('bin/bass', ['demo', '--forge'], { env }).ended
+  t.equal(code, 0, stdout + stderr)
+  const [main = '', change = ''] = stdout.split('A pull request that touches')
+  const green = (text: string) => [...text.matchAll(/✓ (\S+ \S+) +passed/g)].map(([, name]) => name).sort()
+  t.same(green(main), ['api syntax', 'api unit', 'docs spelling', 'web links', 'web title'])
+  t.same(green(change), ['api syntax', 'api unit', 'web links', 'web title'], 'docs is not concerned')
+  t.match(change, /● web links +queued: /)
+  t.match(change, /delivery http:\S+\/hooks\/site: 202 after \d+ ms, stored as [0-9a-f-]{36}/)
+  t.match(change, /4 checks are green/)
+  t.same(left(), NOTHING)
+})

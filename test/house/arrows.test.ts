@@ -63,6 +63,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'slave/run/**',
   ],
   'bin/setup': ['lib/base', 'lib/system', 'lib/git', 'lib/spool', 'lib/conf', 'lib/forge', 'master/notify'],
+  'bin/demo': ['lib/**', 'bin/setup'],
   'bin/doctor': ['lib/base', 'lib/system', 'lib/forge', 'lib/spool', 'lib/conf', 'lib/view'],
   'slave/run/places': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/container', 'lib/exec'],
   'slave/execute': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/exec', 'slave/run/places'],

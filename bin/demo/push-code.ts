@@ -9,8 +9,11 @@ import { copySync } from 'fs-extra'
 import { git } from '../../lib/git/process.ts'
 import { Fatal } from '../../lib/base/exit.ts'
 
-/** The demo works for users without a git identity, and in a tree that another user owns. */
-const AS = ['-c', 'user.name=BASS', '-c', 'user.email=bass@localhost', '-c', 'safe.directory=*']
+/** The demo works for users without a git identity, for those who sign, and in a tree that another user owns. */
+export const AS = [
+  ['-c', 'user.name=BASS', '-c', 'user.email=bass@localhost'],
+  ['-c', 'commit.gpgSign=false', '-c', 'safe.directory=*'],
+].flat()
 
 /** Makes a bare repository to push to. Global git settings of the user must not disturb the hook. */
 export function makeBare(path: string): void {

@@ -1,0 +1,135 @@
+// Where a demo plays: a directory of its own, verbs that run there, and what is told of it.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { EXIT, quote, temporary } from '../../lib/base/exit.ts'
+import { setting } from '../../lib/base/settings.ts'
+import { environmentOf } from '../../lib/conf/sourced.ts'
+import { spoolAt } from '../../lib/spool/spool.ts'
+import { programsOf } from '../setup/programs.ts'
+import { Supervisor } from '../setup/supervisor.ts'
+import type { Program } from '../setup/supervisor.ts'
+
+/** How long something may take to appear, and programs to end, in milliseconds. */
+const PATIENCE = 30_000
+const GRACE = 10_000
+
+/** What the programs say. */
+const LOG = 'up.log'
+
+export class Stage {
+  readonly directory: string
+  /** The tree of BASS. */
+  readonly root = setting('BASS_ROOT')
+  /** Aborts when a person wants no more of it. */
+  readonly signal: AbortSignal
+  /** A fresh login's, so that no setting of this user or another spool matters; and what a demo adds. */
+  readonly env: NodeJS.ProcessEnv
+  #pages: string | undefined
+
+  constructor(directory: string, signal: AbortSignal) {
+    this.directory = directory
+    this.signal = signal
+    const kept = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TERM', 'TMPDIR', 'NO_COLOR']
+    this.env = {
+      ...Object.fromEntries(kept.map(name => [name, process.env[name]])),
+      BASS_ROOT: this.root,
+    }
+  }
+
+  at(...names: string[]): string {
+    return join(this.directory, ...names)
+  }
+
+  get spool() {
+    return spoolAt(this.at('spool'))
+  }
+
+  /** Runs a program on this terminal, without its standard output if `quiet`; returns its exit code. */
+  async run(
+    cwd: string,
+    program: string,
+    args: readonly string[],
+    env = this.env,
+    quiet?: 'quiet',
+  ): Promise<number> {
+    const stdio = ['ignore', quiet ? 'ignore' : 'inherit', 'inherit'] as const
+    const child = spawn(program, args, { cwd, env, stdio: [...stdio], signal: this.signal })
+    return new Promise((resolve, reject) => {
+      child.on('error', reject)
+      child.on('exit', code => resolve(code ?? EXIT.temporary))
+    })
+  }
+
+  /** Runs a verb beside the demo's spool; of `init` nothing is printed, since the demo says itself what is next. */
+  bass(...args: string[]): Promise<number> {
+    const env = { ...this.env, SPOOL: this.spool.root }
+    const quiet = args[0] === 'init' ? 'quiet' : undefined
+    return this.run(this.directory, join(this.root, 'bin/bass'), args, env, quiet)
+  }
+
+  /** Does `act` while all programs of the spool run. */
+  async whileUp<T>(takers: number, web: boolean, act: () => Promise<T>): Promise<T> {
+    const settings = environmentOf(this.spool.root, this.env)
+    return this.whileRunning(programsOf(this.spool.root, settings, takers, web), act)
+  }
+
+  /** Does `act` while these programs run; what they say is in LOG. */
+  async whileRunning<T>(programs: readonly Program[], act: () => Promise<T>): Promise<T> {
+    const supervisor = new Supervisor(programs, GRACE, (name, line) => {
+      appendFileSync(this.at(LOG), `${name} | ${line}\n`)
+      if (name === 'reporter' || name === 'web') this.#pages ??= /http:\S+/.exec(line)?.[0]
+    })
+    try {
+      return await act()
+    } finally {
+      supervisor.stop()
+      await supervisor.ended
+    }
+  }
+
+  /** The address of the pages, as soon as they are served. */
+  pages(): Promise<string> {
+    return this.eventually('serve the pages', () => this.#pages)
+  }
+
+  /** Returns the first result of `probe` that is not undefined. */
+  async eventually<T>(what: string, probe: () => T | undefined): Promise<T> {
+    const end = performance.now() + PATIENCE
+    while (performance.now() < end) {
+      const found = probe()
+      if (found !== undefined) return found
+      await sleep(20, undefined, { signal: this.signal })
+    }
+    throw temporary(what, `nothing came of it for ${PATIENCE / 1000} s; ${quote(this.at(LOG))} may say why`)
+  }
+
+  /** In a terminal, waits until a person has seen enough. */
+  async keepOpen(): Promise<void> {
+    if (!process.stdin.isTTY) return
+    say('\nThe pages are still there: press Enter to end the demo.')
+    process.stdin.resume()
+    try {
+      await once(process.stdin, 'data', { signal: this.signal })
+    } finally {
+      process.stdin.pause()
+    }
+  }
+}
+
+/** Shows a page, where there is something to show it on. */
+export function open(url: string): void {
+  if (!process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']) return
+  const opener = spawn('xdg-open', [url], { stdio: 'ignore', detached: true })
+  // Without one, the address is there to be clicked.
+  opener.on('error', () => undefined)
+  opener.unref()
+}
+
+export const say = (text: string): boolean => process.stdout.write(`${text}\n`)
+export const show = (line: string, comment = ''): boolean => say(`$ ${line}${comment && `   ${comment}`}`)
+export const tell = (what: string, path: string): boolean => say(`  ${what.padEnd(9)}${path}`)
