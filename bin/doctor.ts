@@ -5,6 +5,7 @@ import { checkAtomic, checkDirectories, checkFileSystem } from './doctor/spool.t
 import type { Finding } from './doctor/finding.ts'
 import { checkForges } from './doctor/forges.ts'
 import { checkClocks, checkHostNames, checkTakers, watchTakers } from './doctor/hosts.ts'
+import { checkPlaces } from './doctor/places.ts'
 import { checkPrograms } from './doctor/programs.ts'
 import { checkSettings } from './doctor/settings.ts'
 import { checkArchs, checkEvents } from './doctor/work.ts'
@@ -22,25 +23,27 @@ export const verb = command(
     about: `Looks at this host and its spool, and prints a line for each thing: ok, or what is wrong and what to
 type.
 
-It looks at the settings and where each comes from; git, tmux and the compressor; the spool's file
+It looks at the settings and where each comes from; git, tmux and the compressor; which places for
+steps work here: a pid namespace, a sandbox, a container, a machine behind ssh; the spool's file
 system; rename, link and fsync, by trying them in tmp; directories that cannot be written; two hosts
 with one name; clocks that differ; architectures that nobody takes; events that nobody makes into
-tasks; and of each project on a forge its token, webhook, clock and mirror. It changes nothing.
+tasks; and of each project on a forge its token, webhook, clock and mirror. It changes nothing, but
+where IMAGE or RUN_IN is set it starts an executor there, as a job would.
 It takes up to 4 s, to see the takers of other hosts beat.
 
 --json prints { ok, findings: [{ check, subject, ok, text, fix }] }, where check is setting,
 program, file-system, atomic, directory, host-name, clock, taker, arch, event, forge, token,
-webhook or mirror, and fix is null if ok.`,
+webhook, mirror or place, and fix is null if ok.`,
     options: { json: { type: 'boolean', about: 'print it for programs' } },
     environment: { SPOOL: 'the spool; without one, only what has to do with none is looked at' },
     exits: { '0': 'all is well', '1': 'something is wrong' },
   },
   async (_, { json }) => {
-    const findings = [
-      ...checkSettings(process.env),
-      ...checkPrograms(process.env),
-      ...(process.env['TASKS'] ? await checkSpool(spoolOfSettings()) : []),
-    ]
+    const [places, spool] = await Promise.all([
+      checkPlaces(process.env),
+      process.env['TASKS'] ? checkSpool(spoolOfSettings()) : [],
+    ])
+    const findings = [...checkSettings(process.env), ...checkPrograms(process.env), ...places, ...spool]
     const ok = findings.every(finding => finding.ok)
     process.stdout.write(
       json ? JSON.stringify({ ok, findings }, null, 2) + '\n' : findings.map(lineOf).join('\n') + '\n',

@@ -17,6 +17,7 @@ export interface Finding {
     | 'token'
     | 'webhook'
     | 'mirror'
+    | 'place'
   /** The subject: a setting, a program, a path, a host, an architecture, a project. */
   readonly subject: string
   readonly ok: boolean

@@ -47,7 +47,11 @@ function checkCompressor(env: NodeJS.ProcessEnv): Finding {
 }
 
 /** The first version number that a program prints; undefined if it cannot be run. */
-function versionOf(program: string, args: readonly string[], env: NodeJS.ProcessEnv): string | undefined {
+export function versionOf(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): string | undefined {
   const { status, stdout } = spawnSync(program, args, { env, encoding: 'utf8' })
   if (status !== 0) return undefined
   return /\d+(?:\.\w+)+/.exec(stdout)?.[0] ?? 'there is one'

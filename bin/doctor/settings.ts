@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { BOUNDS, ELSEWHERE, readBounds, readElsewhere } from '../../lib/base/elsewhere.ts'
 import { Fatal, temporary } from '../../lib/base/exit.ts'
 import { choice, count, duration, optional, setting, size } from '../../lib/base/settings.ts'
 import { fine, wrong } from './finding.ts'
@@ -11,19 +12,23 @@ import type { Finding } from './finding.ts'
 
 type Environment = NodeJS.ProcessEnv
 
+type Reader = (name: string, env: Environment) => unknown
+
 /** How the settings that are not any text are read; each throws Fatal. */
-const READERS: Readonly<Record<string, (name: string, env: Environment) => unknown>> = {
+const READERS: Readonly<Record<string, Reader>> = {
   ...all(duration, 'POLL_INTERVAL', 'LOST_AFTER', 'SETTLE', 'SWEEP_AFTER', 'RETENTION', 'DRAIN'),
   ...all(duration, 'LINE_TIMEOUT', 'STEP_TIMEOUT', 'JOB_TIMEOUT', 'FAILED_JOB_WAITTIME', 'EXEC_KEEP'),
   ...all(count, 'EVENT_TRIES', 'LOST_TRIES', 'STEP_PROCS', 'ARTIFACTS_COUNT'),
   ...all(size, 'BUNDLE_MAX', 'DISK_MIN', 'LOG_MAX', 'ARTIFACTS_MAX'),
   WATCH: (name, env) => choice(name, ['auto', 'events', 'poll'], env),
   ISOLATE: (name, env) => choice(name, ['auto', 'pid', 'bwrap', 'no'], env),
+  ...all((name, env) => readElsewhere({ [name]: env[name] }), ...ELSEWHERE),
+  ...all((name, env) => readBounds({ CONTAINER_NETWORK: 'none', [name]: env[name] }), ...BOUNDS),
   STEP_NETWORK: (name, env) => choice(name, ['yes', 'no'], env),
   JOB_TMUX: (name, env) => choice(name, ['yes', 'no'], env),
 }
 
-function all<T>(reader: T, ...names: string[]): Record<string, T> {
+function all(reader: Reader, ...names: string[]): Record<string, Reader> {
   return Object.fromEntries(names.map(name => [name, reader]))
 }
 

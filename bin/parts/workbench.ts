@@ -1,10 +1,10 @@
 // A temporary directory like a job's: a task, or the working tree, unpacked and run here as a slave would,
 // without touching the spool. The steps write into its `job`.
 
-import { mkdirSync, renameSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { remove, token } from '../../lib/system/durable.ts'
+import { token } from '../../lib/system/durable.ts'
 import { harmless, harmlessLine } from '../../lib/base/text.ts'
 import { setting } from '../../lib/base/settings.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
@@ -16,11 +16,13 @@ import { readFacts } from '../../slave/run/facts.ts'
 import type { TaskFacts } from '../../slave/run/facts.ts'
 import { readLimits } from '../../slave/run/limits.ts'
 import type { Limits } from '../../slave/run/limits.ts'
-import type { Outcome, StopReason } from '../../slave/run/plan.ts'
+import type { Audience, Outcome, Plan, StopReason } from '../../slave/run/plan.ts'
 import { Pools } from '../../slave/run/places/pools.ts'
 import { runStepsHere } from '../../slave/run/run-steps.ts'
 import { findSteps } from '../../slave/run/steps.ts'
 import { makeWork, removeWork, unpackTask, workOf } from '../../slave/run/work.ts'
+
+type Bounds = Pick<Plan, 'until'> & Pick<Audience, 'visit'>
 
 export interface Bench {
   readonly task: TaskName
@@ -57,8 +59,8 @@ export function benchOf(
   return { task, work, job, environment: { values: { ...more, ...values }, secrets }, limits }
 }
 
-/** Runs its steps and shows them on standard output; Ctrl-C cancels. */
-export async function runBench(bench: Bench): Promise<Outcome> {
+/** Runs its steps, or those before `until`, and shows them on standard output; Ctrl-C cancels. */
+export async function runBench(bench: Bench, { until, visit }: Bounds = {}): Promise<Outcome> {
   const terminal = terminalOf()
   const stop = new AbortController()
   const cancel = () => stop.abort('cancelled' satisfies StopReason)
@@ -71,7 +73,8 @@ export async function runBench(bench: Bench): Promise<Outcome> {
     rest = ''
   }
   try {
-    return await runStepsHere(bench, stop.signal, new Pools(), {
+    const plan = until === undefined ? bench : { ...bench, until }
+    return await runStepsHere(plan, stop.signal, new Pools(), {
       step: name => {
         flush()
         process.stdout.write(terminal.paint('bold', `== ${harmless(name)}`) + '\n')
@@ -81,6 +84,7 @@ export async function runBench(bench: Bench): Promise<Outcome> {
         rest = lines.pop()!
         for (const line of lines) print(line)
       },
+      ...(visit ? { visit } : {}),
     })
   } finally {
     flush()
@@ -99,20 +103,8 @@ export function tellOutcome({ verdict, why }: Outcome): void {
  * if there is no step before it.
  */
 export async function runBefore(bench: Bench, step: string): Promise<Outcome | undefined> {
-  const { steps } = workPaths(bench.work)
-  const names = findSteps(steps).map(step => step.name)
-  const later = names.slice(Math.max(0, names.indexOf(step)))
-  if (later.length === names.length) return undefined
-  // Steps that are moved aside do not run.
-  const aside = join(bench.work, 'steps-to-come')
-  mkdirSync(aside)
-  for (const name of later) renameSync(join(steps, name), join(aside, name))
-  try {
-    return await runBench(bench)
-  } finally {
-    for (const name of later) renameSync(join(aside, name), join(steps, name))
-    remove(aside)
-  }
+  const first = findSteps(workPaths(bench.work).steps)[0]
+  return first === undefined || first.name === step ? undefined : runBench(bench, { until: step })
 }
 
 /** Runs `use` in a new temporary directory, and deletes it unless `use` returns that it shall stay. */

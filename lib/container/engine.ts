@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { basename, delimiter, join } from 'node:path'
 
-import { isErrno } from '../base/errno.ts'
+import { isErrno, reasonOf } from '../base/errno.ts'
 import { Fatal, lasting, quote, temporary } from '../base/exit.ts'
 import { optional, words } from '../base/settings.ts'
 
@@ -60,7 +60,8 @@ export async function ask(engine: Engine, attempt: string, args: readonly string
       { env: engine.env, encoding: 'utf8', maxBuffer: ANSWER_MAX },
       (error, stdout, stderr) => {
         if (!error) done(stdout.trim())
-        else if (isErrno(error, 'ENOENT', 'EACCES')) fail(lasting(attempt, error))
+        else if (isErrno(error, 'ENOENT', 'EACCES'))
+          fail(lasting(attempt, `${quote(program!)}: ${reasonOf(error)}`))
         else fail(temporary(attempt, complaintOf(engine, stderr) || error.message))
       },
     )

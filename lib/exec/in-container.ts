@@ -15,7 +15,7 @@ import type { Engine } from '../container/engine.ts'
 import { containerFlags } from '../container/flags.ts'
 import { ownerLabel, ownerOf, sweepDead } from '../container/owner.ts'
 import { launch } from './launch.ts'
-import type { Launched } from './launch.ts'
+import type { Opened } from './launch.ts'
 import { tarOf } from './pack.ts'
 import { commandIn, findRuntime } from './runtime.ts'
 
@@ -34,7 +34,7 @@ export interface ContainerWish {
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Starts one; throws a Fatal that says why it cannot. The container is gone when it is closed, or when we are. */
-export async function openContainer(wish: ContainerWish, env: Environment = process.env): Promise<Launched> {
+export async function openContainer(wish: ContainerWish, env: Environment = process.env): Promise<Opened> {
   if (!isImage(wish.image))
     throw lasting('run a container', `${quote(wish.image)} is not the name of an image`)
   const engine = findEngine(env)
@@ -71,6 +71,10 @@ export async function openContainer(wish: ContainerWish, env: Environment = proc
     )
     return {
       client: launched.client,
+      atTerminal: (command, directory) => [
+        ...[...engine.command, 'exec', '--interactive', ...(process.stdin.isTTY ? ['--tty'] : [])],
+        ...['--workdir', directory, name, ...command],
+      ],
       close: async () => {
         await launched.close()
         await undo()

@@ -19,6 +19,12 @@ const PATIENCE = 300_000
 /** What of the complaints of the child is kept. */
 const COMPLAINT_MAX = 2000
 
+/** What is launched, and how. */
+export interface Opened extends Launched {
+  /** A command line here that runs a command there for whoever sits before this terminal, if it is one. */
+  readonly atTerminal: (command: readonly string[], directory: string) => string[]
+}
+
 export interface Launched {
   readonly client: ExecutorClient
   /** Ends the executor and all it runs; resolves when the child is gone. */

@@ -12,8 +12,8 @@ import { Fatal, lasting, quote, temporary } from '../base/exit.ts'
 import { duration } from '../base/settings.ts'
 import { shellQuote } from '../base/shell-quote.ts'
 import { token } from '../system/durable.ts'
-import type { ExecutorClient } from './client.ts'
 import { launch } from './launch.ts'
+import type { Opened } from './launch.ts'
 import { tarOf } from './pack.ts'
 import { commandIn, findRuntime } from './runtime.ts'
 
@@ -55,11 +55,9 @@ rm -rf "$work"
 exit $code
 `
 
-export interface OverSsh {
-  readonly client: ExecutorClient
+export interface OverSsh extends Opened {
   /** A path there that is to hold the copy. */
   readonly place: string
-  close(): Promise<void>
 }
 
 /** Starts one; throws a Fatal that says why it cannot. */
@@ -105,7 +103,15 @@ export async function openOverSsh(host: string, env = process.env): Promise<Over
       await launched.close()
       await end()
     }
-    return { client: launched.client, place: `${work}/content`, close }
+    return {
+      client: launched.client,
+      place: `${work}/content`,
+      atTerminal: (command, directory) => [
+        ...['ssh', ...options, ...(process.stdin.isTTY ? ['-t'] : []), host],
+        `cd ${shellQuote(directory)} && exec ${command.map(shellQuote).join(' ')}`,
+      ],
+      close,
+    }
   } catch (error) {
     await end()
     throw error

@@ -4,6 +4,7 @@ import type { Verdict } from '../../lib/spool/job.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
 import type { Environment } from './environment.ts'
 import type { Limits } from './limits.ts'
+import type { Place } from './places/place.ts'
 import type { Path } from '../../lib/base/brand.ts'
 
 export interface Plan {
@@ -14,6 +15,8 @@ export interface Plan {
   readonly work: string
   readonly environment: Environment
   readonly limits: Limits
+  /** Neither this step nor any after it is run. */
+  readonly until?: string
 }
 
 /** Why a job ends early: a user cancelled it; it was lost to another; or the taker is told to stop. */
@@ -33,4 +36,6 @@ export interface Audience {
   readonly step: (name: string) => void
   /** Receives its output, both streams, with secrets hidden. */
   readonly output: (bytes: Buffer) => void
+  /** The steps are over, and their place is still there, with what they left. */
+  readonly visit?: (place: Place, outcome: Outcome) => Promise<void>
 }

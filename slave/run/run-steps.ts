@@ -4,12 +4,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { IMAGE_FILE } from '../../lib/base/elsewhere.ts'
-import type { Elsewhere } from '../../lib/base/elsewhere.ts'
 import { readIfThere } from '../../lib/system/durable.ts'
 import { quote } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
 import { keepArtifacts } from './artifacts.ts'
+import { findElsewhere } from './elsewhere.ts'
 import { formatEnvironment, secretValues, workPaths } from './environment.ts'
 import { writePlain } from './job-writer.ts'
 import type { Limits } from './limits.ts'
@@ -126,7 +125,7 @@ class Run {
   }
 
   async #runAll(): Promise<Outcome> {
-    const { limits, work } = this.#plan
+    const { limits, work, until } = this.#plan
     const steps = findSteps(this.#paths.steps)
     if (steps.length === 0) {
       return { verdict: 'error', why: 'there are no steps: the steps bundle holds no executable file' }
@@ -146,7 +145,7 @@ class Run {
       const failed = await this.#prepare(limits.prepare)
       if (failed) return failed
     }
-    const elsewhere = this.#elsewhere()
+    const elsewhere = findElsewhere(this.#plan)
     if (this.#user && !elsewhere) {
       const { code, steps, home, tmp, artifacts } = this.#paths
       const cache = this.#plan.environment.values['BASS_CACHE']
@@ -154,7 +153,15 @@ class Run {
     }
     const place = await openPlace({ ...limits, elsewhere, ...this.#directories() }, this.#pools)
     try {
-      const outcome = await this.#runEach(steps, place)
+      const due =
+        until === undefined
+          ? steps
+          : steps.slice(
+              0,
+              steps.findIndex(({ name }) => name === until),
+            )
+      const outcome = await this.#runEach(due, place)
+      await this.#audience?.visit?.(place, outcome)
       if (!this.#stop.aborted) await place.finish?.()
       return outcome
     } finally {
@@ -164,14 +171,6 @@ class Run {
 
   #directories(): { readonly work: string; readonly cache: string | undefined } {
     return { work: this.#plan.work, cache: this.#plan.environment.values['BASS_CACHE'] }
-  }
-
-  /** Where the steps run, if not here: as the settings say, or else as the code does, which may ask for an image. */
-  #elsewhere(): Elsewhere | undefined {
-    const { elsewhere } = this.#plan.limits
-    if (elsewhere) return 'here' in elsewhere ? undefined : elsewhere
-    const image = readIfThere(join(this.#paths.code, IMAGE_FILE))?.trim()
-    return image === undefined || image === '' ? undefined : { image }
   }
 
   async #runEach(steps: readonly Step[], place: Place): Promise<Outcome> {

@@ -64,7 +64,17 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   'bin/setup': ['lib/base', 'lib/system', 'lib/git', 'lib/spool', 'lib/conf', 'lib/forge', 'master/notify'],
   'bin/demo': ['lib/**', 'bin/setup'],
-  'bin/doctor': ['lib/base', 'lib/system', 'lib/forge', 'lib/spool', 'lib/conf', 'lib/view'],
+  'bin/doctor': [
+    'lib/base',
+    'lib/system',
+    'lib/forge',
+    'lib/spool',
+    'lib/conf',
+    'lib/view',
+    'lib/container',
+    'lib/exec',
+    'slave/run/places',
+  ],
   'slave/run/places': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/container', 'lib/exec'],
   'slave/execute': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/exec', 'slave/run/places'],
   'bin/parts': [
@@ -96,9 +106,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const MAY_RENAME = [
   'lib/system',
   'lib/spool',
-  // Doctor tries what the file system does; a workbench, an archive and a window change a private directory.
+  // Doctor tries what the file system does; an archive and a window change a private directory.
   'bin/doctor/spool',
-  'bin/parts/workbench',
   'lib/bundle/bundle',
   'lib/exec/bring-back',
   'slave/run/tmux-window',

@@ -62,6 +62,18 @@ test(
   },
 )
 
+test('bass doctor runs a container of the image, and says what an engine lacks', { skip }, async t => {
+  const sandbox = new Sandbox(t)
+  const place = (env: Record<string, string>) => {
+    const { stdout } = sandbox.run('bin/bass', ['doctor'], { env: { ...settings, SPOOL: undefined, ...env } })
+    return /^.* place container: .*$/m.exec(stdout)?.[0]
+  }
+  t.match(place({}), /^ok .* podman 4\S+ ran a container of busy:1, in \d+\.\d s$/)
+  t.match(place({ IMAGE: 'none:1' }), /^ok .* it has no image none:1 yet/)
+  t.match(place({ CONTAINER: '/nowhere/podman' }), /^WRONG .*'\/nowhere\/podman': no such file.*IMAGE=busy:1/)
+  t.match(place({ CONTAINER: '/nowhere/podman', IMAGE: '' }), /^WRONG .*CONTAINER=\/nowhere\/podman asks/)
+})
+
 test('an image may be empty but for one static program', { skip }, async t => {
   const sandbox = new Sandbox(t)
   writeFileSync(sandbox.path('p.c'), '#include <stdio.h>\nint main(void) { puts("static"); return 9; }\n')

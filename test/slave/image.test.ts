@@ -1,10 +1,10 @@
 // From a push to a job in a real container: which of a project, a machine and the code says where steps run.
 
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { rmSync, writeFileSync } from 'node:fs'
 import tap, { test } from 'tap'
 
 import { lacksPodman, Podman } from '../fixtures/podman.ts'
+import { Shop } from '../fixtures/shop.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'
 
 const skip = lacksPodman()
@@ -21,58 +21,11 @@ function makePodman(): Podman {
 
 tap.setTimeout(300_000)
 
-/** A project with a step that says which image it is in, as a file of that says, or that it is in none. */
-class Shop {
-  readonly sandbox: Sandbox
-  readonly #conf: string
-
-  constructor(t: ConstructorParameters<typeof Sandbox>[0]) {
-    const sandbox = (this.sandbox = new Sandbox(t))
-    Object.assign(sandbox.env, podman!.env, { ARCHS: 'testarch' })
-    sandbox.ok('git', ['init', '-q', '--bare', '-b', 'main', 'code.git'])
-    sandbox.ok('bin/bass', ['init', 'spool', '--project', 'hello', '--code', 'code.git', '--hook'])
-    this.#conf = sandbox.path('spool/conf/hello/rc')
-    appendFileSync(this.#conf, 'ARCHS=testarch\n')
-    sandbox.ok('git', ['init', '-q', '-b', 'main', 'work'])
-    mkdirSync(sandbox.path('work/.bass'))
-    const step = '#!/bin/sh\ncat /name 2>/dev/null || echo none; grep -c : /proc/net/dev\n'
-    writeFileSync(sandbox.path('work/.bass/a'), step, { mode: 0o755 })
-    mkdirSync(sandbox.path('slot'))
-  }
-
-  /** Pushes, makes the task and runs it; answers its name. `machine` is what the slave has in its environment. */
-  build(project: string, machine: Record<string, string>, image?: string): string {
-    const { sandbox } = this
-    const rc = readFileSync(this.#conf, 'utf8').replace(/\n# project[^]*/, '\n')
-    writeFileSync(this.#conf, `${rc}# project\n${project}`)
-    if (image !== undefined) writeFileSync(sandbox.path('work/.bass/image'), image)
-    sandbox.git('work', 'add', '--all')
-    sandbox.git('work', 'commit', '-q', '--allow-empty', '-m', 'next')
-    sandbox.git('work', 'push', '-q', '../code.git', 'main')
-    const maker = { BASS_RC: this.#conf, PROJ: sandbox.path('code.git') }
-    const name = sandbox.ok('master/bin/task-maker', ['--once'], { env: maker })
-    sandbox.ok('slave/bin/job-starter', [name], { cwd: 'slot', env: machine })
-    return name
-  }
-
-  /** What its only step said. */
-  said(name: string): string {
-    const job = join(this.sandbox.spool.jobs.cur, name)
-    const [step] = readdirSync(join(job, 'steps'))
-    const text = readFileSync(join(job, 'steps', step!, 'stdout.txt'), 'utf8')
-    return text.replace(/^@\S+ /gm, '')
-  }
-
-  error(name: string): string {
-    return readFileSync(join(this.sandbox.spool.jobs.cur, name, 'error.txt'), 'utf8')
-  }
-}
-
 test(
   'a project stands before a machine, and both before the code; a job without any of them runs here',
   { skip },
   t => {
-    const shop = new Shop(t)
+    const shop = new Shop(t, podman!.env)
     const [project, machine] = ['IMAGE=project:1\n', { IMAGE: 'machine:1' }]
     const line = (text: string) => text.split('\n')[0]
     t.equal(line(shop.said(shop.build('', {}))), 'none')
@@ -98,8 +51,32 @@ test(
 )
 
 test('bass run and bass shell take a task where its project says', { skip }, t => {
-  const shop = new Shop(t)
+  const shop = new Shop(t, podman!.env)
+  const step = (name: string, script: string) =>
+    writeFileSync(shop.sandbox.path('work/.bass', name), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  step('a', 'cat /name; echo made > made')
+  step('b', 'grep -q mended made')
   const name = shop.build('IMAGE=project:1\n', {})
-  t.match(shop.sandbox.ok('bin/bass', ['run', name]), /^== a\nproject\n1\n== success$/)
+  t.match(
+    shop.sandbox.run('bin/bass', ['run', name]).stdout,
+    /^== a\nproject\n== b\n== failure: .*'b' exited/,
+  )
+
+  const before = shop.sandbox.ls('jobtmp')
+  const shell = (args: string[], input: string) =>
+    shop.sandbox.run('bin/bass', ['shell', ...args, name], {
+      input,
+      env: { STEP_ENV: 'TOKEN', TOKEN: 'a\nb' },
+    })
+  const { code, stdout, stderr } = shell(
+    [],
+    'cat /name made; pwd; echo "$TOKEN"; "$BASS_STEP" || echo as it failed; echo mended > made; "$BASS_STEP"; exit 7\n',
+  )
+  t.equal(code, 7)
+  t.equal(stdout, '== a\nproject\nproject\nmade\n/bass/code\na\nb\nas it failed\n')
+  t.equal(stderr, 'here starts b: "$BASS_STEP" runs it\n')
+  t.match(shell(['--fresh'], 'ls -A; cat /name').stdout, /^\.bass\nproject\n$/, 'no step was run before')
+  t.equal(podman!.ask('ps', '--all', '--quiet'), '', 'its container is gone')
+  t.same(shop.sandbox.ls('jobtmp'), before)
   t.end()
 })

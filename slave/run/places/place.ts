@@ -34,6 +34,8 @@ export interface StepProcess {
 export interface Place {
   /** Starts a step; fails with a Fatal if the place cannot hold one. Steps run one after the other. */
   start(step: StepCommand): Promise<StepProcess>
+  /** The command line here of a shell there, in the directory and with the environment of a step. Only of a place elsewhere. */
+  shell?(step: Pick<StepCommand, 'directory' | 'env'>): Promise<string[]>
   /**
    * The steps are over: brings what they left into the job's own directories, where they ran on a copy of those. Fails with
    * a Fatal if it cannot.

@@ -4,13 +4,13 @@
 import { closeSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 
-import { temporary } from '../../../lib/base/exit.ts'
+import { lasting, temporary } from '../../../lib/base/exit.ts'
 import { writeS2 } from '../../../lib/bundle/s2.ts'
 import { bringBack } from '../../../lib/exec/bring-back.ts'
 import type { Execution } from '../../../lib/exec/client.ts'
 import { openContainer } from '../../../lib/exec/in-container.ts'
 import type { ContainerWish } from '../../../lib/exec/in-container.ts'
-import type { Launched } from '../../../lib/exec/launch.ts'
+import type { Opened } from '../../../lib/exec/launch.ts'
 import { listTree, toName } from '../../../lib/exec/listing.ts'
 import { openOverSsh } from '../../../lib/exec/over-ssh.ts'
 import { tarOf } from '../../../lib/exec/pack.ts'
@@ -55,12 +55,12 @@ async function fill(place: RemotePlace): Promise<Place> {
 }
 
 class RemotePlace implements Place {
-  readonly #launched: Pick<Launched, 'client' | 'close'>
+  readonly #launched: Opened
   readonly #baggage: Baggage
   /** What is here, and where it is there. */
   readonly #map: readonly (readonly [here: string, there: string])[]
 
-  constructor(launched: Pick<Launched, 'client' | 'close'>, baggage: Baggage, work: string, cache: string) {
+  constructor(launched: Opened, baggage: Baggage, work: string, cache: string) {
     this.#launched = launched
     this.#baggage = baggage
     // A cache may be in the temporary directory.
@@ -88,20 +88,35 @@ class RemotePlace implements Place {
     return found ? found[1] + text.slice(found[0].length) : text
   }
 
-  async start(step: StepCommand): Promise<StepProcess> {
+  #surroundings({ directory, env }: Pick<StepCommand, 'directory' | 'env'>) {
     // The programs are those of the image or the machine, and so is the way to them.
-    const entries = Object.entries(step.env).filter(([name]) => name !== 'PATH')
+    const entries = Object.entries(env).filter(([name]) => name !== 'PATH')
+    return {
+      directory: this.#there(directory),
+      environment: Object.fromEntries(entries.map(([name, value]) => [name, this.#there(value)])),
+      inherit: true,
+    }
+  }
+
+  async start(step: StepCommand): Promise<StepProcess> {
+    const command = step.command.map(word => this.#there(word))
     const execution = this.#launched.client.execute(
-      {
-        name: step.command.at(-1)!,
-        command: step.command.map(word => this.#there(word)),
-        directory: this.#there(step.directory),
-        environment: Object.fromEntries(entries.map(([name, value]) => [name, this.#there(value)])),
-        inherit: true,
-      },
+      { ...this.#surroundings(step), name: command.at(-1)!, command },
       { output: (stream, data) => writeAll(stream === 1 ? step.stdout : step.stderr, data) },
     )
     return Promise.resolve(new RemoteProcess(execution, step))
+  }
+
+  /** The environment, which may hold secrets, goes there as those of steps do, and into a file: no argument shows it. */
+  async shell(step: Pick<StepCommand, 'directory' | 'env'>): Promise<string[]> {
+    const file = `${this.#there(this.#baggage.work)}/.shell-env`
+    const command = ['sh', '-c', 'umask 077 && export -p >"$1"', 'sh', file]
+    const surroundings = this.#surroundings(step)
+    const { error, exitCode } = await this.#launched.client.execute({ ...surroundings, command }).result
+    if (error !== '' || exitCode !== 0)
+      throw lasting('open a shell there', error === '' ? `its sh exits with ${exitCode}` : error)
+    const begin = '. "$0"; if command -v bash >/dev/null; then exec bash; fi; exec sh'
+    return this.#launched.atTerminal(['sh', '-c', begin, file], surroundings.directory)
   }
 
   async finish(): Promise<void> {
