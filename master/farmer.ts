@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 import { lasting } from '../lib/base/exit.ts'
-import { optional, setting } from '../lib/base/settings.ts'
+import { optional, listenAt, setting } from '../lib/base/settings.ts'
 import { command, run } from '../lib/system/command.ts'
 import { say } from '../lib/system/log.ts'
 import { connect, migrate } from './farm/database.ts'
@@ -13,7 +13,6 @@ import { ownPostgres } from './farm/own-postgres.ts'
 import { Projects } from './farm/projects.ts'
 import { longSecret } from './farm/secret.ts'
 import { openFarm } from './farm/farm.ts'
-import { parseListen } from './reporter.ts'
 
 export const farmer = command(
   {
@@ -38,7 +37,7 @@ PostgreSQL of its own and in files below FARMER_DATA.`,
     },
   },
   async () => {
-    const { host, port } = parseListen(setting('FARMER_LISTEN'))
+    const { host, port } = listenAt('FARMER_LISTEN')
     const secret = longSecret('WORKER_SECRET')
     if (secret === undefined && !isLoopback(host)) {
       throw lasting(

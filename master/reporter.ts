@@ -3,10 +3,10 @@
 import { hostname } from 'node:os'
 
 import { command, run } from '../lib/system/command.ts'
-import { lasting, temporary } from '../lib/base/exit.ts'
+import { temporary } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
 import { ofProject, repositoryOf } from '../lib/conf/project-settings.ts'
-import { address, duration, setting } from '../lib/base/settings.ts'
+import { address, duration, listenAt, setting } from '../lib/base/settings.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { isReplaced } from '../lib/system/tree.ts'
@@ -41,7 +41,7 @@ project's FORGE_SECRET_FILE, stored in inbox/PROJECT for the fetcher, then answe
     },
   },
   async (_operands, { hooks }) => {
-    const { host, port } = parseListen(setting('REPORTER_LISTEN'))
+    const { host, port } = listenAt('REPORTER_LISTEN')
     const spool = openSpool()
     const [{ hooksApp }, { receivingOf }, { serve }] = await Promise.all([
       import('./receive/app.ts'),
@@ -106,19 +106,6 @@ function stopSignal(): Promise<void> {
     }
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, end)
   })
-}
-
-/** `8010`, `127.0.0.1:8010`, `[::1]:8010`, `ci.example.org:8010`; a port of 0 takes a free one. Pure. */
-export function parseListen(text: string): { host: string; port: number } {
-  const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]+)):)?(\d{1,5})$/.exec(text)
-  const port = Number(match?.[3])
-  if (!match || port > 65_535) {
-    throw lasting(
-      'read the setting REPORTER_LISTEN',
-      `'${text}' is not a place to listen, such as 127.0.0.1:8010`,
-    )
-  }
-  return { host: match[1] ?? match[2] ?? '127.0.0.1', port }
 }
 
 if (require.main === module) run(reporter)

@@ -7,26 +7,24 @@ import { join } from 'node:path'
 import { reasonOf } from '../../lib/base/errno.ts'
 import { Fatal } from '../../lib/base/exit.ts'
 import { address, optional } from '../../lib/base/settings.ts'
-import { projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
 import type { ForgeApi, TokenFacts } from '../../lib/forge/api.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
 import type { Forge } from '../../lib/forge/forge.ts'
 import { openApi } from '../../lib/forge/open.ts'
 import { forgeOf } from '../../lib/forge/parse-forge.ts'
-import type { Spool } from '../../lib/spool/spool.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
+import type { Project } from './settings-files.ts'
 
 const DAY = 86_400_000
 /** How early it is said that a token ends, and how far two clocks may differ: signatures of apps are good for minutes. */
 const SOON = 14 * DAY
 const CLOCK = 60_000
 
-export async function checkForges(spool: Spool): Promise<Finding[]> {
+export async function checkForges(projects: readonly Project[]): Promise<Finding[]> {
   const findings: Finding[] = []
-  for (const [name, rc] of projectFiles(spool.root)) {
+  for (const { name, rc, env } of projects) {
     try {
-      const env = settingsOfProject(process.env, rc)
       const forge = forgeOf(env)
       if (forge) findings.push(...(await checkForge(name, forge, env, rc)))
     } catch (error) {

@@ -1,63 +1,24 @@
 // Each setting that has a value, where it comes from, and whether it can be read.
 
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 
-import { BOUNDS, ELSEWHERE, readBounds, readElsewhere } from '../../lib/base/elsewhere.ts'
-import { Fatal, temporary } from '../../lib/base/exit.ts'
-import { choice, count, duration, optional, setting, size } from '../../lib/base/settings.ts'
+import { temporary } from '../../lib/base/exit.ts'
+import { optional } from '../../lib/base/settings.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
+import { faultOf, isSecret } from './values.ts'
 
-type Environment = NodeJS.ProcessEnv
-
-type Reader = (name: string, env: Environment) => unknown
-
-/** How the settings that are not any text are read; each throws Fatal. */
-const READERS: Readonly<Record<string, Reader>> = {
-  ...all(duration, 'POLL_INTERVAL', 'LOST_AFTER', 'SETTLE', 'SWEEP_AFTER', 'RETENTION', 'DRAIN'),
-  ...all(duration, 'LINE_TIMEOUT', 'STEP_TIMEOUT', 'JOB_TIMEOUT', 'FAILED_JOB_WAITTIME', 'EXEC_KEEP'),
-  ...all(count, 'EVENT_TRIES', 'LOST_TRIES', 'STEP_PROCS', 'ARTIFACTS_COUNT'),
-  ...all(size, 'BUNDLE_MAX', 'DISK_MIN', 'LOG_MAX', 'ARTIFACTS_MAX'),
-  WATCH: (name, env) => choice(name, ['auto', 'events', 'poll'], env),
-  ISOLATE: (name, env) => choice(name, ['auto', 'pid', 'bwrap', 'no'], env),
-  ...all((name, env) => readElsewhere({ [name]: env[name] }), ...ELSEWHERE),
-  ...all((name, env) => readBounds({ CONTAINER_NETWORK: 'none', [name]: env[name] }), ...BOUNDS),
-  STEP_NETWORK: (name, env) => choice(name, ['yes', 'no'], env),
-  JOB_TMUX: (name, env) => choice(name, ['yes', 'no'], env),
-}
-
-function all(reader: Reader, ...names: string[]): Record<string, Reader> {
-  return Object.fromEntries(names.map(name => [name, reader]))
-}
-
-export function checkSettings(env: Environment): Finding[] {
-  const names = namesIn(readFileSync(join(setting('BASS_ROOT', env), 'lib/rc'), 'utf8'))
+export function checkSettings(names: readonly string[], env: NodeJS.ProcessEnv): Finding[] {
   const origins = originsOf(names, env)
   return names.flatMap(name => {
     const value = optional(name, env)
     if (value === undefined) return []
     const origin = origins.get(name)!
-    try {
-      READERS[name]?.(name, env)
-    } catch (error) {
-      if (!(error instanceof Fatal)) throw error
-      return wrong('setting', name, `${error.message}; it is from ${origin}`, `change it in ${origin}`)
-    }
-    return fine('setting', name, `${isSecret(name) ? '***' : value} (${origin})`)
+    const fault = faultOf(name, env)
+    return fault === undefined
+      ? fine('setting', name, `${isSecret(name) ? '***' : value} (${origin})`)
+      : wrong('setting', name, `${fault}; it is from ${origin}`, `change it in ${origin}`)
   })
-}
-
-const isSecret = (name: string) => /TOKEN|PASS|SECRET$|KEY/.test(name)
-
-/** The settings that the rc exports, in its order. Pure. */
-export function namesIn(rc: string): string[] {
-  const exports = rc.split('\n').filter(line => /^[^#]*\bexport /.test(line))
-  const names = exports.flatMap(line =>
-    [...line.replace(/"[^"]*"/g, '').matchAll(/\b[A-Z][A-Z_]+\b/g)].map(found => found[0]),
-  )
-  return [...new Set(names)]
 }
 
 /**
@@ -78,7 +39,7 @@ for name; do
     done
 done`
 
-function originsOf(names: readonly string[], env: Environment): Map<string, string> {
+function originsOf(names: readonly string[], env: NodeJS.ProcessEnv): Map<string, string> {
   const { BASS_RC = '', SPOOL = '' } = env
   const { status, stdout, error } = spawnSync('sh', ['-c', ASK, 'sh', ...names], {
     env: { ...env, BASS_RC, FOUND_RC: SPOOL === '' ? '' : `${SPOOL}/conf/rc` },

@@ -78,6 +78,25 @@ export function count(name: string, env: Environment = process.env): number {
   return Number(text)
 }
 
+/** `8010`, `127.0.0.1:8010`, `[::1]:8010`, `ci.example.org:8010`; a port of 0 takes a free one; else undefined. Pure. */
+export function parseListen(text: string): { host: string; port: number } | undefined {
+  const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]+)):)?(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  return match && port <= 65_535 ? { host: match[1] ?? match[2] ?? '127.0.0.1', port } : undefined
+}
+
+/** A setting that is a place to listen. */
+export function listenAt(name: string, env: Environment = process.env): { host: string; port: number } {
+  const place = parseListen(setting(name, env))
+  if (place === undefined) {
+    throw lasting(
+      `read the setting ${name}`,
+      `'${env[name] ?? ''}' is not a place to listen, such as 127.0.0.1:8010`,
+    )
+  }
+  return place
+}
+
 /** A setting that is the address of our pages: its scheme, host and port; undefined where it is unset. */
 export function address(name: string, env: Environment = process.env): string | undefined {
   const text = optional(name, env)

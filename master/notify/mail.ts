@@ -1,5 +1,7 @@
 // A channel that is an address: mails by SMTP, or by the sendmail of this host.
 
+import { accessSync, constants } from 'node:fs'
+
 import { named, odd as oddWord, policyOf } from './channel.ts'
 import type { Channel, ChannelKind } from './channel.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
@@ -34,6 +36,20 @@ function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
       throw responseCode >= 500 && code !== 'EAUTH' ? new Refused(message) : error
     }
   }
+}
+
+/** How long the server of letters may take to answer when it is only tried, in milliseconds. */
+const TRY = 4000
+
+/** Throws if letters would go nowhere: there is no such sendmail, or no server that takes them from us. Sends none. */
+export async function tryMailer(env: NodeJS.ProcessEnv): Promise<void> {
+  const how = optionsOf(setting('NOTIFY_MAILER', env), secret('NOTIFY_PASSWORD', env))
+  if (how.path !== undefined) {
+    accessSync(how.path, constants.X_OK)
+    return
+  }
+  const { createTransport } = await import('nodemailer')
+  await createTransport({ ...how, connectionTimeout: TRY, greetingTimeout: TRY, socketTimeout: TRY }).verify()
 }
 
 /** Transport options for nodemailer, from `smtp://[USER@]HOST[:PORT]`, `smtps://...`, or the path of a sendmail. */

@@ -85,7 +85,7 @@ test('for programs it is one object, whose shape stays', async t => {
     t.equal(finding.fix === null, finding.ok, finding.subject)
     checks.add(finding.check)
   }
-  const all = 'setting program place file-system atomic directory host-name clock arch event'
+  const all = 'setting program place file-system atomic directory host-name clock arch event repository hook'
   t.same([...checks], all.split(' '))
 })
 

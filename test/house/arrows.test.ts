@@ -67,6 +67,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'bin/doctor': [
     'lib/base',
     'lib/system',
+    'lib/git',
     'lib/forge',
     'lib/spool',
     'lib/conf',
@@ -74,6 +75,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'lib/container',
     'lib/exec',
     'slave/run/places',
+    'master/notify',
+    'bin/parts',
   ],
   'slave/run/places': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/container', 'lib/exec'],
   'slave/execute': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/exec', 'slave/run/places'],

@@ -19,7 +19,7 @@ import { formatEnd } from '../../lib/spool/job-files.ts'
 import { formatOwner, parseOwner } from '../../lib/spool/job.ts'
 import { CAUSES, formatRetryOf, parseRetryOf } from '../../lib/spool/retry.ts'
 import { parseForge } from '../../lib/forge/parse-forge.ts'
-import { parseDuration, parseSize } from '../../lib/base/settings.ts'
+import { parseDuration, parseListen, parseSize } from '../../lib/base/settings.ts'
 import { parseTasks } from '../../lib/spool/spool.ts'
 import { formatLabel, parseLabel } from '../../lib/base/tai64n.ts'
 import { parseTaskName } from '../../lib/spool/task-name.ts'
@@ -30,7 +30,6 @@ import { parseExit } from '../../lib/view/view.ts'
 import { parseTestfile } from '../../lib/testfile/testfile.ts'
 import { formatDecision, parseDecision } from '../../master/make/record.ts'
 import { parseDelivery } from '../../master/receive/delivery.ts'
-import { parseListen } from '../../master/reporter.ts'
 import {
   formatLineName,
   formatPosition,

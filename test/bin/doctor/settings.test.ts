@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 
 import { checkNode } from '../../../bin/doctor/programs.ts'
-import { namesIn } from '../../../bin/doctor/settings.ts'
+import { assignedIn, namesIn } from '../../../bin/doctor/settings-files.ts'
 import { ROOT } from '../../fixtures/sandbox.ts'
 
 test('the settings are those that lib/rc exports', async t => {
@@ -15,6 +15,17 @@ test('the settings are those that lib/rc exports', async t => {
   const names = namesIn(readFileSync(join(ROOT, 'lib/rc'), 'utf8'))
   for (const name of ['SPOOL', 'ARCH', 'HOST', 'COMPRESSOR', 'JOBTMP', 'SECRETS'])
     t.ok(names.includes(name), name)
+})
+
+test('what a settings file assigns is told from what it mentions', async t => {
+  const rc = `# A=1
+: "\${B:=x}"
+C=1; D=2 # E=3
+  export F_2='G=4'
+if [ -f "$H" ]; then I=$J; fi
+[ "$K" = L ] || M=$(n O=1)
+`
+  t.same(assignedIn(rc).sort(), ['B', 'C', 'D', 'F_2', 'I', 'M'])
 })
 
 test('a Node.js before 20 is too old', async t => {
