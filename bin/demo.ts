@@ -11,7 +11,7 @@ import { say, Stage } from './demo/stage.ts'
 export const verb = command(
   {
     name: 'bass demo',
-    usage: '[--forge | --jci] [--web] [--keep]',
+    usage: '[--forge | --farmer | --jci] [--web] [--keep]',
     operands: [0, 0],
     about: `Shows a push becoming a result, with this project's own history as the code, on this machine.
 
@@ -26,11 +26,15 @@ With --forge the code is on a forge: a small stand-in for a Gitea, on a free por
 project is set up and its webhook registered; then a pull request is opened that touches two of
 three directories with a Testfile, and its checks turn green on the forge's page and here.
 
+With --farmer it shows the same without a spool: a farmer with a PostgreSQL of its own, whose
+binaries must be installed, a signed webhook, jobs of Testfiles, and a worker.
+
 With --jci it shows 'git jci' instead: a run, a push of its result, and the page of who pulls it.`,
     options: {
       keep: { type: 'boolean', about: 'keep the directory' },
       web: { type: 'boolean', about: 'serve the pages on a free port of this host, and open them' },
       forge: { type: 'boolean', about: 'show a pull request on a forge; its pages are served anyway' },
+      farmer: { type: 'boolean', about: 'show a farmer and a worker' },
       jci: { type: 'boolean', about: 'show results as refs of a repository' },
     },
     environment: {
@@ -40,7 +44,7 @@ With --jci it shows 'git jci' instead: a run, a push of its result, and the page
     },
     exits: { '0': 'the job succeeded', '1': 'it failed', '99': 'it timed out', '130, 143': 'interrupted' },
   },
-  async (_, { keep, web, forge, jci }) => {
+  async (_, { keep, web, forge, farmer, jci }) => {
     const directory = mkdtempSync(join(realpathSync(tmpdir()), 'bass-demo-'))
     const interrupt = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -49,11 +53,8 @@ With --jci it shows 'git jci' instead: a run, a push of its result, and the page
     let seen = false
     try {
       const stage = new Stage(directory, interrupt.signal)
-      const code = forge
-        ? await (await import('./demo/forge-play.ts')).playForge(stage)
-        : jci
-          ? await (await import('./demo/jci-play.ts')).playJci(stage, web)
-          : await (await import('./demo/push-play.ts')).playPush(stage, web)
+      const play = await (forge ? loadForge() : farmer ? loadFarm() : jci ? loadJci() : loadPush())
+      const code = await play(stage, web)
       seen = code === EXIT.done
       return code
     } catch (error) {
@@ -66,3 +67,9 @@ With --jci it shows 'git jci' instead: a run, a push of its result, and the page
     }
   },
 )
+
+// Each is loaded alone.
+const loadForge = async () => (await import('./demo/forge-play.ts')).playForge
+const loadFarm = async () => (await import('./demo/farm-play.ts')).playFarm
+const loadJci = async () => (await import('./demo/jci-play.ts')).playJci
+const loadPush = async () => (await import('./demo/push-play.ts')).playPush

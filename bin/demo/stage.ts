@@ -6,7 +6,7 @@ import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { EXIT, quote, temporary } from '../../lib/base/exit.ts'
+import { EXIT, lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { setting } from '../../lib/base/settings.ts'
 import { environmentOf } from '../../lib/conf/sourced.ts'
 import { spoolAt } from '../../lib/spool/spool.ts'
@@ -30,6 +30,8 @@ export class Stage {
   /** A fresh login's, so that no setting of this user or another spool matters; and what a demo adds. */
   readonly env: NodeJS.ProcessEnv
   #pages: string | undefined
+  /** What a program said that could not go on. */
+  #fatal: string | undefined
 
   constructor(directory: string, signal: AbortSignal) {
     this.directory = directory
@@ -82,7 +84,8 @@ export class Stage {
   async whileRunning<T>(programs: readonly Program[], act: () => Promise<T>): Promise<T> {
     const supervisor = new Supervisor(programs, GRACE, (name, line) => {
       appendFileSync(this.at(LOG), `${name} | ${line}\n`)
-      if (name === 'reporter' || name === 'web') this.#pages ??= /http:\S+/.exec(line)?.[0]
+      if (line.includes(': fatal: ')) this.#fatal ??= line
+      if (['reporter', 'web', 'farmer'].includes(name)) this.#pages ??= /http:\S+/.exec(line)?.[0]
     })
     try {
       return await act()
@@ -94,7 +97,10 @@ export class Stage {
 
   /** The address of the pages, as soon as they are served. */
   pages(): Promise<string> {
-    return this.eventually('serve the pages', () => this.#pages)
+    return this.eventually('serve the pages', () => {
+      if (this.#fatal !== undefined) throw lasting('serve the pages', this.#fatal)
+      return this.#pages
+    })
   }
 
   /** Returns the first result of `probe` that is not undefined. */

@@ -1,4 +1,4 @@
-// Every long-running program of a spool, once: `bass up` runs these, `bass service` installs them.
+// Every long-running program, once: `bass up` runs those of a spool, `bass service` installs all.
 
 import { forgeOf } from '../../lib/forge/parse-forge.ts'
 import { projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
@@ -16,8 +16,8 @@ interface ProgramKind {
   readonly name: string
   /** Its launcher, below the tree. */
   readonly launcher: string
-  /** One for each spool, project or slot. */
-  readonly per: 'spool' | 'project' | 'slot'
+  /** One for each spool, project or slot; those of a farm need no spool. */
+  readonly per: 'spool' | 'project' | 'slot' | 'farm' | 'worker'
   /** Describes it in the help of `bass service`. */
   readonly about: string
   /** Whether `bass up` runs it. */
@@ -25,6 +25,7 @@ interface ProgramKind {
 }
 
 const always = () => true
+const never = () => false
 
 export const PROGRAMS = [
   {
@@ -70,9 +71,23 @@ export const PROGRAMS = [
     about: 'N task-takers',
     wanted: always,
   },
+  {
+    name: 'farmer',
+    launcher: 'master/bin/farmer',
+    per: 'farm',
+    about: 'a farmer; it needs no SPOOL',
+    wanted: never,
+  },
+  {
+    name: 'worker',
+    launcher: 'slave/bin/worker',
+    per: 'worker',
+    about: 'N workers of a farmer; they need no SPOOL',
+    wanted: never,
+  },
 ] as const satisfies readonly ProgramKind[]
 
 export type ProgramName = (typeof PROGRAMS)[number]['name']
 
-/** The programs of which a spool has one. */
-export type SpoolProgram = Extract<(typeof PROGRAMS)[number], { per: 'spool' }>['name']
+/** The programs of which a spool, or a machine of a farm, has one. */
+export type SingleProgram = Extract<(typeof PROGRAMS)[number], { per: 'spool' | 'farm' }>['name']

@@ -35,6 +35,7 @@ export function programsOf(
     ...more,
   })
   return PROGRAMS.filter(({ wanted }) => wanted({ root, env, web })).flatMap(({ name, launcher, per }) => {
+    if (per === 'farm' || per === 'worker') return []
     if (per === 'spool') return [program(name, launcher)]
     if (per === 'project')
       return projectEnvironments(root, env).map(([name, env]) => program(name, launcher, { env }))

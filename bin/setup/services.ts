@@ -23,6 +23,14 @@ export interface Service {
   readonly values?: Readonly<Record<string, string>>
 }
 
+/** What services are told of this machine. */
+export interface Places {
+  /** The spool; undefined where all are of a farm, which knows none. */
+  readonly SPOOL: string | undefined
+  /** The file of settings, for those of a farm. */
+  readonly BASS_RC: string
+}
+
 /** Files by their path in a service directory or in that of the units. */
 type Files = ReadonlyMap<string, { readonly content: string; readonly mode: number }>
 
@@ -32,14 +40,14 @@ type Files = ReadonlyMap<string, { readonly content: string; readonly mode: numb
  */
 export function addServices(
   directory: string,
-  spool: string,
+  places: Places,
   user: string | undefined,
   services: readonly Service[],
 ): string[] {
   mkdirSync(directory, { recursive: true })
   const made = services.flatMap(service => {
     const name = nameOf(service)
-    const files = filesOf(service, spool, user)
+    const files = filesOf(service, places, user)
     if (listAllIfThere(directory).includes(name)) {
       complete(join(directory, name), files)
       return []
@@ -53,33 +61,36 @@ export function addServices(
 /** Makes units in `directory`; returns the names for `systemctl enable`. */
 export function addUnits(
   directory: string,
-  spool: string,
+  places: Places,
   user: string | undefined,
   services: readonly Service[],
 ): string[] {
-  for (const text of [HOME, spool, ...services.map(nameOf)]) {
+  for (const text of [HOME, places.SPOOL ?? '', places.BASS_RC, ...services.map(nameOf)]) {
     // Characters special to systemd would need a different escape on each line.
-    if (!/^[\w./:@-]+$/.test(text)) throw lasting(`write ${quote(text)} into a unit`, 'it has odd characters')
+    if (!/^[\w./:@-]*$/.test(text)) throw lasting(`write ${quote(text)} into a unit`, 'it has odd characters')
   }
   mkdirSync(directory, { recursive: true })
   const units = services.map(service => {
-    const unit = `bass-${service.kind}${service.instance === undefined ? '' : '@'}.service`
+    const unit = `${unitOf({ kind: service.kind, ...(service.instance === undefined ? {} : { instance: '' }) })}.service`
     const content = example('systemd', unit)
       .replaceAll('/opt/bass', HOME)
-      .replaceAll('/srv/bass', spool)
+      .replaceAll('/srv/bass', places.SPOOL ?? '')
+      .replaceAll('/etc/bass/rc', places.BASS_RC)
       .replace(/^User=.*$/m, line => (user === undefined ? line : `User=${user}`))
     return [unit, { content, mode: 0o644 }] as const
   })
   complete(directory, new Map(units))
-  return services.map(nameOf).map(name => name.replace(/^(bass-task-\w+)-/, '$1@'))
+  return services.map(unitOf)
 }
 
 const nameOf = ({ kind, instance }: Service) => `bass-${kind}${instance === undefined ? '' : `-${instance}`}`
 
+const unitOf = ({ kind, instance }: Service) => `bass-${kind}${instance === undefined ? '' : `@${instance}`}`
+
 const example = (...path: string[]) => readFileSync(join(setting('BASS_ROOT'), 'examples', ...path), 'utf8')
 
-function filesOf({ kind, values }: Service, spool: string, user: string | undefined): Files {
-  const assigned: Record<string, string | undefined> = { BASS: HOME, SPOOL: spool, RUN_AS: user, ...values }
+function filesOf({ kind, values }: Service, places: Places, user: string | undefined): Files {
+  const assigned: Record<string, string | undefined> = { BASS: HOME, ...places, RUN_AS: user, ...values }
   const run = example('service', kind, 'run').replace(/^([A-Z_]+)=.*$/gm, (line, name: string) => {
     const value = assigned[name]
     return value === undefined ? line : `${name}=${shellQuote(value)}`

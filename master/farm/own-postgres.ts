@@ -32,6 +32,9 @@ export async function ownPostgres(directory: string): Promise<OwnPostgres> {
   if (user) for (const path of [data, directory]) chownSync(path, user.uid, user.gid)
   const who = user ? { uid: user.uid, gid: user.gid } : {}
   const options = { cwd: data, env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' }, ...who }
+  await run('test', ['-w', data], options).catch(() => {
+    throw lasting(`make a PostgreSQL in ${quote(data)}`, `${user?.name ?? 'this user'} may not write there`)
+  })
   if (!readdirSync(data).includes('PG_VERSION')) {
     say('info', `making a PostgreSQL in ${quote(data)}`)
     await run(
@@ -104,12 +107,12 @@ async function refuseSecond(data: string): Promise<void> {
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the user whom Debian made for it, or as nobody. */
-async function unprivileged(): Promise<{ uid: number; gid: number } | undefined> {
+async function unprivileged(): Promise<{ name: string; uid: number; gid: number } | undefined> {
   if (process.getuid?.() !== 0) return undefined
   for (const name of ['postgres', 'nobody']) {
     const found = await run('id', ['-u', name]).catch(() => undefined)
     const group = await run('id', ['-g', name]).catch(() => undefined)
-    if (found && group) return { uid: Number(found.stdout), gid: Number(group.stdout) }
+    if (found && group) return { name, uid: Number(found.stdout), gid: Number(group.stdout) }
   }
   throw lasting('run a PostgreSQL as root', 'there is neither a user postgres nor nobody')
 }

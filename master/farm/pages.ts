@@ -43,9 +43,11 @@ export async function openPages(
     showcase.follow(attempt).catch((error: unknown) => warnOnce('follow', attempt, error))
   })
   const loop = (async () => {
+    let bell = new Promise<void>(done => (wake = done))
     while (!closed) {
-      const bell = new Promise<void>(done => (wake = done))
       await Promise.race([bell, sleep(LOOK, undefined, { ref: false })])
+      // What rings from now on is heard in the next round.
+      bell = new Promise<void>(done => (wake = done))
       await showcase.refresh().catch((error: unknown) => warnOnce('show', 'the farm', error))
       await sleep(PAUSE, undefined, { ref: false })
     }

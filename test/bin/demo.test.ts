@@ -1,4 +1,14 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -114,5 +124,26 @@ test('with --forge a pull request is delivered, and the checks of what it touche
   t.match(change, /● web links +queued: /)
   t.match(change, /delivery http:\S+\/hooks\/site: 202 after \d+ ms, stored as [0-9a-f-]{36}/)
   t.match(change, /4 checks are green/)
+  t.same(left(), NOTHING)
+})
+
+test('with --farmer a signed webhook becomes jobs, whose output is shown; nothing is left', async t => {
+  const sandbox = new Sandbox(t)
+  const { env, left } = stage(sandbox)
+  if (process.getuid?.() === 0) {
+    t.match(sandbox.run('bin/bass', ['demo', '--farmer'], { env }), {
+      code: 100,
+      stderr: /may not write there/,
+    })
+    rmSync(env.TMPDIR, { recursive: true })
+    mkdirSync(env.TMPDIR)
+    // Root's PostgreSQL runs as another user.
+    chmodSync(sandbox.dir, 0o711)
+  }
+  const { code, stdout, stderr } = sandbox.run('bin/bass', ['demo', '--farmer'], { env })
+  t.equal(code, 0, stdout + stderr)
+  for (const label of ['sieve first', 'sieve slowly', 'lines'])
+    t.match(stdout, new RegExp(`^== ${label}: success, \\d+\\.\\d s after the webhook$`, 'm'))
+  t.notMatch(stdout, /spelling/, 'no Testfile that the push does not concern')
   t.same(left(), NOTHING)
 })

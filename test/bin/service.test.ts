@@ -136,3 +136,35 @@ test(
     t.match(sandbox.ok(run, ['an argument, as s6 gives one']), /^nobody\n\/nonexistent\nd.* nobody /)
   },
 )
+
+test('those of a farm need no spool, and read their settings from one file', async t => {
+  const { sandbox, directory, read } = make(t)
+  mkdirSync(sandbox.path('units'))
+  const add = ['service', 'add', directory, '--farmer', '--workers', '2', '--state', '/data']
+  const env = { SPOOL: undefined, BASS_RC: sandbox.path('rc') }
+  writeFileSync(sandbox.path('rc'), '')
+  t.equal(
+    sandbox.ok('bin/bass', add, { env }),
+    ['farmer', 'worker-1', 'worker-2'].map(name => `${directory}/bass-${name}`).join('\n'),
+  )
+  t.match(read('bass-farmer/run'), new RegExp(`^BASS_RC=${sandbox.path('rc')}$`, 'm'))
+  t.match(read('bass-worker-2/run'), /^SLOT=\/data\/worker-2$/m)
+  const units = sandbox.ok(
+    'bin/bass',
+    ['service', 'add', 'units', '--systemd', '--farmer', '--workers', '1'],
+    { env },
+  )
+  t.match(units, /enable --now bass-farmer bass-worker@1$/)
+  t.match(
+    readFileSync(sandbox.path('units/bass-farmer.service'), 'utf8'),
+    `Environment=BASS_RC=${sandbox.path('rc')}`,
+  )
+  t.match(
+    sandbox.run('bin/bass', [...add.slice(0, 3), '--reaper'], { env: { SPOOL: undefined } }).stderr,
+    /SPOOL/,
+  )
+  t.match(
+    sandbox.run('bin/bass', [...add.slice(0, 3), '--workers', 'x'], { env }).stderr,
+    /--workers wants a number/,
+  )
+})

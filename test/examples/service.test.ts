@@ -172,8 +172,9 @@ test(
     )
     sandbox.ok('bin/bass', ['init', 'spool', '--project', 'hello', '--code', ROOT])
     sandbox.ok('bin/bass', ['service', 'add', 'units', '--systemd', '--project', 'hello'])
+    sandbox.ok('bin/bass', [...add.slice(0, 4), '--fetcher', '--farmer', '--workers', '1', '--user', 'ada'])
     const units = sandbox.ls('units')
-    t.equal(units.length, 5)
+    t.equal(units.length, 8)
     for (const unit of units) {
       const path = sandbox.path('units', unit)
       const { code, stderr } = sandbox.run('systemd-analyze', ['verify', path], {

@@ -1,6 +1,7 @@
 // The README is true: its commands are run as they stand there, and its tables are held against the tree.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { createHmac } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -103,6 +104,61 @@ test('services, deployment and doctor work by the commands as they stand there',
   const { code, stdout } = run(doctor!.script)
   t.equal(code, 1, 'nothing runs')
   t.match(stdout, /^WRONG {2}arch linux-/m)
+})
+
+test('a farmer and a worker are set up by the commands as they stand there', async t => {
+  const sandbox = new Sandbox(t)
+  // Root's PostgreSQL runs as another user.
+  chmodSync(sandbox.dir, 0o711)
+  sandbox.ok('git', ['init', '-q', '-b', 'main', 'code'])
+  writeFileSync(sandbox.path('code/Testfile'), 'hello: echo hello\n')
+  const revision = sandbox.ok('sh', ['-ec', 'git add .; git commit -qm x; git rev-parse HEAD'], {
+    cwd: 'code',
+  })
+  const [init, farmer, worker] = commandsOf('Without a shared file system')
+  t.same(
+    [init, farmer, worker].map(block => block?.forever),
+    [false, true, true],
+  )
+  let port = '0'
+  const here = (script: string) =>
+    script
+      .replaceAll('/opt/bass', ROOT)
+      .replaceAll('/var/lib/', `${sandbox.dir}/var/`)
+      .replaceAll('ci.example.org:8020', `127.0.0.1:${port}`)
+      .replaceAll('0.0.0.0:8020', '127.0.0.1:0')
+  sandbox.ok('sh', ['-ec', here(init!.script)])
+  const env = { SPOOL: undefined, FARMER_CLONE: sandbox.path('code') }
+  const start = (script: string, cwd: string) =>
+    sandbox.start('sh', ['-ec', `exec env ${here(script)}`], { env, cwd })
+  const running = start(farmer!.script, '.')
+  port = await eventually('the farmer', () => /listening on \S+:(\d+)/.exec(running.stderr())?.[1], 60)
+  mkdirSync(sandbox.path('worker'))
+  const working = start(worker!.script, 'worker')
+
+  const secret = readFileSync(sandbox.path('var/bass-farmer/hook-secret'), 'utf8').trim()
+  const body = JSON.stringify({
+    ref: 'refs/heads/main',
+    before: '0'.repeat(40),
+    after: revision,
+    repository: { full_name: 'example/app' },
+    sender: { login: 'ada' },
+  })
+  const headers = {
+    'Content-Type': 'application/json',
+    'X-GitHub-Event': 'push',
+    'X-GitHub-Delivery': '1',
+    'X-Hub-Signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+  }
+  const url = `http://127.0.0.1:${port}`
+  t.equal((await fetch(`${url}/hooks/app`, { method: 'POST', body, headers })).status, 202)
+  for (let over = false; !over; await new Promise(done => setTimeout(done, 100))) {
+    const { recent } = (await (await fetch(`${url}/api/status`)).json()) as { recent: unknown[] }
+    over = recent.length > 0
+    if (over) t.match(recent, [{ params: { CHECK: 'hello' }, job: { verdict: 'success' } }])
+  }
+  t.equal((await working.kill('SIGTERM')).code, 0)
+  t.equal((await running.kill('SIGTERM')).code, 0)
 })
 
 test('the table of settings has every setting of lib/rc, with its default', async t => {
