@@ -64,7 +64,10 @@ export async function playFarm(stage: Stage, web: boolean): Promise<number> {
     show(`FARMER_URL=${url} slave/bin/worker &`)
     const worker = program('worker', 'slave/bin/worker', { FARMER_URL: url })
     const code = await stage.whileRunning([worker], async () => {
-      show(`curl -d @push.json ${url}/hooks/sieve`, "# a push that changes 'sieve/sieve', signed as GitHub does")
+      show(
+        `curl -d @push.json ${url}/hooks/sieve`,
+        "# a push that changes 'sieve/sieve', signed as GitHub does",
+      )
       const pushed = performance.now()
       await deliver(url, secret, before, after)
       return follow(url, pushed, stage.signal)

@@ -54,6 +54,7 @@ for (const [name, { command, needs, stop }] of Object.entries(SUPERVISORS)) {
     { skip: lacks(...needs) },
     async t => {
       const sandbox = new Sandbox(t)
+      mkdirSync(sandbox.path('services'))
       sandbox.ok('git', ['init', '-q', '--bare', '-b', 'main', 'hello.git'])
       sandbox.ok('bin/bass', ['init', 'spool', '--project', 'hello', '--code', 'hello.git', '--hook'])
       sandbox.ok('git', ['init', '-q', 'work'])
@@ -164,15 +165,24 @@ test(
       '--slots',
       '2',
       '--user',
-      'ada',
+      'daemon',
     ]
+    mkdirSync(sandbox.path('units'))
+    sandbox.ok('bin/bass', ['init', 'spool', '--project', 'hello', '--code', ROOT])
     t.equal(
       sandbox.ok('bin/bass', add),
       'systemctl daemon-reload\nsystemctl enable --now bass-reaper bass-notifier bass-reporter bass-task-taker@1 bass-task-taker@2',
     )
-    sandbox.ok('bin/bass', ['init', 'spool', '--project', 'hello', '--code', ROOT])
     sandbox.ok('bin/bass', ['service', 'add', 'units', '--systemd', '--project', 'hello'])
-    sandbox.ok('bin/bass', [...add.slice(0, 4), '--fetcher', '--farmer', '--workers', '1', '--user', 'ada'])
+    sandbox.ok('bin/bass', [
+      ...add.slice(0, 4),
+      '--fetcher',
+      '--farmer',
+      '--workers',
+      '1',
+      '--user',
+      'daemon',
+    ])
     const units = sandbox.ls('units')
     t.equal(units.length, 8)
     for (const unit of units) {
@@ -183,7 +193,7 @@ test(
       t.same([code, stderr], [0, ''], unit)
       const text = readFileSync(path, 'utf8')
       t.notMatch(text, /\/opt\/bass|\/srv\/bass/)
-      t.match(text, unit.includes('maker') ? /^User=bass$/m : /^User=ada$/m)
+      t.match(text, unit.includes('maker') ? /^User=bass$/m : /^User=daemon$/m)
       const shut = sandbox.run('systemd-analyze', ['security', '--offline=true', '--threshold=60', path])
       t.equal(shut.code, 0, `${unit}: ${shut.stdout.split('\n').at(-2)!}`)
     }

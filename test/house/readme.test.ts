@@ -1,7 +1,10 @@
 // The README is true: its commands are run as they stand there, and its tables are held against the tree.
 
 import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -106,6 +109,14 @@ test('services, deployment and doctor work by the commands as they stand there',
   t.match(stdout, /^WRONG {2}arch linux-/m)
 })
 
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
 test('a farmer and a worker are set up by the commands as they stand there', async t => {
   const sandbox = new Sandbox(t)
   // Root's PostgreSQL runs as another user.
@@ -120,19 +131,19 @@ test('a farmer and a worker are set up by the commands as they stand there', asy
     [init, farmer, worker].map(block => block?.forever),
     [false, true, true],
   )
-  let port = '0'
+  const port = await freePort()
   const here = (script: string) =>
     script
       .replaceAll('/opt/bass', ROOT)
       .replaceAll('/var/lib/', `${sandbox.dir}/var/`)
       .replaceAll('ci.example.org:8020', `127.0.0.1:${port}`)
-      .replaceAll('0.0.0.0:8020', '127.0.0.1:0')
+      .replaceAll('0.0.0.0:8020', `127.0.0.1:${port}`)
   sandbox.ok('sh', ['-ec', here(init!.script)])
   const env = { SPOOL: undefined, FARMER_CLONE: sandbox.path('code') }
   const start = (script: string, cwd: string) =>
     sandbox.start('sh', ['-ec', `exec env ${here(script)}`], { env, cwd })
   const running = start(farmer!.script, '.')
-  port = await eventually('the farmer', () => /listening on \S+:(\d+)/.exec(running.stderr())?.[1], 60)
+  await eventually('the farmer', () => running.stderr().includes('listening on'), 60)
   mkdirSync(sandbox.path('worker'))
   const working = start(worker!.script, 'worker')
 
