@@ -1,8 +1,10 @@
 // git jci run: runs `.jci/run.sh` for a commit, and stores what came of it as a ref.
 
 import { command } from '../../lib/system/command.ts'
+import { warn } from '../../lib/system/log.ts'
 import { OURS } from './ours.ts'
 import { perform } from './parts/perform.ts'
+import { pushRuns } from './share/exchange.ts'
 
 export const verb = command(
   {
@@ -28,5 +30,17 @@ A script that fails is stored as well; then the exit code is 1.`,
     environment: { TMPDIR: 'where the output directory is made' },
     ...OURS,
   },
-  async (_, { commit, share }) => ((await perform({ commit, share })).ok ? 0 : 1),
+  async (_, { commit, share }) => {
+    const onStored = share === undefined ? undefined : (repository: string) => shareRuns(repository, share)
+    return (await perform({ commit, ...(onStored ? { onStored } : {}) })).ok ? 0 : 1
+  },
 )
+
+/** Those who wait for it see it earlier; a push that fails now may work later. */
+async function shareRuns(repository: string, remote: string): Promise<void> {
+  try {
+    await pushRuns(repository, remote)
+  } catch (error) {
+    warn('push the run to', remote, error)
+  }
+}

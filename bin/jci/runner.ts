@@ -12,14 +12,22 @@ import { command } from '../../lib/system/command.ts'
 import { publishFile, readIfThere } from '../../lib/system/durable.ts'
 import { say, warn } from '../../lib/system/log.ts'
 import { OURS } from './ours.ts'
+import { takeLock } from './parts/lock.ts'
 import type { Assigned, Place } from './runner/place.ts'
 import { RUNNER_NEEDS, RUNNER_SETTINGS } from './settings.ts'
 
-/** Between two polls, in milliseconds: so many, and at random up to so many more. */
-const PAUSE = 5000
-const JITTER = 2000
-const LAST_WAIT = 60_000
-const REAP = 60_000
+/** Spans of time, in milliseconds. */
+interface Times {
+  /** Between two polls, and at random up to `jitter` more. */
+  readonly pause: number
+  readonly jitter: number
+  /** Between two tries to reach a server that is away, at most. */
+  readonly away: number
+  /** Between two looks for jobs whose time is over. */
+  readonly reap: number
+}
+
+const TIMES: Times = { pause: 5000, jitter: 2000, away: 60_000, reap: 60_000 }
 
 export const verb = command(
   {
@@ -34,26 +42,31 @@ the commit names, else JCI_IMAGE; it needs /bin/sh.`,
     environment: RUNNER_SETTINGS,
     ...OURS,
   },
-  async () => {
-    const missing = Object.keys(RUNNER_NEEDS).filter(name => optional(name) === undefined)
-    if (missing.length > 0) throw lasting('start', `these are not set: ${missing.join(', ')}`)
-    const directory = setting('JCI_RUNNER_DB')
-    mkdirSync(directory, { recursive: true })
-    const runner = identity(join(directory, 'id'))
-    const place = await placeOf(directory, runner)
-    await place.begin()
-    const stop = new AbortController()
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => stop.abort())
-    const reaper = setInterval(
-      () => void place.reap().catch((error: unknown) => warn('end', 'old jobs', error)),
-      REAP,
-    )
-    say('info', `runner ${runner} asks ${setting('JCI_SERVER')}`)
-    await pollAlways(runner, place, stop.signal)
-    clearInterval(reaper)
-    await place.stop()
-  },
+  () => work(TIMES),
 )
+
+/** Works until it is told to stop. */
+export async function work(times: Times): Promise<void> {
+  const missing = Object.keys(RUNNER_NEEDS).filter(name => optional(name) === undefined)
+  if (missing.length > 0) throw lasting('start', `these are not set: ${missing.join(', ')}`)
+  const directory = setting('JCI_RUNNER_DB')
+  mkdirSync(directory, { recursive: true })
+  const stop = new AbortController()
+  const unlock = await takeLock(directory, 'runner', () => stop.abort())
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => stop.abort())
+  const runner = identity(join(directory, 'id'))
+  const place = await placeOf(directory, runner)
+  await place.begin()
+  const reaper = setInterval(
+    () => void place.reap().catch((error: unknown) => warn('end', 'old jobs', error)),
+    times.reap,
+  )
+  say('info', `runner ${runner} asks ${setting('JCI_SERVER')}`)
+  await pollAlways(runner, place, times, stop.signal)
+  clearInterval(reaper)
+  await place.stop()
+  await unlock()
+}
 
 function identity(path: string): string {
   publishFile(path, `${randomBytes(8).toString('hex')}\n`)
@@ -65,39 +78,49 @@ function identity(path: string): string {
 async function placeOf(directory: string, runner: string): Promise<Place> {
   const timeout = duration('JCI_JOB_TIMEOUT')
   const where = optional('JCI_RUN_IN')
-  if (where === 'here') return new (await import('./runner/here.ts')).Here(runner, timeout)
+  if (where === 'here') return new (await import('./runner/here.ts')).Here(directory, runner, timeout)
   if (where !== undefined) throw lasting('read the setting JCI_RUN_IN', `'${where}' is not 'here'`)
   return new (await import('./runner/container.ts')).Containers(directory, runner, timeout)
 }
 
-async function pollAlways(runner: string, place: Place, stop: AbortSignal): Promise<void> {
+async function pollAlways(runner: string, place: Place, times: Times, stop: AbortSignal): Promise<void> {
   let away = 0
   while (!stop.aborted) {
-    let wait = PAUSE + Math.random() * JITTER
+    let wait = times.pause + Math.random() * times.jitter
     try {
-      const answer = await poll(runner)
+      const answer = await poll(runner, await jobsAt(place))
       if (away > 0) say('info', 'the server answers again')
       away = 0
       if (typeof answer === 'number') wait = answer
       else if (answer) {
-        // A job that cannot be started is given to another when we are not heard of, or when its time is over.
+        // The next poll says that we do not have a job that could not be started.
         await place.start(answer).catch((error: unknown) => warn('start the job', answer.job_id, error))
         wait = 0
       }
     } catch (error) {
       if (away++ === 0) warn('reach the server', setting('JCI_SERVER'), error)
-      wait = Math.min(PAUSE * 2 ** Math.min(away - 1, 8), LAST_WAIT)
+      wait = Math.min(times.pause * 2 ** Math.min(away - 1, 8), times.away)
     }
     await sleep(wait, undefined, { signal: stop }).catch(() => undefined)
   }
 }
 
-/** Asks once: a job, how many milliseconds to wait, or undefined if there is nothing to do. */
-async function poll(runner: string): Promise<Assigned | number | undefined> {
+/** The jobs that run; undefined if that is not known, which says nothing. */
+async function jobsAt(place: Place): Promise<string[] | undefined> {
+  try {
+    return await place.jobs()
+  } catch (error) {
+    warn('list', 'jobs', error)
+    return undefined
+  }
+}
+
+/** Asks once, and says which jobs run here, so that the others are not waited for: a job, how many milliseconds to wait, or undefined if there is nothing to do. */
+async function poll(runner: string, jobs: string[] | undefined): Promise<Assigned | number | undefined> {
   const response = await fetch(new URL('/poll', setting('JCI_SERVER')), {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ runner_id: runner, secret: setting('JCI_RUNNER_SECRET') }),
+    body: JSON.stringify({ runner_id: runner, secret: setting('JCI_RUNNER_SECRET'), jobs }),
     redirect: 'error',
     signal: AbortSignal.timeout(60_000),
   })

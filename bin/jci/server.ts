@@ -3,25 +3,23 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { lock } from 'proper-lockfile'
-
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { choice, count, duration, optional, setting } from '../../lib/base/settings.ts'
 import { command } from '../../lib/system/command.ts'
 import { say } from '../../lib/system/log.ts'
 import { OURS } from './ours.ts'
+import { takeLock } from './parts/lock.ts'
 import { makeServer } from './server/app.ts'
 import { Courier } from './server/courier.ts'
 import { checkPassword, makePassword, readKey } from './server/credential.ts'
-import { Desk } from './server/desk.ts'
+import { Desk, TIMES } from './server/desk.ts'
+import type { Times } from './server/desk.ts'
 import { ForgeClient } from './server/forge.ts'
 import { Jobs } from './server/jobs.ts'
 import type { Job } from './server/jobs.ts'
 import { Results } from './server/results.ts'
+import { Runners } from './server/runners.ts'
 import { SERVER_NEEDS, SERVER_SETTINGS } from './settings.ts'
-
-/** How often to look whether a job is over, in milliseconds. */
-const TICK = 5000
 
 export const verb = command(
   {
@@ -35,10 +33,11 @@ its repository and push runs of its commit, nothing else, and that is dead when 
     environment: SERVER_SETTINGS,
     ...OURS,
   },
-  serve,
+  () => serve(TIMES),
 )
 
-async function serve(): Promise<void> {
+/** Serves until it is told to stop. */
+export async function serve(times: Times): Promise<void> {
   const missing = Object.keys(SERVER_NEEDS).filter(name => optional(name) === undefined)
   if (missing.length > 0) throw lasting('start', `these are not set: ${missing.join(', ')}`)
   const host = setting('GITEA_HOST').replace(/\/+$/, '')
@@ -55,7 +54,7 @@ async function serve(): Promise<void> {
   const directory = setting('JCI_DB')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const stop = new AbortController()
-  const unlock = await takeLock(directory, () => stop.abort())
+  const unlock = await takeLock(directory, 'server', () => stop.abort())
   const jobs = new Jobs(join(directory, 'jobs'))
   await tryToken(forge, jobs)
   if (credential === 'token')
@@ -65,25 +64,33 @@ async function serve(): Promise<void> {
     )
   const courier = new Courier(jobs, forge, stop.signal)
   const results = new Results(join(directory, 'results'), forge, stop.signal)
-  const settings = { maxJobs: count('JCI_MAX_JOBS'), timeout, credential } as const
-  const desk = new Desk(jobs, forge, results, settings, () => courier.wake())
   const key = readKey(join(directory, 'key'))
   const door = {
     forge: address,
     basic: forge.basic,
     check: (password: string) => {
       const statement = checkPassword(key, password)
-      // Also while its time is not over, it is dead when its job is.
-      return statement && jobs.get(statement.job)?.state === 'assigned' ? statement : undefined
+      // Also while its time is not over, it is dead when its job is, or is given to another.
+      return statement && jobs.isAt(statement.job, statement.attempt) ? statement : undefined
     },
+    pushing: [] as string[],
   }
+  const desk = new Desk(jobs, forge, results, new Runners(times.lost), {
+    maxJobs: count('JCI_MAX_JOBS'),
+    timeout,
+    credential,
+    times,
+    isPushing: job => door.pushing.includes(job.id),
+    changed: () => courier.wake(),
+  })
   const cloneUrl = async (job: Job, called: string): Promise<string> => {
     if (credential === 'token') return forge.urlWith(job, await forge.createToken(desk.tokenOf(job)))
-    const { id, owner, repo, commit } = job
+    const { id, tries, owner, repo, commit } = job
+    const expires = job.assignedAt! + timeout
     const url = new URL(optional('JCI_GIT_URL') ?? `http://${called}`)
     url.pathname = `${url.pathname.replace(/\/+$/, '')}/${owner}/${repo}.git`
     url.username = 'jci'
-    url.password = makePassword(key, { job: id, owner, repo, commit, expires: job.assignedAt! + timeout })
+    url.password = makePassword(key, { job: id, attempt: tries, owner, repo, commit, expires })
     return url.href
   }
   const secrets = { webhookSecret: setting('GITEA_WEBHOOK_SECRET'), runnerSecret: setting('RUNNER_SECRET') }
@@ -94,7 +101,7 @@ async function serve(): Promise<void> {
   })
   const bound = server.address()
   say('info', `listening on port ${typeof bound === 'object' && bound ? bound.port : port}`)
-  const timer = setInterval(() => void desk.settle(), TICK)
+  const timer = setInterval(() => void desk.settle(), times.tick)
   courier.wake()
   await new Promise<void>(done => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
@@ -122,18 +129,6 @@ async function tryToken(forge: ForgeClient, jobs: Jobs): Promise<void> {
     const why = cause instanceof Error ? cause.message : message
     const hint = 'check GITEA_HOST, and make a GITEA_TOKEN of GITEA_USER with write:repository and write:user'
     throw lasting('make and delete a token on the forge', `${why}; ${hint}`)
-  }
-}
-
-/** One server owns the directory. */
-async function takeLock(directory: string, lost: () => void): Promise<() => Promise<void>> {
-  try {
-    return await lock(directory, { realpath: false, stale: 10_000, update: 2000, onCompromised: lost, retries: { retries: 12, minTimeout: 1000, maxTimeout: 1000 } }) // prettier-ignore
-  } catch (error) {
-    throw temporary(
-      `use ${quote(directory)}`,
-      (error as NodeJS.ErrnoException).code === 'ELOCKED' ? 'another server uses it' : error,
-    )
   }
 }
 

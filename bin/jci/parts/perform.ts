@@ -13,7 +13,6 @@ import { replaceRun, storeRun } from '../../../lib/jci/store.ts'
 import type { Stored } from '../../../lib/jci/store.ts'
 import { remove } from '../../../lib/system/durable.ts'
 import { say, warn } from '../../../lib/system/log.ts'
-import { pushRuns } from '../share/exchange.ts'
 import { inheritedEnvironment } from './environment.ts'
 import { disown, endDeadRuns, outputOf, own } from './owners.ts'
 import { writePage } from '../../../lib/jci/page.ts'
@@ -25,8 +24,8 @@ import type { RunOutcome } from './work.ts'
 interface Wish {
   /** A revision to check out, instead of the work tree as it is. */
   readonly commit?: string | undefined
-  /** The remote that the run is pushed to when it begins and when it ends. */
-  readonly share?: string | undefined
+  /** Called when the run is stored as one that goes on, before anything is run, and when it is stored again at its end. */
+  readonly onStored?: (repository: string) => Promise<void>
   /** Store a run also where there is nothing to run. */
   readonly always?: boolean
   /** PATH for what is run, if it is to be another than ours. */
@@ -34,7 +33,12 @@ interface Wish {
 }
 
 /** Runs what there is for a commit and stores it. Throws Fatal if nothing could be run or stored. */
-export async function perform({ commit: revision, share, always = false, path }: Wish): Promise<RunOutcome> {
+export async function perform({
+  commit: revision,
+  onStored,
+  always = false,
+  path,
+}: Wish): Promise<RunOutcome> {
   const repository = findRepository()
   const place = revision === undefined ? findTop() : repository
   const commit = resolveCommit(place, revision ?? 'HEAD')
@@ -55,10 +59,10 @@ export async function perform({ commit: revision, share, always = false, path }:
     if (!always) findRunner(top)
     writeStatus(output, 'running')
     const begun = await begin(repository, commit, run, output)
-    if (share !== undefined) await shareRun(repository, share)
+    await onStored?.(repository)
     const outcome = await recorded(top, commit, run, output, path, interrupt.signal)
     await finish(repository, begun, output, outcome)
-    if (share !== undefined) await shareRun(repository, share)
+    await onStored?.(repository)
     return outcome
   } finally {
     disown(repository, run, directory, worktree)
@@ -139,13 +143,4 @@ function writeStatus(output: string, status: RunStatus): void {
   // The script may have put anything there.
   remove(path)
   writeFileSync(path, `${status}\n`, { flag: 'wx' })
-}
-
-/** Those who wait for it see it earlier; a push that fails now may work later. */
-async function shareRun(repository: string, remote: string): Promise<void> {
-  try {
-    await pushRuns(repository, remote)
-  } catch (error) {
-    warn('push the run to', remote, error)
-  }
 }

@@ -75,12 +75,21 @@ export class Containers implements Place {
 
   /** Ends what an earlier runner of this name left. */
   async begin(): Promise<void> {
-    for (const id of await this.#list(`jci-runner=${this.#runner}`)) await this.#remove(id)
+    for (const id of await this.#list(`label=jci-runner=${this.#runner}`)) await this.#remove(id)
+  }
+
+  async jobs(): Promise<string[]> {
+    const ours = ['--filter', `label=jci-runner=${this.#runner}`, '--format', '{{.Names}}']
+    const names = await ask(this.#engine, 'list containers', ['ps', ...ours])
+    return names
+      .split('\n')
+      .filter(Boolean)
+      .map(name => name.replace(/^jci-job-/, ''))
   }
 
   /** Ends containers that are older than their label says. */
   async reap(): Promise<void> {
-    for (const id of await this.#list('jci-job=y')) {
+    for (const id of await this.#list('label=jci-job=y')) {
       const format = '{{index .Config.Labels "jci-job-deadline"}}'
       const deadline = Number(
         await askIf(this.#engine, 'look at a container', ['inspect', '--format', format, id]),
@@ -94,8 +103,8 @@ export class Containers implements Place {
     return Promise.resolve()
   }
 
-  async #list(label: string): Promise<string[]> {
-    const ids = await ask(this.#engine, 'list containers', ['ps', '-a', '-q', '--filter', `label=${label}`])
+  async #list(filter: string): Promise<string[]> {
+    const ids = await ask(this.#engine, 'list containers', ['ps', '-a', '-q', '--filter', filter])
     return ids.split('\n').filter(id => id !== '')
   }
 

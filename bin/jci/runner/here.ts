@@ -3,57 +3,86 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { ROOT } from '../../../lib/base/root.ts'
+import { remove } from '../../../lib/system/durable.ts'
 import { processesWith } from '../../../lib/system/process.ts'
 import type { Assigned, Place } from './place.ts'
 
+interface Running {
+  readonly child: ChildProcess
+  /** In milliseconds since 1970. */
+  readonly deadline: number
+}
+
 export class Here implements Place {
   readonly #runner: string
+  /** Holds the temporary files of jobs, each in a directory of its own. */
+  readonly #directory: string
   /** In milliseconds. */
   readonly #timeout: number
-  readonly #running = new Map<ChildProcess, number>()
+  readonly #running = new Map<string, Running>()
 
-  constructor(runner: string, timeout: number) {
+  constructor(directory: string, runner: string, timeout: number) {
+    this.#directory = join(realpathSync(directory), 'here')
     this.#runner = runner
     this.#timeout = timeout
   }
 
   start(job: Assigned): Promise<void> {
+    const files = join(this.#directory, job.job_id)
+    mkdirSync(files, { recursive: true })
     const child = spawn(process.execPath, [join(ROOT, 'dist/bin/jci/runner/job.js')], {
       stdio: ['pipe', 'ignore', 'inherit'],
       cwd: '/',
-      env: { ...environment(), JCI_JOB_OF: this.#runner },
+      env: { ...environment(), JCI_JOB_OF: this.#runner, JCI_JOB_ID: job.job_id, TMPDIR: files },
     })
-    this.#running.set(child, Date.now() + this.#timeout)
-    child.on('close', () => this.#running.delete(child))
-    child.on('error', () => this.#running.delete(child))
+    this.#running.set(job.job_id, { child, deadline: Date.now() + this.#timeout })
+    const over = () => {
+      this.#killRest(`JCI_JOB_ID=${job.job_id}`)
+      this.#running.delete(job.job_id)
+      remove(files)
+    }
+    child.on('close', over)
+    child.on('error', over)
     // By a pipe, which nobody else reads.
     child.stdin.on('error', () => undefined).end(JSON.stringify(job))
     return Promise.resolve()
   }
 
+  jobs(): Promise<string[]> {
+    return Promise.resolve([...this.#running.keys()])
+  }
+
   begin(): Promise<void> {
-    for (const pid of processesWith(`JCI_JOB_OF=${this.#runner}`)) {
+    this.#killRest(`JCI_JOB_OF=${this.#runner}`)
+    remove(this.#directory)
+    return Promise.resolve()
+  }
+
+  /** Kills whatever has this in its environment. */
+  #killRest(entry: string): void {
+    for (const pid of processesWith(entry)) {
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
         // It is over.
       }
     }
-    return Promise.resolve()
   }
 
   reap(): Promise<void> {
     const now = Date.now()
-    for (const [child, deadline] of this.#running) if (now > deadline) child.kill('SIGTERM')
+    for (const { child, deadline } of this.#running.values()) if (now > deadline) child.kill('SIGTERM')
     return Promise.resolve()
   }
 
   async stop(): Promise<void> {
-    const ends = [...this.#running.keys()].map(child => once(child, 'close'))
-    for (const child of this.#running.keys()) child.kill('SIGTERM')
+    const children = [...this.#running.values()].map(({ child }) => child)
+    const ends = children.map(child => once(child, 'close'))
+    for (const child of children) child.kill('SIGTERM')
     await Promise.all(ends)
   }
 }

@@ -1,5 +1,6 @@
 // One job, in its container or here: fetches exactly one commit, runs what it says, and pushes what came of it, also
-// where there is nothing to run. The job is JSON in the file that the argument names; `-` is standard input.
+// where there is nothing to run. Nothing is run before the server has let the run in as one that goes on: it has given the
+// job to nobody else then. The job is JSON in the file that the argument names; `-` is standard input.
 
 import { appendFileSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,8 +17,12 @@ import { split } from './clone-url.ts'
 
 export const job = { description: { name: 'git-jci job' }, main }
 
-/** How often the push is tried. */
-const TRIES = 5
+/** For how long a push is tried that finds nobody, and the longest wait between two tries, in milliseconds. */
+const PATIENCE = 300_000
+const LAST_WAIT = 15_000
+
+/** What git says where the door lets it in no more. */
+const REFUSED = /error: 40[13]|Authentication failed|could not read Username/
 
 async function main([file = '-']: string[]): Promise<number> {
   const { clone_url, commit_sha } = JSON.parse(readFileSync(file === '-' ? 0 : file, 'utf8')) as Record<
@@ -30,13 +35,9 @@ async function main([file = '-']: string[]): Promise<number> {
   try {
     check(directory, clone_url, commit_sha!)
     process.chdir(directory)
-    try {
-      const path = process.env['JCI_SCRIPT_PATH']
-      const { ok } = await perform({ share: 'origin', always: true, ...(path === undefined ? {} : { path }) })
-      return ok ? 0 : 1
-    } finally {
-      await push(directory)
-    }
+    const path = process.env['JCI_SCRIPT_PATH']
+    const { ok } = await perform({ onStored: push, always: true, ...(path === undefined ? {} : { path }) })
+    return ok ? 0 : 1
   } finally {
     process.chdir('/')
     rmSync(directory, { recursive: true, force: true })
@@ -55,14 +56,17 @@ function check(directory: string, cloneUrl: string, commit: string): void {
   git(directory, '-c', 'advice.detachedHead=false', 'checkout', '--quiet', '--detach', commit)
 }
 
+/** Pushes the run, also if the server is away for some time. */
 async function push(directory: string): Promise<void> {
-  for (let tries = 1; ; tries++) {
+  const end = performance.now() + PATIENCE
+  for (let wait = 500; ; wait = Math.min(2 * wait, LAST_WAIT)) {
     try {
       await pushRuns(directory, 'origin')
       return
     } catch (error) {
-      if (tries === TRIES) throw temporary('push what came of the job', error)
-      await sleep(tries * 1000)
+      if (performance.now() > end || REFUSED.test(String(error)))
+        throw temporary('push the run of the job', error)
+      await sleep(wait)
     }
   }
 }

@@ -13,6 +13,8 @@ export interface Assigned {
 export interface Place {
   /** Starts a job and returns; the job goes on by itself. */
   start(job: Assigned): Promise<void>
+  /** The ids of the jobs that run. Throws if that cannot be known. */
+  jobs(): Promise<string[]>
   /** Ends what an earlier runner left. */
   begin(): Promise<void>
   /** Ends jobs whose time is over. */

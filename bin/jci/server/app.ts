@@ -70,7 +70,7 @@ function webhook(
   if (typeof wish === 'string') return [200, { ignored: wish }]
   const job = desk.jobs.add(wish.owner, wish.repo, wish.commit)
   // Its status is on its way when the answer is.
-  desk.changed()
+  desk.wake()
   return [200, job ? { queued: job.id } : { ignored: 'this commit is queued or running already' }]
 }
 
@@ -118,7 +118,8 @@ async function poll(
     return [403, { error: 'the secret is wrong' }]
   if (typeof runner !== 'string' || !/^[\w.-]{1,100}$/.test(runner))
     return [400, { error: 'runner_id is missing, or no name' }]
-  const job = await desk.poll(runner)
+  const has = field(asked, 'jobs')
+  const job = await desk.poll(runner, isNames(has) ? has : undefined)
   if (job === 'busy') return [429, { error: 'as many jobs run as may' }]
   if (!job) return [200, { job: null }]
   const { id, owner, repo, commit } = job
@@ -128,11 +129,13 @@ async function poll(
     return [200, { job: given }]
   } catch (error) {
     // Nobody has it.
-    desk.jobs.requeue(job)
-    desk.changed()
+    desk.takeBack(job)
     throw error
   }
 }
+
+const isNames = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every(one => typeof one === 'string')
 
 /** Of one length, whatever it is of. */
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

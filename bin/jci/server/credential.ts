@@ -10,6 +10,8 @@ import { publishFile, readIfThere } from '../../../lib/system/durable.ts'
 
 export interface Statement {
   readonly job: string
+  /** How often the job had been assigned then: the password of an earlier time is dead. */
+  readonly attempt: number
   readonly owner: string
   readonly repo: string
   readonly commit: string
@@ -26,8 +28,8 @@ export function readKey(path: string): string {
   return key
 }
 
-export function makePassword(key: string, { job, owner, repo, commit, expires }: Statement): string {
-  const text = Buffer.from(JSON.stringify([job, owner, repo, commit, expires])).toString('base64url')
+export function makePassword(key: string, { job, attempt, owner, repo, commit, expires }: Statement): string {
+  const text = Buffer.from(JSON.stringify([job, attempt, owner, repo, commit, expires])).toString('base64url')
   return `${text}.${hmac(text, key).toString('base64url')}`
 }
 
@@ -35,12 +37,8 @@ export function makePassword(key: string, { job, owner, repo, commit, expires }:
 export function checkPassword(key: string, password: string, now = Date.now()): Statement | undefined {
   const [text = '', signature = '', ...more] = password.split('.')
   if (more.length > 0 || !isSame(Buffer.from(signature, 'base64url'), hmac(text, key))) return undefined
-  const [job, owner, repo, commit, expires] = JSON.parse(Buffer.from(text, 'base64url').toString()) as [
-    string,
-    string,
-    string,
-    string,
-    number,
-  ]
-  return expires > now ? { job, owner, repo, commit, expires } : undefined
+  const [job, attempt, owner, repo, commit, expires] = JSON.parse(
+    Buffer.from(text, 'base64url').toString(),
+  ) as [string, number, string, string, string, number]
+  return expires > now ? { job, attempt, owner, repo, commit, expires } : undefined
 }

@@ -6,68 +6,107 @@ import { warn } from '../../../lib/system/log.ts'
 import type { ForgeClient } from './forge.ts'
 import type { Job, Jobs } from './jobs.ts'
 import type { Results } from './results.ts'
+import type { Runners } from './runners.ts'
 
-/** The forge is asked of a job no more often, in milliseconds. */
-const LOOK = 15_000
-/** A runner that has not polled for so long is gone. */
-const LOST = 120_000
+/** How often a job is queued again. */
 const TRIES = 3
-/** How long a poll waits for what is over to be settled. */
-const PATIENCE = 5000
+
+/** Spans of time, in milliseconds. */
+export interface Times {
+  /** How often to look whether a job is over, without being asked. */
+  readonly tick: number
+  /** The forge is asked of a job no more often. */
+  readonly look: number
+  /** A runner that has not polled for so long is gone. */
+  readonly lost: number
+  /** How long a poll waits for what is over to be settled. */
+  readonly patience: number
+}
+
+export const TIMES: Times = { tick: 5000, look: 15_000, lost: 120_000, patience: 5000 }
 
 export interface DeskSettings {
   readonly maxJobs: number
   /** In milliseconds. */
   readonly timeout: number
   readonly credential: 'proxy' | 'token'
+  readonly times: Times
+  /** True while a push of a job is on its way to the forge. */
+  readonly isPushing: (job: Job) => boolean
+  /** To be called when there is something to tell the forge. */
+  readonly changed: () => void
 }
 
 export class Desk {
   readonly jobs: Jobs
   readonly #forge: ForgeClient
   readonly #results: Results
+  readonly #runners: Runners
   readonly #settings: DeskSettings
-  /** To be called when there is something to tell the forge. */
-  readonly changed: () => void
-  /** When each runner polled last; those of an earlier life count from our start. */
-  readonly #runners = new Map<string, number>()
-  readonly #started = Date.now()
   readonly #looked = new Map<string, number>()
   readonly #looking = new Set<string>()
+  /** Since when a job could not be assigned, because the forge does not say which runs there are. */
+  readonly #stuck = new Map<string, number>()
 
-  constructor(jobs: Jobs, forge: ForgeClient, results: Results, settings: DeskSettings, changed: () => void) {
+  constructor(jobs: Jobs, forge: ForgeClient, results: Results, runners: Runners, settings: DeskSettings) {
     this.jobs = jobs
     this.#forge = forge
     this.#results = results
+    this.#runners = runners
     this.#settings = settings
-    this.changed = changed
   }
 
-  /** A runner asks for work: its job, `busy`, or undefined. */
-  async poll(runner: string): Promise<Job | 'busy' | undefined> {
-    this.#runners.set(runner, Date.now())
-    await Promise.race([this.settle(), sleep(PATIENCE)])
-    if (this.jobs.active >= this.#settings.maxJobs) return 'busy'
-    const job = this.jobs.take()
-    if (!job) return undefined
+  /** A runner asks for work, and may say which jobs it has: its next job, `busy`, or undefined. */
+  async poll(runner: string, has?: readonly string[]): Promise<Job | 'busy' | undefined> {
+    this.#runners.heard(runner, has)
+    await Promise.race([this.settle(), sleep(this.#settings.times.patience)])
+    // One job that cannot be assigned keeps no other from it.
+    for (const tried = new Set<Job>(); ;) {
+      if (this.jobs.active >= this.#settings.maxJobs) return 'busy'
+      const job = this.jobs.take()
+      if (!job) return undefined
+      try {
+        if (tried.has(job)) return undefined
+        tried.add(job)
+        if (await this.#assign(job, runner)) return job
+      } finally {
+        this.jobs.release(job)
+      }
+    }
+  }
+
+  async #assign(job: Job, runner: string): Promise<boolean> {
+    let known: readonly string[]
     try {
-      const known = await this.#results.known(job)
-      this.jobs.assign(job, runner, known, this.#settings.credential === 'token')
-      this.#looked.set(job.id, Date.now())
-      this.changed()
-      return job
+      known = await this.#results.known(job)
     } catch (error) {
       warn('assign the job of', `${job.owner}/${job.repo}`, error)
-      return undefined
-    } finally {
-      this.jobs.release(job)
+      const since = this.#stuck.get(job.id) ?? Date.now()
+      this.#stuck.set(job.id, since)
+      if (Date.now() - since >= this.#settings.timeout) this.#end(job, 'failure', 'jci: job timed out')
+      return false
     }
+    this.#stuck.delete(job.id)
+    this.jobs.assign(job, runner, known, this.#settings.credential === 'token')
+    this.#looked.set(job.id, Date.now())
+    this.#settings.changed()
+    return true
+  }
+
+  /** There is a new job. */
+  wake(): void {
+    this.#settings.changed()
+  }
+
+  /** A job that was assigned could not be given to the runner. */
+  takeBack(job: Job): void {
+    this.jobs.requeue(job)
+    this.#settings.changed()
   }
 
   /** Ends and queues again what is to be; also by the server's own timer. */
   async settle(): Promise<void> {
     const now = Date.now()
-    for (const [runner, time] of this.#runners) if (now - time > 10 * LOST) this.#runners.delete(runner)
     await Promise.all(this.jobs.assigned().map(job => this.#settleOne(job, now)))
     await Promise.all(
       this.jobs
@@ -81,37 +120,61 @@ export class Desk {
   tokenOf = (job: Pick<Job, 'id'>): string => `jci-job-${job.id}`
 
   async #settleOne(job: Job, now: number): Promise<void> {
-    const late = now >= job.assignedAt! + this.#settings.timeout
-    if (this.#looking.has(job.id) || (!late && now - (this.#looked.get(job.id) ?? 0) < LOOK)) return
+    const { timeout, times } = this.#settings
+    const late = now >= job.assignedAt! + timeout
+    if (this.#looking.has(job.id) || (!late && now - (this.#looked.get(job.id) ?? 0) < times.look)) return
     this.#looking.add(job.id)
     this.#looked.set(job.id, now)
     try {
-      const status = await this.#results.look(job).catch((error: unknown) => {
-        warn('look for results in', `${job.owner}/${job.repo}`, error)
-        return 'unknown' as const
-      })
+      // Asked before the forge: what a job that is gone has pushed, is there.
+      const isGone = this.#runners.isWithout(job)
+      const status = await this.#look(job)
       if (job.state !== 'assigned') return
       if (status === 'ok') this.#end(job, 'success', 'jci: job completed')
       else if (status === 'err') this.#end(job, 'failure', 'jci: job completed')
       else if (late) this.#end(job, 'failure', 'jci: job timed out')
-      else if (status === undefined && this.#isLost(job, now) && job.tries <= TRIES) {
-        this.jobs.requeue(job)
-        this.changed()
-      }
+      else if (status === undefined && (job.held || this.#runners.isLost(job, now) || isGone))
+        await this.#startAgain(job)
+      else if (status === 'running' && isGone) this.#end(job, 'failure', 'jci: job lost')
     } finally {
       this.#looking.delete(job.id)
     }
   }
 
-  #isLost({ runner, assignedAt }: Job, now: number): boolean {
-    return now - Math.max(this.#runners.get(runner ?? '') ?? this.#started, assignedAt!) > LOST
+  /** What the forge shows of a job; `unknown` if it does not say. */
+  async #look(job: Job): Promise<'ok' | 'err' | 'running' | 'unknown' | undefined> {
+    try {
+      return await this.#results.look(job)
+    } catch (error) {
+      warn('look for results in', `${job.owner}/${job.repo}`, error)
+      return 'unknown'
+    }
+  }
+
+  /**
+   * Queues a job again that shows no run. Between the look and this the runner may have begun after all: so its credential is
+   * held first, and then the forge is asked once more. A job runs nothing before the forge has its run.
+   */
+  async #startAgain(job: Job): Promise<void> {
+    const { isPushing, changed } = this.#settings
+    this.jobs.change(job, { held: true })
+    if (isPushing(job)) return
+    const status = await this.#look(job)
+    if (job.state !== 'assigned' || status === 'unknown') return
+    if (status !== undefined) this.jobs.change(job, { held: false })
+    else if (job.tries > TRIES) this.#end(job, 'failure', 'jci: job lost')
+    else {
+      this.jobs.requeue(job)
+      changed()
+    }
   }
 
   #end(job: Job, state: 'success' | 'failure', description: string): void {
     this.jobs.end(job, state, description)
     this.#results.forget(job)
     this.#looked.delete(job.id)
-    this.changed()
+    this.#stuck.delete(job.id)
+    this.#settings.changed()
   }
 
   async #dropToken(job: Job): Promise<void> {

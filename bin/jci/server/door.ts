@@ -20,6 +20,8 @@ export interface Door {
   /** The address of the forge, and the header by which it lets us in. */
   readonly forge: string
   readonly basic: string
+  /** The jobs whose pushes are on their way to the forge, each as often as it has one. */
+  readonly pushing: string[]
 }
 
 /** True if the path is one of the door. */
@@ -32,7 +34,8 @@ export async function serveDoor(
   response: ServerResponse,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://door')
-  const statement = door.check(passwordOf(request.headers.authorization))
+  const password = passwordOf(request.headers.authorization)
+  const statement = door.check(password)
   const refusal = refusalOf(statement, request, url)
   if (!statement || refusal) {
     const [status, why] = refusal ?? [401, 'no password']
@@ -48,7 +51,19 @@ export async function serveDoor(
   const head = await readCommands(request)
   const why = head === undefined ? 'no list of refs' : whyNot(head, statement)
   if (why !== undefined) refuse(response, 403, why)
-  else await forward(door, request, response, url.pathname, head)
+  // The job may have been taken away while the list came.
+  else if (!door.check(password)) refuse(response, 401, 'a password that is over')
+  else await push(door, statement, () => forward(door, request, response, url.pathname, head))
+}
+
+/** What is said of a push as long as the forge may be about to take it in. */
+async function push({ pushing }: Door, { job }: Statement, forwarding: () => Promise<void>): Promise<void> {
+  pushing.push(job)
+  try {
+    await forwarding()
+  } finally {
+    pushing.splice(pushing.indexOf(job), 1)
+  }
 }
 
 /** The status and the reason of a refusal that shows before a body is read; undefined if there is none. */

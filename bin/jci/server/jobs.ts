@@ -24,6 +24,8 @@ export interface Job {
   assignedAt?: number
   /** How often it was assigned. */
   tries: number
+  /** True while it is found out whether it can be queued again: nothing of it gets through the door. */
+  held?: boolean
   /** The runs of the commit that were there when it was assigned. */
   known: readonly string[]
   /** A token of the forge that was made for it and is still to be deleted. */
@@ -73,6 +75,12 @@ export class Jobs {
     return this.assigned().length + this.#taken.size
   }
 
+  /** True if this attempt of a job may use its credential. */
+  isAt(id: string, attempt: number): boolean {
+    const job = this.get(id)
+    return job?.state === 'assigned' && job.tries === attempt && !job.held
+  }
+
   /** Takes a job in; undefined if there is one of this commit that is not over. Durable when it returns. */
   add(owner: string, repo: string, commit: string): Job | undefined {
     const same = (job: Job) => job.owner === owner && job.repo === repo && job.commit === commit
@@ -94,15 +102,21 @@ export class Jobs {
     return job
   }
 
-  /** The job that is to be assigned next: the oldest of the repository that was served the longest ago. It is to be given back. */
+  /**
+   * The job that is to be assigned next: the oldest of the repository that was served the longest ago, which counts as served now.
+   * It is to be given back.
+   */
   take(): Job | undefined {
-    const waiting = this.all().filter(job => job.state === 'queued' && !this.#taken.has(job))
+    // The token of an earlier attempt goes first: the next one has the same name.
+    const waiting = this.all().filter(job => job.state === 'queued' && !job.token && !this.#taken.has(job))
     const rank = (job: Job) => this.#served.get(repositoryOf(job)) ?? 0
     const next = waiting.reduce<Job | undefined>(
       (best, job) => (best === undefined || rank(job) < rank(best) ? job : best),
       undefined,
     )
-    if (next) this.#taken.add(next)
+    if (!next) return undefined
+    this.#taken.add(next)
+    this.#served.set(repositoryOf(next), ++this.#assignments)
     return next
   }
 
@@ -113,7 +127,6 @@ export class Jobs {
 
   /** One atomic step. */
   assign(job: Job, runner: string, known: readonly string[], withToken: boolean): void {
-    this.#served.set(repositoryOf(job), ++this.#assignments)
     this.change(job, {
       state: 'assigned',
       runner,
@@ -128,6 +141,7 @@ export class Jobs {
   requeue(job: Job): void {
     this.change(job, {
       state: 'queued',
+      held: false,
       told: [...job.told, { state: 'pending', description: 'jci: queued' }],
     })
   }
@@ -135,7 +149,7 @@ export class Jobs {
   end(job: Job, state: 'success' | 'failure', description: string): void {
     // Only the verdict is worth sending now; but what may be on its way stays the first.
     const rest = job.sending ? job.told.slice(0, 1) : []
-    this.change(job, { state: 'over', told: [...rest, { state, description }] })
+    this.change(job, { state: 'over', held: false, told: [...rest, { state, description }] })
   }
 
   /** Changes a job and makes that durable; one that has nothing left to do is forgotten. */

@@ -250,7 +250,7 @@ test('a runner does jobs here, also where there is nothing to run', async t => {
 
 test('passwords, and what a push may hold', t => {
   const key = 'k'.repeat(64)
-  const statement = { job: 'j', owner: 'o', repo: 'r', commit: 'a'.repeat(40), expires: 1000 }
+  const statement = { job: 'j', attempt: 1, owner: 'o', repo: 'r', commit: 'a'.repeat(40), expires: 1000 }
   const password = makePassword(key, statement)
   t.same(checkPassword(key, password, 999), statement)
   t.equal(checkPassword(key, password, 1000), undefined)
