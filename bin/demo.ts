@@ -6,12 +6,13 @@ import { join } from 'node:path'
 
 import { command } from '../lib/system/command.ts'
 import { EXIT } from '../lib/base/exit.ts'
+import { findEngine } from '../lib/container/engine.ts'
 import { say, Stage } from './demo/stage.ts'
 
 export const verb = command(
   {
     name: 'bass demo',
-    usage: '[--forge | --farmer | --jci] [--web] [--keep]',
+    usage: '[--forge | --farmer | --jci | --container] [--web] [--keep]',
     operands: [0, 0],
     about: `Shows a push becoming a result, with this project's own history as the code, on this machine.
 
@@ -29,22 +30,29 @@ three directories with a Testfile, and its checks turn green on the forge's page
 With --farmer it shows the same without a spool: a farmer with a PostgreSQL of its own, whose
 binaries must be installed, a signed webhook, jobs of Testfiles, and a worker.
 
-With --jci it shows 'git jci' instead: a run, a push of its result, and the page of who pulls it.`,
+With --jci it shows 'git jci' instead: a run, a push of its result, and the page of who pulls it.
+
+With --container the code names an image and its steps run in a container of that, with podman or
+docker; the image is made of a few programs of this machine, and removed afterwards.`,
     options: {
       keep: { type: 'boolean', about: 'keep the directory' },
       web: { type: 'boolean', about: 'serve the pages on a free port of this host, and open them' },
       forge: { type: 'boolean', about: 'show a pull request on a forge; its pages are served anyway' },
       farmer: { type: 'boolean', about: 'show a farmer and a worker' },
       jci: { type: 'boolean', about: 'show results as refs of a repository' },
+      container: { type: 'boolean', about: 'show steps in a container' },
     },
     environment: {
+      CONTAINER: 'podman or docker, with options; else whichever is there',
       TMPDIR: 'where the directory is made; else /tmp',
       'DISPLAY, WAYLAND_DISPLAY': 'where xdg-open shows the pages',
       NO_COLOR: 'no colours',
     },
     exits: { '0': 'the job succeeded', '1': 'it failed', '99': 'it timed out', '130, 143': 'interrupted' },
   },
-  async (_, { keep, web, forge, farmer, jci }) => {
+  async (_, { keep, web, forge, farmer, jci, container }) => {
+    // Where there is none, that is all that is said.
+    if (container) findEngine()
     const directory = mkdtempSync(join(realpathSync(tmpdir()), 'bass-demo-'))
     const interrupt = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -53,8 +61,14 @@ With --jci it shows 'git jci' instead: a run, a push of its result, and the page
     let seen = false
     try {
       const stage = new Stage(directory, interrupt.signal)
-      const play = await (forge ? loadForge() : farmer ? loadFarm() : jci ? loadJci() : loadPush())
-      const code = await play(stage, web)
+      const plays = [
+        [forge, loadForge],
+        [farmer, loadFarm],
+        [jci, loadJci],
+        [container, loadContainer],
+      ] as const
+      const load = plays.find(([isWanted]) => isWanted)?.[1] ?? loadPush
+      const code = await (await load())(stage, web)
       seen = code === EXIT.done
       return code
     } catch (error) {
@@ -72,4 +86,5 @@ With --jci it shows 'git jci' instead: a run, a push of its result, and the page
 const loadForge = async () => (await import('./demo/forge-play.ts')).playForge
 const loadFarm = async () => (await import('./demo/farm-play.ts')).playFarm
 const loadJci = async () => (await import('./demo/jci-play.ts')).playJci
+const loadContainer = async () => (await import('./demo/container-play.ts')).playContainer
 const loadPush = async () => (await import('./demo/push-play.ts')).playPush

@@ -1,6 +1,6 @@
 // The repositories of the demo: this project's own code with its history, and steps for it.
 
-import { existsSync, mkdirSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 // node:fs has only an experimental one in Node 20.
@@ -72,6 +72,21 @@ export function makeSteps(root: string, path: string): void {
   commitTree(path, [[join(root, 'examples/steps'), '.']])
 }
 
+/** A repository whose steps run in an image. */
+export function makeContainerCode(path: string, image: string): DemoSource {
+  mkdirSync(join(path, '.bass'), { recursive: true })
+  const step = (name: string, script: string) =>
+    writeFileSync(join(path, '.bass', name), `#!/bin/sh -e\n${script}\n`, { mode: 0o755 })
+  writeFileSync(join(path, 'greeting'), 'hello from a container\n')
+  writeFileSync(join(path, '.bass/image'), `${image}\n`)
+  step('10-where', 'echo "the image has $(ls /bin | wc -l) programs: $(ls /bin | tr "\\n" " ")"\nuname -sm')
+  step('20-network', '[ "$(grep -c : /proc/net/dev)" = 1 ]; echo "no network but its loopback"')
+  step('30-test', 'grep hello greeting; cat greeting >"$BASS_ARTIFACTS/greeting"')
+  commitTree(path, [])
+  const tip = git(path, ...AS, 'rev-parse', 'HEAD')
+  return { path, tip, commits: 1, real: false }
+}
+
 /** A repository for `git jci run`, with a script that tests what else is in it. */
 export function makeJciCode(root: string, path: string): void {
   const copies = [
@@ -87,7 +102,7 @@ export function makeJciCode(root: string, path: string): void {
 
 /** A repository with one commit, of copies of what is named first under the names that come second. */
 function commitTree(path: string, copies: readonly (readonly [string, string])[]): void {
-  mkdirSync(path)
+  mkdirSync(path, { recursive: true })
   for (const [from, to] of copies) copySync(from, join(path, to))
   git(path, 'init', '-q')
   git(path, 'add', '--all')

@@ -34,7 +34,20 @@ export async function playPush(stage: Stage, web: boolean): Promise<number> {
   const pushed = performance.now()
   push(source, stage.at('code.git'))
   tell('event', relative(stage.directory, join(spool.revs, 'bass/refs/heads/main', source.tip)))
+  return playJob(stage, web, pushed, () => say(WHAT_NEXT(root)))
+}
 
+/**
+ * Runs the programs and follows the job of what was pushed at the time `pushed`; returns its exit code. `after` is for once it
+ * has succeeded.
+ */
+export async function playJob(
+  stage: Stage,
+  web: boolean,
+  pushed: number,
+  after: () => unknown,
+): Promise<number> {
+  const { spool } = stage
   show(`bass up spool --takers 1${web ? ' --web' : ''} &`)
   return stage.whileUp(1, web, async () => {
     if (web) {
@@ -49,7 +62,7 @@ export async function playPush(stage: Stage, web: boolean): Promise<number> {
     const code = await stage.bass('log', '-f', task)
     const seconds = ((performance.now() - pushed) / 1000).toFixed(1)
     tell('verdict', `spool/jobs/cur/${task}/result.txt, ${seconds} s after the push`)
-    if (code === EXIT.done) say(WHAT_NEXT(root))
+    if (code === EXIT.done) await after()
     if (web) await stage.keepOpen()
     return code
   })

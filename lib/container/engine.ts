@@ -1,9 +1,10 @@
 // The container engine of this machine or of another one: podman or docker, through their command lines, which take the
 // same flags. Nothing here mounts a directory, so that an engine elsewhere (DOCKER_HOST, CONTAINER_HOST) does as well.
 
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { basename, delimiter, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 
 import { isErrno, reasonOf } from '../base/errno.ts'
 import { Fatal, lasting, quote, temporary } from '../base/exit.ts'
@@ -80,6 +81,25 @@ export async function askIf(
     if (error instanceof Fatal && error.exitCode === 111) return undefined
     throw error
   }
+}
+
+/** Has the engine do something with these bytes on its standard input. Throws a Fatal as `ask` does. */
+export async function feed(
+  engine: Engine,
+  attempt: string,
+  args: readonly string[],
+  source: AsyncIterable<Buffer>,
+): Promise<void> {
+  const [program, ...options] = engine.command
+  const child = spawn(program!, [...options, ...args], { stdio: ['pipe', 'ignore', 'pipe'], env: engine.env })
+  let complaint = ''
+  child.stderr.on('data', (bytes: Buffer) => (complaint = (complaint + bytes.toString()).slice(-ANSWER_MAX)))
+  const ended = new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))
+  // An engine that ends early says why, and the pipe only that it did.
+  const fed = pipeline(source, child.stdin).catch((error: unknown) => error)
+  const [code, broken] = await Promise.all([ended, fed])
+  if (code !== 0) throw temporary(attempt, complaintOf(engine, complaint))
+  if (broken !== undefined) throw temporary(attempt, broken)
 }
 
 /** The last line of what an engine says on standard error, without its prefix. Pure. */

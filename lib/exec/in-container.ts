@@ -1,16 +1,13 @@
 // An executor in a container of its own: the image may be anything that has a kernel like ours, because the executor
 // comes with its own runtime, kept in a volume of the engine. Nothing of the host is mounted.
 
-import { spawn } from 'node:child_process'
-import { pipeline } from 'node:stream/promises'
-
 import { isImage } from '../base/elsewhere.ts'
 import type { ContainerBounds } from '../base/elsewhere.ts'
-import { lasting, quote, temporary } from '../base/exit.ts'
+import { lasting, quote } from '../base/exit.ts'
 import { setting } from '../base/settings.ts'
 import { isGone } from '../system/process.ts'
 import { token } from '../system/durable.ts'
-import { ask, askIf, findEngine } from '../container/engine.ts'
+import { ask, askIf, feed, findEngine } from '../container/engine.ts'
 import type { Engine } from '../container/engine.ts'
 import { containerFlags } from '../container/flags.ts'
 import { ownerLabel, ownerOf, sweepDead } from '../container/owner.ts'
@@ -141,19 +138,7 @@ async function fill(engine: Engine, image: string, volume: string): Promise<void
   })
   await ask(engine, attempt, ['create', ...flags])
   try {
-    const [program, ...options] = engine.command
-    const child = spawn(program!, [...options, 'cp', '-', `${name}:${PLACE}`], {
-      stdio: ['pipe', 'ignore', 'pipe'],
-      env: engine.env,
-    })
-    let complaint = ''
-    child.stderr.on('data', (bytes: Buffer) => (complaint += bytes.toString()))
-    const ended = new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))
-    const [code] = await Promise.all([
-      ended,
-      pipeline(tarOf(findRuntime().items), child.stdin).catch(() => undefined),
-    ])
-    if (code !== 0) throw temporary(attempt, complaint.trim().split('\n').at(-1) ?? 'it failed')
+    await feed(engine, attempt, ['cp', '-', `${name}:${PLACE}`], tarOf(findRuntime().items))
   } finally {
     await askIf(engine, 'remove the container', ['rm', '--force', name])
   }

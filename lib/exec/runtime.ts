@@ -31,7 +31,7 @@ export function findRuntime(): Runtime {
 
 function makeRuntime(): Runtime {
   const node = realpathSync(process.execPath)
-  const mkfifo = execFileSync('sh', ['-c', 'command -v mkfifo'], { encoding: 'utf8' }).trim()
+  const mkfifo = programAt('mkfifo')
   const libraries = [...new Set([...librariesOf(node), ...librariesOf(mkfifo)])]
   const loader = libraries.find(path => basename(path).startsWith('ld-'))!
   const files: [path: string, name: string][] = [
@@ -54,8 +54,12 @@ function makeRuntime(): Runtime {
   return { hash: hash.digest('hex').slice(0, 20), items }
 }
 
+/** Where the file of a program in PATH is. */
+export const programAt = (name: string): string =>
+  realpathSync(execFileSync('sh', ['-c', 'command -v "$1"', 'sh', name], { encoding: 'utf8' }).trim())
+
 /** The shared libraries of a program, its loader among them. */
-function librariesOf(program: string): string[] {
+export function librariesOf(program: string): string[] {
   const told = execFileSync('ldd', [program], { encoding: 'utf8' })
   return [...told.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!)
 }

@@ -147,3 +147,15 @@ test('with --farmer a signed webhook becomes jobs, whose output is shown; nothin
   t.notMatch(stdout, /spelling/, 'no Testfile that the push does not concern')
   t.same(left(), NOTHING)
 })
+
+test('without an engine --container is one sentence', t => {
+  const sandbox = new Sandbox(t)
+  const { env, left } = stage(sandbox)
+  const { code, stdout, stderr } = sandbox.run('bin/bass', ['demo', '--container'], {
+    env: { ...env, CONTAINER: 'nerdctl' },
+  })
+  t.same([code, stdout], [100, ''])
+  t.match(stderr, /^bass: fatal: .*'nerdctl' is neither podman nor docker\n$/)
+  t.same(left(), NOTHING)
+  t.end()
+})

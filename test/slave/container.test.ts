@@ -74,6 +74,22 @@ test('bass doctor runs a container of the image, and says what an engine lacks',
   t.match(place({ CONTAINER: '/nowhere/podman', IMAGE: '' }), /^WRONG .*CONTAINER=\/nowhere\/podman asks/)
 })
 
+test('bass demo --container shows steps in an image of this machine, and removes it', { skip }, t => {
+  const sandbox = new Sandbox(t)
+  const { code, stdout, stderr } = sandbox.run('bin/bass', ['demo', '--container'], {
+    env: { ...podman!.env, TMPDIR: sandbox.path('jobtmp'), SPOOL: undefined },
+  })
+  t.equal(code, 0, stderr)
+  t.match(
+    stdout,
+    /the image has 8 programs.*no network but its loopback.*30-test: success.*\nHELLO FROM A CON/s,
+  )
+  t.match(podman!.ask('images', '--format', '{{.Repository}}'), /^localhost\/busy$/m)
+  t.notMatch(podman!.ask('images', '--format', '{{.Repository}}'), /demo/)
+  t.same(sandbox.ls('jobtmp'), [])
+  t.end()
+})
+
 test('an image may be empty but for one static program', { skip }, async t => {
   const sandbox = new Sandbox(t)
   writeFileSync(sandbox.path('p.c'), '#include <stdio.h>\nint main(void) { puts("static"); return 9; }\n')
