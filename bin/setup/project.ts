@@ -79,7 +79,7 @@ ARCHS=${shellQuote(archs.join(' '))}
 export function hookCommands(spool: Spool, { name, code }: NewProject): string[] {
   return [
     `git -C ${shellQuote(code)} config bass.revs ${shellQuote(join(spool.revs, name))}`,
-    `cp ${shellQuote(ourHook())} ${shellQuote(join(hooksOf(code), 'post-receive'))}`,
+    `cp ${HOOK.map(file => shellQuote(ourHook(file))).join(' ')} ${shellQuote(hooksOf(code))}`,
   ]
 }
 
@@ -99,15 +99,20 @@ export function installHook(spool: Spool, { name, code }: NewProject): void {
   if (relative(git(code, 'rev-parse', '--absolute-git-dir'), hooks).startsWith('..')) {
     throw stop(`its core.hooksPath is ${quote(hooks)}; put the hook there yourself`)
   }
-  const path = join(hooks, 'post-receive')
-  const ours = readFileSync(ourHook(), 'utf8')
   makeDirectoryWithMode(hooks, 0o777, 0)
-  makeFile(path, ours, 0o777)
-  if (readFileSync(path, 'utf8') !== ours)
-    throw stop(`it has another post-receive; let that one run ${ourHook()}`)
+  for (const file of HOOK) {
+    const path = join(hooks, file)
+    const ours = readFileSync(ourHook(file), 'utf8')
+    makeFile(path, ours, file === 'post-receive' ? 0o777 : 0o666)
+    if (readFileSync(path, 'utf8') !== ours)
+      throw stop(`it has another ${file}; let that one run ${ourHook('post-receive')}`)
+  }
   if (standing === '') git(code, 'config', 'bass.revs', revs)
 }
 
-const ourHook = () => join(setting('BASS_ROOT'), 'hooks/post-receive')
+/** The files of the hook: the one that git starts comes last, so it is never there without the other. */
+const HOOK = ['bass-work-off', 'post-receive'] as const
+
+const ourHook = (file: string) => join(setting('BASS_ROOT'), 'hooks', file)
 const hooksOf = (repository: string) =>
   resolve(repository, git(repository, 'rev-parse', '--git-path', 'hooks'))

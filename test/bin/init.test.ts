@@ -132,8 +132,14 @@ test('the hook goes where there is none, and says where events go', async t => {
   await init([...project, '--hook'])
   t.equal(sandbox.git(sandbox.path('hello.git'), 'config', 'bass.revs'), sandbox.path('spool/revs/hello'))
   t.equal(mode('hello.git/hooks/post-receive'), '755')
-  const [theirs, ours] = [sandbox.path('hello.git/hooks/post-receive'), join(ROOT, 'hooks/post-receive')]
-  t.equal(readFileSync(theirs, 'utf8'), readFileSync(ours, 'utf8'))
+  t.equal(mode('hello.git/hooks/bass-work-off'), '644')
+  for (const file of ['hooks/post-receive', 'hooks/bass-work-off']) {
+    t.equal(
+      readFileSync(sandbox.path('hello.git', file), 'utf8'),
+      readFileSync(join(ROOT, file), 'utf8'),
+      file,
+    )
+  }
 })
 
 test('without --hook the commands that install it are printed, and work', async t => {

@@ -527,11 +527,28 @@ test('pushes at the same time each give their events', async t => {
   await server.settled()
 })
 
+test('a hook without its second half says so, and loses nothing', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const hooks = join(server.repository, 'hooks')
+  unlinkSync(join(hooks, 'post-receive'))
+  copyFileSync(join(ROOT, 'hooks/post-receive'), join(hooks, 'post-receive'))
+  server.commit(1)
+  t.match(
+    server.push(['main']).stderr,
+    /^remote: post-receive: fatal: unable to run '.*hooks\/bass-work-off': it is not there; copy it [^\n]*\n$/,
+  )
+  t.same(server.events(), [])
+  copyFileSync(join(ROOT, 'hooks/bass-work-off'), join(hooks, 'bass-work-off'))
+  t.equal(server.sandbox.run('hooks/post-receive', [], { cwd: server.repository }).code, 0)
+  t.equal(server.events().length, 1)
+  await server.settled()
+})
+
 test('the hook is whole in itself: a copy without BASS around it works', async t => {
   const server = new GitServer(new Sandbox(t))
-  const hook = join(server.repository, 'hooks/post-receive')
-  unlinkSync(hook)
-  copyFileSync(join(ROOT, 'hooks/post-receive'), hook)
+  unlinkSync(join(server.repository, 'hooks/post-receive'))
+  for (const file of ['hooks/post-receive', 'hooks/bass-work-off'])
+    copyFileSync(join(ROOT, file), join(server.repository, file))
   server.commit(1)
   const PATH = server.sandbox.path('path')
   mkdirSync(PATH)

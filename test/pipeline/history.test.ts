@@ -66,7 +66,11 @@ test(
     const { revs } = site.makeSpool()
     site.git('.', 'init', '-q', '--bare', 'hello.git')
     mkdirSync(site.path('hello.git/hooks'), { recursive: true })
-    site.ok('cp', [join(ROOT, 'hooks/post-receive'), site.path('hello.git/hooks/post-receive')])
+    site.ok('cp', [
+      join(ROOT, 'hooks/post-receive'),
+      join(ROOT, 'hooks/bass-work-off'),
+      site.path('hello.git/hooks'),
+    ])
     site.git('hello.git', 'config', 'bass.revs', join(revs, 'hello'))
     site.git('hello.git', 'config', 'bass.maxRevisions', '0')
     site.git('.', 'init', '-q', 'work')
