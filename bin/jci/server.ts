@@ -1,6 +1,7 @@
 // git jci server: pushes to a Gitea or Forgejo become jobs for runners, and what came of them becomes commit statuses.
 
 import { mkdirSync } from 'node:fs'
+import type { Server } from 'node:http'
 import { join } from 'node:path'
 
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
@@ -40,17 +41,11 @@ its repository and push runs of its commit, nothing else, and that is dead when 
 export async function serve(times: Times): Promise<void> {
   const missing = Object.keys(SERVER_NEEDS).filter(name => optional(name) === undefined)
   if (missing.length > 0) throw lasting('start', `these are not set: ${missing.join(', ')}`)
-  const host = setting('GITEA_HOST').replace(/\/+$/, '')
-  const address = /^https?:\/\//.test(host) ? host : `https://${host}`
-  const forge = new ForgeClient({
-    address,
-    user: setting('GITEA_USER'),
-    token: setting('GITEA_TOKEN'),
-    web: optional('JCI_WEB_URL')?.replace(/\/+$/, ''),
-  })
+  const address = forgeAddress()
+  const forge = openForge(address)
   const credential = choice('JCI_CREDENTIAL', ['proxy', 'token'])
   const timeout = duration('JCI_JOB_TIMEOUT')
-  const { host: listenHost, port } = listenPlace(setting('JCI_LISTEN'))
+  const place = listenPlace(setting('JCI_LISTEN'))
   const directory = setting('JCI_DB')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const stop = new AbortController()
@@ -95,12 +90,7 @@ export async function serve(times: Times): Promise<void> {
   }
   const secrets = { webhookSecret: setting('GITEA_WEBHOOK_SECRET'), runnerSecret: setting('RUNNER_SECRET') }
   const server = makeServer(desk, credential === 'proxy' ? door : undefined, { ...secrets, cloneUrl })
-  await new Promise<void>((done, failed) => {
-    server.once('error', error => failed(temporary(`listen on ${quote(setting('JCI_LISTEN'))}`, error)))
-    server.listen({ port, ...(listenHost === '' ? {} : { host: listenHost }) }, done)
-  })
-  const bound = server.address()
-  say('info', `listening on port ${typeof bound === 'object' && bound ? bound.port : port}`)
+  await listen(server, place)
   const timer = setInterval(() => void desk.settle(), times.tick)
   courier.wake()
   await new Promise<void>(done => {
@@ -113,6 +103,19 @@ export async function serve(times: Times): Promise<void> {
   server.close()
   await unlock()
 }
+
+function forgeAddress(): string {
+  const host = setting('GITEA_HOST').replace(/\/+$/, '')
+  return /^https?:\/\//.test(host) ? host : `https://${host}`
+}
+
+const openForge = (address: string) =>
+  new ForgeClient({
+    address,
+    user: setting('GITEA_USER'),
+    token: setting('GITEA_TOKEN'),
+    web: optional('JCI_WEB_URL')?.replace(/\/+$/, ''),
+  })
 
 /** Makes and deletes a token, and deletes what is left of jobs that are over. */
 async function tryToken(forge: ForgeClient, jobs: Jobs): Promise<void> {
@@ -132,8 +135,23 @@ async function tryToken(forge: ForgeClient, jobs: Jobs): Promise<void> {
   }
 }
 
-/** `:8080`, `127.0.0.1:8080`, `[::1]:8080`: where to listen; an empty host is every address. */
-function listenPlace(text: string): { host: string; port: number } {
+interface Place {
+  /** Empty for every address. */
+  readonly host: string
+  readonly port: number
+}
+
+async function listen(server: Server, { host, port }: Place): Promise<void> {
+  await new Promise<void>((done, failed) => {
+    server.once('error', error => failed(temporary(`listen on ${quote(setting('JCI_LISTEN'))}`, error)))
+    server.listen({ port, ...(host === '' ? {} : { host }) }, done)
+  })
+  const bound = server.address()
+  say('info', `listening on port ${typeof bound === 'object' && bound ? bound.port : port}`)
+}
+
+/** `:8080`, `127.0.0.1:8080`, `[::1]:8080`: where to listen. */
+function listenPlace(text: string): Place {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]*)):(\d{1,5})$/.exec(text)
   if (!match || Number(match[3]) > 65_535)
     throw lasting('read the setting JCI_LISTEN', `'${text}' is not a place to listen, such as :8080`)

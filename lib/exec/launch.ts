@@ -2,7 +2,7 @@
 // gRPC library wants an address, so a socket that is ours alone stands between.
 
 import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -39,46 +39,22 @@ export async function launch(
 ): Promise<Launched> {
   const directory = mkdtempSync(join(tmpdir(), 'bass-client-'))
   const secret = randomBytes(24).toString('base64url')
-  const child = spawn(command[0]!, command.slice(1), {
-    stdio: 'pipe',
-    env: env,
-    detached: true,
-  })
-  let complaint = ''
-  child.stderr.on(
-    'data',
-    (bytes: Buffer) => (complaint = (complaint + bytes.toString()).slice(-COMPLAINT_MAX)),
-  )
-  child.stdin.on('error', () => undefined)
-  const ended = new Promise<void>(done => {
-    child.on('error', error => {
-      complaint ||= error.message
-      done()
-    })
-    child.on('close', () => done())
-  })
-  let passage: Socket | undefined
-  const bridge = createServer(socket => {
-    passage = socket
-    socket.on('error', () => undefined)
-    socket.pipe(child.stdin)
-    child.stdout.pipe(socket)
-    bridge.close()
-  })
+  const child = spawn(command[0]!, command.slice(1), { stdio: 'pipe', env, detached: true })
+  const ended = endOf(child)
+  const bridge = bridgeTo(child)
   const close = async (): Promise<void> => {
     bridge.close()
     await endChild(child, ended)
-    passage?.destroy()
+    bridge.cut()
     rmSync(directory, { recursive: true, force: true })
   }
   const gone = new AbortController()
   try {
     const path = join(directory, 's')
-    await new Promise<void>(done => bridge.listen(path, done))
+    await bridge.listen(path)
     child.stdin.write(`${secret}\n`)
-    const died = ended.then(() => {
-      const why = complaint.trim().split('\n').at(-1)
-      throw temporary(attempt, why || 'its executor ended at once')
+    const died = ended.then(complaint => {
+      throw temporary(attempt, complaint || 'its executor ended at once')
     })
     const client = await Promise.race([
       ExecutorClient.connect(`unix:${path}`, secret, PATIENCE, gone.signal),
@@ -99,10 +75,45 @@ export async function launch(
   }
 }
 
+/** Resolves when the child has ended or could not be started, with the last line of what it complained. */
+function endOf(child: ChildProcessWithoutNullStreams): Promise<string> {
+  let complaint = ''
+  child.stderr.on('data', (bytes: Buffer) => {
+    complaint = (complaint + bytes.toString()).slice(-COMPLAINT_MAX)
+  })
+  return new Promise(done => {
+    const end = () => done(complaint.trim().split('\n').at(-1)!)
+    child.on('error', error => {
+      complaint ||= error.message
+      end()
+    })
+    child.on('close', end)
+  })
+}
+
+/** A socket whose one connection is the standard streams of the child. */
+function bridgeTo(child: ChildProcessWithoutNullStreams) {
+  child.stdin.on('error', () => undefined)
+  let passage: Socket | undefined
+  const server = createServer(socket => {
+    passage = socket
+    socket.on('error', () => undefined)
+    socket.pipe(child.stdin)
+    child.stdout.pipe(socket)
+    server.close()
+  })
+  return {
+    listen: (path: string) => new Promise<void>(done => server.listen(path, done)),
+    /** Takes no connection from now on. */
+    close: () => server.close(),
+    cut: () => passage?.destroy(),
+  }
+}
+
 /** How long an executor may take to end when its input has ended, in milliseconds. */
 const GRACE = 5000
 
-async function endChild(child: ChildProcess, ended: Promise<void>): Promise<void> {
+async function endChild(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
   child.stdin?.destroy()
   const timer = setTimeout(() => child.kill('SIGKILL'), GRACE)
   await ended.finally(() => clearTimeout(timer))

@@ -48,6 +48,13 @@ export function makeRunsApp(repository: string, names: readonly string[]): Hono 
   app.notFound(c => c.html(frame('Not found', false, html`<h1>There is nothing of this name</h1>`), 404))
 
   app.get('/static/page.css', c => c.body(style, 200, { 'Content-Type': 'text/css; charset=utf-8' }))
+  addApi(app, repository)
+  addPages(app, repository)
+  return app
+}
+
+/** What programs ask. */
+function addApi(app: Hono, repository: string): void {
   app.get('/api/branches', async c => c.json(await readBranches(repository)))
   app.get('/api/commits', async c => {
     const branch = c.req.query('branch')
@@ -56,17 +63,21 @@ export function makeRunsApp(repository: string, names: readonly string[]): Hono 
     return commits ? c.json(commits) : c.json({ error: 'no such branch' }, 404)
   })
   app.get('/api/commit/:hash/:run?', async c => {
-    const detail = await find(c.req.param('hash'), c.req.param('run'))
+    const detail = await find(repository, c.req.param('hash'), c.req.param('run'))
     if (!detail) return c.json({ error: 'no such run' }, 404)
     const { hash, author, date, status, files, ref, runId, runs } = detail
     return c.json({ hash, author, date, status, files, ref, runId, runs })
   })
+}
+
+/** What people see: branches, their commits, a run and one of its files; and the file itself. */
+function addPages(app: Hono, repository: string): void {
   app.get('/jci/*', async c => {
     const where = parsePath(new URL(c.req.url).pathname)
-    const detail = where && (await find(where.hash, where.run))
+    const detail = where && (await find(repository, where.hash, where.run))
     if (!detail) return c.notFound()
-    if (where.raw) return raw(c, detail, where.file)
-    const file = where.file === '' ? undefined : await view(detail, where.file)
+    if (where.raw) return raw(c, repository, detail, where.file)
+    const file = where.file === '' ? undefined : await view(repository, detail, where.file)
     if (where.file !== '' && !file) return c.notFound()
     return page(c, detail, file)
   })
@@ -79,40 +90,40 @@ export function makeRunsApp(repository: string, names: readonly string[]): Hono 
     if (branch !== undefined && !commits) return c.notFound()
     return c.html(panels({ branches, commits, detail, file }))
   }
+}
 
-  const find = async (hash: string, run?: string): Promise<Detail | undefined> =>
-    isCommitId(hash) && (run === undefined || isRunId(run)) ? readRun(repository, hash, run) : undefined
+async function find(repository: string, hash: string, run?: string): Promise<Detail | undefined> {
+  return isCommitId(hash) && (run === undefined || isRunId(run)) ? readRun(repository, hash, run) : undefined
+}
 
-  async function view(detail: Detail, path: string): Promise<FileView | undefined> {
-    const found = await findFile(repository, detail.id, path)
-    if (!found) return undefined
-    // What does not fit into memory is no text for people.
-    if (found.size > 64 * SHOWN) return { path, text: undefined, cut: false }
-    const body = (await readObjects(repository, [found.blob]))[0]?.body ?? Buffer.alloc(0)
-    const cut = body.length > SHOWN
-    const bytes = cut ? body.subarray(-SHOWN) : body
-    return { path, text: bytes.includes(0) ? undefined : bytes.toString(), cut }
-  }
+async function view(repository: string, detail: Detail, path: string): Promise<FileView | undefined> {
+  const found = await findFile(repository, detail.id, path)
+  if (!found) return undefined
+  // What does not fit into memory is no text for people.
+  if (found.size > 64 * SHOWN) return { path, text: undefined, cut: false }
+  const body = (await readObjects(repository, [found.blob]))[0]?.body ?? Buffer.alloc(0)
+  const cut = body.length > SHOWN
+  const bytes = cut ? body.subarray(-SHOWN) : body
+  return { path, text: bytes.includes(0) ? undefined : bytes.toString(), cut }
+}
 
-  async function raw(c: Context, detail: Detail, path: string): Promise<Response> {
-    const found = await findFile(repository, detail.id, path)
-    if (!found) return c.notFound()
-    const git = spawn('git', ['-C', repository, 'cat-file', 'blob', found.blob], {
-      env: gitEnvironment(),
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    git.on('error', () => git.stdout.destroy())
-    git.stdout.on('close', () => git.kill())
-    const type = typeOf(path)
-    return c.body(Readable.toWeb(git.stdout) as ReadableStream, 200, {
-      'Content-Type': type ?? 'application/octet-stream',
-      'Content-Length': String(found.size),
-      'Content-Security-Policy': SANDBOX,
-      'Cross-Origin-Resource-Policy': 'same-origin',
-      ...(type === undefined ? { 'Content-Disposition': 'attachment' } : {}),
-    })
-  }
-  return app
+async function raw(c: Context, repository: string, detail: Detail, path: string): Promise<Response> {
+  const found = await findFile(repository, detail.id, path)
+  if (!found) return c.notFound()
+  const git = spawn('git', ['-C', repository, 'cat-file', 'blob', found.blob], {
+    env: gitEnvironment(),
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  git.on('error', () => git.stdout.destroy())
+  git.stdout.on('close', () => git.kill())
+  const type = typeOf(path)
+  return c.body(Readable.toWeb(git.stdout) as ReadableStream, 200, {
+    'Content-Type': type ?? 'application/octet-stream',
+    'Content-Length': String(found.size),
+    'Content-Security-Policy': SANDBOX,
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    ...(type === undefined ? { 'Content-Disposition': 'attachment' } : {}),
+  })
 }
 
 function pageOf(c: Context): number {
