@@ -43,11 +43,14 @@ function processesOf(site: Sandbox): number[] {
 
 function killAll(site: Sandbox): void {
   for (let left = processesOf(site); left.length > 0; left = processesOf(site)) {
-    for (const pid of left) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {
-        // It has ended meanwhile.
+    // First all are stopped: a taker that outlives its step by a moment would blame the step.
+    for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
+      for (const pid of left) {
+        try {
+          process.kill(pid, signal)
+        } catch {
+          // It has ended meanwhile.
+        }
       }
     }
   }
