@@ -5,7 +5,7 @@ import { openTasks } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { command, run } from '../lib/system/command.ts'
 import { isReplaced, TREE_DIRECTORIES } from '../lib/system/tree.ts'
-import { watch } from '../lib/system/watch.ts'
+import { readWatchSettings, watch } from '../lib/system/watch.ts'
 import { Fetching } from './fetch/fetching.ts'
 import { forgeProjects } from './fetch/project.ts'
 
@@ -57,7 +57,10 @@ away it tries again with growing pauses. Settings of projects are read when it s
 
 /** Works for one project until `stop`, which it pulls for all where it cannot go on. */
 async function keepFetching(fetching: Fetching, spool: Spool, stop: AbortController): Promise<void> {
-  const watched = await watch([fetching.project.inbox.fresh, spool.tasks.cur, ...TREE_DIRECTORIES])
+  const watched = await watch(
+    [fetching.project.inbox.fresh, spool.tasks.cur, ...TREE_DIRECTORIES],
+    readWatchSettings(),
+  )
   const isStopped = () => stop.signal.aborted
   stop.signal.addEventListener('abort', () => watched.ring())
   try {

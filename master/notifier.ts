@@ -15,7 +15,7 @@ import { makeDirectory, openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { numberOf } from '../lib/spool/task-name.ts'
 import { isReplaced, TREE_DIRECTORIES } from '../lib/system/tree.ts'
-import { watch } from '../lib/system/watch.ts'
+import { readWatchSettings, watch } from '../lib/system/watch.ts'
 import type { Watch } from '../lib/system/watch.ts'
 import { standBy } from './notify/alone.ts'
 import { Courier } from './notify/courier.ts'
@@ -68,7 +68,7 @@ within 30 seconds of a change.`,
   },
   async () => {
     const spool = openSpool()
-    const watched = await watch([spool.tasks.cur, spool.jobs.cur, ...TREE_DIRECTORIES])
+    const watched = await watch([spool.tasks.cur, spool.jobs.cur, ...TREE_DIRECTORIES], readWatchSettings())
     const stop = new AbortController()
     const end = () => {
       stop.abort()

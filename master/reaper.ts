@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { command, run } from '../lib/system/command.ts'
 import { warn } from '../lib/system/log.ts'
-import { duration } from '../lib/base/settings.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import { isReplaced } from '../lib/system/tree.ts'
 import { Rounds } from './reap/rounds.ts'
+import { readReaperSettings } from './reap/settings.ts'
 
 export const reaper = command(
   {
@@ -33,12 +33,12 @@ reported once and never touched.`,
     },
   },
   async (_, { once }) => {
-    const rounds = new Rounds(openSpool())
+    const settings = readReaperSettings()
+    const rounds = new Rounds(openSpool(), settings)
     if (once) {
       rounds.look()
       return
     }
-    const interval = duration('POLL_INTERVAL')
     const stop = new AbortController()
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
     while (!stop.signal.aborted && !isReplaced()) {
@@ -48,7 +48,7 @@ reported once and never touched.`,
         // The spool is unreachable, full or broken: report it and try again, since no other program would.
         warn('look through', rounds.spool.root, error)
       }
-      await sleep(interval, undefined, { signal: stop.signal }).catch(() => undefined)
+      await sleep(settings.poll, undefined, { signal: stop.signal }).catch(() => undefined)
     }
   },
 )

@@ -9,9 +9,10 @@ import { formatParams } from '../lib/spool/event.ts'
 import { mustBeThere, openTasks } from '../lib/spool/spool.ts'
 import { isPart, isTarget } from '../lib/spool/task-name.ts'
 import { isReplaced } from '../lib/system/tree.ts'
-import { watch } from '../lib/system/watch.ts'
+import { readWatchSettings, watch } from '../lib/system/watch.ts'
 import type { Watch } from '../lib/system/watch.ts'
-import { Maker, SYSTEM_PAUSE } from './make/maker.ts'
+import { SYSTEM_PAUSE } from './make/event-queue.ts'
+import { Maker } from './make/maker.ts'
 import type { MakerSettings } from './make/maker.ts'
 import { projectOf } from './make/record.ts'
 
@@ -107,7 +108,7 @@ async function makeOne(settings: MakerSettings): Promise<number> {
 async function makeAll(settings: MakerSettings): Promise<number> {
   const stop = new AbortController()
   const maker = new Maker(settings, print, stop.signal)
-  const watched = await watch([settings.project.revs], DEPTH)
+  const watched = await watch([settings.project.revs], readWatchSettings(), DEPTH)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       stop.abort()

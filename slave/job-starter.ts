@@ -13,8 +13,9 @@ import { runJob } from './run-job.ts'
 import { checkLimits } from './run/run-steps.ts'
 import { RUN_SETTINGS } from './settings-help.ts'
 import { isFor } from './sources/scan.ts'
+import { claimTask } from './sources/claimed-task.ts'
+import { readSlaveSettings } from './sources/settings.ts'
 import { Slot } from './sources/slot.ts'
-import { claimTask } from './sources/spool.ts'
 import { onTerm } from './term.ts'
 
 export const jobStarter = command(
@@ -33,16 +34,18 @@ architecture or host, or taken. TERM ends the job as task-taker does.`,
     const task = parseTaskName(name)
     if (!task) throw lasting(`run ${quote(name)}`, 'not a name of a task')
     const spool = openSpool()
-    const slot = new Slot(spool)
-    if (!isFor(task, slot.arch, slot.host)) return
+    const settings = readSlaveSettings()
+    const slot = new Slot(spool, settings)
+    if (!isFor(task, settings.arch, settings.host)) return
     const pools = new Pools()
-    const health = new Health({ jobs: spool.jobs.tmp, slot: slot.directory }, () => undefined)
+    const health = new Health({ jobs: spool.jobs.tmp, slot: slot.directory }, settings, () => undefined)
     const fault = (await health.fault()) ?? health.lacksFor(join(spool.tasks.cur, name))
     if (fault !== undefined) throw temporary(`run ${quote(name)}`, fault)
     await checkLimits(readLimits(), pools)
-    const { drain } = onTerm(() => slot.killRemains())
+    const { drain } = onTerm(settings.drain, () => slot.killRemains())
     const assignment = claimTask(slot, task)
-    if (assignment) await runJob(assignment, { pools, health }, drain)
+    const machine = { pools, health, host: settings.host, env: process.env }
+    if (assignment) await runJob(assignment, machine, drain)
   },
 )
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { reasonOf } from '../lib/base/errno.ts'
 import { EXIT, Fatal } from '../lib/base/exit.ts'
-import { setting } from '../lib/base/settings.ts'
+import type { Environment } from '../lib/base/settings.ts'
 import { BundleError } from '../lib/bundle/bundle.ts'
 import type { Verdict } from '../lib/spool/job.ts'
 import { warn } from '../lib/system/log.ts'
@@ -22,24 +22,24 @@ import type { Assignment } from './sources/assignment.ts'
 export interface Machine {
   readonly pools: Pools
   readonly health: Health
+  readonly host: string
+  /** The settings, which those of a job's project stand before. */
+  readonly env: Environment
 }
 
 /**
  * Runs an assignment to its end and returns the verdict that stands. `drain` tells that the slave is to stop: then the
  * job is lost, and its source gives it to others at once.
  */
-export async function runJob(
-  assignment: Assignment,
-  { pools, health }: Machine,
-  drain: AbortSignal,
-): Promise<Verdict> {
+export async function runJob(assignment: Assignment, machine: Machine, drain: AbortSignal): Promise<Verdict> {
+  const { health } = machine
   const stop = new AbortController()
   const onDrain = () => stop.abort('drain')
   if (drain.aborted) onDrain()
   drain.addEventListener('abort', onDrain)
   const heart = assignment.beat(word => stop.abort(word))
   try {
-    const { fault, ...outcome } = await setUpAndRun(assignment, pools, stop.signal, health)
+    const { fault, ...outcome } = await setUpAndRun(assignment, machine, stop.signal)
     const cause = stop.signal.reason === 'drain' ? 'drain' : fault ? 'fault' : 'lost'
     const verdict = await assignment.conclude(outcome, cause)
     if (outcome.verdict === verdict && verdict !== 'lost') health.hasRun()
@@ -54,12 +54,10 @@ export async function runJob(
 /** `fault`: the machine failed, and not the work. */
 async function setUpAndRun(
   assignment: Assignment,
-  pools: Pools,
+  { pools, health, host, env }: Machine,
   stop: AbortSignal,
-  health: Health,
 ): Promise<Outcome & { readonly fault?: boolean }> {
   const { task, job, work } = assignment
-  const host = setting('HOST')
   try {
     if (!assignment.begin()) return { verdict: 'cancelled' }
     await writePlain(join(job, 'host.txt'), host + '\n', stop)
@@ -67,8 +65,8 @@ async function setUpAndRun(
     const facts = await assignment.unpack(stop)
     trace('unpacked', task.name)
     if (facts.fault !== undefined) return { verdict: 'error', why: `nothing is run: ${facts.fault}` }
-    const limits = readLimits(process.env, facts.limits)
-    const plan = { task, job, work, environment: buildEnvironment(facts), limits }
+    const limits = readLimits(env, facts.limits)
+    const plan = { task, job, work, environment: buildEnvironment(facts, env), limits }
     const outcome = await runSteps(plan, stop, pools)
     await assignment.store(outcome.verdict, stop)
     return outcome

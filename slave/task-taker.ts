@@ -2,17 +2,18 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { duration } from '../lib/base/settings.ts'
 import { load as loadZstd } from '../lib/bundle/zstd.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import { command, run, version } from '../lib/system/command.ts'
 import { warnOnce } from '../lib/system/log.ts'
+import { readWatchSettings } from '../lib/system/watch.ts'
 import { Health } from './sources/health.ts'
 import { readLimits } from './run/limits.ts'
 import { Pools } from './run/places/pools.ts'
 import { checkLimits } from './run/run-steps.ts'
 import { runJob } from './run-job.ts'
 import { RUN_SETTINGS } from './settings-help.ts'
+import { readSlaveSettings } from './sources/settings.ts'
 import { Slot } from './sources/slot.ts'
 import { SpoolSource } from './sources/spool.ts'
 import { onTerm } from './term.ts'
@@ -35,22 +36,26 @@ Limits that a project sets in its conf/PROJECT/rc come with the task, and stand 
   },
   async () => {
     const spool = openSpool()
-    const slot = new Slot(spool)
+    const settings = readSlaveSettings()
+    const slot = new Slot(spool, settings)
     const pools = new Pools()
-    const health = new Health({ jobs: spool.jobs.tmp, slot: slot.directory }, fault => slot.tell(fault))
+    const health = new Health({ jobs: spool.jobs.tmp, slot: slot.directory }, settings, fault =>
+      slot.tell(fault),
+    )
+    const machine = { pools, health, host: settings.host, env: process.env }
     await checkLimits(readLimits(), pools)
-    const { stop, drain } = onTerm(() => slot.killRemains())
-    const source = await SpoolSource.open(slot, version(), health, stop)
+    const { stop, drain } = onTerm(settings.drain, () => slot.killRemains())
+    const source = await SpoolSource.open(slot, version(), health, readWatchSettings(), stop)
     try {
       await source.endDead()
       // The first bundle needs it and it is slow to load. An error is reported when the bundle is read.
       loadZstd().catch(() => undefined)
       for (let next = await source.next(); next; next = await source.next()) {
         try {
-          await runJob(next, { pools, health }, drain)
+          await runJob(next, machine, drain)
         } catch (error) {
           warnOnce('take', next.task.name, error)
-          await sleep(duration('POLL_INTERVAL'))
+          await sleep(settings.poll)
         }
       }
     } finally {

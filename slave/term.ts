@@ -1,16 +1,14 @@
 // TERM, and INT from a terminal: the first asks the program to stop, the second is final.
 
-import { duration } from '../lib/base/settings.ts'
-
 export interface Term {
   /** Aborted by the first signal: take nothing more. */
   readonly stop: AbortSignal
-  /** Aborted DRAIN later: the job in hand is given back. */
+  /** Aborted `drainAfter` later: the job in hand is given back. */
   readonly drain: AbortSignal
 }
 
-/** Listens from now on. `onFinal` has the chance to do what cannot wait for the next start. */
-export function onTerm(onFinal: () => Promise<void>): Term {
+/** Listens from now on. A job may go on for `drainAfter` milliseconds. `onFinal` does what cannot wait for the next start. */
+export function onTerm(drainAfter: number, onFinal: () => Promise<void>): Term {
   const [stop, drain] = [new AbortController(), new AbortController()]
   const heard = () => {
     if (stop.signal.aborted) {
@@ -20,7 +18,7 @@ export function onTerm(onFinal: () => Promise<void>): Term {
       return
     }
     stop.abort()
-    setTimeout(() => drain.abort('drain'), duration('DRAIN')).unref()
+    setTimeout(() => drain.abort('drain'), drainAfter).unref()
   }
   process.on('SIGTERM', heard)
   process.on('SIGINT', heard)

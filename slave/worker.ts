@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { lasting } from '../lib/base/exit.ts'
-import { duration, setting } from '../lib/base/settings.ts'
+import { optional, setting, words } from '../lib/base/settings.ts'
 import { command, run, version } from '../lib/system/command.ts'
 import { warnOnce } from '../lib/system/log.ts'
 import { secret } from '../lib/system/secret.ts'
@@ -16,6 +16,7 @@ import { RUN_SETTINGS } from './settings-help.ts'
 import { FarmSource } from './sources/farm.ts'
 import { Health } from './sources/health.ts'
 import { FarmerClient } from './sources/farmer-client.ts'
+import { readSlaveSettings } from './sources/settings.ts'
 import { onTerm } from './term.ts'
 
 export const worker = command(
@@ -38,24 +39,33 @@ DRAIN, then it is given back. A second TERM is final.`,
     },
   },
   async () => {
+    const settings = readSlaveSettings()
     const client = new FarmerClient(farmerUrl(), secret('WORKER_SECRET', process.env))
     const pools = new Pools()
     await checkLimits(readLimits(), pools)
     let inHand: string | undefined
-    const { stop, drain } = onTerm(async () => {
+    const { stop, drain } = onTerm(settings.drain, async () => {
       if (inHand !== undefined) await killRemains(inHand)
     })
-    const health = new Health({ slot: process.cwd() }, () => undefined)
-    const source = new FarmSource(client, process.cwd(), version(), health, stop)
+    const health = new Health({ slot: process.cwd() }, settings, () => undefined)
+    const machine = { pools, health, host: settings.host, env: process.env }
+    const farming = {
+      ...settings,
+      directory: process.cwd(),
+      version: version(),
+      labels: words('LABELS'),
+      clean: optional('CLEAN') === 'all',
+    }
+    const source = new FarmSource(client, farming, health, stop)
     try {
       await source.endDead()
       for (let next = await source.next(); next; next = await source.next()) {
         inHand = next.work
         try {
-          await runJob(next, { pools, health }, drain)
+          await runJob(next, machine, drain)
         } catch (error) {
           warnOnce('run', next.task.name, error)
-          await sleep(duration('POLL_INTERVAL'))
+          await sleep(settings.poll)
         }
         inHand = undefined
       }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 import { token } from '../../lib/system/durable.ts'
 import { harmless, harmlessLine } from '../../lib/base/text.ts'
-import { setting } from '../../lib/base/settings.ts'
+import { setting, sizeLimit } from '../../lib/base/settings.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
 import { terminalOf } from '../../lib/system/terminal.ts'
 import { COLOURS } from '../../lib/view/verdict-style.ts'
@@ -40,7 +40,7 @@ export async function layTask(
   work: string,
   more: Readonly<Record<string, string>> = {},
 ): Promise<Bench> {
-  await unpackTask(from, work)
+  await unpackTask(from, work, sizeLimit('BUNDLE_MAX'))
   return benchOf(task, work, readFacts(from), more)
 }
 
@@ -111,7 +111,7 @@ export async function runBefore(bench: Bench, step: string): Promise<Outcome | u
 export async function atBench<T extends { readonly keep: boolean }>(
   use: (work: string) => Promise<T>,
 ): Promise<T> {
-  const work = workOf(token())
+  const work = workOf(setting('JOBTMP'), token())
   makeWork(work)
   let keep = false
   try {

@@ -3,7 +3,8 @@
 
 import { lasting } from './exit.ts'
 
-type Environment = Readonly<Record<string, string | undefined>>
+/** Variables by name; one that is unset may be there with the value undefined. */
+export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The value of a setting that has to be there. */
 export function setting(name: string, env: Environment = process.env): string {

@@ -6,9 +6,11 @@ import { statSync } from 'node:fs'
 import { tolerating } from '../base/errno.ts'
 import { quote, temporary } from '../base/exit.ts'
 import { COMMIT_MAX, parseCommit } from './commit.ts'
+import { Describer } from './describe.ts'
 import { Objects } from './objects.ts'
 import type { GitObject, ObjectReader } from './objects.ts'
 import { ended, environmentAt, GitError, runGit, sentence, startGit } from './process.ts'
+import type { Start } from './process.ts'
 import { parseTree } from './tree.ts'
 import type { TreeEntry } from './tree.ts'
 import { walkTree } from './walk.ts'
@@ -23,12 +25,6 @@ export interface Commit {
   readonly tree: string
 }
 
-interface Description {
-  readonly revision: string
-  readonly resolve: (answer: Buffer | undefined) => void
-  readonly reject: (error: unknown) => void
-}
-
 /** Most bytes of a tree object: a directory of a million files has fewer. */
 const TREE_MAX = 256 * 1024 * 1024
 
@@ -41,11 +37,11 @@ const MANY = 200
  */
 export class Repository {
   readonly path: string | undefined
-  readonly #start: Parameters<typeof startGit>[0]
+  readonly #start: Start
   #objects: Objects | undefined
   /** The directory in which that process was started: another one of the same path may have taken its place. */
   #place: string | undefined
-  #undescribed: Description[] = []
+  readonly #describer: Describer
   #closed = false
 
   /**
@@ -56,6 +52,7 @@ export class Repository {
     this.path = path
     const env = path === undefined ? { ...process.env, LC_ALL: 'C' } : environmentAt(path)
     this.#start = { place: path, env: { ...env, ...variables }, signal }
+    this.#describer = new Describer(this.#start)
   }
 
   /** Kills what runs for it when it aborts. */
@@ -171,39 +168,9 @@ export class Repository {
     return id
   }
 
-  /**
-   * The nearest tag of a commit, as `TAG` or `TAG-N-gID`, in the bytes it has; undefined if there is none. What is asked
-   * in one turn of the event loop is asked of one process.
-   */
+  /** The nearest tag of a commit, as `TAG` or `TAG-N-gID`, in the bytes it has; undefined if there is none. */
   describe(revision: string): Promise<Buffer | undefined> {
-    return new Promise((resolve, reject) => {
-      const asked = this.#undescribed.push({ revision, resolve, reject })
-      if (asked === 1) setImmediate(() => void this.#describeAll(this.#undescribed.splice(0)))
-    })
-  }
-
-  async #describeAll(questions: readonly Description[]): Promise<void> {
-    try {
-      const names = questions.map(({ revision }) => `${revision}^{commit}`)
-      const args = ['describe', '--tags', '--long', '--end-of-options', ...names]
-      const end = await runGit(this.#start, args)
-      const lines = end.stdout.toString('latin1').split('\n')
-      if (end.code === 0) {
-        questions.forEach(({ resolve }, i) =>
-          resolve(Buffer.from(lines[i]!.replace(/-0-g[0-9a-f]+$/, ''), 'latin1')),
-        )
-      } else if (/^fatal: No names /m.test(end.stderr))
-        for (const { resolve } of questions) resolve(undefined)
-      // Git gives up at the first that it cannot describe.
-      else if (questions.length > 1) for (const question of questions) void this.#describeAll([question])
-      else if (/^fatal: No tags /m.test(end.stderr)) questions[0]!.resolve(undefined)
-      else {
-        const isUnknown = /^fatal: Not a valid object name /m.test(end.stderr)
-        throw new GitError(isUnknown ? 'no such commit' : sentence(end))
-      }
-    } catch (error) {
-      for (const { reject } of questions) reject(error)
-    }
+    return this.#describer.describe(revision)
   }
 
   /** Commits, each with its time, in the order of `git rev-list --reverse`. */

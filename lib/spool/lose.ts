@@ -16,30 +16,50 @@ import type { Owner, Verdict } from './job.ts'
 import { readRetryOf, republish, retriedAs } from './retry.ts'
 import type { Cause } from './retry.ts'
 import { count, setting } from '../base/settings.ts'
+import type { Environment } from '../base/settings.ts'
 import { findJob, findTask } from './spool.ts'
 import type { Spool } from './spool.ts'
 import type { TaskId } from './task-name.ts'
+
+/** What becomes of lost work. */
+export interface LossSettings {
+  /** This host, which owns the claims that cancel queued tasks. */
+  readonly host: string
+  /** How often in a row the same work may be lost before it is left to a person. */
+  readonly lostTries: number
+}
+
+export const readLossSettings = (env?: Environment): LossSettings => ({
+  host: setting('HOST', env),
+  lostTries: count('LOST_TRIES', env),
+})
 
 /**
  * L0 to T5: ends a job whose owner is gone as `lost` and queues its task again, or ends it as `cancelled` if
  * that was requested. If it has another verdict, nothing was lost. `why` is a sentence for people.
  */
-export function endGone(spool: Spool, name: TaskId, why: string): void {
+export function endGone(spool: Spool, name: TaskId, why: string, settings: LossSettings): void {
   const job = join(spool.jobs.cur, name)
   const cancelled = isCancelled(spool, name)
   settleJob(spool, job)
   const { stands, ours } = giveVerdict(job, cancelled ? 'cancelled' : 'lost')
   if (ours) explain(job, why)
-  finish(spool, name, stands)
+  finish(spool, name, stands, settings)
 }
 
 /** L1 or T4 to T5: what a job in `jobs/cur` still needs once its verdict stands. */
-export function finish(spool: Spool, name: TaskId, verdict: Verdict, cause: Cause = 'lost'): void {
-  if (verdict === 'lost' && isToGoOn(spool, name, cause)) {
+export function finish(
+  spool: Spool,
+  name: TaskId,
+  verdict: Verdict,
+  settings: LossSettings,
+  cause: Cause = 'lost',
+): void {
+  if (verdict === 'lost' && isToGoOn(spool, name, cause, settings.lostTries)) {
     republish(spool, name, join(spool.jobs.cur, name), cause)
   }
   archiveTask(spool, name)
-  if (verdict === 'lost') passOnCancel(spool, name)
+  if (verdict === 'lost') passOnCancel(spool, name, settings)
 }
 
 /** True if somebody asked to cancel a task, wherever it is now. Throws if that cannot be known. */
@@ -55,10 +75,10 @@ export function isCancelled(spool: Spool, name: TaskId): boolean {
 }
 
 /** False of lost work that nobody wants any more, since it was cancelled after its verdict, or that was lost too often. */
-function isToGoOn(spool: Spool, name: TaskId, cause: Cause): boolean {
+function isToGoOn(spool: Spool, name: TaskId, cause: Cause, lostTries: number): boolean {
   // What was recorded may be published already.
   if (retriedAs(join(spool.jobs.cur, name)) !== undefined) return true
-  return !isCancelled(spool, name) && (cause !== 'lost' || mayRetry(spool, name))
+  return !isCancelled(spool, name) && (cause !== 'lost' || triesOf(spool, name) < lostTries)
 }
 
 /**
@@ -66,7 +86,7 @@ function isToGoOn(spool: Spool, name: TaskId, cause: Cause): boolean {
  * is archived, when no more can come; and again before its job is, for whoever did not come to it. What still waits is over
  * then.
  */
-export function passOnCancel(spool: Spool, name: TaskId): void {
+export function passOnCancel(spool: Spool, name: TaskId, { host }: LossSettings): void {
   if (!listIfThere(join(spool.tasks.old, name)).includes('cancel')) return
   for (let lost = name, depth = 0; depth < CHAIN; depth++) {
     const job = findJob(spool, lost)
@@ -75,7 +95,7 @@ export function passOnCancel(spool: Spool, name: TaskId): void {
     // What a person asked for after the cancel is not what was cancelled.
     if (retry === undefined || task === undefined || readRetryOf(task)?.cause === 'user') return
     if (wishCancel(spool, retry)) {
-      endWaiting(spool, retry, newOwner(setting('HOST'), 'cancel', token()))
+      endWaiting(spool, retry, newOwner(host, 'cancel', token()))
       return
     }
     lost = retry
@@ -103,12 +123,11 @@ export function wishCancel(spool: Spool, name: TaskId): boolean {
   return true
 }
 
-/** False once the same work was lost LOST_TRIES times in a row: a task that kills its slaves waits for a person. */
-function mayRetry(spool: Spool, name: TaskId): boolean {
-  // Who comes late finds it archived.
+/** How often in a row the work of a task was lost before it; after LOST_TRIES, a task that kills its slaves waits for a person. */
+function triesOf(spool: Spool, name: TaskId): number {
+  // A taker that comes late finds it archived.
   const task = findTask(spool, name)
-  const tries = task === undefined ? 0 : (readRetryOf(task)?.tries ?? 0)
-  return tries < count('LOST_TRIES')
+  return task === undefined ? 0 : (readRetryOf(task)?.tries ?? 0)
 }
 
 /**

@@ -9,6 +9,7 @@ import { say } from './log.ts'
 import { reasonOf } from '../base/errno.ts'
 import { quote } from '../base/exit.ts'
 import { choice, duration } from '../base/settings.ts'
+import type { Environment } from '../base/settings.ts'
 import { trace } from './trace.ts'
 
 export interface Watch {
@@ -25,15 +26,28 @@ const SAFETY_NET = 30_000
 /** How many times POLL_INTERVAL it may take to come to know all directories. */
 const PATIENCE = 10
 
+export interface WatchSettings {
+  readonly how: 'auto' | 'events' | 'poll'
+  /** In milliseconds. */
+  readonly poll: number
+}
+
+export const readWatchSettings = (env?: Environment): WatchSettings => ({
+  how: choice('WATCH', ['auto', 'events', 'poll'], env),
+  poll: duration('POLL_INTERVAL', env),
+})
+
 /**
  * Watches directories, and what is `depth` levels below. `WATCH` says how: `events`, `poll`, or `auto` by the file
  * system. The poll is each POLL_INTERVAL, or each 30 s where events arrive. Where they do not after all, because the
  * kernel has no watch left or a directory cannot be read, it says so once and polls each POLL_INTERVAL.
  */
-export async function watch(directories: readonly string[], depth = 0): Promise<Watch> {
-  const how = choice('WATCH', ['auto', 'events', 'poll'])
+export async function watch(
+  directories: readonly string[],
+  { how, poll }: WatchSettings = readWatchSettings(),
+  depth = 0,
+): Promise<Watch> {
   const events = how === 'events' || (how === 'auto' && directories.every(isLocal))
-  const poll = duration('POLL_INTERVAL')
   let interval = events ? Math.max(SAFETY_NET, poll) : poll
 
   let rung = false

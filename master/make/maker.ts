@@ -14,13 +14,15 @@ import { roomForVersion } from '../../lib/spool/task-name.ts'
 import { fillTask } from './bundle.ts'
 import type { Sources } from './bundle.ts'
 import type { Extras } from './extras.ts'
-import { BadEvent, inOrder, pathOf, scanEvents } from './events.ts'
+import { EventQueue, OTHERS_TURN, SYSTEM_PAUSE } from './event-queue.ts'
+import type { Pending } from './event-queue.ts'
+import { BadEvent, inOrder, pathOf } from './events.ts'
 import type { Event } from './events.ts'
 import * as records from './record.ts'
 import { makeRecipes } from './recipes.ts'
 import type { Recipe } from './recipes.ts'
 import type { Decision, ProjectDirectories } from './record.ts'
-import { addTry, countTries, delayAfter, pauseOf } from './tries.ts'
+import { addTry, countTries, delayAfter } from './tries.ts'
 
 export interface MakerSettings {
   readonly spool: Spool
@@ -42,9 +44,6 @@ export interface MakerSettings {
   readonly eventTries: number
 }
 
-/** An event to be worked off, and its record if it has one already. */
-type Pending = Event & { readonly record?: string }
-
 /** An event that is being worked off. */
 interface Work {
   readonly event: Event
@@ -55,12 +54,6 @@ interface Work {
 
 /** So many events are prepared at a time: git and the compressor run beside us. Half of them begin together. */
 const AHEAD = 8
-
-/** For so long records are left to the makers that began them, in milliseconds; then they may be dead, or just slow. */
-const OTHERS_TURN = 2000
-
-/** When to try again what failed through no fault of the event, in milliseconds. */
-export const SYSTEM_PAUSE = 10_000
 
 const SWEEP_EVERY = 3600_000
 
@@ -74,16 +67,14 @@ export class Maker {
   readonly #versionMax: number
   readonly #code: Repository
   readonly #steps: Repository | undefined
-  /** Something below $REVS could not be looked into at the last look. */
-  #unseen = false
-  /** When to try each known record next, by this program's monotonic clock; undefined before the first look. */
-  #turns: Map<string, number> | undefined
+  readonly #queue: EventQueue
   #swept = -Infinity
 
   /** `print` receives the names of tasks when they are published and durable. An aborted `signal` ends the work. */
   constructor(settings: MakerSettings, print: (names: readonly string[]) => void, signal?: AbortSignal) {
     const { project, targets, code, steps } = settings
     this.#settings = settings
+    this.#queue = new EventQueue(project)
     this.#code = new Repository(code, signal)
     this.#steps = steps === undefined ? undefined : new Repository(steps, signal)
     this.#print = print
@@ -103,7 +94,7 @@ export class Maker {
    */
   async burst(): Promise<number> {
     let next = Infinity
-    const pending = this.#pending()
+    const pending = this.#queue.next()
     if (pending.length > 0) {
       await this.#withSources(async sources => {
         const ahead: Work[] = []
@@ -124,8 +115,7 @@ export class Maker {
       this.#steps?.rest()
     }
     this.#sweep()
-    if (this.#unseen) next = Math.min(next, SYSTEM_PAUSE)
-    return Math.max(0, Math.min(next, ...[...this.#turns!.values()].map(turn => turn - performance.now())))
+    return Math.min(next, this.#queue.patience())
   }
 
   /**
@@ -133,7 +123,7 @@ export class Maker {
    * failed.
    */
   async once(): Promise<boolean> {
-    const pending = this.#pending()
+    const pending = this.#queue.next()
     const worked =
       pending.length > 0 &&
       (await this.#withSources(async sources => {
@@ -165,38 +155,6 @@ export class Maker {
     makeDirectory(archives)
     const versions = { versionMax: this.#versionMax, stepsVersions: new Map() }
     return work({ code, steps, compressor, bundleMax, extras, limits, archives, ...versions })
-  }
-
-  /** The events in $REVS, and those in records whose turn it is. */
-  #pending(): Pending[] {
-    const { project } = this.#settings
-    const now = performance.now()
-    const before = this.#turns
-    const turns = new Map<string, number>()
-    this.#turns = turns
-    const pending: Pending[] = []
-    for (const record of records.listRecords(project)) {
-      // At the first look they are from makers that are gone, as far as we know.
-      const turn = before ? (before.get(record) ?? now + OTHERS_TURN) : now
-      turns.set(record, turn)
-      if (turn > now) continue
-      turns.set(record, now + SYSTEM_PAUSE)
-      try {
-        const event = records.eventOf(record)
-        const pause = event && !records.decisionOf(record) ? pauseOf(record) : 0
-        if (pause > 0) turns.set(record, now + pause)
-        if (!event) records.removeEmpty(record)
-        else if (pause === 0) pending.push({ ...event, record })
-      } catch (error) {
-        warnOnce('look into', record, error)
-      }
-    }
-    this.#unseen = false
-    const events = scanEvents(project.revs, (path, error) => {
-      this.#unseen = true
-      warnOnce('look into', path, error)
-    })
-    return [...pending, ...events]
   }
 
   /** E0 to E1, or continues a record. Undefined if another maker took the event, or it cannot be taken. */
@@ -233,7 +191,7 @@ export class Maker {
         records.decisionOf(record) ??
         (made && records.decide(spool, project, record, await this.#build(sources, record, event, made)))
       if (stands) this.#carryOut(record, stands)
-      this.#turns!.delete(record)
+      this.#queue.forget(record)
       return undefined
     } catch (error) {
       if (error instanceof Fatal && error.exitCode === EXIT.lasting) throw error
@@ -299,12 +257,12 @@ export class Maker {
       if (addTry(record, why, eventTries)) {
         const stands = records.decide(spool, project, record, { failed: why })
         if (stands) this.#carryOut(record, stands)
-        this.#turns!.delete(record)
+        this.#queue.forget(record)
         return lasting(attempt, `${why}; given up, it is in ${quote(project.failed)}`)
       }
       pause = delayAfter(countTries(record))
     }
-    this.#turns!.set(record, performance.now() + pause)
+    this.#queue.rest(record, pause)
     return temporary(attempt, error)
   }
 

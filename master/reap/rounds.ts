@@ -16,13 +16,13 @@ import { warn, warnOnce } from '../../lib/system/log.ts'
 import { endGone, endWaiting, finish, passOnCancel } from '../../lib/spool/lose.ts'
 import { publishRetry, readRetryOf, recordRetry, retriedAs } from '../../lib/spool/retry.ts'
 import { prunable, prune } from '../../lib/spool/prune.ts'
-import { duration, limit, setting } from '../../lib/base/settings.ts'
 import { findJob, findTask, parseTasks, taskLister } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { isTaskId } from '../../lib/spool/task-name.ts'
 import type { TaskId, TaskName } from '../../lib/spool/task-name.ts'
 import { isLocal } from '../../lib/system/local.ts'
 import { Heartbeats, readBeat } from './gone.ts'
+import type { ReaperSettings } from './settings.ts'
 import { sweepAll } from './sweep.ts'
 
 /** How often the times of every polled directory are set for NFSv3 clients, in milliseconds. */
@@ -42,10 +42,10 @@ const WINDOW = { changed: 1000, calm: 50 } as const
 
 export class Rounds {
   readonly spool: Spool
-  readonly #settle = duration('SETTLE')
+  readonly #settings: ReaperSettings
   /** How long what its own maker is about to do is left to it: only to save the work of doing it twice. */
-  readonly #courtesy = 2 * duration('POLL_INTERVAL')
-  readonly #heartbeats = new Heartbeats(duration('LOST_AFTER'), duration('POLL_INTERVAL'))
+  readonly #courtesy: number
+  readonly #heartbeats: Heartbeats
   /** Since when something has been seen to be so; by a key of what and which. */
   readonly #since = new Map<string, number>()
   readonly #verdicts = new Map<string, Verdict>()
@@ -60,14 +60,16 @@ export class Rounds {
   #unseen = 0
   #refreshed = -Infinity
   #pruned = -Infinity
-  readonly #retention = limit('RETENTION')
   readonly #sweep: (spool: Spool) => void
 
-  constructor(spool: Spool) {
+  constructor(spool: Spool, settings: ReaperSettings) {
     this.spool = spool
+    this.#settings = settings
+    this.#courtesy = 2 * settings.poll
+    this.#heartbeats = new Heartbeats(settings.lostAfter, settings.poll)
     this.#listTasks = taskLister(spool.tasks.cur)
     this.#isLocal = isLocal(spool.tasks.cur)
-    this.#sweep = sweepAll()
+    this.#sweep = sweepAll(settings)
   }
 
   /** One round over everything. A failure for one name is reported and tried again in the next round. */
@@ -78,7 +80,7 @@ export class Rounds {
 
     // Jobs before tasks: a job whose task is not in a later listing of tasks/cur is one whose task has left it.
     const claims = mustList(spool.jobs.tmp)
-    const jobs = new Set(parseTasks(mustList(spool.jobs.cur), spool.jobs.cur).map(task => task.name))
+    const jobs = this.#jobNames()
     const hasChanged = this.#hasChanged()
     const tasks = this.#taskNames()
     const clones = mustList(spool.tasks.tmp)
@@ -95,6 +97,11 @@ export class Rounds {
     this.#sweep(spool)
     if (now - this.#pruned >= PRUNE) this.#each(spool.jobs.old, () => this.#prune(now))
     if (now - this.#refreshed >= REFRESH) this.#refreshAll(now)
+  }
+
+  #jobNames(): ReadonlySet<TaskId> {
+    const { cur } = this.spool.jobs
+    return new Set(parseTasks(mustList(cur), cur).map(task => task.name))
   }
 
   /** The names in `tasks/cur`, which are not listed again where times can be trusted and none has changed. */
@@ -153,11 +160,11 @@ export class Rounds {
     if (verdict === undefined) return this.#lookAtRunning(name, job)
     this.#verdicts.set(name, verdict)
     if (hasTask) {
-      if (this.#for(`over ${name}`, this.#courtesy, now)) finish(this.spool, name, verdict)
+      if (this.#for(`over ${name}`, this.#courtesy, now)) finish(this.spool, name, verdict, this.#settings)
     } else {
       const isNew = !this.#since.has(`settle ${name}`)
-      const isSettled = this.#for(`settle ${name}`, this.#settle, now)
-      if (verdict === 'lost' && (isNew || isSettled)) passOnCancel(this.spool, name)
+      const isSettled = this.#for(`settle ${name}`, this.#settings.settle, now)
+      if (verdict === 'lost' && (isNew || isSettled)) passOnCancel(this.spool, name, this.#settings)
       if (isSettled) archiveJob(this.spool, name)
     }
   }
@@ -175,8 +182,9 @@ export class Rounds {
     // Now the listing is true as well: an NFSv3 client may have missed the verdict so far.
     if (!isGone() || verdictOf(job) !== undefined) return
     const host = readOwner(job)?.host ?? 'an unknown host'
-    warn('hear', name, `no sign of life from ${host} for ${setting('LOST_AFTER')} s; the job is lost`)
-    endGone(this.spool, name, `The slave on ${host} gave no sign of life for ${setting('LOST_AFTER')} s.`)
+    const silence = `no sign of life for ${this.#settings.lostAfter / 1000} s`
+    warn('hear', name, `${host} gave ${silence}; the job is lost`)
+    endGone(this.spool, name, `The slave on ${host} gave ${silence}.`, this.#settings)
   }
 
   #nextWindow(waiting: TaskId[]): TaskId[] {
@@ -203,7 +211,7 @@ export class Rounds {
     if (this.#isLocal && !existsSync(join(task, 'cancel'))) return
     const files = listAllIfThere(task)
     if (!files.includes('cancel') || files.includes('claim')) return
-    endWaiting(this.spool, name, newOwner(setting('HOST'), 'reaper', token()))
+    endWaiting(this.spool, name, newOwner(this.#settings.host, 'reaper', token()))
   }
 
   /** L1 and L2: a finished clone names its parent, whose job names the retry to publish. */
@@ -228,8 +236,10 @@ export class Rounds {
   /** T6: what ended longer ago than RETENTION, by the clock that gives files their times. */
   #prune(now: number): void {
     this.#pruned = now
-    if (this.#retention === Infinity) return
-    const tasks = prunable(this.spool, { before: serverTime(this.spool.tasks.tmp) - this.#retention })
+    if (this.#settings.retention === Infinity) return
+    const tasks = prunable(this.spool, {
+      before: serverTime(this.spool.tasks.tmp) - this.#settings.retention,
+    })
     if (tasks.length > 0) prune(this.spool, tasks)
   }
 

@@ -9,18 +9,20 @@ import { DEAD, remove, sweep } from '../../lib/system/durable.ts'
 import { listIfThere, mustListAll } from '../../lib/system/listing.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { say, warnOnce } from '../../lib/system/log.ts'
-import { duration } from '../../lib/base/settings.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { parseTaskName } from '../../lib/spool/task-name.ts'
+import type { ReaperSettings } from './settings.ts'
 
 /** How often to look where 100,000 names may be listed, in milliseconds. */
 const EACH_OLD = 3_600_000
 
 /** A sweeper with its memory: to be called in every round. */
-export function sweepAll(): (spool: Spool) => void {
-  const after = duration('SWEEP_AFTER')
+export function sweepAll({
+  sweepAfter: after,
+  poll,
+}: Pick<ReaperSettings, 'sweepAfter' | 'poll'>): (spool: Spool) => void {
   // Sweeping is never urgent.
-  const each = 10 * duration('POLL_INTERVAL')
+  const each = 10 * poll
   const prints = new Map<string, { print: string; since: number }>()
   let [looked, lookedAtOld] = [-Infinity, -Infinity]
   return spool => {

@@ -7,15 +7,14 @@ import { promisify } from 'node:util'
 
 import { breather } from '../../lib/system/breath.ts'
 import { unpack } from '../../lib/bundle/bundle.ts'
-import { setting, sizeLimit } from '../../lib/base/settings.ts'
 import { workPaths } from './environment.ts'
 import type { Path } from '../../lib/base/brand.ts'
 
 /**
- * Returns the private directory of a claim. Its name contains the claim's token, so its processes can be
+ * Returns the private directory of a claim in `jobtmp`. Its name contains the claim's token, so its processes can be
  * recognised by it.
  */
-export const workOf = (token: string): string => join(setting('JOBTMP'), `bass-${token}`)
+export const workOf = (jobtmp: string, token: string): string => join(jobtmp, `bass-${token}`)
 
 /** Makes it. */
 export function makeWork(work: string): void {
@@ -23,9 +22,14 @@ export function makeWork(work: string): void {
   mkdirSync(work, { mode: 0o700 })
 }
 
-/** Unpacks the code and the steps of the task in a directory; see `unpack` for what it throws. Nothing goes on after it. */
-export async function unpackTask(task: Path, work: string, signal?: AbortSignal): Promise<void> {
-  const limits = { maxBytes: sizeLimit('BUNDLE_MAX'), signal }
+/** Unpacks the code and the steps of the task in a directory, at most `maxBytes` of each; see `unpack` for what it throws. Nothing goes on after it. */
+export async function unpackTask(
+  task: Path,
+  work: string,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const limits = { maxBytes, signal }
   const { code, steps } = workPaths(work)
   const both = await Promise.allSettled([
     unpack(join(task, 'code.tar'), code, limits),

@@ -6,7 +6,6 @@ import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { quote, lasting } from '../../lib/base/exit.ts'
-import { optional, setting } from '../../lib/base/settings.ts'
 import { FILES_MAX } from '../../lib/farm/protocol.ts'
 import type { Addresses, JobFile, Result, Work } from '../../lib/farm/protocol.ts'
 import type { Verdict } from '../../lib/spool/job.ts'
@@ -36,11 +35,18 @@ export interface InHand {
   watch(watched: boolean): void
 }
 
+export interface FarmJobSettings {
+  readonly host: string
+  /** The worker's own directory. */
+  readonly directory: string
+  /** Before a job, what a .gitignore spares is removed from the clone as well. */
+  readonly clean: boolean
+}
+
 /** The worker that runs a job, as the job needs it. */
 export interface Farmhouse {
   readonly client: FarmerClient
-  /** The worker's own directory. */
-  readonly directory: string
+  readonly settings: FarmJobSettings
   /** The job in hand is told of from now on, until it is let go. */
   hold(job: InHand): void
   release(): void
@@ -71,8 +77,8 @@ export class FarmJob implements Assignment {
     this.task = task
     this.#source = source
     this.#given = given
-    this.job = join(source.directory, 'job')
-    this.work = join(source.directory, 'work', project)
+    this.job = join(source.settings.directory, 'job')
+    this.work = join(source.settings.directory, 'work', project)
     rmSync(this.job, { recursive: true, force: true })
     mkdirSync(this.job)
   }
@@ -106,14 +112,22 @@ export class FarmJob implements Assignment {
   async unpack(stop: AbortSignal): Promise<Facts> {
     const { clone, ref, revision, command, directory, label, params } = this.#given
     const { code, steps } = workPaths(this.work)
-    await checkOut(code, { url: clone, ref, revision }, optional('CLEAN') === 'all', stop)
+    await checkOut(code, { url: clone, ref, revision }, this.#source.settings.clean, stop)
     mkdirSync(steps)
     if (command === null) await cp(join(code, '.bass'), steps, { recursive: true, verbatimSymlinks: true })
     else writeStep(join(steps, toPart(label.replace(/[^A-Za-z0-9._+~@-]+/g, '-'))), directory, command)
     const { project } = this.task
-    const cache = join(this.#source.directory, 'cache', project)
+    const cache = join(this.#source.settings.directory, 'cache', project)
     mkdirSync(cache, { recursive: true })
-    return { task: this.task, host: setting('HOST'), revision, ref, params, work: this.work, cache }
+    return {
+      task: this.task,
+      host: this.#source.settings.host,
+      revision,
+      ref,
+      params,
+      work: this.work,
+      cache,
+    }
   }
 
   /** Puts the files of the job where the farmer says. What is away is asked again, as long as the job is ours. */

@@ -12,7 +12,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { temporary } from '../../lib/base/exit.ts'
-import { setting, words } from '../../lib/base/settings.ts'
 import { ALIVE, POLL, SILENCE } from '../../lib/farm/protocol.ts'
 import type { Registered, Registration, Word, Work } from '../../lib/farm/protocol.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
@@ -22,12 +21,19 @@ import { killRemains } from '../run/places/processes.ts'
 import type { Assignment, WorkSource } from './assignment.ts'
 import type { Health } from './health.ts'
 import { FarmJob } from './farm-job.ts'
-import type { Farmhouse, InHand } from './farm-job.ts'
+import type { Farmhouse, FarmJobSettings, InHand } from './farm-job.ts'
 import { FarmerClient, Gone } from './farmer-client.ts'
+
+/** What a worker says of itself, and how it works. */
+export interface FarmSettings extends FarmJobSettings {
+  readonly arch: string
+  readonly labels: readonly string[]
+  readonly version: string
+}
 
 export class FarmSource implements WorkSource, Farmhouse {
   readonly client: FarmerClient
-  readonly directory: string
+  readonly settings: FarmSettings
   /** Our id at the farmer; undefined while we have none. */
   #worker: string | undefined
   #inHand: InHand | undefined
@@ -41,26 +47,21 @@ export class FarmSource implements WorkSource, Farmhouse {
   #heard = 0
   readonly #living: Promise<void>
 
-  constructor(client: FarmerClient, directory: string, version: string, health: Health, stop: AbortSignal) {
+  constructor(client: FarmerClient, settings: FarmSettings, health: Health, stop: AbortSignal) {
     this.#health = health
     this.client = client
-    this.directory = directory
+    this.settings = settings
     this.#stop = stop
-    this.#about = {
-      host: setting('HOST'),
-      slot: directory,
-      arch: setting('ARCH'),
-      labels: words('LABELS'),
-      version,
-    }
+    const { host, directory, arch, labels, version } = settings
+    this.#about = { host, slot: directory, arch, labels, version }
     this.#living = this.#live()
   }
 
   /** Kills what is left of the steps of a worker that died here. Its job is the farmer's to give away. */
   async endDead(): Promise<void> {
-    mkdirSync(join(this.directory, 'work'), { recursive: true })
-    for (const project of listIfThere(join(this.directory, 'work')))
-      await killRemains(join(this.directory, 'work', project))
+    mkdirSync(join(this.settings.directory, 'work'), { recursive: true })
+    for (const project of listIfThere(join(this.settings.directory, 'work')))
+      await killRemains(join(this.settings.directory, 'work', project))
   }
 
   #isStopped(): boolean {

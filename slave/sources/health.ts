@@ -9,12 +9,12 @@ import { promisify } from 'node:util'
 
 import { isErrno, reasonOf } from '../../lib/base/errno.ts'
 import { quote } from '../../lib/base/exit.ts'
-import { duration, optional, setting, size } from '../../lib/base/settings.ts'
 import { token } from '../../lib/system/durable.ts'
 import { say } from '../../lib/system/log.ts'
 import { MachineFault } from '../run/places/machine-fault.ts'
 import { missingUnpackers, neededUnpackers } from '../run/unpackers.ts'
 import type { Path } from '../../lib/base/brand.ts'
+import type { SlaveSettings } from './settings.ts'
 
 /** How long a thorough try counts, in milliseconds: it starts a process. */
 const TRIED = 10_000
@@ -30,10 +30,13 @@ export interface Places {
   readonly slot: string
 }
 
+/** Where `path` is PATH, which steps get. */
+export type HealthSettings = Pick<SlaveSettings, 'jobtmp' | 'diskMin' | 'poll' | 'path'>
+
 export class Health {
   readonly #places: Places
   readonly #tell: (fault: string | undefined) => void
-  readonly #least: number
+  readonly #settings: HealthSettings
   #triedAt = -Infinity
   #missing: readonly string[] = []
   #fault: string | undefined
@@ -42,10 +45,10 @@ export class Health {
   #due = false
 
   /** `tell` is called when a fault begins, becomes another, or ends. */
-  constructor(places: Places, tell: (fault: string | undefined) => void) {
+  constructor(places: Places, settings: HealthSettings, tell: (fault: string | undefined) => void) {
     this.#places = places
+    this.#settings = settings
     this.#tell = tell
-    this.#least = size('DISK_MIN')
   }
 
   /**
@@ -96,7 +99,7 @@ export class Health {
   }
 
   async #rest(stop: AbortSignal): Promise<void> {
-    const pause = Math.min(duration('POLL_INTERVAL') * 2 ** this.#failures++, LONGEST)
+    const pause = Math.min(this.#settings.poll * 2 ** this.#failures++, LONGEST)
     await sleep(pause, undefined, { signal: stop }).catch(() => undefined)
   }
 
@@ -114,7 +117,7 @@ export class Health {
     if (fault === this.#fault) return
     if (fault !== undefined) {
       // Pages show the fault to anybody, and not where this is.
-      const places = `the slot is ${quote(this.#places.slot)}, JOBTMP ${quote(setting('JOBTMP'))}`
+      const places = `the slot is ${quote(this.#places.slot)}, JOBTMP ${quote(this.#settings.jobtmp)}`
       say('warning', `unable to take tasks: ${fault} (${places})`)
     } else say('info', 'tasks are taken again')
     this.#fault = fault
@@ -127,7 +130,7 @@ export class Health {
       try {
         mustBeWritable(path, name === 'JOBTMP')
         const { bavail, bsize, files, ffree } = statfsSync(path)
-        if (bavail * bsize < this.#least) return `disk full: less than DISK_MIN is left in ${name}`
+        if (bavail * bsize < this.#settings.diskMin) return `disk full: less than DISK_MIN is left in ${name}`
         if (files > 0 && ffree < INODES) return `disk full: no file can be made in ${name}`
       } catch (error) {
         // A working directory that was removed is no fault that passes: its source ends with it.
@@ -142,15 +145,15 @@ export class Health {
     const { jobs, slot } = this.#places
     if (jobs !== undefined) yield ['the spool', jobs]
     yield ['the slot', slot]
-    yield ['JOBTMP', setting('JOBTMP')]
+    yield ['JOBTMP', this.#settings.jobtmp]
   }
 
   /** Does what a job does: makes files, and runs one of them. */
   async #try(): Promise<string | undefined> {
-    const PATH = optional('PATH')
+    const { path: PATH } = this.#settings
     if (PATH === undefined) return 'PATH is not set'
     this.#missing = missingUnpackers(PATH)
-    const place = join(setting('JOBTMP'), `bass-try-${token()}`)
+    const place = join(this.#settings.jobtmp, `bass-try-${token()}`)
     try {
       const file = join(this.#places.slot, `.try-${token()}`)
       writeFileSync(file, 'x'.repeat(4096))

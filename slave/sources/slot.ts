@@ -19,12 +19,13 @@ import type { Owner } from '../../lib/spool/job.ts'
 import { say, warn, warnOnce } from '../../lib/system/log.ts'
 import { endGone } from '../../lib/spool/lose.ts'
 import { isGone, self } from '../../lib/system/process.ts'
-import { parseDuration, setting } from '../../lib/base/settings.ts'
+import { parseDuration } from '../../lib/base/settings.ts'
 import { LIMITS_FILE, parseLimits } from '../../lib/spool/limits.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { isPart, isTaskId, toPart } from '../../lib/spool/task-name.ts'
 import { hold } from './holder.ts'
+import type { SlaveSettings } from './settings.ts'
 import { killRemains } from '../run/places/processes.ts'
 import { removeWork } from '../run/work.ts'
 import type { TaskId } from '../../lib/spool/task-name.ts'
@@ -36,24 +37,22 @@ export class Slot {
   readonly spool: Spool
   readonly directory: string
   readonly host: string
-  readonly arch: string
+  readonly settings: SlaveSettings
   /** The taker's own directory in the spool. */
   readonly #card: string
   #beating = false
 
-  constructor(spool: Spool) {
+  constructor(spool: Spool, settings: SlaveSettings) {
     this.spool = spool
+    this.settings = settings
+    this.host = settings.host
     this.directory = workingDirectory()
-    this.host = setting('HOST')
-    this.arch = setting('ARCH')
-    for (const [name, value] of [
-      ['HOST', this.host],
-      ['ARCH', this.arch],
-    ] as const) {
+    const { host: HOST, arch: ARCH } = settings
+    for (const [name, value] of Object.entries({ HOST, ARCH })) {
       if (!isPart(value))
         throw lasting(`read the setting ${name}`, `${quote(value)} cannot stand in the name of a task`)
     }
-    this.#card = join(spool.takers, `${this.host}:${toPart(this.directory.slice(1), 120)}`)
+    this.#card = join(spool.takers, `${HOST}:${toPart(this.directory.slice(1), 120)}`)
   }
 
   /** True once somebody has removed the working directory under us: a new one is a new slot. */
@@ -72,7 +71,7 @@ export class Slot {
   async signIn(version: string): Promise<void> {
     makeDirectory(this.#card)
     await this.#refuseCopy(ownerIn(readIfThere(join(this.#card, 'about.txt')) ?? ''))
-    const me = { arch: this.arch, host: this.host, slot: this.directory, ...self(), version }
+    const me = { arch: this.settings.arch, host: this.host, slot: this.directory, ...self(), version }
     const about = Object.entries(me)
       .map(([key, value]) => `${key}=${value}\n`)
       .join('')
@@ -153,7 +152,7 @@ export class Slot {
 
   /** The cache of a project's jobs in this slot, on this slave's own disk. */
   cache(project: string): string {
-    const path = join(this.directory, 'cache', `${project}:${this.arch}`)
+    const path = join(this.directory, 'cache', `${project}:${this.settings.arch}`)
     mkdirSync(path, { recursive: true })
     return path
   }
@@ -197,16 +196,15 @@ export class Slot {
   }
 
   /**
-   * Removes the temporary directories that were kept for `keep` milliseconds, or as long as their project says. For between
-   * jobs.
+   * Removes the temporary directories that were kept as long as the settings or their project say. For between jobs.
    */
-  async discardOld(keep: number): Promise<void> {
+  async discardOld(): Promise<void> {
     const names = listIfThere(join(this.directory, 'work'))
     for (const name of this.#keeps.keys()) if (!names.includes(name)) this.#keeps.delete(name)
     for (const name of names) {
       const made = ignoringENOENT(() => lstatSync(join(this.directory, 'work', name)).mtimeMs)
       if (made === undefined || this.#stuck.has(name)) continue
-      if (Date.now() - made >= (this.#keepOf(name) ?? keep)) await this.discard(name)
+      if (Date.now() - made >= (this.#keepOf(name) ?? this.settings.keep)) await this.discard(name)
     }
   }
 
@@ -253,7 +251,7 @@ export class Slot {
         say('info', `ending ${name}: its task-taker died`)
         const work = readIfThere(join(job, 'tmp-path.txt'))?.trim()
         if (work) await killRemains(work)
-        endGone(this.spool, name, `The task-taker on ${this.host} died while it ran this job.`)
+        endGone(this.spool, name, `The task-taker on ${this.host} died while it ran this job.`, this.settings)
       } catch (error) {
         warn('end', name, error)
       }

@@ -263,14 +263,14 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a reaper lists tasks before jobs',
     file: 'master/reap/rounds.ts',
     text: `    const claims = mustList(spool.jobs.tmp)
-    const jobs = new Set(mustList(spool.jobs.cur))
+    const jobs = this.#jobNames()
     const hasChanged = this.#hasChanged()
     const tasks = this.#taskNames()
 `,
     instead: `    const hasChanged = this.#hasChanged()
     const tasks = this.#taskNames()
     const claims = mustList(spool.jobs.tmp)
-    const jobs = new Set(mustList(spool.jobs.cur))
+    const jobs = this.#jobNames()
 `,
     kind: 'schedule',
     words: 'came and ended while it listed',

@@ -9,6 +9,7 @@ import { giveVerdict, makeJob, newOwner, verdictOf } from '../../lib/spool/job.t
 import { retriedAs } from '../../lib/spool/retry.ts'
 import { askCancel } from '../../lib/view/wishes.ts'
 import { Rounds } from '../../master/reap/rounds.ts'
+import { readReaperSettings } from '../../master/reap/settings.ts'
 import { eventually, Sandbox } from '../fixtures/sandbox.ts'
 
 const X = '1:hello:v1:testarch'
@@ -40,11 +41,9 @@ class Scene extends Sandbox {
   }
 
   /** A reaper's rounds in this process. */
-  rounds(t: { teardown: (cleanUp: () => void) => unknown }): Rounds {
-    const before = process.env
-    t.teardown(() => (process.env = before))
-    process.env = { ...this.env, ...QUICK, SWEEP_AFTER: '1d', RETENTION: '30d', HOST: 'here' }
-    return new Rounds(this.spool)
+  rounds(): Rounds {
+    const env = { ...this.env, ...QUICK, SWEEP_AFTER: '1d', RETENTION: '30d', LOST_TRIES: '3', HOST: 'here' }
+    return new Rounds(this.spool, readReaperSettings(env))
   }
 }
 
@@ -85,7 +84,7 @@ test('among many waiting tasks a cancel is seen at once where tasks/cur tells of
   const scene = new Scene(t)
   const names = Array.from({ length: 300 }, (_, i) => `${i + 2}:hello:v1:other` as const)
   for (const name of names) mkdirSync(join(scene.spool.tasks.cur, name))
-  const rounds = scene.rounds(t)
+  const rounds = scene.rounds()
   const looksUntilGone = (name: string) => {
     let looks = 0
     for (; looks < 20 && scene.ls('spool/tasks/cur').includes(name); looks++) rounds.look()
@@ -105,7 +104,7 @@ test('among many waiting tasks a cancel is seen at once where tasks/cur tells of
 test('what comes after many rounds in which nothing changed is seen in the next', async t => {
   const scene = new Scene(t)
   const { cur, old } = scene.spool.tasks
-  const rounds = scene.rounds(t)
+  const rounds = scene.rounds()
   for (let i = 0; i < 3; i++) {
     rounds.look()
     await settled()
@@ -137,7 +136,7 @@ test('the times of all directories that are polled are set, so that NFSv3 client
   ]
   mkdirSync(join(revs, 'hello/main'))
   for (const directory of polled) utimesSync(directory, 0, 0)
-  scene.rounds(t).look()
+  scene.rounds().look()
   t.same(
     polled.filter(directory => statSync(directory).mtimeMs === 0),
     [],
@@ -275,7 +274,7 @@ test('RETENTION is by the clock that gives files their times, whatever ours says
   // Ours is far behind, then far ahead.
   for (const ahead of [-60, 60]) {
     Date.now = () => now() + ahead * DAY
-    const rounds = scene.rounds(t)
+    const rounds = scene.rounds()
     rounds.look()
     t.same([scene.ls('spool/jobs/old'), scene.ls('spool/tasks/old')], [[YOUNG], [YOUNG]], String(ahead))
   }

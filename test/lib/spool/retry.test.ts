@@ -13,7 +13,7 @@ import { Sandbox } from '../../fixtures/sandbox.ts'
 const X = '1:hello:v1:testarch:testhost'
 const AGAIN = '2:hello:v1:testarch:testhost'
 
-process.env['LOST_TRIES'] = '3'
+const SETTINGS = { host: 'testhost', lostTries: 3 }
 
 /** A spool with one task that is running. */
 function running(sandbox: Sandbox) {
@@ -29,7 +29,7 @@ function running(sandbox: Sandbox) {
 test('what was lost is published again under a new number, and archived after that', async t => {
   const sandbox = new Sandbox(t)
   const { spool, job } = running(sandbox)
-  endGone(spool, X, 'It was lost.')
+  endGone(spool, X, 'It was lost.', SETTINGS)
   t.same(sandbox.ls('spool/tasks/cur'), [AGAIN])
   t.same(sandbox.ls('spool/tasks/old'), [X])
   t.same(sandbox.ls('spool/tasks/tmp'), [])
@@ -49,7 +49,7 @@ test('a verdict that stands is not lost, and nothing is published', async t => {
   const sandbox = new Sandbox(t)
   const { spool, job } = running(sandbox)
   giveVerdict(job, 'success')
-  endGone(spool, X, 'It was lost.')
+  endGone(spool, X, 'It was lost.', SETTINGS)
   t.same(sandbox.ls('spool/tasks/cur'), [])
   t.same(sandbox.ls('spool/tasks/old'), [X])
   t.notOk(sandbox.ls('spool/jobs/cur', X).includes('error.txt'))
@@ -59,7 +59,7 @@ test('a dead job that somebody cancelled is cancelled, not lost', async t => {
   const sandbox = new Sandbox(t)
   const { spool, task, job } = running(sandbox)
   writeFileSync(join(task, 'cancel'), '')
-  endGone(spool, X, 'It was lost.')
+  endGone(spool, X, 'It was lost.', SETTINGS)
   t.equal(readFileSync(join(job, 'result.txt'), 'utf8'), 'cancelled\n')
   t.same(sandbox.ls('spool/tasks/cur'), [])
 })
@@ -71,7 +71,7 @@ test('a task that was lost LOST_TRIES times waits for a person', async t => {
     join(task, 'retry-of.txt'),
     formatRetryOf({ parent: '0:hello:v1:testarch', cause: 'lost', tries: 3 }),
   )
-  endGone(spool, X, 'It was lost.')
+  endGone(spool, X, 'It was lost.', SETTINGS)
   t.same(sandbox.ls('spool/tasks/cur'), [])
   t.same(sandbox.ls('spool/tasks/old'), [X])
 })

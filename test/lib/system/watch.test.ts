@@ -4,19 +4,17 @@ import { mock } from 'node:test'
 import { test } from 'tap'
 
 import { watch } from '../../../lib/system/watch.ts'
+import type { WatchSettings } from '../../../lib/system/watch.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 
 type T = ConstructorParameters<typeof Sandbox>[0]
 
 /** A watch of an empty directory, under a clock that stands still until it is moved on. */
-async function watched(t: T, how: string) {
+async function watched(t: T, how: WatchSettings['how']) {
   const box = new Sandbox(t)
-  const before = process.env
-  process.env = { ...before, WATCH: how, POLL_INTERVAL: '2' }
-  const bell = await watch([box.dir])
+  const bell = await watch([box.dir], { how, poll: 2000 })
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(async () => {
-    process.env = before
     mock.timers.reset()
     await bell.close()
   })
@@ -38,7 +36,7 @@ test('on a local file system a change wakes at once', async t => {
 })
 
 test('where file events arrive, a look each 30 s is the safety net', async t => {
-  for (const how of ['auto', 'events']) {
+  for (const how of ['auto', 'events'] as const) {
     await t.test(how, async t => {
       const { after } = await watched(t, how)
       t.notOk(await after(29_900))
@@ -56,7 +54,7 @@ test('a poll looks each POLL_INTERVAL', async t => {
 /** Watches in a user namespace of its own, of which the kernel makes no inotify instance; says how long \`next\` took. */
 const SCRIPT = `
   const { watch } = require(process.argv[1])
-  void watch([process.cwd()], Number(process.argv[2])).then(async bell => {
+  void watch([process.cwd()], undefined, Number(process.argv[2])).then(async bell => {
     for (let i = 0; i < 3; i++) await bell.next()
     process.stdout.write('looked')
     await bell.close()

@@ -15,12 +15,7 @@ function begin(t: ConstructorParameters<typeof Sandbox>[0]) {
   const left = join(spool.tasks.tmp, '4:hello:v1:testarch')
   mkdirSync(left)
   writeFileSync(join(left, 'code.tar'), 'code')
-  const before = process.env
-  t.teardown(() => {
-    process.env = before
-  })
-  process.env = { ...sandbox.env, SWEEP_AFTER: String(AFTER / 1000), POLL_INTERVAL: '0.001' }
-  const look = sweepAll()
+  const look = sweepAll({ sweepAfter: AFTER, poll: 1 })
   const ls = () => sandbox.ls('spool/tasks/tmp')
   return { sandbox, spool, file: join(left, 'code.tar'), ls, look: () => look(spool) }
 }

@@ -5,27 +5,24 @@ import { FarmerClient } from '../../../slave/sources/farmer-client.ts'
 import { FarmSource } from '../../../slave/sources/farm.ts'
 import { Health } from '../../../slave/sources/health.ts'
 import { Farm, SECRET } from '../../fixtures/farm.ts'
+import { slaveSettings } from '../../fixtures/slave-settings.ts'
 import { keepsPromises } from '../../fixtures/sources.ts'
 
 const opened = Farm.make(tap).then(async farm => ({ farm, farmer: await farm.farmer() }))
 let [workers, published] = [0, 0]
 
-keepsPromises('a farmer', async t => {
+keepsPromises('a farmer', async () => {
   const { farm, farmer } = await opened
   await farm.db`delete from job`
-  const before = process.env
-  t.teardown(() => {
-    process.env = before
-  })
-  process.env = { ...farm.env, DISK_MIN: '0', ISOLATE: 'auto' }
   const directory = farm.path(`worker-${++workers}`)
   mkdirSync(directory)
   const verdict = async (num: string) =>
     (await farm.db<{ verdict: string }[]>`select verdict from result where num = ${num}`)[0]?.verdict
-  const health = new Health({ slot: directory }, () => undefined)
+  const settings = { ...slaveSettings(farm), directory, version: '1', labels: [], clean: false }
+  const health = new Health({ slot: directory }, settings, () => undefined)
   return {
     open: stop =>
-      Promise.resolve(new FarmSource(new FarmerClient(farmer.url, SECRET), directory, '1', health, stop)),
+      Promise.resolve(new FarmSource(new FarmerClient(farmer.url, SECRET), settings, health, stop)),
     publish: async () => {
       const revision = farm.commit({
         'hello.txt': 'hello\n',

@@ -2,31 +2,28 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
 import { Health } from '../../../slave/sources/health.ts'
+import type { HealthSettings } from '../../../slave/sources/health.ts'
 import { MachineFault } from '../../../slave/run/places/machine-fault.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 import { lacksTinyDisk, TinyDisk } from '../../fixtures/tiny-disk.ts'
 
 const NEVER = new AbortController().signal
 
-function make(t: ConstructorParameters<typeof Sandbox>[0], settings: Record<string, string> = {}) {
+function make(t: ConstructorParameters<typeof Sandbox>[0], more: Partial<HealthSettings> = {}) {
   const box = new Sandbox(t)
-  const before = process.env
-  process.env = { ...box.env, POLL_INTERVAL: '0.01', DISK_MIN: '0', ...settings }
-  t.teardown(() => {
-    process.env = before
-  })
+  const settings = { jobtmp: box.path('jobtmp'), diskMin: 0, poll: 10, path: box.env['PATH'], ...more }
   mkdirSync(box.path('slot'))
   mkdirSync(box.path('jobs'))
   const told: (string | undefined)[] = []
-  const health = new Health({ jobs: box.path('jobs'), slot: box.path('slot') }, fault => told.push(fault))
-  return { box, health, told }
+  const places = { jobs: box.path('jobs'), slot: box.path('slot') }
+  return { box, settings, health: new Health(places, settings, fault => told.push(fault)), told }
 }
 
 test('a machine whose places cannot hold a job says so once, rests longer each time, and goes on when it can', async t => {
-  const { box, health, told } = make(t)
+  const { box, settings, health, told } = make(t)
   t.equal(await health.isWell(NEVER), true)
   writeFileSync(box.path('file'), '')
-  process.env['JOBTMP'] = box.path('file/below')
+  settings.jobtmp = box.path('file/below')
   const rests: number[] = []
   for (let i = 0; i < 5; i++) {
     const start = performance.now()
@@ -35,24 +32,24 @@ test('a machine whose places cannot hold a job says so once, rests longer each t
   }
   t.ok(rests[4]! > 100 && rests[4]! > rests[1]!, rests.join(' '))
   t.same(told, ['JOBTMP cannot be written: not a directory'])
-  process.env['JOBTMP'] = box.path('new/jobtmp')
+  settings.jobtmp = box.path('new/jobtmp')
   t.equal(await health.isWell(NEVER), true, 'what is not there is made')
   t.same(told, ['JOBTMP cannot be written: not a directory', undefined])
   t.same(box.ls('new/jobtmp').concat(box.ls('slot')), [], 'nothing is left of what was tried')
 })
 
 test('a job that failed is blamed on the machine only if the machine fails', async t => {
-  const { box, health, told } = make(t)
+  const { box, settings, health, told } = make(t)
   t.equal(await health.blame(new Error('it broke')), undefined)
   t.match(await health.blame(new MachineFault('make a pid namespace', 'no process left')), /pid namespace/)
   writeFileSync(box.path('file'), '')
-  process.env['JOBTMP'] = box.path('file')
+  settings.jobtmp = box.path('file')
   t.match(await health.blame(new Error('it broke')), /^JOBTMP cannot be written/)
   t.equal(told.length, 2)
 })
 
 test('a rest ends with the taker', { timeout: 10_000 }, async t => {
-  const { health } = make(t, { POLL_INTERVAL: '60' })
+  const { health } = make(t, { poll: 60_000 })
   await health.blame(new MachineFault('make a pid namespace', 'no process left'))
   const stop = new AbortController()
   setTimeout(() => stop.abort(), 20)
@@ -60,17 +57,17 @@ test('a rest ends with the taker', { timeout: 10_000 }, async t => {
 })
 
 test('a PATH that is not set, and a disk without room or without the right to run programs, are faults', async t => {
-  const { health, told } = make(t, { PATH: '' })
+  const { health, told } = make(t, { path: undefined })
   t.equal(await health.fault(), 'PATH is not set')
   t.equal(
-    await make(t, { DISK_MIN: '999999999G' }).health.fault(),
+    await make(t, { diskMin: Infinity }).health.fault(),
     'disk full: less than DISK_MIN is left in the spool',
   )
   t.same(told, [])
 })
 
 test('a disk that takes no more is a fault of its place', { skip: lacksTinyDisk() }, async t => {
-  const { box, health } = make(t, { DISK_MIN: '1M' })
+  const { box, health } = make(t, { diskMin: 1024 ** 2 })
   const disk = await TinyDisk.instead(box, box.path('slot'), 2)
   t.equal(await health.fault(), undefined)
   disk.fill()

@@ -9,39 +9,29 @@ import { Health } from '../../../slave/sources/health.ts'
 import { Slot } from '../../../slave/sources/slot.ts'
 import { SpoolSource } from '../../../slave/sources/spool.ts'
 import { Site } from '../../fixtures/site.ts'
+import { slaveSettings } from '../../fixtures/slave-settings.ts'
 import { keepsPromises } from '../../fixtures/sources.ts'
 
 keepsPromises('a spool', async t => {
   const site = new Site(t)
-  const before = { cwd: process.cwd(), env: process.env }
-  t.teardown(() => {
-    process.chdir(before.cwd)
-    process.env = before.env
-  })
-  process.env = {
-    ...site.env,
-    TASKS: join(site.spool.root, 'tasks'),
-    JOBS: join(site.spool.root, 'jobs'),
-    WATCH: 'auto',
-    LOST_AFTER: '2',
-    LOST_TRIES: '3',
-    DISK_MIN: '0',
-    BUNDLE_MAX: '1G',
-    FAILED_JOB_WAITTIME: '0',
-  }
+  const before = process.cwd()
+  t.teardown(() => process.chdir(before))
   const directory = site.path('slot')
   mkdirSync(directory)
   process.chdir(directory)
+  const settings = slaveSettings(site)
   return {
-    open: stop =>
-      SpoolSource.open(new Slot(site.spool), '1', new Health({ slot: directory }, () => undefined), stop),
+    open: stop => {
+      const health = new Health({ slot: directory }, settings, () => undefined)
+      return SpoolSource.open(new Slot(site.spool, settings), '1', health, { how: 'auto', poll: 200 }, stop)
+    },
     publish: () => Promise.resolve(site.publish({ step: 'true' })),
     cancel: name => {
       writeFileSync(join(site.spool.tasks.cur, name, 'cancel'), '')
       return Promise.resolve()
     },
     lose: name => {
-      endGone(site.spool, name as TaskId, 'It was lost.')
+      endGone(site.spool, name as TaskId, 'It was lost.', settings)
       return Promise.resolve()
     },
     verdict: name => Promise.resolve(verdictOf(findJob(site.spool, name as TaskId) ?? '')),
