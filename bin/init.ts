@@ -89,7 +89,7 @@ const print = (lines: readonly string[]) => process.stdout.write(lines.map(line 
 
 type Common = Pick<NewProject, 'name' | 'steps' | 'archs'>
 
-/** What is said of a project wherever its code is; undefined if there is none. */
+/** The options of a project wherever its code is; undefined if there is none. */
 function commonOf(options: Options): Common | undefined {
   const { project: name, steps } = options
   if (name === undefined) {

@@ -58,7 +58,7 @@ export const verb = command(description, async ([directory], { takers, web }) =>
   return await supervisor.ended
 })
 
-/** Prints lines, each behind who said it; on a terminal in a colour of their own. */
+/** Prints lines, each behind the name of its program; on a terminal in a colour of its own. */
 function teller(names: readonly string[]): (name: string, line: string) => void {
   const width = Math.max(...names.map(name => name.length))
   const colour = process.stdout.isTTY && !process.env['NO_COLOR']

@@ -63,7 +63,7 @@ project's FORGE_SECRET_FILE, stored in inbox/PROJECT for the fetcher, then answe
     if ('closeAllConnections' in server) server.closeAllConnections()
     server.close()
     await pages?.close()
-    // What still hangs on somebody's connection ends with the program.
+    // Requests that still hang end with the program.
     setTimeout(() => process.exit(), LINGER).unref()
   },
 )

@@ -18,7 +18,7 @@ import { runSteps } from './run/run-steps.ts'
 import type { Health } from './sources/health.ts'
 import type { Assignment } from './sources/assignment.ts'
 
-/** What a slave keeps from job to job. */
+/** The parts of a slave that last from job to job. */
 export interface Machine {
   readonly pools: Pools
   readonly health: Health

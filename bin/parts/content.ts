@@ -1,4 +1,4 @@
-// What is copied to where a command runs: the repository around a directory, or what is mapped.
+// The content that is copied to where a command runs: the repository around a directory, or what is mapped.
 
 import { lstatSync } from 'node:fs'
 import { isAbsolute, join, normalize, relative, resolve } from 'node:path'

@@ -1,4 +1,4 @@
-// What people say to pause, and the name of the file that says it.
+// Pauses as people name them, and the names of their files.
 
 import { join } from 'node:path'
 

@@ -101,7 +101,7 @@ const tokenMissing = (spool: Spool, name: string, { place }: Forge) =>
     ? 'a git server has none'
     : `there is no token in ${fileOf(spool, name, 'forge.token')}`
 
-/** What a person does next, as commands and, after `#`, what is to be set on the forge. */
+/** The next steps of a person: commands and, after `#`, what to set on the forge. */
 export function forgeSteps(spool: Spool, { name, forge }: ForgeProject, registered: boolean): string[] {
   if (forge.place.kind === 'git') return []
   const token = fileOf(spool, name, 'forge.token')

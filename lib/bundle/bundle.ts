@@ -1,4 +1,4 @@
-// Unpacks a task's bundle, `code.tar` or `steps.tar`, into a directory of the slave's own. Whoever wrote the bundle is not
+// Unpacks a task's bundle, `code.tar` or `steps.tar`, into a directory of the slave's own. The author of the bundle is not
 // trusted: nothing is written outside that directory. Symbolic links are made as git makes them, wherever they lead, and
 // nothing is written through one.
 //
@@ -98,7 +98,7 @@ function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
 }
 
-/** What a file system says of a name that it cannot have. */
+/** The errors of a file system that refuses a name for good. */
 const IMPOSSIBLE = ['ENAMETOOLONG', 'EILSEQ', 'EINVAL', 'EMLINK']
 
 /** The directory that is filled. Names in it are relative, of bytes as in latin1, without `.`, `..` and doubled slashes. */

@@ -1,4 +1,4 @@
-// What a compressed file holds, recognised by its first bytes and not by its name. Node knows gzip; zstd and xz are
+// Decompresses a file, recognised by its first bytes and not by its name. Node knows gzip; zstd and xz are
 // left to the programs of that name, but for small files of zstd, which most bundles are.
 
 import { spawn } from 'node:child_process'
@@ -22,7 +22,7 @@ const PLAIN_SMALL = 1024 * 1024
 /** Bytes read at a time. */
 const CHUNK = 256 * 1024
 
-/** What of the complaint of a program is kept. */
+/** Most characters of a program's complaint that are kept. */
 const COMPLAINT_MAX = 1000
 
 const GZIP = '1f8b'
@@ -56,7 +56,7 @@ export async function* decompress(path: string, signal?: AbortSignal): AsyncGene
   }
 }
 
-/** What most bundles hold, read at once: a thread of Node takes longer for each call. Undefined of any other file. */
+/** Reads a small plain tar, as most bundles are, at once: a thread of Node takes longer for each call. Undefined for any other file. */
 async function readSmall(path: string): Promise<Buffer | undefined> {
   let file: Buffer | undefined
   try {

@@ -31,9 +31,9 @@ export interface PackOptions {
   /** Most bytes of the archive before compression. */
   readonly maxBytes: number
   readonly signal?: AbortSignal | undefined
-  /** What is packed in the place of an entry. */
+  /** Returns the entry that is packed in the place of another. */
   readonly swap?: ((entry: TreeEntry) => TreeEntry) | undefined
-  /** What to pack in the place of an entry of the tree, if anything. */
+  /** Packs something else in the place of an entry of the tree. */
   readonly instead?: Instead | undefined
   /** Packs more, behind the tree. */
   readonly behind?: ((packer: Packer) => Promise<void>) | undefined
@@ -68,7 +68,7 @@ export class Packer {
   readonly tar: TarWriter
   readonly #options: PackOptions
   #entries = 0
-  /** What is to be asked of git next. */
+  /** The objects to ask git for next, and their readers. */
   #wanted: [string, ObjectReader][] = []
   /** Entries without content that come before the next object. */
   #before: TreeEntry[] = []

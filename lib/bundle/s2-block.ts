@@ -141,7 +141,7 @@ function writeCopy(offset: number, length: number, to: Buffer, at: number): numb
     to[at + 1] = offset & 0xff
     return at + 2
   }
-  // What is left must be long enough for a repeat.
+  // The rest must be long enough for a repeat.
   const first = length <= 64 ? length : 60
   const bytes = offset < 1 << 16 ? 2 : 4
   to[at] = ((first - 1) << 2) | (bytes === 2 ? 2 : 3)

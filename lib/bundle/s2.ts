@@ -22,7 +22,7 @@ const BLOCK = 1 << 20
 export const isS2 = (start: Buffer): boolean =>
   [IDENTIFIER, SNAPPY].some(id => start.subarray(0, id.length).equals(id))
 
-/** What a stream held before it was compressed. Throws BundleError for what is wrong with it. Memory stays flat. */
+/** Decompresses a stream. Throws BundleError if it is malformed. Memory stays flat. */
 export async function* readS2(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
   const chunks = new Chunks(source)
   for (let first = true; ; first = false) {

@@ -11,7 +11,7 @@ export interface NewEntry {
   readonly mode: number
   /** Bytes of content; 0 for what is no file. */
   readonly size?: number
-  /** What a link leads to. */
+  /** The target of a link. */
   readonly target?: string
   /** In seconds since 1970. */
   readonly time: number
@@ -27,7 +27,7 @@ const BEYOND = 8 ** 11
 
 const TYPES = { file: '0', directory: '5', symlink: '2' } as const
 
-/** What is in front of an entry's content: its header, and a pax header before that where it is needed. Pure. */
+/** Returns the header of an entry, with a pax header before it where it is needed. Pure. */
 export function headerOf({ kind, name, mode, size = 0, target = '', time }: NewEntry): Buffer {
   const path = kind === 'directory' ? `${name}/` : name
   const split = splitName(path)

@@ -9,7 +9,7 @@ import { quote } from '../base/exit.ts'
 export interface TarEntry {
   readonly kind: 'file' | 'directory' | 'symlink' | 'link'
   readonly name: string
-  /** What a link leads to; empty for what is none. */
+  /** The target of a link; empty for other entries. */
   readonly target: string
   /** Permission bits. */
   readonly mode: number
@@ -43,7 +43,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   S: 'a sparse file',
 }
 
-/** What a pax or GNU header says of the next entry. */
+/** The fields of a pax or GNU header, which describe the next entry. */
 interface Extension {
   path?: string
   linkpath?: string
@@ -73,7 +73,7 @@ export class TarReader {
       if (kind === 'x') extension = { ...extension, ...parsePax(await this.#extension(size)) }
       else if (kind === 'L') extension.path = untilNul(await this.#extension(size))
       else if (kind === 'K') extension.linkpath = untilNul(await this.#extension(size))
-      // What is said of all entries, as the commit's id by git archive, changes nothing that is unpacked.
+      // A global header, such as the commit's id by git archive, changes nothing that is unpacked.
       else if (kind === 'g') await this.#extension(size)
       else return this.#entry(header, kind, extension, size)
     }
@@ -117,7 +117,7 @@ export class TarReader {
     throw block.length < BLOCK ? this.#truncated() : this.#damaged()
   }
 
-  /** Reads what follows the end, so that whoever decompresses it can tell whether all of it is whole. */
+  /** Reads what follows the end, so that a decompressor can tell whether all of it is whole. */
   async #drain(): Promise<undefined> {
     while ((await this.#input.some(Infinity)).length > 0);
   }

@@ -30,7 +30,7 @@ export async function unzstd(file: Buffer): Promise<Buffer | undefined> {
       chunks.push(Buffer.from(chunk))
     }).push(narrow(file), true)
   } catch {
-    // What is wrong with it the program says better.
+    // The program describes the fault better.
     return undefined
   }
   const sum = Number(hash.digest() & 0xffff_ffffn)

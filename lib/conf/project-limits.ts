@@ -1,4 +1,4 @@
-// What a project asks for its jobs. It travels with each of its tasks, to whatever machine takes that.
+// The limits that a project sets for its jobs. They travel with each task, to whatever machine takes it.
 
 import { join } from 'node:path'
 

@@ -29,7 +29,7 @@ export function ofProject(
 /** The projects that have events. */
 export const projectsOf = (spool: Spool): string[] => listIfThere(spool.revs).sort()
 
-/** What a settings file sets, of these names; nothing where it cannot be read. */
+/** Returns those of these settings that a settings file sets; none if it cannot be read. */
 export function sourcedFrom(rc: string, names: readonly string[]): Record<string, string> {
   const unset = Object.fromEntries(names.map(name => [name, '']))
   const script = '. "$BASS_RC" >/dev/null && for name; do eval "printf \'%s\\0\' \\"\\${$name-}\\""; done'

@@ -1,4 +1,4 @@
-// What a container may do, as flags that podman and docker share. Pure.
+// The rights of a container, as flags that podman and docker share. Pure.
 
 import type { ContainerBounds } from '../base/elsewhere.ts'
 

@@ -1,4 +1,4 @@
-// Whose a container, a network or a volume is: a label tells the process that made it, so that what a killed process left
+// The owner of a container, a network or a volume: a label names the process that made it, so that what a killed process left
 // behind is found and removed by the next one.
 
 import { setting } from '../base/settings.ts'
@@ -15,7 +15,7 @@ export function ownerLabel(host = setting('HOST')): Readonly<Record<string, stri
   return { [OWNER]: [host, boot, namespace, pid, start].join(' ') }
 }
 
-/** What a label says, or undefined if it is none of ours. Pure. */
+/** Reads the owner from a label; undefined if it is none of ours. Pure. */
 export function ownerOf(label: string): (Identity & { readonly host: string }) | undefined {
   const [host, boot, namespace, pid, start, ...more] = label.split(' ')
   if (start === undefined || more.length > 0 || !/^\d+$/.test(pid!)) return undefined

@@ -2,10 +2,10 @@
 
 import type { Change } from './forge.ts'
 
-/** What a forge shows beside a commit. */
+/** A check: the result that a forge shows beside a commit. */
 export interface Status {
   readonly sha: string
-  /** The check's name; one context has one state, whoever sets it last. */
+  /** The check's name; one context has one state, the one that was set last. */
   readonly context: string
   readonly state: 'pending' | 'running' | 'success' | 'failure' | 'error' | 'cancelled'
   /** Cut to what forges take. */
@@ -41,11 +41,11 @@ export interface Hook {
   readonly url: string
   readonly active: boolean
   readonly events: readonly string[]
-  /** What came of the last delivery, in the forge's words; null where it does not say. */
+  /** The result of the last delivery, in the forge's words; null where it does not say. */
   readonly last: string | null
 }
 
-/** What a token may. */
+/** The rights of a token. */
 export interface TokenFacts {
   /** The repository as the forge names it now; another name than FORGE's after it was renamed. */
   readonly repository: string

@@ -160,7 +160,7 @@ async function readText(response: Response): Promise<string> {
   return Buffer.concat(parts).toString('utf8')
 }
 
-/** What an answer that is none means for the next call. */
+/** The error of an answer that failed, with the time after which the next call may be made. */
 function errorOf({ status, headers }: Response, text: string): ForgeError {
   const said = saidIn(text)
   const limited = status === 429 || (status === 403 && isLimit(headers, said))

@@ -1,4 +1,4 @@
-// Who a project is to its forge: a token, or a GitHub App that gets itself tokens of one hour for one repository.
+// The credential of a project for its forge: a token, or a GitHub App that gets itself tokens of one hour for one repository.
 
 import { createSign } from 'node:crypto'
 
@@ -64,7 +64,7 @@ function appTokens(place: ForgeAddress, app: string, key: string): Credential {
   }
 }
 
-/** What an app says to be who it is, for the next minutes. */
+/** The signed token with which an app identifies itself for the next minutes. */
 function appJwt(app: string, key: string): string {
   const now = Math.floor(Date.now() / 1000)
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -40,7 +40,7 @@ export interface Change {
   readonly updated: number | null
 }
 
-/** What a delivery asks for. */
+/** The requests of a delivery. */
 export type Wish =
   { readonly kind: 'ping' } | { readonly kind: 'nothing'; readonly why: string } | PushWish | ChangeWish
 
@@ -51,9 +51,9 @@ export interface PushWish {
   readonly repository: string
   /** `refs/heads/...` or `refs/tags/...`, a name that git takes. */
   readonly ref: string
-  /** What the ref was; null if it is new. */
+  /** The ref's old value; null if it is new. */
   readonly before: string | null
-  /** What the ref is now; null if it is gone. For an annotated tag this may be the tag object. */
+  /** The ref's new value; null if it is gone. For an annotated tag this may be the tag object. */
   readonly after: string | null
   readonly author: string
 }
@@ -84,8 +84,8 @@ export interface Forge {
   changeRef(number: number): string | null
   /** The forge's own id of a delivery, the same when it is sent again; undefined if it has none that can be a file's name. */
   deliveryId(headers: Headers): string | undefined
-  /** True if whoever knows the secret made this delivery. Takes constant time. An empty secret verifies nothing. */
+  /** True if the delivery was signed with the secret. Takes constant time. An empty secret verifies nothing. */
   verify(headers: Headers, body: Uint8Array, secret: string): boolean
-  /** What a verified delivery asks for. Pure; throws BadDelivery. */
+  /** Reads the requests of a verified delivery. Pure; throws BadDelivery. */
   read(headers: Headers, body: Uint8Array): Wish
 }

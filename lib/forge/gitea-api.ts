@@ -1,4 +1,4 @@
-// What Gitea and Forgejo are asked and told, where that differs from GitHub.
+// The API of Gitea and Forgejo, where it differs from GitHub's.
 
 import type { ForgeApi } from './api.ts'
 import { Client } from './client.ts'

@@ -1,4 +1,4 @@
-// What GitHub is asked and told.
+// The API of GitHub.
 
 import { clockIn, collect, namesOf, shorten } from './api.ts'
 import type { ChangedFiles, ForgeApi, Hook, Status, TokenFacts } from './api.ts'

@@ -4,13 +4,13 @@ import type { Change, ChangeWish, Forge, ForgeAddress, PushWish, Wish } from './
 import { idIn, isSignature, needBranch, needNumber, needRef, needSha, readPayload } from './payload.ts'
 import { field, numberAt, shaAt, textAt, timeAt, urlAt } from './payload.ts'
 
-/** What `author_association` says of those who belong to a repository; private members may show as less. */
+/** The values of `author_association` for members of a repository; private members may show as less. */
 const MEMBERS = ['OWNER', 'MEMBER', 'COLLABORATOR']
 
 const ACTIONS: Record<string, ChangeWish['action']> = {
   opened: 'opened',
   synchronize: 'updated',
-  // What Gitea and Forgejo call it.
+  // The name that Gitea and Forgejo use.
   synchronized: 'updated',
   reopened: 'reopened',
   closed: 'closed',
@@ -97,7 +97,7 @@ export function pullRequest(pull: unknown): Change {
   }
 }
 
-/** Who cannot show that the head is in the same repository comes from outside: that of a deleted fork is null. */
+/** A change comes from outside unless its head is in the same repository; the head of a deleted fork is null. */
 function isFork(pull: unknown): boolean {
   const [head, base] = [numberAt(pull, 'head.repo.id'), numberAt(pull, 'base.repo.id')]
   return head === null || head !== base

@@ -1,4 +1,4 @@
-// What GitLab is asked and told.
+// The API of GitLab.
 
 import { clockIn, collect, namesOf, shorten } from './api.ts'
 import type { ChangedFiles, ForgeApi, Hook, Status, TokenFacts } from './api.ts'

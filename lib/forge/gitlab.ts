@@ -84,7 +84,7 @@ function readChange(payload: unknown): Change {
   return {
     number: needNumber(attributes, 'iid'),
     title: textAt(attributes, 'title'),
-    // `user` is whoever did this, who need not be the author.
+    // `user` is the one who did this, not necessarily the author.
     author: numberAt(payload, 'user.id') === author ? textAt(payload, 'user.username') : '',
     authorId: author,
     member: false,

@@ -36,7 +36,7 @@ export async function isTrusted(change: Change, trust: Trust, api: ForgeApi | un
   return !change.fork || change.member || (await api?.mayPush(change)) === true
 }
 
-/** What git needs in its environment to fetch from a forge; empty without a credential, or where git has its own. */
+/** The environment that git needs to fetch from a forge; empty without a credential, or where git has its own. */
 export async function gitAccess({ place, cloneUrl }: Forge, env: NodeJS.ProcessEnv = process.env) {
   if (!/^https?:/.test(cloneUrl) || optional('FORGE', env) === undefined) return {}
   const credential = credentialOf(place, env)

@@ -1,4 +1,4 @@
-// What the setting FORGE names.
+// Parses the setting FORGE.
 
 import { lasting, quote } from '../base/exit.ts'
 import { optional } from '../base/settings.ts'

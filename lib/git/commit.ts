@@ -1,4 +1,4 @@
-// What the code repository says of revisions: author and subject are not in the spool. Where the repository cannot be
+// Authors and subjects of commits, from the code repository: they are not in the spool. Where the repository cannot be
 // read, or a revision is gone from it, there is nothing to say, and that is no error.
 
 import { TextDecoder } from 'node:util'
@@ -16,7 +16,7 @@ export interface CommitView {
   readonly time: number
 }
 
-/** What a commit says of itself. */
+/** The author, subject and times of a commit. */
 export interface CommitFields {
   readonly author: string
   readonly email: string

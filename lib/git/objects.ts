@@ -39,13 +39,13 @@ export class Objects {
   readonly #start: () => ChildProcess
   #child: ChildProcess | undefined
   #waiting: Question[] = []
-  /** What has come of a line that is not complete yet. */
+  /** The beginning of a line that is not complete yet. */
   #line = ''
   /** Bytes of the first question's object that are still to come, the line feed behind it included; 0 between objects. */
   #left = 0
   /** True while a reader works on what it was given. */
   #busy = false
-  /** What arrived meanwhile: Node resumes a paused pipe when its process ends, and reads it to its end. */
+  /** Bytes that arrived meanwhile: Node resumes a paused pipe when its process ends, and reads it to its end. */
   #backlog: Buffer[] = []
   /** The end of the process, where that came while a reader was busy. */
   #death: (() => void) | undefined
@@ -216,7 +216,7 @@ export class Objects {
   }
 
   /**
-   * What git died of is the answer to the question that it was at; the others are put to another process. Where that one
+   * The reason why git died is the answer to the question that it was at; the others are put to another process. Where that one
    * answers nothing either, it is not the fault of a question.
    */
   #died(child: ChildProcess, error: unknown): void {

@@ -39,7 +39,7 @@ export const gitEnvironment = (): NodeJS.ProcessEnv => ({
 /** As `gitEnvironment`, for a repository that is at `path` and not around it. */
 export function environmentAt(path: string): NodeJS.ProcessEnv {
   const real = tolerating(['ENOENT', 'ENOTDIR', 'EACCES'], () => realpathSync(path)) ?? path
-  // What is tested is what was committed: no `git replace` of one repository changes it.
+  // The commit itself is tested: no `git replace` of one repository changes it.
   return { ...gitEnvironment(), GIT_CEILING_DIRECTORIES: dirname(real), GIT_NO_REPLACE_OBJECTS: '1' }
 }
 
@@ -124,7 +124,7 @@ const textOf = ({ stdout }: { readonly stdout: Buffer }): string => stdout.toStr
 const unusable = (repository: string, end: Ended) =>
   lasting(`use the repository ${quote(repository)}`, sentence(end))
 
-/** What git prints, without the line feed at its end. Throws Fatal with git's own sentence if it fails. */
+/** Returns what git prints, without the line feed at its end. Throws Fatal with git's own sentence if it fails. */
 export function git(repository: string, ...args: string[]): string {
   const end = runSync(repository, args)
   if (end.code !== 0) throw unusable(repository, end)

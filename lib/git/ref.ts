@@ -1,4 +1,4 @@
-// What a person calls a ref or a revision.
+// Refs and revisions as people call them.
 
 import { lasting, quote } from '../base/exit.ts'
 import { askGit } from './process.ts'

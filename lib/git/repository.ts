@@ -1,5 +1,4 @@
-// A repository, and what a program that goes on running asks it. Bare and ordinary repositories, SHA-1 and SHA-256 are
-// all the same to us.
+// A repository, for programs that ask it many questions. Bare or not, SHA-1 or SHA-256 makes no difference.
 
 import { statSync } from 'node:fs'
 
@@ -100,7 +99,7 @@ export class Repository {
     return object?.type === 'blob' && object.size <= max ? object.body : undefined
   }
 
-  /** What is directly in a commit's root or a tree, by its id, in git's order, each below `prefix`, which is empty or ends with a slash. */
+  /** Lists a commit's root or a tree, by its id, in git's order, each name below `prefix`, which is empty or ends with a slash. */
   async entries(id: string, prefix = ''): Promise<TreeEntry[]> {
     const object = await this.#look(`${id}^{tree}`, TREE_MAX)
     if (object?.type !== 'tree') throw new GitError(`it has no tree ${id}`)
@@ -187,7 +186,7 @@ export class Repository {
   }
 
   /**
-   * What git prints when it is run here with `input`. Throws GitError, with git's sentence, if it fails, or takes longer than
+   * Runs git here with `input` and returns what it prints. Throws GitError, with git's sentence, if it fails, or takes longer than
    * `patience` milliseconds.
    */
   async run(

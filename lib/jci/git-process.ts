@@ -1,4 +1,4 @@
-// How this room runs git: what it writes is on the disk when git has said so.
+// Runs git so that what it writes is on the disk when it says so.
 
 import { once } from 'node:events'
 import type { ChildProcess } from 'node:child_process'
@@ -25,7 +25,7 @@ export const runGit = (
   { input, env }: Options = {},
 ): Promise<Ended & { readonly stdout: Buffer }> => run(startIn(repository, env), [...DURABLE, ...args], input)
 
-/** What git printed, without the line feed at its end. Throws GitError with git's own sentence if it fails. */
+/** Returns what git printed, without the line feed at its end. Throws GitError with git's own sentence if it fails. */
 export async function gitOutput(
   repository: string,
   args: readonly string[],

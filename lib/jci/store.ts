@@ -63,7 +63,7 @@ async function writeCommit(
 /** Used where neither the environment nor the repository names anybody, as in an empty container. */
 const NOBODY = { name: 'git-jci', email: 'git-jci@localhost' }
 
-/** Who writes: as the environment says, else the repository, else a fixed name. */
+/** The author: from the environment, else the repository, else a fixed name. */
 async function identity(repository: string): Promise<Record<string, string>> {
   const args = ['-c', 'user.useConfigOnly=true', 'var', 'GIT_COMMITTER_IDENT']
   const { code, stdout } = await runGit(repository, args)

@@ -1,5 +1,5 @@
 // Finished tasks and jobs move to `old`: states T4 and T5 of the design. A name that is seen need not be
-// durable yet, so whoever acts on it first fsyncs the directories that hold it.
+// durable yet, so a program that acts on it first fsyncs the directories that hold it.
 
 import { join } from 'node:path'
 

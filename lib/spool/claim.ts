@@ -42,7 +42,7 @@ export function claim(spool: Spool, name: TaskId, owner: Owner, verdict?: Verdic
     rubbish = false
     rubbish = !linkClaim(mine, join(spool.tasks.cur, name))
   } catch (error) {
-    // After any other error the claim may stand. Whoever finds it then publishes the job.
+    // After any other error the claim may stand. The program that finds it then publishes the job.
     rubbish ||= isErrno(error, ...REFUSED)
     throw error
   } finally {
@@ -81,7 +81,7 @@ export function showJob(spool: Spool, name: TaskId, token: string): string | und
   return readOwner(shown)?.token === token ? shown : undefined
 }
 
-/** The token of the claim in a task, which is the truth about who has it; undefined while it waits. */
+/** The token of the claim in a task, which alone decides whose it is; undefined while it waits. */
 export function claimOf(spool: Spool, name: TaskId): string | undefined {
   return readOwner(join(spool.tasks.cur, basename(name)), 'claim')?.token
 }

@@ -21,17 +21,17 @@ export function takeNumbers(ctr: string, count: number): number {
 }
 
 /**
- * As `takeNumbers`, for a caller who fsyncs the counter himself before a number is in a published name. A counter is
+ * As `takeNumbers`, for a caller that itself fsyncs the counter before a number is in a published name. A counter is
  * never made here: a spool without one may have lost it, and numbers would repeat.
  */
 export function drawNumbers(ctr: string, count: number): number {
   for (let tries = 0; tries < TRIES; tries++) {
-    // What was listed and is not there was seen from memory.
+    // A name that was listed and is not there came from the client's memory.
     const last = lastNumber(ctr, tries === 0 ? mustList : listNow)
     try {
       renameSync(join(ctr, String(last)), join(ctr, String(last + count)))
     } catch (error) {
-      // Somebody else was faster, or it was us and the answer was lost: then these numbers are a gap.
+      // Another process was faster, or it was us and the answer was lost: then these numbers are a gap.
       if (isErrno(error, 'ENOENT')) continue
       throw error
     }

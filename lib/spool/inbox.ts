@@ -20,7 +20,7 @@ export interface Inbox {
   readonly done: string
   /** A file for each event that was ever made, or held. */
   readonly made: string
-  /** What is known of each change, by its number. */
+  /** The state of each change, by its number. */
   readonly changes: string
 }
 
@@ -58,7 +58,7 @@ export function storeDelivery(
   // In the order in which it moves on.
   for (const directory of [inbox.fresh, inbox.doing, inbox.done]) {
     if (tolerating(['ENOENT', 'ESTALE'], () => lstatSync(join(directory, id)))) {
-      // What one sees is not yet durable.
+      // A name that one sees need not be durable yet.
       fsyncPath(directory)
       return 'there'
     }

@@ -1,5 +1,5 @@
-// How a job ends whose owner cannot end it: the arrows from L0 on, and the cancel of a task that still waits. Both the
-// reaper and a taker that starts again in its slot need them.
+// Ends jobs whose owner cannot end them (the arrows from L0 on), and cancels queued tasks. For the reaper, and for a taker
+// that starts again in its slot.
 
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ import { findJob, findTask } from './spool.ts'
 import type { Spool } from './spool.ts'
 import type { TaskId } from './task-name.ts'
 
-/** What becomes of lost work. */
+/** Settings that decide what becomes of lost work. */
 export interface LossSettings {
   /** This host, which owns the claims that cancel queued tasks. */
   readonly host: string
@@ -64,7 +64,7 @@ export function finish(
 
 /** True if somebody asked to cancel a task, wherever it is now. Throws if that cannot be known. */
 export function isCancelled(spool: Spool, name: TaskId): boolean {
-  // What moves from the first to the second while we look is found at the third look at the latest.
+  // A task that moves from the first to the second while we look is found at the third look at the latest.
   for (const directory of [spool.tasks.cur, spool.tasks.old, spool.tasks.cur]) {
     const task = join(directory, name)
     refresh(task)
@@ -76,15 +76,14 @@ export function isCancelled(spool: Spool, name: TaskId): boolean {
 
 /** False of lost work that nobody wants any more, since it was cancelled after its verdict, or that was lost too often. */
 function isToGoOn(spool: Spool, name: TaskId, cause: Cause, lostTries: number): boolean {
-  // What was recorded may be published already.
+  // A retry that was recorded may be published already.
   if (retriedAs(join(spool.jobs.cur, name)) !== undefined) return true
   return !isCancelled(spool, name) && (cause !== 'lost' || triesOf(spool, name) < lostTries)
 }
 
 /**
- * A cancel that came while lost work was published again counts for what it was published as: to be called once the task
- * is archived, when no more can come; and again before its job is, for whoever did not come to it. What still waits is over
- * then.
+ * Cancels the retry of a lost task that was cancelled while it was being retried. Call it once the task is archived, when no
+ * more cancels can come, and again before its job is, in case the first caller died. A retry that still waits is over then.
  */
 export function passOnCancel(spool: Spool, name: TaskId, { host }: LossSettings): void {
   if (!listIfThere(join(spool.tasks.old, name)).includes('cancel')) return
@@ -92,7 +91,7 @@ export function passOnCancel(spool: Spool, name: TaskId, { host }: LossSettings)
     const job = findJob(spool, lost)
     const retry = job === undefined ? undefined : retriedAs(job)
     const task = retry === undefined ? undefined : findTask(spool, retry)
-    // What a person asked for after the cancel is not what was cancelled.
+    // A retry that a person asked for after the cancel was not cancelled.
     if (retry === undefined || task === undefined || readRetryOf(task)?.cause === 'user') return
     if (wishCancel(spool, retry)) {
       endWaiting(spool, retry, newOwner(host, 'cancel', token()))

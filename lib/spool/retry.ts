@@ -46,7 +46,7 @@ export function readRetryOf(task: Path): RetryOf | undefined {
   return parseRetryOf(readIfThere(join(task, 'retry-of.txt')) ?? '')
 }
 
-/** What a job that is there was retried as, or undefined. Throws if that is no name: nobody could act on it. */
+/** Returns the retry that a job names, or undefined. The job must be there. Throws if it names no task: nobody could act on that. */
 export function retriedAs(job: Path): TaskId | undefined {
   if (!mustList(job).includes('retried-as.txt')) return undefined
   const name = readIfThere(join(job, 'retried-as.txt'))?.trim() ?? ''

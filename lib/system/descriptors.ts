@@ -1,4 +1,4 @@
-// Descriptors that whoever started us left open: they are nobody's here, and a step is to have none of them. Node sets
+// Descriptors that our parent left open: nothing here uses them, and a step is to have none of them. Node sets
 // close-on-exec on those below 16 and, when it opens one, on its own.
 
 import { closeSync, readFileSync } from 'node:fs'

@@ -161,7 +161,7 @@ export function publishPrepared(prepared: Path, path: Path): boolean {
 }
 
 /**
- * Puts `content` under a name, in the place of what was there; whoever reads finds the one or the other. Durable. `tmp`
+ * Puts `content` under a name, in the place of what was there; readers find the one or the other. Durable. `tmp`
  * is as above.
  */
 export function replaceFile(path: Path, content: string, tmp = dirname(path)): void {
@@ -230,7 +230,7 @@ export function timeOf(path: Path): number | null {
   return stat ? timeOfFile(stat) : null
 }
 
-/** What time it is by the clock that gives files in this directory their times, in milliseconds since 1970. */
+/** The time in milliseconds since 1970, by the clock that gives files in this directory their times. */
 export function serverTime(directory: Path): number {
   const stamp = join(directory, `.now-${token()}`)
   closeSync(openSync(stamp, 'wx'))
@@ -252,7 +252,7 @@ export function readSmall(fd: number, { size }: Stats): string | undefined {
   return size > SMALL ? undefined : readFileSync(fd, 'utf8')
 }
 
-/** The prefix of rubbish: whoever sees such a name deletes it. */
+/** The prefix of rubbish: any program that sees such a name deletes it. */
 export const DEAD = '.dead-'
 
 /** Sweeps a directory or file: one rename to a name that says so, an fsync, then deletion, which anyone may finish. */

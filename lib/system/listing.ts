@@ -1,4 +1,4 @@
-// What is there. DESIGN: a listing that succeeded is the truth; one that failed proves nothing. So there are two kinds: of
+// Listings. DESIGN: a listing that succeeded is the truth; one that failed proves nothing. So there are two kinds: of
 // what must be there, and of what may be missing, for which ENOENT is an answer. All other errors are thrown by both.
 
 import { readdirSync } from 'node:fs'

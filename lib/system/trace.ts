@@ -12,7 +12,7 @@ import { optional } from '../base/settings.ts'
 
 const file = optional('BASS_TRACE')
 
-/** Notes this instant: `state` is what has been reached (`E1`, `T3`, `unpacked`), `what` who has. Without BASS_TRACE nothing. */
+/** Notes this instant: `state` is what has been reached (`E1`, `T3`, `unpacked`), `what` the task or file that has. Without BASS_TRACE nothing. */
 export const trace: (state: string, what: string) => void = file === undefined ? () => undefined : begin(file)
 
 function begin(path: string): (state: string, what: string) => void {

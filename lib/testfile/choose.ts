@@ -7,7 +7,7 @@ import { parseTestfile, TESTFILE } from './testfile.ts'
 export function directoriesOf(files: Iterable<string>): string[] {
   const found = new Set<string>()
   for (const file of files) {
-    // What is above a directory that was found has been found as well.
+    // The directories above one that was found have been found as well.
     for (let path = parentOf(file); !found.has(path); path = parentOf(path)) found.add(path)
   }
   return [...found].sort(byDepth)

@@ -1,4 +1,4 @@
-// What a line of a Testfile is to a machine that runs steps. Pure.
+// A line of a Testfile as a step that a machine can run. Pure.
 
 import { shellQuote } from '../base/shell-quote.ts'
 

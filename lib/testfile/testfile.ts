@@ -9,14 +9,14 @@ export const TESTFILE_MAX = 64 * 1024
 
 const NAME_MAX = 100
 
-/** What one line says to run. */
+/** The command of one line. */
 export interface TestLine {
   readonly name: string
   /** For `/bin/bash -eo pipefail -c`, in the directory of the file. */
   readonly command: string
 }
 
-/** What is wrong with a line, by its number from 1. */
+/** A fault of a line, by its number from 1. */
 export interface Fault {
   readonly line: number
   readonly why: string

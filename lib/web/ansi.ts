@@ -68,7 +68,7 @@ export function plainLine(bytes: Buffer): string {
   return pictured(shown(text).replace(COMMANDS, '').replace(MOVES, '').replace(COLOURS, ''))
 }
 
-/** What a terminal shows in the end for a line with carriage returns, as progress bars print. */
+/** Returns what a terminal shows in the end for a line with carriage returns, as progress bars print. */
 function shown(text: string): string {
   const line = text.replace(/\r+$/, '')
   return line.slice(line.lastIndexOf('\r') + 1)

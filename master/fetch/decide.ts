@@ -11,7 +11,7 @@ import { readChange } from './state.ts'
 import type { ChangeState } from './state.ts'
 import { standsFor } from './supersede.ts'
 
-/** What a wish leads to. */
+/** The result of a wish. */
 export type Decided = Omit<FetchPlan, 'batch'> & { readonly events: readonly Made[] }
 
 const nothing = (why: string, tips: FetchPlan['tips'] = []): Decided => ({
@@ -45,7 +45,7 @@ export async function decidePush(
   return { events: [event], tips: [[ref, tip]], change: null, why: `${ref} is at ${revision}` }
 }
 
-/** What a tip is compared with: what the branch was when it was last dealt with; of a new one, where it left the default branch. */
+/** Returns the commit to compare a tip with: the branch when it was last dealt with; of a new one, where it left the default branch. */
 async function baseOf(
   { ref, before }: PushWish,
   mirror: Mirror,
@@ -113,7 +113,7 @@ function pick(change: ChangeWish['change']): Omit<ChangeState, 'ref' | 'open' | 
 /** How many paths of what decides what is run are named. */
 const TOLD = 5
 
-/** What a change touches of `.bass/` and of Testfiles: that decides what is run. */
+/** Returns the paths of `.bass/` and Testfiles that a change touches: they decide what is run. */
 async function touchedTests(mirror: Mirror, base: string | undefined, head: string): Promise<string[]> {
   const from = base === undefined ? undefined : await mirror.mergeBase(base, head)
   if (from === undefined) return ['all']

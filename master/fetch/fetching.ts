@@ -83,7 +83,7 @@ export class Fetching {
     const { inbox } = this.project
     await this.#mirror.open()
     if (!readTips(inbox)) await this.#look()
-    // What was begun before comes first.
+    // Records that were begun before come first.
     for (const record of records.listDeliveries(inbox)) await this.#finish(record)
     await this.#drain()
     if (performance.now() < this.#lookAt) return

@@ -13,7 +13,7 @@ import { makeDirectory } from '../../lib/spool/spool.ts'
 /** A fetch that moves less than this many bytes a second for so many seconds is given up. */
 const SLOW = { limit: '1000', seconds: '60' }
 
-/** What is looked for on the forge. */
+/** The refs to look for on the forge. */
 const WANTED = ['refs/heads/*', 'refs/tags/*', 'refs/pull/*/head', 'refs/merge-requests/*/head']
 
 export class Mirror {
@@ -89,7 +89,7 @@ export class Mirror {
     return this.#ask(['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`])
   }
 
-  /** What a ref points to here, which may be a tag. */
+  /** The object that a ref points to here; it may be a tag. */
   tip(ref: string): Promise<string | undefined> {
     return this.#ask(['rev-parse', '--verify', '--quiet', '--end-of-options', ref])
   }

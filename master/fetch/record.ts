@@ -1,5 +1,5 @@
 // From a delivery to events, each exactly once, whatever crashes: the states F0 to F4 of lib/INTERNALS.md. A delivery that is
-// being worked on is a record, the directory `doing/ID`. A record has no owner: whoever comes next goes on with it.
+// being worked on is a record, the directory `doing/ID`. A record has no owner: the next fetcher goes on with it.
 
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
@@ -35,14 +35,14 @@ export interface Made {
   readonly again: string
 }
 
-/** What is to become of a delivery, once and for ever. */
+/** The decision about a delivery, once and for ever. */
 export interface FetchPlan {
   /** The directory in the record that holds the events; null if there are none. */
   readonly batch: string | null
   /** The refs that were dealt with, and where they are now; null if they are gone. */
   readonly tips: readonly (readonly [ref: string, tip: string | null])[]
   readonly change: ChangeState | null
-  /** What was decided, in words. */
+  /** The decision in words. */
   readonly why: string
 }
 

@@ -1,4 +1,4 @@
-// What the fetcher knows from one delivery to the next: the tips that were dealt with, and the changes.
+// The fetcher's memory from one delivery to the next: the tips that were dealt with, and the changes.
 
 import { join } from 'node:path'
 
@@ -6,7 +6,7 @@ import { readIfThere, replaceFile } from '../../lib/system/durable.ts'
 import { listAllIfThere } from '../../lib/system/listing.ts'
 import type { Inbox } from '../../lib/spool/inbox.ts'
 
-/** What is known of a change. */
+/** The state of a change. */
 export interface ChangeState {
   readonly number: number
   readonly open: boolean

@@ -1,5 +1,5 @@
-// What waits or runs for a head that is not the newest any more, or for a change that is closed, is cancelled. It is decided by
-// what is there, not by what happened: a task that is published late is found as well.
+// Cancels what waits or runs for an old head, or for a change that is closed. The spool decides, not the sequence of
+// deliveries: a task that is published late is found as well.
 
 import { join } from 'node:path'
 
@@ -17,7 +17,7 @@ import { askCancel } from '../../lib/view/wishes.ts'
 import type { ForgeProject } from './project.ts'
 import { readChange, readTips } from './state.ts'
 
-/** What a task is of. */
+/** The ref, revision and change of a task. */
 interface Of {
   readonly ref: string
   readonly revision: string

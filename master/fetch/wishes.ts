@@ -1,4 +1,4 @@
-// What is asked for by a delivery, or by what a look at the forge has found.
+// The wishes of a delivery, or of what a look at the forge has found.
 
 import type { Change, ChangeWish, PushWish } from '../../lib/forge/forge.ts'
 import { parseDelivery } from '../receive/delivery.ts'

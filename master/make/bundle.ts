@@ -28,7 +28,7 @@ export interface Sources {
   readonly compressor: readonly string[]
   /** Most bytes of an archive before compression. */
   readonly bundleMax: number
-  /** What the code's archive holds beyond its tree. */
+  /** The content of the code's archive beyond its tree. */
   readonly extras: Extras
   /** The content of `limits.txt`. */
   readonly limits: string

@@ -16,7 +16,7 @@ interface Place {
   readonly kind: 'file' | 'executable' | 'link' | 'submodule'
 }
 
-/** What is there to be read: `BASE` and `CHANGE` of the lines of an event. */
+/** The lines `BASE` and `CHANGE` of an event. */
 export type Params = Readonly<Record<string, string>>
 
 /** The checks of the directories that a commit concerns, the deepest first. Throws GitError. */
@@ -38,7 +38,7 @@ export const hasTestfiles = async (code: Repository, head: string): Promise<bool
   (await allPlaces(code, head)).length > 0
 
 /**
- * What a commit is compared with: of a change, where it left its target; else what the event says. Undefined if it does not
+ * Returns the commit to compare with: of a change, where it left its target; else what the event names. Undefined if it does not
  * say, or that is not there any more: then all there is, is concerned.
  */
 async function baseOf(code: Repository, head: string, params: Params): Promise<string | undefined> {

@@ -53,7 +53,7 @@ export function scanEvents(root: string, onUnseen: OnUnseen = rethrow, ref = '')
   for (const entry of entries) {
     const { name } = entry
     const path = join(root, ref, name)
-    // What could not be renamed waits for the next look.
+    // A name that could not be changed waits for the next look.
     if (name.includes(REPLACED)) continue
     if (!isName(name)) {
       warnOnce('understand', path, 'not a name of a revision; it is left where it is')

@@ -1,4 +1,4 @@
-// What a project may ask for beyond the tree of a commit: the content of LFS pointers, its submodules, and a repository.
+// Content that a project may ask for beyond the tree of a commit: the content of LFS pointers, its submodules, and a repository.
 
 import { join } from 'node:path'
 
@@ -21,7 +21,7 @@ export interface Extras {
 export const nameOf = ({ lfs, submodules, gitDepth }: Extras): string =>
   [lfs ? 'lfs' : '', submodules ? 'submodules' : '', gitDepth > 0 ? `git ${gitDepth}` : ''].join(',')
 
-/** What packs them, for a commit of the code. `scratch` is a directory for what is needed meanwhile. */
+/** Returns what packs them for a commit of the code. `scratch` is a directory for temporary files. */
 export function packing(
   extras: Extras,
   code: Repository,

@@ -20,7 +20,7 @@ export interface Pointer {
   readonly size: number
 }
 
-/** What a pointer says; undefined if this is none. Pure. */
+/** Parses a pointer; undefined if this is none. Pure. */
 export function parsePointer(text: string): Pointer | undefined {
   if (text.length > POINTER_MAX || !text.startsWith('version https://git-lfs.github.com/spec/v1\n'))
     return undefined

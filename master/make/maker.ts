@@ -273,7 +273,7 @@ export class Maker {
       records.sweepBatches(this.#settings.spool.tasks.tmp, this.#settings.project)
       this.#swept = now
     } catch (error) {
-      // What cannot be looked at is no rubbish; there is time.
+      // A directory that cannot be listed holds no rubbish that we know of; there is time.
       warnOnce('sweep', this.#settings.spool.tasks.tmp, error)
       this.#swept = now - SWEEP_EVERY + SYSTEM_PAUSE
     }

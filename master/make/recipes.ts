@@ -1,4 +1,4 @@
-// What one event becomes: a task for the steps that the code has, and one for each line of the Testfiles it concerns.
+// The tasks that one event becomes: a task for the steps that the code has, and one for each line of the Testfiles it concerns.
 
 import { parseParams } from '../../lib/spool/event.ts'
 import { GitError } from '../../lib/git/repository.ts'

@@ -94,7 +94,7 @@ export function paramsOf(record: string, event: Event): string {
   }
 }
 
-/** What was decided about a record; undefined while nothing is, or if the record is over. Throws if that cannot be known. */
+/** Returns the decision about a record; undefined while there is none, or if the record is over. Throws if that cannot be known. */
 export function decisionOf(record: string): Decision | undefined {
   if (!listIfThere(record).includes(NAMES)) return undefined
   const path = join(record, NAMES)
@@ -202,7 +202,7 @@ export function decide(
 }
 
 /**
- * What stands about a record, after whatever a link said; undefined if the record is over. Through a path that was cached
+ * Returns the decision that stands about a record, after whatever a link said; undefined if the record is over. Through a path that was cached
  * before the record moved away, a link can succeed that decides nothing any more.
  */
 function standing(project: ProjectDirectories, record: string): Decision | undefined {

@@ -1,5 +1,5 @@
 // SUBMODULES=yes: submodules are filled with the trees of their commits, where the master can reach their repositories.
-// Whoever pushes names these, so that the setting lets him read what the master may read; README says so.
+// A push names these, so the setting lets its author read what the master may read; README says so.
 
 import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'

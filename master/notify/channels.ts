@@ -18,7 +18,7 @@ export interface ProjectChannels {
   readonly channels: readonly Channel[]
 }
 
-/** The projects of the spool `root` whose settings can be read; what is wrong with the others is said. */
+/** Returns the projects of the spool `root` whose settings can be read; reports the others. */
 export function projectsWithChannels(root: string, env: NodeJS.ProcessEnv): ProjectChannels[] {
   const files = projectFiles(root)
   // A site with one project may have no file for it.

@@ -1,4 +1,4 @@
-// What a forge shows of a job: the name, state and description of its check. Pure.
+// The check that a forge shows for a job: its name, state and description. Pure.
 
 import { formatSeconds, harmlessLine } from '../../lib/base/text.ts'
 import type { Status } from '../../lib/forge/api.ts'
@@ -10,7 +10,7 @@ import type { Notice } from './notice.ts'
 const CAUSE =
   /\b(?:error|errors|fatal|panic|failed|failure|exception|assert\w*|not ok|undefined|cannot|unable)\b/i
 
-/** What is told of a notice; undefined if nothing is. `archs` is how many architectures the project is built for. */
+/** Returns the check of a notice; undefined if there is none. `archs` is how many architectures the project is built for. */
 export function checkOf(notice: Notice, archs: number): Omit<Status, 'sha' | 'url'> | undefined {
   const { task } = notice
   const context = contextOf(task, archs)

@@ -114,7 +114,7 @@ export class Courier {
     }
   }
 
-  /** What is refused for good is said, and done with. */
+  /** Reports a delivery that is refused for good, and forgets it. */
   #giveUp(key: Key, why: Refused): boolean {
     warn('tell', `${this.#who()} ${nameOf(key)}`, `${why.message}; it is not tried again`)
     this.#told = nameOf(key)

@@ -32,7 +32,7 @@ function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
       await createTransport(how).sendMail({ from, to: target, ...mailOf(notice, from) })
     } catch (error) {
       const { message, code, responseCode = 0 } = error as Error & { code?: string; responseCode?: number }
-      // The letter or its address, not who we are: a password that is wrong is wrong for all.
+      // The letter or its address, not our account: a password that is wrong is wrong for all.
       throw responseCode >= 500 && code !== 'EAUTH' ? new Refused(message) : error
     }
   }

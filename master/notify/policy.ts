@@ -11,7 +11,7 @@ export type Policy = (typeof POLICIES)[number]
 export const STAGES = ['waiting', 'running', 'over'] as const
 export type Stage = (typeof STAGES)[number]
 
-/** What a verdict says about the code: null if the job was cancelled, or lost and runs again. */
+/** Whether a verdict speaks for or against the code: null if the job was cancelled, or lost and runs again. */
 export type CodeOutcome = 'good' | 'bad'
 export function outcomeOf(verdict: Verdict, retriedAs: string | null): CodeOutcome | null {
   if (verdict === 'success') return 'good'

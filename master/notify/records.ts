@@ -46,7 +46,7 @@ export class Records {
     this.#done = join(directory, 'done')
     for (const path of [this.#new, this.#done]) {
       makeDirectory(path)
-      // Half of a record, of one who died.
+      // Half of a record, left by a crash.
       for (const name of listAllIfThere(path)) if (name.startsWith('.')) remove(join(path, name))
     }
     const since = join(directory, 'since')

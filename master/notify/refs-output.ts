@@ -1,4 +1,4 @@
-// What of a job is stored as a commit: status.txt, run.output.txt, index.html, and its artifacts in a directory of their
+// The files of a job that are stored as a commit: status.txt, run.output.txt, index.html, and its artifacts in a directory of their
 // own, so that nothing a job left can stand in for what we say of it.
 
 import {

@@ -65,7 +65,7 @@ function post(target: string, body: string, headers: OutgoingHttpHeaders): Promi
   const request = url.protocol === 'https:' ? https.request : http.request
   return new Promise((resolve, reject) => {
     request(url, { method: 'POST', headers, signal: AbortSignal.timeout(PATIENCE) }, response => {
-      // What it says is of no interest, and may have no end.
+      // Its body is of no interest, and may have no end.
       response.destroy()
       resolve(response.statusCode ?? 0)
     })

@@ -22,7 +22,7 @@ const BODY_MAX = 25 * 1024 * 1024
 /** Most bytes of all deliveries that are being read; beyond that, senders are asked to come again. */
 const READING_MAX = 8 * BODY_MAX
 
-/** What is needed of a project to judge a delivery. */
+/** The settings of a project that a delivery is judged by. */
 export interface Receiving {
   readonly forge: Forge
   readonly secret: string

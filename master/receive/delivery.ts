@@ -7,7 +7,7 @@ export interface Delivery {
   readonly body: Buffer
 }
 
-/** What is kept of the headers. Secrets, signatures and cookies are not. */
+/** The headers that are kept. Secrets, signatures and cookies are not. */
 const KEPT = /^(?:content-type|idempotency-key|webhook-id|x-(?:github|gitea|gogs|forgejo|gitlab)-[a-z-]+)$/
 const SECRET = /token|signature/
 
@@ -16,7 +16,7 @@ export function formatDelivery({ headers, body }: Delivery): Buffer {
   return Buffer.concat([Buffer.from(JSON.stringify(kept) + '\n'), body])
 }
 
-/** What a look at the forge found to be different: the tip of each ref, or null where it is gone. */
+/** The changes that a look at the forge found: the tip of each ref, or null where it is gone. */
 export interface Look {
   readonly look: readonly (readonly [ref: string, tip: string | null])[]
 }

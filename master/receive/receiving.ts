@@ -1,4 +1,4 @@
-// What deliveries of a project are judged by: FORGE and the file of its secret, as `conf/PROJECT/rc` has them now.
+// The settings by which deliveries of a project are judged: FORGE and the file of its secret, as `conf/PROJECT/rc` has them now.
 
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { warnOnce } from '../../lib/system/log.ts'
 import type { Receiving } from './app.ts'
 
 interface Read {
-  /** What the settings file was like when it was read. */
+  /** Identity and times of the settings file when it was read. */
   readonly stamp: string
   readonly env: NodeJS.ProcessEnv
 }
@@ -39,7 +39,7 @@ export function receivingOf(root: string, env: NodeJS.ProcessEnv = process.env) 
   }
 }
 
-/** What the file holds, without the line feed at its end; undefined if there is nothing to be had. */
+/** Returns the content of the file, without the line feed at its end; undefined if it cannot be read or is empty. */
 function readSecret(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8').trimEnd() || undefined

@@ -1,4 +1,4 @@
-// What the steps left in $BASS_ARTIFACTS goes into the job: regular files, directories, and symlinks that stay inside.
+// Stores the content of $BASS_ARTIFACTS in the job: regular files, directories, and symlinks that stay inside.
 //
 // The steps are not trusted. Nothing of theirs is opened by its path, but by its name in a directory that is held open: so
 // no link is followed, whatever is exchanged meanwhile. An artifact never fails its job and takes no room that the job
@@ -24,7 +24,7 @@ export interface ArtifactLimits {
   readonly count: number
   /** Bytes that stay free in the spool: the logs and the verdict of this job and of others need them. */
   readonly free: number
-  /** The user who alone may have made an artifact, if that is not us. */
+  /** The only user whose files are artifacts, if that is not us. */
   readonly uid?: number
 }
 
@@ -32,7 +32,7 @@ const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants
 
 /** A file whose holes have so many bytes is copied by cp, which does not read them. */
 const SPARSE = 16 << 20
-/** What is read at once. A chunk of nothing but zeros stays a hole. */
+/** Bytes that are read at once. A chunk of nothing but zeros stays a hole. */
 const CHUNK = 1 << 18
 const ZEROS = Buffer.alloc(CHUNK)
 /** Each level holds a descriptor. */

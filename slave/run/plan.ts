@@ -30,7 +30,7 @@ export interface Outcome {
   readonly why?: string
 }
 
-/** Somebody who watches. */
+/** An observer of the steps. */
 export interface Audience {
   /** A step begins. */
   readonly step: (name: string) => void

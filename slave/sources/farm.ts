@@ -24,7 +24,7 @@ import { FarmJob } from './farm-job.ts'
 import type { Farmhouse, FarmJobSettings, InHand } from './farm-job.ts'
 import { FarmerClient, Gone } from './farmer-client.ts'
 
-/** What a worker says of itself, and how it works. */
+/** The identity of a worker, and how it works. */
 export interface FarmSettings extends FarmJobSettings {
   readonly arch: string
   readonly labels: readonly string[]

@@ -77,7 +77,7 @@ export class Health {
     return this.#fault !== undefined
   }
 
-  /** What keeps this machine from running a job, or undefined. */
+  /** Returns the fault that keeps this machine from running a job, or undefined. */
   async fault(): Promise<string | undefined> {
     const fault = this.#look()
     if (fault !== undefined || performance.now() - this.#triedAt < TRIED) return fault
@@ -87,7 +87,7 @@ export class Health {
   }
 
   /**
-   * What is wrong with this machine, for a job that failed with an error which is not the work's; undefined if nothing is
+   * Returns the fault of this machine, for a job that failed with an error which is not the work's; undefined if nothing is
    * found. Then a rest is due, which the next `isWell` takes.
    */
   async blame(error: unknown): Promise<string | undefined> {
@@ -124,7 +124,7 @@ export class Health {
     this.#tell(fault)
   }
 
-  /** What can be asked of the system without doing anything. */
+  /** Looks for faults that the system tells without a try. */
   #look(): string | undefined {
     for (const [name, path] of this.#all()) {
       try {

@@ -81,7 +81,7 @@ class Sign {
       await (await this.hold()).utimes(now, now)
     } catch (error) {
       await this.close()
-      // What was removed by another client says nothing of the job.
+      // A file that another client removed says nothing of the job.
       if (held === undefined || !isErrno(error, 'ESTALE')) throw error
       await this.give()
     }

@@ -1,4 +1,4 @@
-// Who works in a slot: the highest of the files `holder.N` in the slot's directory in the spool, each with a name that is
+// The holder of a slot: the highest of the files `holder.N` in the slot's directory in the spool, each with a name that is
 // taken once and for ever. To look whether anybody works there and to say that one does are two calls, and two takers that
 // start at once may both look first; but only one of them gets the next name, and the other finds it there.
 

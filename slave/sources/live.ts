@@ -13,7 +13,7 @@ import type { Path } from '../../lib/base/brand.ts'
 
 /** How often to look for more, in milliseconds. */
 const LOOK = 200
-/** What of the end of a long log is sent first, and the most that is sent at once, in bytes. */
+/** How much of the end of a long log is sent first, and the most that is sent at once, in bytes. */
 const TAIL = OUTPUT_MAX / 2
 const CHUNK = OUTPUT_MAX / 4
 
@@ -44,7 +44,7 @@ export class Live {
         }
       } catch (error) {
         if (error instanceof Gone) return
-        // Who watches sees it when it is over.
+        // Watchers see it when it is over.
       }
       await sleep(LOOK, undefined, { ref: false })
     }

@@ -65,7 +65,7 @@ export class Slot {
   }
 
   /**
-   * Says in the spool who works here. Two takers in one slot would share a cache and a place in the queue: refused. So would
+   * Registers this taker in the spool. Two takers in one slot would share a cache and a place in the queue: refused. So would
    * two machines with one name, of which one is a copy of the other: then each would end the other's jobs.
    */
   async signIn(version: string): Promise<void> {
@@ -170,7 +170,7 @@ export class Slot {
     if (this.#inHand !== undefined) await killRemains(this.#inHand)
   }
 
-  /** Remembers the temporary directory of a job, so that whoever works in this slot later can remove it. */
+  /** Remembers the temporary directory of a job, so that a later taker in this slot can remove it. */
   remember(name: TaskId, work: string): void {
     mkdirSync(join(this.directory, 'work'), { recursive: true })
     this.#forget(name)
@@ -240,7 +240,7 @@ export class Slot {
       if (!owner || !isDeadSelf(owner, this.host, this.directory) || verdictOf(job)) continue
       dead.push({ name, elsewhere: this.#isElsewhere(owner) })
     }
-    // What was begun before this machine was started is dead; what another machine of this name does, is not.
+    // A job that was begun before this machine was started is dead; one of another machine of this name is not.
     const signOf = (name: TaskId) => join(jobs.cur, name, 'alive')
     const alive = await this.#changes(
       dead.filter(({ elsewhere }) => elsewhere).map(({ name }) => signOf(name)),
@@ -259,7 +259,7 @@ export class Slot {
   }
 }
 
-/** Who a taker said that it is. */
+/** The identity that a taker has written. */
 const ownerIn = (about: string): Owner | undefined => parseOwner(about + 'token=none\n')
 
 function workingDirectory(): string {

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream'
 
-/** What holds the processes of one step on this machine. */
+/** Holds the processes of one step on this machine. */
 export interface Cage {
   /** True if what `enter` puts before a command writes about itself to descriptor 3, which the command does not get. */
   readonly tells?: boolean
-  /** What to put before a command so that it runs in here, in a directory; `user` is what makes it run as its user. */
+  /** Returns the prefix of a command that runs in here, in a directory; `user` is the prefix that makes it run as its user. */
   enter(directory: string, user: readonly string[]): string[]
   /** The command with `enter` before it was spawned as this process; `told` is what that writes about itself. */
   entered(spawned: number, told: Readable | undefined): void

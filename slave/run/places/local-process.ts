@@ -13,7 +13,7 @@ import type { StepCommand, StepProcess } from './place.ts'
 import { signal } from './processes.ts'
 import { become } from './step-user.ts'
 
-/** What a shell answers where it cannot run a command: not found, or found and of no use. */
+/** The exit codes of a shell that cannot run a command: not found, or found and of no use. */
 const [NOT_FOUND, NOT_EXECUTABLE] = [127, 126]
 
 export class LocalProcess implements StepProcess {
@@ -83,7 +83,7 @@ export class LocalProcess implements StepProcess {
 
   async #kill(): Promise<void> {
     const pid = this.#child?.pid ?? 0
-    // What entered the cage for it stands outside, and no namespace ends before such a parent of its processes has.
+    // The process that entered the cage for it stands outside, and no namespace ends before such a parent of its processes has.
     if (pid > 0 && !this.#over) signal(pid, 'SIGKILL')
     await this.#cage.clear(pid)
   }
@@ -93,7 +93,7 @@ export class LocalProcess implements StepProcess {
   }
 }
 
-/** What to put before a command so that it has the user and the limits of its step. */
+/** Returns the prefix of a command that has the user and the limits of its step. */
 const asUser = ({ user, procs }: StepCommand): string[] => [
   ...(user ? become(user) : []),
   ...(procs === undefined ? [] : ['prlimit', `--nproc=${procs}`]),

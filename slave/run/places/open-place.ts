@@ -17,7 +17,7 @@ import { SessionPlace } from './session.ts'
 export const ISOLATE = ['auto', 'pid', 'bwrap', 'no'] as const
 export type Isolate = (typeof ISOLATE)[number]
 
-/** Says what each way is worth, for the help of whoever runs steps. */
+/** Compares the ways of isolation, for the help of the commands that run steps. */
 export const ISOLATION_HELP = `Each step runs in a pid namespace of its own where 'unshare' and 'nsenter' can make one (ISOLATE=pid,
 or auto): whatever it started ends with it, also daemons, and also when this program is killed. Without
 (ISOLATE=no, or auto where it cannot be done) its session is killed, and every process that has its
@@ -85,7 +85,7 @@ async function prepareSandbox(): Promise<void> {
 
 const demanded = (error: unknown) => lasting('make a pid namespace, as ISOLATE=pid demands', error)
 
-/** What `unshare` says where the machine is short of something, which it will not be for ever. */
+/** The complaints of `unshare` where the machine is short of something, which it will not be for ever. */
 const PASSING = /temporarily unavailable|cannot allocate memory|no space left|too many open files/i
 
 const isPassing = (error: unknown): boolean =>

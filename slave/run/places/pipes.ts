@@ -28,7 +28,7 @@ class Pipe {
     if (hasProc) ignoringENOENT(() => unlinkSync(path))
   }
 
-  /** Opens both ends; whoever opens them closes them. */
+  /** Opens both ends; the caller closes them. */
   open(): { reader: number; writer: number } {
     const reader = openSync(this.#path, O_RDONLY | O_NONBLOCK)
     return { reader, writer: openSync(this.#path, O_WRONLY) }

@@ -1,4 +1,4 @@
-// A place is where the steps of one job run. Whoever runs steps does not know which place it is.
+// A place is where the steps of one job run. The caller does not know which place it is.
 
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import type { StepUser } from './step-user.ts'

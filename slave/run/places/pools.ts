@@ -1,4 +1,4 @@
-// What is made for one step and serves the next one too. A taker owns one of these and hands it to each of its jobs.
+// Rooms, pipes and buffers that are made for one step and serve the next one too. A taker owns one of these and hands it to each of its jobs.
 
 import { BufferPool } from './buffers.ts'
 import { PipePool } from './pipes.ts'

@@ -12,7 +12,7 @@ import { readFileSync } from 'node:fs'
 
 import { tolerating } from '../../../lib/base/errno.ts'
 
-/** A user other than root first needs a user namespace, in which he may make the others. */
+/** A user other than root first needs a user namespace, which allows the others. */
 const isRoot = () => process.getuid?.() === 0
 
 /**
@@ -87,7 +87,7 @@ export class Room {
     return new Room(unshare, init)
   }
 
-  /** What to put before a command, so that it runs in here, in `directory`, as the leader of a session of its own. */
+  /** Returns the prefix of a command that runs in here, in `directory`, as the leader of a session of its own. */
   enter(directory: string): string[] {
     const user = isRoot() ? [] : ['--user', '--preserve-credentials']
     return ['nsenter', '-t', String(this.#init), ...user, '-p', '-m', `--wdns=${directory}`, 'setsid']
@@ -98,7 +98,7 @@ export class Room {
     return childrenOf(entered)?.[0]
   }
 
-  /** True until it is closed, by us or by whoever killed its first process. */
+  /** True until it is closed, or its first process was killed. */
   get isOpen(): boolean {
     return this.#open
   }

@@ -33,7 +33,7 @@ export class SandboxPlace implements Place {
   }
 }
 
-/** What bwrap is told. Pure. */
+/** The arguments of bwrap. Pure. */
 export function sandboxFlags({ writable, network }: SandboxOptions, directory: string): string[] {
   return [
     ...['bwrap', '--unshare-all', ...(network ? ['--share-net'] : []), '--die-with-parent', '--new-session'],

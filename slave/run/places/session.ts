@@ -9,7 +9,7 @@ import { killSession, markOf, signal } from './processes.ts'
 
 /**
  * Waits for us to be gone, and then kills the group that it was told last, and all processes that have the entry $1 in
- * their environment. It is the only one who can, where there is no namespace.
+ * their environment. Nothing else can, where there is no namespace.
  */
 const GUARDIAN = `
 trap '' HUP INT TERM

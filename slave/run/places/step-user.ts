@@ -33,13 +33,13 @@ export async function findUser(name: string): Promise<StepUser> {
   return user
 }
 
-/** What to put before a command so that it runs as this user. */
+/** Returns the prefix of a command that runs as this user. */
 export function become({ uid, gid }: StepUser): string[] {
   return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups']
 }
 
 /**
- * Gives directories and all that is in them to the user, and to no other but us; `work` above them stays ours, and he
+ * Gives directories and all that is in them to the user, and to no other but us; `work` above them stays ours, and the user
  * may pass through it.
  */
 export async function handOver(user: StepUser, work: string, directories: readonly string[]): Promise<void> {
@@ -51,7 +51,7 @@ export async function handOver(user: StepUser, work: string, directories: readon
 }
 
 /**
- * What is his already is left alone: in a cache that he had before he may have made names of files that are not his.
+ * Files that the user owns already are left alone: a cache from an earlier job may hold names of files of others.
  * Hence a directory comes last, when all in it is given. Names are bytes, written here in latin1.
  */
 async function give(user: StepUser, directory: string): Promise<void> {
