@@ -37,6 +37,9 @@ its repository and push runs of its commit, nothing else, and that is dead when 
   () => serve(TIMES),
 )
 
+const WIDE_TOKEN =
+  'JCI_CREDENTIAL=token: a job gets a token of all repositories of GITEA_USER, which does not expire by itself'
+
 /** Serves until it is told to stop. */
 export async function serve(times: Times): Promise<void> {
   const missing = Object.keys(SERVER_NEEDS).filter(name => optional(name) === undefined)
@@ -52,11 +55,7 @@ export async function serve(times: Times): Promise<void> {
   const unlock = await takeLock(directory, 'server', () => stop.abort())
   const jobs = new Jobs(join(directory, 'jobs'))
   await tryToken(forge, jobs)
-  if (credential === 'token')
-    say(
-      'warning',
-      'JCI_CREDENTIAL=token: a job gets a token of all repositories of GITEA_USER, which does not expire by itself',
-    )
+  if (credential === 'token') say('warning', WIDE_TOKEN)
   const courier = new Courier(jobs, forge, stop.signal)
   const results = new Results(join(directory, 'results'), forge, stop.signal)
   const key = readKey(join(directory, 'key'))
@@ -93,16 +92,20 @@ export async function serve(times: Times): Promise<void> {
   await listen(server, place)
   const timer = setInterval(() => void desk.settle(), times.tick)
   courier.wake()
-  await new Promise<void>(done => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
-    stop.signal.addEventListener('abort', () => done())
-  })
+  await told(stop.signal)
   clearInterval(timer)
   stop.abort()
   server.closeAllConnections()
   server.close()
   await unlock()
 }
+
+/** Resolves when a signal, or `stop`, tells the server to end. */
+const told = (stop: AbortSignal) =>
+  new Promise<void>(done => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
+    stop.addEventListener('abort', () => done())
+  })
 
 function forgeAddress(): string {
   const host = setting('GITEA_HOST').replace(/\/+$/, '')
