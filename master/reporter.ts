@@ -1,5 +1,6 @@
 // The web pages: what a spool says, in a browser; and the deliveries of forges.
 
+import { createServer } from 'node:http'
 import { hostname } from 'node:os'
 
 import { command, run } from '../lib/system/command.ts'
@@ -43,15 +44,17 @@ project's FORGE_SECRET_FILE, stored in inbox/PROJECT for the fetcher, then answe
   async (_operands, { hooks }) => {
     const { host, port } = listenAt('REPORTER_LISTEN')
     const spool = openSpool()
-    const [{ hooksApp }, { receivingOf }, { serve }] = await Promise.all([
-      import('./receive/app.ts'),
+    const [{ hooksListener, isForHooks }, { receivingOf }] = await Promise.all([
+      import('./receive/listener.ts'),
       import('./receive/receiving.ts'),
-      import('@hono/node-server'),
     ])
-    const app = hooksApp(spool, receivingOf(spool.root))
+    const take = hooksListener(spool, receivingOf(spool.root))
     const pages = hooks ? undefined : await openPages(spool, host)
-    if (pages) app.all('*', c => pages.fetch(c.req.raw, c.env))
-    const server = serve({ fetch: app.fetch, hostname: host, port })
+    const server = createServer((request, response) => {
+      if (!pages || isForHooks(request)) take(request, response)
+      else void pages.listener(request, response)
+    })
+    server.listen(port, host)
     await new Promise<void>((done, failed) => {
       server.once('error', error => failed(temporary(`listen on '${setting('REPORTER_LISTEN')}'`, error)))
       server.once('listening', done)
@@ -60,7 +63,7 @@ project's FORGE_SECRET_FILE, stored in inbox/PROJECT for the fetcher, then answe
     const bound = typeof address === 'object' && address ? address.port : port
     say('info', `listening on http://${host.includes(':') ? `[${host}]` : host}:${bound}/`)
     await stopSignal()
-    if ('closeAllConnections' in server) server.closeAllConnections()
+    server.closeAllConnections()
     server.close()
     await pages?.close()
     // Requests that still hang end with the program.
@@ -74,13 +77,15 @@ const LINGER = 1000
 async function openPages(spool: Spool, host: string) {
   const origin = address('REPORTER_URL')
   const silentAfter = duration('LOST_AFTER')
-  const [{ Site }, { makeApp }, { openAuth }, { readAssets }, { forgesOf }] = await Promise.all([
-    import('./web/site/site.ts'),
-    import('./web/app.ts'),
-    import('./web/auth.ts'),
-    import('./web/assets.ts'),
-    import('./web/pages/forge-links.ts'),
-  ])
+  const [{ getRequestListener }, { Site }, { makeApp }, { openAuth }, { readAssets }, { forgesOf }] =
+    await Promise.all([
+      import('@hono/node-server'),
+      import('./web/site/site.ts'),
+      import('./web/app.ts'),
+      import('./web/auth.ts'),
+      import('./web/assets.ts'),
+      import('./web/pages/forge-links.ts'),
+    ])
   const auth = openAuth()
   const site = new Site(
     spool,
@@ -90,7 +95,7 @@ async function openPages(spool: Spool, host: string) {
   )
   await site.open()
   const app = makeApp(site, auth, readAssets(), [host, hostname(), setting('HOST')], origin)
-  return { fetch: app.fetch, close: () => site.close() }
+  return { listener: getRequestListener(app.fetch), close: () => site.close() }
 }
 
 /** How often to look whether our tree was replaced, in milliseconds. */

@@ -1,10 +1,10 @@
 // Deliveries of a forge: `$SPOOL/inbox/PROJECT/new/ID`, and what becomes of them. The states are in master/fetch/record.ts.
 
-import { lstatSync } from 'node:fs'
+import { lstatSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { tolerating } from '../base/errno.ts'
-import { fsyncPath, publishPrepared, token, writeNew } from '../system/durable.ts'
+import { ignoringENOENT, tolerating } from '../base/errno.ts'
+import { fsyncPath, linkOnce, token, write } from '../system/durable.ts'
 import { noteChange } from '../system/polled.ts'
 import { makeDirectory } from './spool.ts'
 import type { Spool } from './spool.ts'
@@ -20,7 +20,7 @@ export interface Inbox {
   readonly done: string
   /** A file for each event that was ever made, or held. */
   readonly made: string
-  /** The state of each change, by its number. */
+  /** What is known of each change, by its number. */
   readonly changes: string
 }
 
@@ -45,29 +45,44 @@ export function makeInbox(inbox: Inbox): void {
 /** True if an id can be the name of a delivery. */
 export const isDeliveryId = (id: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(id)
 
+export interface NewDelivery {
+  readonly id: string
+  readonly content: Uint8Array
+}
+
 /**
- * Stores a delivery under its id, durably: `there` if one of this id was stored before. A forge that sends one again gives it
- * the same id. Two that come while the first is being taken may both be stored; they make no event twice.
+ * Stores deliveries under their ids, durably; answers for each `stored`, or `there` if one of this id was stored before. A forge
+ * that sends one again gives it the same id. Two that come while the first is being taken may both be stored; they make no event
+ * twice. Several together are as long as one on the way to the disk: what is written before the first fsync goes with it.
  */
-export function storeDelivery(
+export function storeDeliveries(
   spool: Spool,
   inbox: Inbox,
-  id: string,
-  content: Uint8Array,
-): 'stored' | 'there' {
-  // In the order in which it moves on.
-  for (const directory of [inbox.fresh, inbox.doing, inbox.done]) {
-    if (tolerating(['ENOENT', 'ESTALE'], () => lstatSync(join(directory, id)))) {
-      // A name that one sees need not be durable yet.
-      fsyncPath(directory)
-      return 'there'
+  deliveries: readonly NewDelivery[],
+): ('stored' | 'there')[] {
+  const known = deliveries.map(({ id }) => isKnown(inbox, id))
+  // A name that one sees need not be durable yet.
+  if (known.includes(true)) for (const directory of wayOf(inbox)) fsyncPath(directory)
+  // Where somebody clears away what a crash leaves.
+  const prepared = deliveries.map(() => join(spool.tasks.tmp, `.new.${token()}`))
+  const fresh = prepared.filter((_, i) => !known[i])
+  try {
+    for (const [i, { content }] of deliveries.entries()) if (!known[i]) write(prepared[i]!, content, 0o660)
+    for (const path of fresh) fsyncPath(path)
+    return deliveries.map(({ id }, i) =>
+      !known[i] && linkOnce(prepared[i]!, join(inbox.fresh, id)) ? 'stored' : 'there',
+    )
+  } finally {
+    for (const path of fresh) ignoringENOENT(() => unlinkSync(path))
+    if (fresh.length > 0) {
+      fsyncPath(inbox.fresh)
+      noteChange(inbox.fresh)
     }
   }
-  // Where somebody clears away what a crash leaves.
-  const prepared = join(spool.tasks.tmp, `.new.${token()}`)
-  writeNew(prepared, content, 0o660)
-  const ours = publishPrepared(prepared, join(inbox.fresh, id))
-  fsyncPath(inbox.fresh)
-  noteChange(inbox.fresh)
-  return ours ? 'stored' : 'there'
 }
+
+/** The directories that a delivery is in, in the order in which it moves on. */
+const wayOf = ({ fresh, doing, done }: Inbox) => [fresh, doing, done]
+
+const isKnown = (inbox: Inbox, id: string): boolean =>
+  wayOf(inbox).some(at => tolerating(['ENOENT', 'ESTALE'], () => lstatSync(join(at, id))) !== undefined)

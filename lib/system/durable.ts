@@ -79,15 +79,15 @@ export function fsyncTree(directory: Path): void {
  * which it is already, makes ext4 and XFS find its place on the disk when it is closed; any other gets that when it is fsynced,
  * each in a transaction of its own, though all are asked for together.
  */
-export function create(path: Path): number {
-  const fd = openSync(path, 'w')
+export function create(path: Path, mode = 0o666): number {
+  const fd = openSync(path, 'w', mode)
   ftruncateSync(fd)
   return fd
 }
 
 /** Writes a file that is fsynced later with others. */
-export function write(path: Path, content: string | Uint8Array): void {
-  const fd = create(path)
+export function write(path: Path, content: string | Uint8Array, mode = 0o666): void {
+  const fd = create(path, mode)
   try {
     naming(path, () => writeFileSync(fd, content))
   } finally {

@@ -7,7 +7,7 @@ import { basename, join } from 'node:path'
 import { reasonOf, tolerating } from '../../lib/base/errno.ts'
 import { EXIT, Fatal } from '../../lib/base/exit.ts'
 import { BadDelivery } from '../../lib/forge/forge.ts'
-import { makeInbox, storeDelivery } from '../../lib/spool/inbox.ts'
+import { makeInbox, storeDeliveries } from '../../lib/spool/inbox.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { sweep, timeOf, token } from '../../lib/system/durable.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
@@ -182,13 +182,16 @@ export class Fetching {
     // The default branch first: new branches are compared with it. Names keep the order where times are equal.
     const first = moved.filter(([ref]) => ref === head)
     const others = moved.filter(([ref]) => ref !== head)
-    const look = token()
-    for (const [i, one] of [...first, ...others, ...gone].entries())
-      this.#store([one], `${look}-${String(i).padStart(6, '0')}`)
+    this.#store([...first, ...others, ...gone])
   }
 
-  #store(look: readonly (readonly [string, string | null])[], id = token()): void {
-    if (look.length > 0) storeDelivery(this.#spool, this.project.inbox, `look-${id}`, formatLook({ look }))
+  #store(found: readonly (readonly [string, string | null])[]): void {
+    const look = token()
+    const deliveries = found.map((one, i) => ({
+      id: `look-${look}-${String(i).padStart(6, '0')}`,
+      content: formatLook({ look: [one] }),
+    }))
+    storeDeliveries(this.#spool, this.project.inbox, deliveries)
   }
 
   /** Removes records that have been done for RETENTION. */

@@ -9,7 +9,7 @@ import { settingsOfProject } from '../../lib/conf/sourced.ts'
 import { forgeOf } from '../../lib/forge/parse-forge.ts'
 import { isPart } from '../../lib/spool/task-name.ts'
 import { warnOnce } from '../../lib/system/log.ts'
-import type { Receiving } from './app.ts'
+import type { Receiving } from './listener.ts'
 
 interface Read {
   /** Identity and times of the settings file when it was read. */

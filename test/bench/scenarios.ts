@@ -2,6 +2,7 @@
 
 import { archiveScenario } from './scenarios/archive.ts'
 import { claimScenarios } from './scenarios/claims.ts'
+import { burstScenario, deliveryScenario } from './scenarios/deliveries.ts'
 import { eventsScenario } from './scenarios/events.ts'
 import { idleScenario, memoryScenario } from './scenarios/idle.ts'
 import { jobsScenario } from './scenarios/jobs.ts'
@@ -16,6 +17,8 @@ export const scenarios: readonly Scenario[] = [
   taskScenario,
   jobsScenario,
   eventsScenario,
+  deliveryScenario,
+  burstScenario,
   ...claimScenarios,
   logsScenario,
   archiveScenario,
