@@ -1,12 +1,10 @@
 // bass cancel: asks that tasks end. A file `cancel` in the task says so, waiting or running alike.
 
+import { told } from '../lib/base/exit.ts'
 import { command } from '../lib/system/command.ts'
-import { findAll } from '../lib/view/find-task.ts'
-import { mustList } from '../lib/system/listing.ts'
-import { openSpool } from '../lib/spool/spool.ts'
-import type { Spool } from '../lib/spool/spool.ts'
 import type { TaskId } from '../lib/spool/task-name.ts'
-import { cancelLast } from '../lib/view/wishes.ts'
+import type { Views } from '../lib/view/views.ts'
+import { ACTING_ENVIRONMENT, openViews } from './views/open.ts'
 
 export const verb = command(
   {
@@ -24,31 +22,34 @@ is 100.
 --json prints [{ asked, name, refused }]: the task that TASK means; what is cancelled, it or its last
 retry; and why that cannot be, null where it was asked.`,
     options: { json: { type: 'boolean', about: 'print what was asked, for programs' } },
-    environment: { SPOOL: 'the spool' },
+    environment: ACTING_ENVIRONMENT,
   },
-  (texts, { json }) => {
-    const spool = openSpool()
+  async (texts, { json }) => {
+    const views = await openViews()
     // All are found before the first is cancelled: a mistyped word leaves nothing half done.
-    const names = [...new Set(texts.flatMap(text => namesOf(spool, text)))]
-    const all = names.map(asked => ({ asked, ...cancelLast(spool, asked) }))
-    if (json) {
-      const rows = all.map(({ asked, name, refused }) => ({ asked, name, refused: refused?.message ?? null }))
-      process.stdout.write(JSON.stringify(rows, null, 2) + '\n')
-    } else {
-      for (const { asked, name, refused } of all) {
-        const whose = name === asked ? '' : `, as which ${asked} was retried`
-        if (!refused) process.stdout.write(`cancelling ${name}${whose}\n`)
-      }
+    const names = new Set<TaskId>()
+    for (const text of texts) for (const name of await namesOf(views, text)) names.add(name)
+    const rows: { asked: TaskId; name: TaskId; refused: string | null }[] = []
+    for (const asked of names) {
+      const { name, refused } = await views.cancel(asked)
+      rows.push({ asked, name, refused })
+      if (json || refused !== null) continue
+      process.stdout.write(`cancelling ${name}${name === asked ? '' : `, as which ${asked} was retried`}\n`)
     }
-    const first = all.find(({ refused }) => refused)
-    if (first?.refused) throw first.refused
+    if (json) process.stdout.write(JSON.stringify(rows, null, 2) + '\n')
+    const refused = rows.find(row => row.refused !== null)?.refused
+    if (refused != null) throw told(refused)
   },
 )
 
 /** The tasks that `text` means; of several, those that are not finished, if there are any. */
-function namesOf(spool: Spool, text: string): TaskId[] {
-  const names = findAll(spool, text).map(task => task.name)
-  const cur = new Set(mustList(spool.tasks.cur))
-  const active = names.filter(name => cur.has(name))
+async function namesOf(views: Views, text: string): Promise<readonly TaskId[]> {
+  const names = await views.all(text)
+  if (names.length === 1) return names
+  const active: TaskId[] = []
+  for (const name of names) {
+    const seen = await views.look(name)
+    if (seen && !seen.settled) active.push(name)
+  }
   return active.length > 0 ? active : names
 }

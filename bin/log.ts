@@ -1,29 +1,23 @@
 // bass log: what a job wrote, and what it goes on to write.
 
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { readBoard } from '../lib/view/board.ts'
 import { command } from '../lib/system/command.ts'
 import { lasting, quote, temporary } from '../lib/base/exit.ts'
-import { findOne } from '../lib/view/find-task.ts'
 import { MergedLog } from '../lib/view/job-log.ts'
 import type { LogLine } from '../lib/view/job-log.ts'
 import { jsonPrinter, textPrinter, TIMES } from './parts/log-printer.ts'
 import type { Printer } from './parts/log-printer.ts'
-import { duration } from '../lib/base/settings.ts'
-import { isSettled, lastRetry, look } from '../lib/view/settled.ts'
-import type { Found } from '../lib/view/settled.ts'
-import { openSpool } from '../lib/spool/spool.ts'
-import type { Spool } from '../lib/spool/spool.ts'
 import { harmless } from '../lib/base/text.ts'
 import { EXIT_OF, VERDICT_EXITS } from '../lib/view/verdict-style.ts'
 import type { StepView, TaskView } from '../lib/view/view.ts'
-import { tellWait } from '../lib/view/why-waiting.ts'
+import { lastRetryOf } from '../lib/view/views.ts'
 import type { TaskId } from '../lib/spool/task-name.ts'
+import type { Views } from '../lib/view/views.ts'
+import { tellWait } from '../lib/view/why-waiting.ts'
+import { openViews, VIEWS_ENVIRONMENT } from './views/open.ts'
 
-/** How often a running job is read, and how often the reason for waiting is refreshed, in milliseconds. */
-const EACH = 150
+/** How often the reason for waiting is refreshed, in milliseconds. */
 const TELL_EACH = 2000
 
 export const verb = command(
@@ -48,65 +42,70 @@ milliseconds since 1970.`,
       time: { type: 'string', about: `how to tell the time: ${TIMES.join(', ')}`, value: 'HOW' },
       json: { type: 'boolean', about: 'print lines for programs' },
     },
-    environment: { SPOOL: 'the spool', NO_COLOR: 'print no colours', TZ: 'the time zone of --time local' },
+    environment: {
+      ...VIEWS_ENVIRONMENT,
+      NO_COLOR: 'print no colours',
+      TZ: 'the time zone of --time local',
+    },
     exits: VERDICT_EXITS,
   },
   async ([text, step], { follow, lines, time, json }) => {
-    const spool = openSpool()
     if (lines !== undefined && !/^[1-9]\d{0,5}$/.test(lines))
       throw lasting('understand --lines', `${quote(lines)} is not a number from 1 to 999999`)
     const how = TIMES.find(word => word === (time ?? 'relative'))
     if (!how) throw lasting('understand --time', `${quote(time!)} is not one of ${TIMES.join(', ')}`)
-    const { task } = findOne(spool, text!)
+    const views = await openViews()
+    const name = await views.one(text!)
     const print = json ? jsonPrinter() : textPrinter(how, step === undefined)
-    const log = new JobLog(step, print, lines === undefined ? undefined : Number(lines))
-    if (follow) return followJob(spool, task.name, log)
-    const found = look(spool, task.name)
-    if (!found?.view.job) throw temporary(`print the log of ${quote(task.name)}`, whyNoLog(spool, task.name))
-    await log.read(found)
-    log.mustHaveStep(found.view)
+    const log = new JobLog(views, step, print, lines === undefined ? undefined : Number(lines))
+    if (follow) return followJob(views, name, log)
+    const view = (await views.look(name))?.view
+    if (!view?.job) throw temporary(`print the log of ${quote(name)}`, await whyNoLog(views, name))
+    await log.read(view)
+    log.mustHaveStep(view)
     return 0
   },
 )
 
-async function followJob(spool: Spool, name: TaskId, log: JobLog): Promise<number> {
-  const tell = process.stderr.isTTY ? waitTeller(spool) : () => undefined
+async function followJob(views: Views, name: TaskId, log: JobLog): Promise<number> {
+  const tell = process.stderr.isTTY ? waitTeller(views) : () => undefined
   for (;;) {
-    const found = look(spool, name)
-    if (!found) throw lasting(`follow ${quote(name)}`, 'it was pruned')
-    if (found.view.state === 'waiting') tell(name)
-    else await log.read(found)
-    if (isSettled(spool, found)) {
-      log.mustHaveStep(found.view)
-      const retry = lastRetry(spool, name, 'lost')
-      if (!retry || retry.view.name === name) return EXIT_OF[found.view.job!.verdict!]
+    const seen = await views.look(name)
+    if (!seen) throw lasting(`follow ${quote(name)}`, 'it was pruned')
+    if (seen.view.state === 'waiting') await tell(name)
+    else await log.read(seen.view)
+    if (seen.settled) {
+      log.mustHaveStep(seen.view)
+      const retry = await lastRetryOf(views, name, 'lost')
+      if (!retry || retry.view.name === name) return EXIT_OF[seen.view.job!.verdict!]
       name = retry.view.name
       log.restart()
     } else {
-      await sleep(EACH)
+      await sleep(views.pace)
     }
   }
 }
 
 /** Says on standard error why a task waits, when that changes. */
-function waitTeller(spool: Spool): (name: TaskId) => void {
+function waitTeller(views: Views): (name: TaskId) => Promise<void> {
   let [told, next] = ['', 0]
-  return name => {
+  return async name => {
     if (Date.now() < next) return
     next = Date.now() + TELL_EACH
-    const why = whyNoLog(spool, name)
+    const why = await whyNoLog(views, name)
     if (why !== told) process.stderr.write(`${harmless(name)}: ${why}\n`)
     told = why
   }
 }
 
-function whyNoLog(spool: Spool, name: TaskId): string {
-  const wait = readBoard(spool, duration('LOST_AFTER')).tasks.find(task => task.name === name)?.wait
+async function whyNoLog(views: Views, name: TaskId): Promise<string> {
+  const wait = (await views.show(name))?.wait
   return wait ? `it waits: ${harmless(tellWait(wait))}` : 'it has not started'
 }
 
 /** Prints the steps of a job as far as they are written; each read prints what is new. */
 class JobLog {
+  readonly #views: Views
   readonly #wanted: string | undefined
   readonly #print: Printer
   #open: { name: string; log: MergedLog } | undefined
@@ -114,28 +113,29 @@ class JobLog {
   /** How many lines of one step are printed before what is new; undefined: all of all steps. */
   #last: number | undefined
 
-  constructor(wanted: string | undefined, print: Printer, last?: number) {
+  constructor(views: Views, wanted: string | undefined, print: Printer, last?: number) {
+    this.#views = views
     this.#wanted = wanted
     this.#print = print
     this.#last = last
   }
 
   /** The view was taken before the logs are read: what it says is over, is written. */
-  async read({ where, view }: Found): Promise<void> {
-    const job = view.job
-    if (!job || where.jobAt === undefined || this.#done.has('')) return
+  async read(view: TaskView): Promise<void> {
+    const { job } = view
+    if (!job || this.#done.has('')) return
     if (this.#last !== undefined)
       this.#skipTo(stepOfInterest(job.steps.filter(step => this.#wants(step, job.steps))), job.steps)
     for (const step of job.steps) {
       if (this.#done.has(step.name) || !this.#wants(step, job.steps)) continue
       if (this.#open?.name !== step.name) {
-        this.#open = { name: step.name, log: new MergedLog(join(where.jobAt, 'steps', step.name)) }
+        this.#open = { name: step.name, log: this.#logOf(view, step.name) }
         this.#print.stepBegins(step)
       }
       const over = step.state !== 'running'
       const begin = job.claimed ?? job.started ?? 0
-      for (const line of this.#linesOf(this.#open.log, over)) {
-        this.#print.line(step, line, begin)
+      for await (const lines of this.#linesOf(this.#open.log, over)) {
+        for (const line of lines) this.#print.line(step, line, begin)
         if (this.#print.isFull()) await this.#print.flush()
       }
       if (!over) break
@@ -149,6 +149,11 @@ class JobLog {
     await this.#print.flush()
   }
 
+  /** The job of a task may move: it is asked for the place of its log at each read. */
+  #logOf(view: TaskView, step: string): MergedLog {
+    return new MergedLog(() => this.#views.log(view, step))
+  }
+
   /** Leaves out the steps before this one. */
   #skipTo(step: StepView | undefined, steps: readonly StepView[]): void {
     if (!step) return
@@ -156,7 +161,7 @@ class JobLog {
   }
 
   /** The new lines of a log; the first time no more than were asked for. */
-  *#linesOf(log: MergedLog, over: boolean): Generator<LogLine> {
+  async *#linesOf(log: MergedLog, over: boolean): AsyncGenerator<readonly LogLine[]> {
     const last = this.#last
     this.#last = undefined
     if (last === undefined) {
@@ -164,12 +169,12 @@ class JobLog {
       return
     }
     const kept: LogLine[] = []
-    for (const line of log.read(over)) {
-      kept.push(line)
+    for await (const lines of log.read(over)) {
+      for (const line of lines) kept.push(line)
       // Twice as many are held, so that each line is moved once at the most.
       if (kept.length >= 2 * last) kept.splice(0, kept.length - last)
     }
-    yield* kept.slice(-last)
+    yield kept.slice(-last)
   }
 
   /** The work goes on as another job. */

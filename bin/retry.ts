@@ -1,9 +1,7 @@
 // bass retry: publishes the task of a job that is over once more, under a new number.
 
 import { command } from '../lib/system/command.ts'
-import { findOne } from '../lib/view/find-task.ts'
-import { openSpool } from '../lib/spool/spool.ts'
-import { retryLast } from '../lib/view/wishes.ts'
+import { ACTING_ENVIRONMENT, openViews } from './views/open.ts'
 
 export const verb = command(
   {
@@ -19,12 +17,12 @@ cancel it first.
 
 --json prints { name, asked }: the new task, and the one that was meant by TASK.`,
     options: { json: { type: 'boolean', about: 'print it for programs' } },
-    environment: { SPOOL: 'the spool' },
+    environment: ACTING_ENVIRONMENT,
   },
-  ([text], { json }) => {
-    const spool = openSpool()
-    const asked = findOne(spool, text!).task.name
-    const name = retryLast(spool, asked)
+  async ([text], { json }) => {
+    const views = await openViews()
+    const asked = await views.one(text!)
+    const name = await views.retry(asked)
     process.stdout.write((json ? JSON.stringify({ name, asked }, null, 2) : name) + '\n')
   },
 )

@@ -1,46 +1,19 @@
 // bass show: everything about one task.
 
-import { readdirSync, statSync } from 'node:fs'
-import { join, relative } from 'node:path'
-
-import { readBoard } from '../lib/view/board.ts'
 import { command } from '../lib/system/command.ts'
-import { readCommits } from '../lib/git/commit.ts'
-import type { CommitView } from '../lib/git/commit.ts'
-import { ignoringENOENT } from '../lib/base/errno.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
-import { findOne } from '../lib/view/find-task.ts'
-import { lastLinesOf } from '../lib/view/last-lines.ts'
-import type { LastLine } from '../lib/view/last-lines.ts'
-import { repositoryOf } from '../lib/conf/project-settings.ts'
-import { duration } from '../lib/base/settings.ts'
-import { openSpool } from '../lib/spool/spool.ts'
-import type { Spool } from '../lib/spool/spool.ts'
 import { table, terminalOf } from '../lib/system/terminal.ts'
 import type { Cell, Terminal } from '../lib/system/terminal.ts'
 import { ago, formatBytes, formatSeconds, harmless, harmlessLine } from '../lib/base/text.ts'
 import { COLOURS } from '../lib/view/verdict-style.ts'
-import { pusherOf, readView } from '../lib/view/view.ts'
-import type { StepView, TaskView } from '../lib/view/view.ts'
-import type { Whereabouts } from '../lib/view/whereabouts.ts'
+import { pusherOf } from '../lib/view/view.ts'
+import type { StepView } from '../lib/view/view.ts'
+import type { Shown } from '../lib/view/views.ts'
 import { tellWait } from '../lib/view/why-waiting.ts'
-import type { WaitView } from '../lib/view/why-waiting.ts'
+import { openViews, VIEWS_ENVIRONMENT } from './views/open.ts'
 
-/** How many lines of the failing step and how many artifacts are shown. */
-const LINES = 10
+/** How many artifacts are shown. */
 const ARTIFACTS = 20
-
-/** The shape that `--json` prints. */
-interface Shown extends TaskView {
-  readonly wait: WaitView | null
-  /** Null where the repository of the project is not on this host. */
-  readonly commit: CommitView | null
-  readonly taskDirectory: string | null
-  readonly jobDirectory: string | null
-  readonly artifactFiles: readonly { readonly path: string; readonly bytes: number }[]
-  /** The end of the step that ended the job, or that it is at. */
-  readonly lastLines: readonly LastLine[]
-}
 
 export const verb = command(
   {
@@ -59,49 +32,21 @@ retriedAs artifacts notes; a step has name state exit signal started ended secon
 there, null where there is nothing to say; times are milliseconds since 1970.`,
     options: { json: { type: 'boolean', about: 'print it for programs' } },
     environment: {
-      SPOOL: 'the spool',
+      ...VIEWS_ENVIRONMENT,
       PROJ: 'the code repository of the project',
       NO_COLOR: 'print no colours',
     },
   },
   async ([text], { json }) => {
-    const spool = openSpool()
-    const where = findOne(spool, text!)
-    const shown = await read(spool, where)
+    const views = await openViews()
+    const name = await views.one(text!)
+    const shown = await views.show(name)
+    if (!shown) throw lasting(`show ${quote(name)}`, 'it has just been pruned')
     const terminal = terminalOf()
     process.stdout.write((json ? JSON.stringify(shown, null, 2) : lines(shown, terminal).join('\n')) + '\n')
     return 0
   },
 )
-
-async function read(spool: Spool, where: Whereabouts): Promise<Shown> {
-  const view = readView(where)
-  if (!view) throw lasting(`show ${quote(where.task.name)}`, 'it has just been pruned')
-  const wait =
-    view.state === 'waiting'
-      ? readBoard(spool, duration('LOST_AFTER')).tasks.find(task => task.name === view.name)?.wait
-      : null
-  const repository = repositoryOf(spool, view.project)
-  const commits = repository && view.revision ? await readCommits(repository, [view.revision]) : undefined
-  return {
-    ...view,
-    wait: wait ?? null,
-    commit: commits?.get(view.revision ?? '') ?? null,
-    taskDirectory: where.taskAt ?? null,
-    jobDirectory: where.jobAt ?? null,
-    artifactFiles: view.job?.artifacts && where.jobAt ? filesBelow(join(where.jobAt, 'artifacts')) : [],
-    lastLines: lastLinesOf(view, where.jobAt, LINES),
-  }
-}
-
-function filesBelow(directory: string): { path: string; bytes: number }[] {
-  const entries = ignoringENOENT(() => readdirSync(directory, { recursive: true, withFileTypes: true })) ?? []
-  return entries
-    .filter(entry => entry.isFile())
-    .map(entry => join(entry.parentPath, entry.name))
-    .sort()
-    .map(path => ({ path: relative(directory, path), bytes: ignoringENOENT(() => statSync(path).size) ?? 0 }))
-}
 
 /** The output as lines for a terminal. */
 function lines(shown: Shown, terminal: Terminal, now = Date.now()): string[] {

@@ -1,42 +1,24 @@
 // bass status: what is going on now.
 
-import { readBoard } from '../lib/view/board.ts'
-import type { Board, BoardTask } from '../lib/view/board.ts'
+import type { BoardTask } from '../lib/view/board.ts'
 import { command } from '../lib/system/command.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
-import { historyOf } from '../lib/view/history.ts'
-import type { History } from '../lib/view/history.ts'
 import { duration } from '../lib/base/settings.ts'
-import { heldChanges } from '../lib/spool/held.ts'
 import type { HeldChange } from '../lib/spool/held.ts'
-import { openSpool } from '../lib/spool/spool.ts'
-import type { Spool } from '../lib/spool/spool.ts'
-import { eventsWait, eventsWaiting } from '../lib/view/pending-events.ts'
-import type { WaitingEvents } from '../lib/view/pending-events.ts'
+import { eventsWait } from '../lib/view/pending-events.ts'
 import { takersLine } from '../lib/view/takers-line.ts'
 import { table, terminalOf } from '../lib/system/terminal.ts'
 import type { Cell, Terminal } from '../lib/system/terminal.ts'
 import { ago, clip, counted, formatSeconds, harmless } from '../lib/base/text.ts'
 import { COLOURS } from '../lib/view/verdict-style.ts'
 import type { TaskView } from '../lib/view/view.ts'
-import { knownProjects, noSuchProject } from './parts/known-projects.ts'
-import { Subjects } from './parts/subjects.ts'
+import type { Status } from '../lib/view/views.ts'
+import { openViews, VIEWS_ENVIRONMENT } from './views/open.ts'
 
 /** How many that are over are shown, and how many that wait for one reason. */
 const RECENT = 10
 const TOLD = 8
 const EACH = 1000
-/** An event that waits longer is shown, in milliseconds: a task-maker that runs takes it sooner. */
-const LATE = 10_000
-
-/** The shape that `--json` prints. */
-interface Status extends Omit<Board, 'tasks'> {
-  readonly held: readonly HeldChange[]
-  readonly waiting: readonly BoardTask[]
-  readonly running: readonly (BoardTask & { readonly expected: number | null })[]
-  readonly recent: readonly BoardTask[]
-  readonly events: readonly WaitingEvents[]
-}
 
 export const verb = command(
   {
@@ -60,67 +42,31 @@ expected } in seconds; and events that no task-maker has taken, as { project, co
       json: { type: 'boolean', about: 'print it for programs' },
     },
     environment: {
-      SPOOL: 'the spool',
+      ...VIEWS_ENVIRONMENT,
       PROJ: 'the code repository, for subjects; else that of SPOOL/conf/PROJECT/rc',
       LOST_AFTER: 'a taker or job without a beat for this long is called silent',
       NO_COLOR: 'print no colours',
     },
   },
   async ([project], { lines, watch, json }) => {
-    const spool = openSpool()
     if (lines !== undefined && !/^\d{1,4}$/.test(lines))
       throw lasting('understand --lines', `${quote(lines)} is not a number from 0 to 9999`)
     const recent = lines === undefined ? RECENT : Number(lines)
-    const history = historyOf(spool)
-    const subjects = new Subjects(spool)
+    const views = await openViews()
     const silentAfter = duration('LOST_AFTER')
-    const read = () => readStatus(spool, history, silentAfter, recent, project)
-    const shown = async () => {
-      const status = read()
-      await subjects.read([...status.running, ...toldOf(status.waiting), ...status.recent])
-      return statusLines(status, terminalOf(), silentAfter, task => subjects.of(task))
+    const read = () => views.status(project, recent)
+    const linesOf = async (status: Status) => {
+      const told = [...status.running, ...toldOf(status.waiting), ...status.recent]
+      const subjects = await views.subjects(told)
+      return statusLines(status, terminalOf(), silentAfter, ({ revision }) => subjects.get(revision ?? '') ?? null)
     }
     if (watch && json) throw lasting('watch as JSON', 'it is one or the other')
-    const first = read()
-    if (project !== undefined && isEmpty(first) && !knownProjects(spool).includes(project))
-      throw noSuchProject(spool, project)
-    if (watch) return keepShowing(shown)
-    if (json) process.stdout.write(JSON.stringify(first, null, 2) + '\n')
-    else process.stdout.write((await shown()).join('\n') + '\n')
+    if (watch) return keepShowing(async () => linesOf(await read()))
+    const status = await read()
+    process.stdout.write((json ? JSON.stringify(status, null, 2) : (await linesOf(status)).join('\n')) + '\n')
     return 0
   },
 )
-
-const isEmpty = ({ running, waiting, recent }: Status) =>
-  running.length + waiting.length + recent.length === 0
-
-function readStatus(
-  spool: Spool,
-  history: History,
-  silentAfter: number,
-  count: number,
-  project?: string,
-): Status {
-  const { tasks, ...rest } = readBoard(spool, silentAfter)
-  const wanted = (task: { project: string }) => project === undefined || task.project === project
-  const ours = tasks.filter(wanted)
-  const recent = ours.filter(task => task.state === 'over').reverse()
-  const current = [...recent]
-  for (const view of history.views(wanted)) {
-    if (recent.length >= count) break
-    if (!recent.some(other => other.name === view.name)) recent.push({ ...view, wait: null })
-  }
-  return {
-    ...rest,
-    waiting: ours.filter(task => task.state === 'waiting'),
-    running: ours
-      .filter(task => task.state === 'running')
-      .map(task => ({ ...task, expected: history.usualSeconds(task, current) })),
-    held: heldChanges(spool).filter(change => project === undefined || change.project === project),
-    recent: recent.sort((a, b) => (b.job?.ended ?? 0) - (a.job?.ended ?? 0)).slice(0, count),
-    events: eventsWaiting(spool, rest.now, LATE).filter(wanted),
-  }
-}
 
 type SubjectOf = (task: TaskView) => string | null
 

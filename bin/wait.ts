@@ -4,20 +4,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { command, usage } from '../lib/system/command.ts'
 import { EXIT, lasting, quote } from '../lib/base/exit.ts'
-import { hasEvent } from '../lib/view/pending-events.ts'
-import { findAll } from '../lib/view/find-task.ts'
-import type { Revisions } from '../lib/view/find-task.ts'
-import { isSettled, lastRetry } from '../lib/view/settled.ts'
 import { parseDuration } from '../lib/base/settings.ts'
-import { openSpool } from '../lib/spool/spool.ts'
-import type { Spool } from '../lib/spool/spool.ts'
-import type { TaskName } from '../lib/spool/task-name.ts'
 import { terminalOf } from '../lib/system/terminal.ts'
 import { COLOURS, EXIT_OF, VERDICT_EXITS } from '../lib/view/verdict-style.ts'
 import type { TaskView } from '../lib/view/view.ts'
+import { lastRetryOf } from '../lib/view/views.ts'
+import type { TaskId } from '../lib/spool/task-name.ts'
+import type { Views } from '../lib/view/views.ts'
+import { openViews, VIEWS_ENVIRONMENT } from './views/open.ts'
 
-/** How often it looks for verdicts, in milliseconds, and for more tasks of a revision. */
-const EACH = 200
+/** How often it looks for more tasks of a revision, in milliseconds. */
 const MORE = 1000
 
 const description = {
@@ -34,26 +30,20 @@ a list, as 'bass show --json' has them, at the end.`,
     timeout: { type: 'string', about: 'give up after so long, as 90, 10m or 2h', value: 'TIME' },
     json: { type: 'boolean', about: 'print a list for programs' },
   },
-  environment: { SPOOL: 'the spool', NO_COLOR: 'print no colours' },
+  environment: { ...VIEWS_ENVIRONMENT, NO_COLOR: 'print no colours' },
   exits: { ...VERDICT_EXITS, '99': 'timeout, of a job or of --timeout' },
 } as const
 
 export const verb = command(description, async (texts, { timeout, json }) => {
   const limit = timeout === undefined ? Infinity : parseDuration(timeout)
   if (limit === undefined) throw usage(description, `${quote(timeout!)} is not a time such as 90, 10m or 2h`)
-  const spool = openSpool()
+  const views = await openViews()
   const end = performance.now() + limit
   const terminal = terminalOf()
   const told = new Map<string, TaskView>()
-  const finders = texts.map(text => finderOf(spool, text))
+  const finders = texts.map(text => finderOf(views, text))
   for (;;) {
-    const { over, rest } = finders.reduce(
-      (sum, find) => {
-        const { over, rest } = settled(spool, find())
-        return { over: [...sum.over, ...over], rest: sum.rest || rest }
-      },
-      { over: [] as TaskView[], rest: false },
-    )
+    const { over, rest } = await settledOf(views, finders, told)
     for (const view of over) {
       const verdict = view.job!.verdict!
       if (!json && !told.has(view.name)) {
@@ -63,39 +53,49 @@ export const verb = command(description, async (texts, { timeout, json }) => {
     }
     if (!rest) break
     if (performance.now() > end) return EXIT.timeout
-    await sleep(EACH)
+    await sleep(views.pace)
   }
-  const views = [...told.values()]
-  if (json) process.stdout.write(JSON.stringify(views, null, 2) + '\n')
-  return views.map(view => EXIT_OF[view.job!.verdict!]).find(code => code !== EXIT.done)
+  const all = [...told.values()]
+  if (json) process.stdout.write(JSON.stringify(all, null, 2) + '\n')
+  return all.map(view => EXIT_OF[view.job!.verdict!]).find(code => code !== EXIT.done)
 })
 
-/**
- * Finds the tasks that `text` means, or `coming` where some of them are still to be made. To look through all events and
- * tasks costs more than to ask for a verdict, so it is done each MORE at most.
- */
-function finderOf(spool: Spool, text: string): () => readonly TaskName[] | 'coming' {
-  const known: Revisions = new Map()
-  let found: readonly TaskName[] | 'coming' = 'coming'
+/** Finds the tasks that a text means; `coming` where some of them are still to be made. */
+type Finder = () => Promise<readonly TaskId[] | 'coming'>
+
+/** To look through all events and tasks costs more than to ask for a verdict, so it is done each MORE at most. */
+function finderOf(views: Views, text: string): Finder {
+  let found: readonly TaskId[] | 'coming' = 'coming'
   let due = -Infinity
-  return () => {
+  return async () => {
     if (performance.now() < due) return found
-    found = hasEvent(spool, text) ? 'coming' : findAll(spool, text, known)
+    found = (await views.isComing(text)) ? 'coming' : await views.all(text)
     due = performance.now() + MORE
     return found
   }
 }
 
-/** Those of the tasks that have verdicts, and whether others have not. */
-function settled(spool: Spool, tasks: readonly TaskName[] | 'coming'): { over: TaskView[]; rest: boolean } {
-  if (tasks === 'coming') return { over: [], rest: true }
+/** The tasks that have verdicts, and whether others have not. What was told is not asked for again. */
+async function settledOf(
+  views: Views,
+  finders: readonly Finder[],
+  told: ReadonlyMap<string, TaskView>,
+): Promise<{ over: TaskView[]; rest: boolean }> {
   const over: TaskView[] = []
   let rest = false
-  for (const { name } of tasks) {
-    const found = lastRetry(spool, name, 'lost')
-    if (!found) throw lasting(`wait for ${quote(name)}`, 'it was pruned')
-    if (isSettled(spool, found)) over.push(found.view)
-    else rest = true
+  for (const find of finders) {
+    const names = await find()
+    if (names === 'coming') {
+      rest = true
+      continue
+    }
+    for (const name of names) {
+      if (told.has(name)) continue
+      const seen = await lastRetryOf(views, name, 'lost')
+      if (!seen) throw lasting(`wait for ${quote(name)}`, 'it was pruned')
+      if (seen.settled) over.push(seen.view)
+      else rest = true
+    }
   }
   return { over, rest }
 }

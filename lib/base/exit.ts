@@ -25,6 +25,12 @@ export const lasting = (attempt: string, why: unknown) => new Fatal(EXIT.lasting
 /** The system failed; the same call may work later. */
 export const temporary = (attempt: string, why: unknown) => new Fatal(EXIT.temporary, attempt, why)
 
+/** A lasting error that another program has met and told us, in its words: `unable to VERB 'OBJECT': reason`. */
+export function told(message: string): Fatal {
+  const [, attempt, why] = /^unable to ([^]*?): ([^]*)$/.exec(message) ?? []
+  return lasting(attempt ?? 'do that', why ?? message)
+}
+
 /**
  * A program could not be started: a lasting error where there is none that can be run, and a temporary one where the system
  * has no room for a process just now, whatever it says (EAGAIN, ENOMEM, EMFILE).

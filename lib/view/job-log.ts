@@ -1,14 +1,13 @@
 // The log of a step for people: both streams merged in time order by their labels. It is read in pieces: a
 // log may have gigabytes.
 
-import { closeSync, fstatSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { LABEL_LENGTH, parseLabel } from '../base/tai64n.ts'
-import { openPlainSync } from '../system/plain.ts'
+import { closeStepLog, fileBytes, openStepLog } from './bytes.ts'
+import type { Bytes, StepLog } from './bytes.ts'
 
-const STREAMS = ['stdout', 'stderr'] as const
-type StreamName = (typeof STREAMS)[number]
+type StreamName = 'stdout' | 'stderr'
 
 export interface LogLine {
   readonly stream: StreamName
@@ -24,60 +23,73 @@ const CHUNK = 1 << 16
 /** A line longer than this is handed out in parts. */
 const LONGEST = 1 << 20
 
-/** Reads what is added to one labelled file. It is opened for each look, so that an NFS client asks its server. */
+/** What is added to one labelled stream, line by line. */
 class Tail {
-  readonly #path: string
   readonly #stream: StreamName
   readonly #bytes: number
   #offset = -1
   #rest: Buffer = Buffer.alloc(0)
+  /** True until the first line feed, where it began inside a line. */
+  #cut = false
+  /** Lines that were read and not taken, and which of them is next. */
+  #lines: LogLine[] = []
+  #next = 0
 
   /** Begins so many bytes before the end. */
-  constructor(path: string, stream: StreamName, bytes: number) {
-    this.#path = path
+  constructor(stream: StreamName, bytes: number) {
     this.#stream = stream
     this.#bytes = bytes
   }
 
-  /** The lines that are new and whole; where `all`, the last one even if it lacks its line feed. */
-  *read(all: boolean): Generator<LogLine> {
-    // A step can put anything in the place of its log.
-    const fd = openPlainSync(this.#path)
-    if (fd === undefined) return
-    let cut = false
-    try {
-      if (this.#offset < 0) {
-        this.#offset = Math.max(0, fstatSync(fd).size - this.#bytes)
-        cut = this.#offset > 0
-      }
-      for (;;) {
-        const chunk = Buffer.alloc(CHUNK)
-        const size = readSync(fd, chunk, 0, CHUNK, this.#offset)
-        if (size === 0) break
-        this.#offset += size
-        const start = cut ? chunk.indexOf(10) + 1 : 0
-        cut &&= start === 0
-        if (!cut) yield* this.#split(chunk.subarray(start, size))
-      }
-    } finally {
-      closeSync(fd)
-    }
-    if (all && this.#rest.length > 0) yield this.#take(this.#rest, Buffer.alloc(0))
+  /** The next line; undefined if none is read. */
+  get head(): LogLine | undefined {
+    return this.#lines[this.#next]
   }
 
-  *#split(chunk: Buffer): Generator<LogLine> {
-    let text = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk
-    for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10)) {
-      const line = text.subarray(0, end)
-      text = text.subarray(end + 1)
-      yield this.#take(line, text)
-    }
-    if (text.length >= LONGEST) yield this.#take(text, Buffer.alloc(0))
-    else this.#rest = text
+  take(): void {
+    this.#next++
   }
 
-  #take(line: Buffer, rest: Buffer): LogLine {
-    this.#rest = rest
+  /** Reads until there is a next line, or nothing more; where `all`, the last line counts even if it lacks its line feed. */
+  async fill(bytes: Bytes | undefined, all: boolean): Promise<void> {
+    if (this.head) return
+    this.#lines = []
+    this.#next = 0
+    const [begin, size] = [bytes?.begin ?? 0, bytes?.size ?? 0]
+    if (bytes && this.#offset < 0) {
+      this.#offset = Math.max(begin, size - this.#bytes)
+      this.#cut = this.#offset > begin
+    }
+    // What was not kept until we came is gone.
+    if (this.#offset < begin) this.#offset = begin
+    while (bytes && this.#lines.length === 0) {
+      const chunk = await bytes.read(this.#offset, CHUNK)
+      if (chunk.length === 0) break
+      this.#offset += chunk.length
+      const start = this.#cut ? chunk.indexOf(10) + 1 : 0
+      this.#cut &&= start === 0
+      if (!this.#cut) this.#split(chunk.subarray(start))
+    }
+    if (all && this.#lines.length === 0 && this.#rest.length > 0) {
+      this.#lines.push(this.#line(this.#rest))
+      this.#rest = Buffer.alloc(0)
+    }
+  }
+
+  #split(chunk: Buffer): void {
+    const text = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk
+    let start = 0
+    for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10, start)) {
+      this.#lines.push(this.#line(text.subarray(start, end)))
+      start = end + 1
+    }
+    this.#rest = text.subarray(start)
+    if (this.#rest.length < LONGEST) return
+    this.#lines.push(this.#line(this.#rest))
+    this.#rest = Buffer.alloc(0)
+  }
+
+  #line(line: Buffer): LogLine {
     const label = line.toString('latin1', 0, LABEL_LENGTH)
     const labelled = parseLabel(label) !== undefined
     return {
@@ -90,36 +102,59 @@ class Tail {
 
 /** The log of one step as far as it is written; each read returns the lines that are new. */
 export class MergedLog {
-  readonly #tails: readonly Tail[]
+  readonly #open: () => Promise<StepLog>
+  readonly #out: Tail
+  readonly #err: Tail
 
-  /** `step` is the directory of the step in its job; `bytes` says how much of the end of each stream is read. */
-  constructor(step: string, bytes = Infinity) {
-    this.#tails = STREAMS.map(stream => new Tail(join(step, `${stream}.txt`), stream, bytes))
+  /** `open` is called for each read, so that an NFS client asks its server; `bytes` says how much of the end of each stream is read. */
+  constructor(open: () => Promise<StepLog>, bytes = Infinity) {
+    this.#open = open
+    this.#out = new Tail('stdout', bytes)
+    this.#err = new Tail('stderr', bytes)
   }
 
-  /** The new lines of both streams, in time order. `all`: the step is over, so an unfinished line will not be finished. */
-  read(all: boolean): Generator<LogLine> {
-    return merge(this.#tails.map(tail => tail.read(all)))
+  /** The log of a step by its directory. */
+  static of(step: string, bytes = Infinity): MergedLog {
+    return new MergedLog(() => openStepLog(file => fileBytes(join(step, file))), bytes)
   }
-}
 
-/** Merges what is sorted by label; a line without one stays behind the line before it. */
-function* merge(sources: readonly Generator<LogLine>[]): Generator<LogLine> {
-  const heads = sources.map(source => source.next())
-  for (;;) {
-    let first = -1
-    for (const [i, head] of heads.entries()) {
-      if (head.done) continue
-      const best = heads[first]
-      if (best === undefined || best.done || head.value.label < best.value.label) first = i
+  /**
+   * The new lines of both streams, in the order of their labels; a line without one stays behind the line before it. `all`:
+   * the step is over, so an unfinished line will not be finished.
+   */
+  async *read(all: boolean): AsyncGenerator<LogLine[]> {
+    const log = await this.#open()
+    const [out, err] = [this.#out, this.#err]
+    try {
+      for (;;) {
+        await out.fill(log.out, all)
+        await err.fill(log.err, all)
+        const lines: LogLine[] = []
+        // Until one has to be read again: then only it knows what is next.
+        while (out.head && err.head) {
+          const first = err.head.label < out.head.label ? err : out
+          lines.push(first.head!)
+          first.take()
+        }
+        if (lines.length === 0) {
+          const rest = out.head ? out : err
+          if (!rest.head) return
+          while (rest.head) {
+            lines.push(rest.head)
+            rest.take()
+          }
+        }
+        yield lines
+      }
+    } finally {
+      await closeStepLog(log)
     }
-    const head = heads[first]
-    if (head === undefined || head.done) return
-    yield head.value
-    heads[first] = sources[first]!.next()
   }
 }
 
 /** The last `count` lines that a step wrote, as far as they are in the last 64 KiB of a stream. */
-export const lastLines = (step: string, count: number): LogLine[] =>
-  [...new MergedLog(step, CHUNK).read(true)].slice(-count)
+export async function lastLines(step: string, count: number): Promise<LogLine[]> {
+  const kept: LogLine[] = []
+  for await (const lines of MergedLog.of(step, CHUNK).read(true)) kept.push(...lines)
+  return kept.slice(-count)
+}

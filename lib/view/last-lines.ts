@@ -15,11 +15,15 @@ export interface LastLine {
 }
 
 /** The last `count` lines; none of a job that succeeded, or that `jobAt` does not say where it is. */
-export function lastLinesOf({ job }: TaskView, jobAt: string | undefined, count: number): LastLine[] {
+export async function lastLinesOf(
+  { job }: TaskView,
+  jobAt: string | undefined,
+  count: number,
+): Promise<LastLine[]> {
   if (!job || job.verdict === 'success' || jobAt === undefined) return []
   const step = decisiveStep(job)?.name
   if (step === undefined) return []
-  return lastLines(join(jobAt, 'steps', step), count).map(line => ({
+  return (await lastLines(join(jobAt, 'steps', step), count)).map(line => ({
     step,
     stream: line.stream,
     time: timeOfLine(line),

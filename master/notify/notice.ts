@@ -48,7 +48,7 @@ export async function describe(
     commits: await commitsOf(optional('PROJ', env), view.revision, since),
   }
   const times = { waiting: view.made, running: view.job?.claimed ?? null, over: view.job?.ended ?? null }
-  const lines = lastLinesOf(view, jobAt, LINES)
+  const lines = await lastLinesOf(view, jobAt, LINES)
   return stage => ({
     id: `${view.num}.${stage}.${token()}`,
     stage,

@@ -44,12 +44,17 @@ export async function writeOutput(
   const left = await copyArtifacts(join(jobAt, 'artifacts'), join(output, 'artifacts'))
   writeFileSync(join(output, NAME_FILE), `${task.name}\n`)
   writeFileSync(join(output, 'status.txt'), `${status}\n`)
-  writeLog(join(output, 'run.output.txt'), jobAt, notice, left)
+  await writeLog(join(output, 'run.output.txt'), jobAt, notice, left)
   writePage(output, name, status)
 }
 
 /** The logs of all steps, each in the order of time, between what is to be known of the job. */
-function writeLog(path: string, jobAt: string, { task, url }: Notice, left: string | undefined): void {
+async function writeLog(
+  path: string,
+  jobAt: string,
+  { task, url }: Notice,
+  left: string | undefined,
+): Promise<void> {
   const fd = openSync(path, 'wx')
   let room = LOG
   const line = (text: string) => writeSync(fd, `${text}\n`)
@@ -64,10 +69,12 @@ function writeLog(path: string, jobAt: string, { task, url }: Notice, left: stri
     line(RULE)
     for (const { name } of job?.steps ?? []) {
       line(`== ${harmless(name)}`)
-      for (const { text } of new MergedLog(join(jobAt, 'steps', name)).read(true)) {
-        room -= Buffer.byteLength(text) + 1
+      for await (const lines of MergedLog.of(join(jobAt, 'steps', name)).read(true)) {
+        for (const { text } of lines) {
+          room -= Buffer.byteLength(text) + 1
+          if (room >= 0) line(text)
+        }
         if (room < 0) break
-        line(text)
       }
     }
     if (room < 0) line(`(cut after ${formatBytes(LOG)}; the rest is in the spool)`)

@@ -67,12 +67,13 @@ test('of an old task the revision is read once, however often wait looks', async
   const old = Array.from({ length: 50 }, (_, i) => `${i + 1}:p:v:a`)
   for (const name of old) maker.finishedJob(name, { revision: '1'.repeat(40) })
   const job = maker.runningJob('60:p:v:a', { revision: REVISION })
-  // Its first look is over when this returns.
   const waiting = wait(REVISION.slice(0, 6))
+  // Its first look is over then, and the second still to come.
+  await sleep(500)
   // Whoever read them again would find that they are of this revision.
   for (const name of old) writeFileSync(join(spool.tasks.old, name, 'code-revision.txt'), REVISION + '\n')
   maker.finishedJob('61:p:v:b', { revision: REVISION })
-  await sleep(1300)
+  await sleep(1500)
   writeFileSync(join(job, 'result.txt'), 'success\n')
   const { code, stdout } = await waiting
   t.equal(code, 0)

@@ -1,0 +1,219 @@
+// What verbs ask over HTTP of the pages of a farmer or a reporter. Reading needs nothing; to cancel and to retry needs
+// the token of the pages, REPORTER_TOKEN.
+
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { EXIT, Fatal, lasting, quote, temporary, told } from '../../lib/base/exit.ts'
+import { warnOnce } from '../../lib/system/log.ts'
+import { numberOf } from '../../lib/spool/task-name.ts'
+import type { TaskId } from '../../lib/spool/task-name.ts'
+import { openStepLog } from '../../lib/view/bytes.ts'
+import type { Bytes, StepLog } from '../../lib/view/bytes.ts'
+import type { TaskView } from '../../lib/view/view.ts'
+import { API } from '../../lib/view/views.ts'
+import type { Cancelled, Seen, Shown, Status, Views } from '../../lib/view/views.ts'
+
+/** How long an answer may take, in milliseconds. */
+const PATIENCE = 20_000
+/** How long one that has answered before may be away: whoever waits for a job lives through its restart. In ms. */
+const AWAY = 60_000
+/** Tasks whose subjects are asked for at once. */
+const SUBJECTS = 200
+/** Bytes of a log that are asked for at once. */
+const BLOCK = 1 << 20
+
+interface Request {
+  readonly method?: 'GET' | 'POST'
+  readonly headers?: Readonly<Record<string, string>>
+  /** Statuses, besides 2xx, that the caller understands. */
+  readonly well?: readonly number[]
+}
+
+export class RemoteViews implements Views {
+  readonly pace = 400
+  readonly #origin: string
+  readonly #token: string | undefined
+  #answered = false
+
+  /** `origin`: as https://ci.example.org. `token`: REPORTER_TOKEN of those pages. */
+  constructor(origin: string, token: string | undefined) {
+    this.#origin = origin.replace(/\/+$/, '')
+    this.#token = token
+  }
+
+  async one(text: string): Promise<TaskId> {
+    const { names } = await this.#find(text, 'one')
+    return names[0]!
+  }
+
+  async all(text: string): Promise<readonly TaskId[]> {
+    return (await this.#find(text, 'all')).names
+  }
+
+  async isComing(text: string): Promise<boolean> {
+    return (await this.#find(text, 'coming')).coming
+  }
+
+  /** A task that is not found is an error of the caller's words, which the answer tells. */
+  async #find(text: string, which: 'one' | 'all' | 'coming') {
+    const query = new URLSearchParams({ task: text, which })
+    const answer = await this.#ask(`/api/find?${query.toString()}`, { well: [404] })
+    const json = await this.#json<{ names: TaskId[]; coming: boolean; error?: string }>(answer)
+    if (json.error !== undefined) throw told(json.error)
+    return json
+  }
+
+  async look(name: TaskId): Promise<Seen | undefined> {
+    const answer = await this.#ask(`/api/task/${numberOf(name)}`, { well: [404] })
+    const seen = await this.#json<Seen>(answer)
+    return answer.status === 404 || seen.view.name !== name ? undefined : seen
+  }
+
+  async status(project: string | undefined, recent: number): Promise<Status> {
+    const path = project === undefined ? '/api/status' : `/api/status/${encodeURIComponent(project)}`
+    const answer = await this.#ask(`${path}?recent=${recent}`, { well: [404] })
+    const status = await this.#json<Status>(answer)
+    if (answer.status === 404) throw lasting(`find the project ${quote(project ?? '')}`, 'there is none')
+    return status
+  }
+
+  async subjects(tasks: readonly TaskView[]): Promise<ReadonlyMap<string, string>> {
+    const nums = tasks.map(({ num }) => num).slice(0, SUBJECTS)
+    if (nums.length === 0) return new Map()
+    const answer = await this.#ask(`/api/subjects?tasks=${nums.join(',')}`)
+    return new Map(Object.entries(await this.#json<Record<string, string>>(answer)))
+  }
+
+  async show(name: TaskId): Promise<Shown | undefined> {
+    const answer = await this.#ask(`/api/show/${numberOf(name)}`, { well: [404] })
+    const shown = await this.#json<Shown>(answer)
+    return answer.status === 404 ? undefined : shown
+  }
+
+  log({ num }: TaskView, step: string): Promise<StepLog> {
+    const base = `/api/log/${num}/${encodeURIComponent(step)}`
+    return openStepLog(file => this.#bytes(`${base}/${file === 'stdout.txt' ? 'out' : 'err'}`))
+  }
+
+  async cancel(name: TaskId): Promise<Cancelled> {
+    return this.#json<Cancelled>(await this.#act('cancel', name))
+  }
+
+  async retry(name: TaskId): Promise<TaskId> {
+    const json = await this.#json<{ name: TaskId; error?: string }>(await this.#act('retry', name))
+    if (json.error !== undefined) throw told(json.error)
+    return json.name
+  }
+
+  async #act(what: 'cancel' | 'retry', name: TaskId): Promise<Response> {
+    const path = `/api/${what}/${numberOf(name)}`
+    const answer = await this.#ask(path, { method: 'POST', well: [401, 404, 409] })
+    if (answer.status === 401) {
+      const why = this.#token === undefined ? 'needs its REPORTER_TOKEN' : 'REPORTER_TOKEN is wrong'
+      throw lasting(`${what} ${quote(name)} at ${this.#origin}`, why)
+    }
+    if (answer.status === 404) throw lasting(`${what} ${quote(name)}`, 'it was pruned')
+    return answer
+  }
+
+  /** One stream of a log, from its end at this moment backwards; undefined where it is empty. */
+  async #bytes(path: string): Promise<Bytes | undefined> {
+    // One byte tells what there is.
+    const first = await this.#ask(path, { headers: { Range: 'bytes=-1' }, well: [404, 416] })
+    const range = /^bytes (?:\d+-\d+|\*)\/(\d+)$/.exec(first.headers.get('content-range') ?? '')
+    await first.arrayBuffer()
+    const size = Number(range?.[1] ?? 0)
+    if (size === 0) return undefined
+    let block = { at: 0, bytes: Buffer.alloc(0) }
+    return {
+      begin: Number(first.headers.get('bass-begin') ?? 0),
+      size,
+      read: async (at, length) => {
+        const end = Math.min(at + length, size)
+        if (end <= at) return Buffer.alloc(0)
+        if (at < block.at || at >= block.at + block.bytes.length) {
+          const last = Math.min(size, at + Math.max(length, BLOCK)) - 1
+          const answer = await this.#ask(path, {
+            headers: { Range: `bytes=${at}-${last}` },
+            well: [404, 416],
+          })
+          const bytes = Buffer.from(await answer.arrayBuffer())
+          block = { at, bytes: answer.status === 206 ? bytes : Buffer.alloc(0) }
+        }
+        return block.bytes.subarray(at - block.at, end - block.at)
+      },
+      close: () => Promise.resolve(),
+    }
+  }
+
+  /** The JSON of an answer that is of our version. */
+  async #json<T>(answer: Response): Promise<T> {
+    try {
+      return (await answer.json()) as T
+    } catch (error) {
+      throw temporary(`ask ${this.#origin}`, error)
+    }
+  }
+
+  /** An answer, if it is a well one. One that has answered before is asked again while it is away. */
+  async #ask(path: string, request: Request = {}): Promise<Response> {
+    const end = performance.now() + AWAY
+    for (let wait = 250; ; wait = Math.min(2 * wait, 2000)) {
+      try {
+        const answer = await this.#once(path, request)
+        this.#answered = true
+        return answer
+      } catch (error) {
+        const passes = error instanceof Fatal && error.exitCode === EXIT.temporary
+        // What asks for something may have arrived.
+        if (!passes || !this.#answered || request.method === 'POST' || performance.now() > end) throw error
+        warnOnce('ask', this.#origin, error)
+        await sleep(wait)
+      }
+    }
+  }
+
+  async #once(path: string, { method = 'GET', headers = {}, well = [] }: Request): Promise<Response> {
+    let answer: Response
+    try {
+      answer = await fetch(this.#origin + path, {
+        method,
+        redirect: 'error',
+        signal: AbortSignal.timeout(PATIENCE),
+        headers: {
+          ...headers,
+          ...(this.#token === undefined ? {} : { Authorization: `Bearer ${this.#token}` }),
+        },
+      })
+    } catch (error) {
+      throw temporary(`ask the farmer at ${this.#origin}`, causeOf(error))
+    }
+    // What stands in front of it may answer for one that is away.
+    if (answer.status >= 500)
+      throw temporary(`ask the farmer at ${this.#origin}`, `it answers ${answer.status}`)
+    const version = answer.headers.get(API.header)
+    if (version !== API.version) throw otherVersion(this.#origin, version)
+    if (answer.ok || well.includes(answer.status)) return answer
+    throw lasting(
+      `ask the farmer at ${this.#origin}`,
+      `it answers ${answer.status} to ${path.split('?')[0]!}`,
+    )
+  }
+}
+
+/** Why a connection failed; fetch itself says no more than that it did. */
+function causeOf(error: unknown): unknown {
+  const cause = error instanceof Error ? error.cause : undefined
+  if (cause instanceof AggregateError) return cause.errors[0] ?? cause
+  return cause ?? error
+}
+
+function otherVersion(origin: string, version: string | null): Fatal {
+  if (version === null) {
+    return lasting(`ask the farmer at ${origin}`, 'it is no farmer or reporter, or one of an older version')
+  }
+  return lasting(
+    `ask the farmer at ${origin}`,
+    `it speaks version ${quote(version)}, this is version ${API.version}`,
+  )
+}
