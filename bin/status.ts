@@ -58,7 +58,12 @@ expected } in seconds; and events that no task-maker has taken, as { project, co
     const linesOf = async (status: Status) => {
       const told = [...status.running, ...toldOf(status.waiting), ...status.recent]
       const subjects = await views.subjects(told)
-      return statusLines(status, terminalOf(), silentAfter, ({ revision }) => subjects.get(revision ?? '') ?? null)
+      return statusLines(
+        status,
+        terminalOf(),
+        silentAfter,
+        ({ revision }) => subjects.get(revision ?? '') ?? null,
+      )
     }
     if (watch && json) throw lasting('watch as JSON', 'it is one or the other')
     if (watch) return keepShowing(async () => linesOf(await read()))

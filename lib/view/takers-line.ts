@@ -16,7 +16,7 @@ export function takersLine(takers: readonly TakerView[], now: number): string {
   const faults = takers.filter(({ fault }) => fault !== null)
   const told = faults
     .slice(0, 3)
-    .map(({ host, slot, fault }) => `; ${harmless(`${host} ${slot}`)}: ${harmless(fault!)}`)
+    .map(({ host, slot, fault }) => `; ${harmless(`${host} ${slot ?? ''}`.trim())}: ${harmless(fault!)}`)
   const more = faults.length > told.length ? `; ${faults.length - told.length} more cannot take tasks` : ''
   return `${counted(takers.length, 'taker')}: ${counts.join(', ')}${told.join('')}${more}`
 }
@@ -26,7 +26,7 @@ const named = (takers: readonly TakerView[], now: number) =>
     .slice(0, 3)
     .map(
       ({ host, slot, beat }) =>
-        harmless(`${host} ${slot}`.trim()) + (beat === null ? '' : `, ${ago(now - beat)}`),
+        harmless(`${host} ${slot ?? ''}`.trim()) + (beat === null ? '' : `, ${ago(now - beat)}`),
     )
     .concat(takers.length > 3 ? ['...'] : [])
     .join('; ')

@@ -10,8 +10,8 @@ import type { TaskView } from './view.ts'
 
 export interface TakerView {
   readonly host: string
-  /** Its working directory on that host. */
-  readonly slot: string
+  /** Its working directory on that host; null where that is not for everybody to know. */
+  readonly slot: string | null
   readonly arch: string
   readonly version: string | null
   /** `stopped`: it ended as it should; `silent`: it stopped beating without a word. */
@@ -54,7 +54,7 @@ export function readTakers(
     const state = alive ? (task ? 'busy' : 'idle') : beat === null ? 'stopped' : 'silent'
     takers.push({ host, slot, arch, version: version ?? null, state, fault, beat, task })
   }
-  return takers.sort((a, b) => compare(a.host, b.host) || compare(a.slot, b.slot))
+  return takers.sort((a, b) => compare(a.host, b.host) || compare(a.slot ?? '', b.slot ?? ''))
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

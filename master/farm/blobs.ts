@@ -12,17 +12,10 @@ import { isErrno } from '../../lib/base/errno.ts'
 import { lasting, temporary } from '../../lib/base/exit.ts'
 import { optional, setting } from '../../lib/base/settings.ts'
 import { token } from '../../lib/system/durable.ts'
+import type { Bytes } from '../../lib/view/bytes.ts'
 
 /** How long an address can be used, in seconds: a job's files are sent as soon as it is over, and asked for anew after. */
 const EXPIRES = 900
-
-/** Bytes that can be read from any place, as many as there were when they were opened. They are to be closed. */
-export interface Bytes {
-  readonly size: number
-  /** The bytes from `at` on, at most `length`; fewer at the end. */
-  read(at: number, length: number): Promise<Buffer>
-  close(): Promise<void>
-}
 
 export interface Blobs {
   /** An address to which this very file can be put, with PUT, for `EXPIRES` seconds. */

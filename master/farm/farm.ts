@@ -12,6 +12,7 @@ import { openBlobs } from './blobs.ts'
 import { Checks } from './checks.ts'
 import type { Database } from './database.ts'
 import { Deliveries } from './deliveries.ts'
+import { FarmFiles } from './farm-files.ts'
 import { hooks } from './hooks.ts'
 import { farmMetrics, queueJson } from './metrics.ts'
 import { openPages } from './pages.ts'
@@ -97,8 +98,9 @@ async function begin(app: Hono, parts: Parts, address: string): Promise<() => Pr
   await workers.open()
   await deliveries.open()
   await checks.open()
-  const showcase = new Showcase(join(data, 'pages', String(process.pid)), db, blobs)
-  const pages = await openPages(db, showcase, data, [host], parts.url)
+  const showcase = new Showcase(join(data, 'pages', String(process.pid)), db)
+  const files = new FarmFiles(db, blobs)
+  const pages = await openPages(db, showcase, files, data, [host], parts.url)
   // The pages are the reporter's, so is what stands below all other paths.
   app.all('*', c => pages.app.fetch(c.req.raw, c.env as object))
   return async () => {

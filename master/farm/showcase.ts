@@ -1,36 +1,27 @@
 // What a farm does, laid out as a spool that nobody takes work from: the reporter's pages show it as they show any spool. It
-// is made of the database alone and can be thrown away; logs are fetched when somebody opens their job.
+// is made of the database alone, holds names, states and times but no output, and can be thrown away.
 //
 //   tasks/cur, tasks/old, jobs/cur, jobs/old, takers   as in a spool; never a task without its job where it runs
 
-import {
-  mkdirSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-  appendFileSync,
-  renameSync,
-  statSync,
-  truncateSync,
-} from 'node:fs'
-import { dirname, join } from 'node:path'
+import { mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { formatLabel } from '../../lib/base/tai64n.ts'
 import { isFilePath } from '../../lib/farm/protocol.ts'
-import type { JobFile } from '../../lib/farm/protocol.ts'
 import { formatEnd, stepDirectory } from '../../lib/spool/job-files.ts'
 import { formatOwner } from '../../lib/spool/job.ts'
 import { spoolAt } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
-import { toPart } from '../../lib/spool/task-name.ts'
+import { numberOf, toPart } from '../../lib/spool/task-name.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import type { StepView } from '../../lib/view/view.ts'
-import type { Blobs } from './blobs.ts'
 import type { Database } from './database.ts'
-import { keyOf } from './v1.ts'
 
-/** So many results and waiting jobs are laid out, the newest and the first; all others are counted, not shown. */
+/**
+ * So many results and waiting jobs are laid out, the newest and the first; older results when somebody asks for them, and
+ * until there are twice as many.
+ */
 const RESULTS = 2000
 const WAITING = 1000
 /** The pages list what is over once a minute, and what is new all the time. In milliseconds. */
@@ -65,6 +56,8 @@ interface Over extends Row {
   readonly error: string | null
   readonly ended: Date
   readonly retried_as: number | null
+  /** Whether there are any. */
+  readonly artifacts: boolean
 }
 
 const nameOf = ({ num, project, version, arch, host }: Row): string =>
@@ -73,31 +66,34 @@ const nameOf = ({ num, project, version, arch, host }: Row): string =>
 export class Showcase {
   readonly spool: Spool
   readonly #db: Database
-  readonly #blobs: Blobs
   /** What each name was laid out as. */
   readonly #shown = new Map<string, string>()
-  readonly #fetched = new Set<string>()
   /** Jobs that are over and still in `jobs/cur`, where the pages find what is new, with the time they came there. */
   readonly #settling = new Map<string, number>()
   #seen: Date | undefined
+  #turn = Promise.resolve()
 
-  constructor(root: string, db: Database, blobs: Blobs) {
+  constructor(root: string, db: Database) {
     rmSync(root, { recursive: true, force: true })
     this.spool = spoolAt(root)
     const { tasks, jobs, takers, pause, revs } = this.spool
     for (const path of [...Object.values(tasks), ...Object.values(jobs), takers, pause, revs, this.spool.ctr])
       mkdirSync(path, { recursive: true })
     this.#db = db
-    this.#blobs = blobs
   }
 
-  /** Brings it up to date. One at a time. */
-  async refresh(): Promise<void> {
+  /** Brings it up to date: one after the other, so that none undoes what a later one has seen. */
+  refresh(): Promise<void> {
+    this.#turn = this.#turn.catch(() => undefined).then(() => this.#refresh())
+    return this.#turn
+  }
+
+  async #refresh(): Promise<void> {
     const db = this.#db
     // Oldest first, so that what is over is found where it was when it leaves `cur`.
     const over = await db<Over[]>`
-      select * from (select r.*, null as cancelled, c.title, c.author, c.url from result r left join change c on c.id = r.change
-        where r.ended >= ${this.#seen ?? new Date(0)} order by r.ended desc limit ${RESULTS}) newest order by ended`
+      select * from (select ${overColumns(db)} where r.ended >= ${this.#seen ?? new Date(0)}
+        order by r.ended desc limit ${RESULTS}) newest order by ended`
     const active = await db<Row[]>`
       select j.*, run.attempt, run.started, coalesce(run.steps, '[]') as steps, w.host as worker_host, w.slot as worker_slot,
         c.title, c.author, c.url
@@ -121,6 +117,7 @@ export class Showcase {
       // It vanished with its change, or is not among the first any more.
       this.#remove(name)
     }
+    this.#forget()
     await this.#workers()
   }
 
@@ -136,7 +133,6 @@ export class Showcase {
     const job = join(this.spool.jobs.cur, name)
     if (row.attempt === null || before?.includes(row.attempt) === false) {
       rmSync(job, { recursive: true, force: true })
-      this.#fetched.delete(name)
     }
     if (row.attempt !== null) this.#putJob(row, job)
     this.#shown.set(name, state)
@@ -189,14 +185,9 @@ export class Showcase {
     const oldTask = join(this.spool.tasks.old, name)
     if (!this.#shown.get(name)?.startsWith('over')) {
       if (this.#shown.get(name) === undefined) this.#putTask(row, task)
-      // What was there live is fetched anew, whole.
-      for (const step of listIfThere(join(job, 'steps'))) {
-        for (const stream of ['stdout', 'stderr'])
-          rmSync(join(stepDirectory(job, step), `${stream}.txt`), { force: true })
-      }
-      this.#fetched.delete(name)
       if (row.attempt !== null || row.started !== null) this.#putJob(row, job)
       else mkdirSync(job, { recursive: true })
+      if (row.artifacts) mkdirSync(join(job, 'artifacts'), { recursive: true })
       if (row.error !== null) writeFileSync(join(job, 'error.txt'), sentence(row.error))
       writeAt(join(job, 'result.txt'), row.verdict + '\n', row.ended)
       renameSync(task, oldTask)
@@ -219,7 +210,6 @@ export class Showcase {
     for (const base of [this.spool.tasks.cur, this.spool.jobs.cur])
       rmSync(join(base, name), { recursive: true, force: true })
     this.#shown.delete(name)
-    this.#fetched.delete(name)
   }
 
   async #workers(): Promise<void> {
@@ -239,100 +229,35 @@ export class Showcase {
     }
   }
 
-  /**
-   * Fetches the files of a job that somebody opens: from the store if it is over; while it runs, its worker is asked to send
-   * what it writes for the next `watch` seconds.
-   */
-  async open(num: number, watch = 30): Promise<void> {
+  /** Lays out a result that is older than what is shown. Returns true if it did. */
+  async layOut(num: number): Promise<boolean> {
     const db = this.#db
-    const [run] = await db<{ attempt: string }[]>`
-      update run set watched = now() + ${watch} * interval '1 second' where job = ${num} returning attempt`
-    if (run) return this.follow(run.attempt)
-    const [row] = await db<(Over & { files: JobFile[] })[]>`
-      select r.*, null as cancelled, c.title, c.author, c.url from result r left join change c on c.id = r.change where num = ${num}`
-    if (!row) return
-    const name = nameOf(row)
-    // One that is older than what is shown.
-    if (!this.#shown.get(name)?.startsWith('over')) this.#putOver(row)
-    if (this.#fetched.has(name) || row.attempt === null) return
-    this.#fetched.add(name)
-    try {
-      for (const { path, size } of row.files) {
-        if (!isFilePath(path)) continue
-        const place = join(this.#jobAt(name), path)
-        // An artifact is fetched when it is opened; until then it is as long as it is, and takes no room.
-        if (path.startsWith('artifacts/')) reserve(place, size)
-        else await this.#fetch(keyOf(num, row.attempt, path), place)
-      }
-    } catch (error) {
-      this.#fetched.delete(name)
-      throw error
-    }
+    const [row] = await db<Over[]>`select ${overColumns(db)} where r.num = ${num}`
+    if (!row || this.#shown.get(nameOf(row))?.startsWith('over')) return false
+    this.#putOver(row)
+    return true
   }
 
-  /** Fetches an artifact of a job that is over. */
-  async openFile(num: number, path: string): Promise<void> {
-    const [row] = await this.#db<(Row & { files: JobFile[] })[]>`select * from result where num = ${num}`
-    if (!row || row.attempt === null || !row.files.some(file => file.path === path)) return
-    const key = keyOf(num, row.attempt, path)
-    if (this.#fetched.has(key)) return
-    await this.#fetch(key, join(this.#jobAt(nameOf(row)), path))
-    this.#fetched.add(key)
-  }
-
-  async #fetch(key: string, path: string): Promise<void> {
-    const bytes = await this.#blobs.open(key)
-    if (!bytes) return
-    mkdirSync(dirname(path), { recursive: true })
-    const hidden = join(dirname(path), '.new')
-    writeFileSync(hidden, '')
-    try {
-      for (let at = 0; at < bytes.size;) {
-        const part = await bytes.read(at, 1 << 20)
-        if (part.length === 0) break
-        appendFileSync(hidden, part)
-        at += part.length
-      }
-      renameSync(hidden, path)
-    } finally {
-      await bytes.close()
-    }
-  }
-
-  readonly #at = new Map<string, number>()
-
-  /** Adds what a worker has sent of a running job since. */
-  async follow(attempt: string): Promise<void> {
-    const [job] = await this.#db<
-      Row[]
-    >`select job.* from job join run on run.job = job.num where attempt = ${attempt}`
-    if (!job) return
-    const directory = join(this.spool.jobs.cur, nameOf(job))
-    if (ignoringENOENT(() => statSync(directory)) === undefined) return
-    const streams = await this.#db<{ step: string; stream: string }[]>`
-      select distinct step, stream from live where attempt = ${attempt}`
-    for (const { step, stream } of streams) {
-      const path = join(stepDirectory(directory, step), `std${stream}.txt`)
-      if (!isFilePath(`${step}/x`) || step.includes('/')) continue
-      const key = `${attempt} ${step} ${stream}`
-      const rows = await this.#db<{ at: number; bytes: Buffer }[]>`select at, bytes from live
-        where attempt = ${attempt} and step = ${step} and stream = ${stream} and at >= ${this.#at.get(key) ?? 0} order by at`
-      mkdirSync(dirname(path), { recursive: true })
-      for (const { at, bytes } of rows) {
-        // Another look may have added it meanwhile.
-        if (at < (this.#at.get(key) ?? 0)) continue
-        appendFileSync(path, bytes)
-        this.#at.set(key, at + bytes.length)
-      }
+  /** Removes the oldest of what is over where that is too much. */
+  #forget(): void {
+    const over = [...this.#shown].filter(([, state]) => state.startsWith('over')).map(([name]) => name)
+    if (over.length <= 2 * RESULTS) return
+    over.sort((a, b) => numberOf(a) - numberOf(b))
+    for (const name of over.slice(0, over.length - RESULTS)) {
+      rmSync(this.#jobAt(name), { recursive: true, force: true })
+      rmSync(join(this.spool.tasks.old, name), { recursive: true, force: true })
+      this.#settling.delete(name)
+      this.#shown.delete(name)
     }
   }
 }
 
-function reserve(path: string, size: number): void {
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, '')
-  truncateSync(path, size)
-}
+/** What is shown of results; their files, which may be many, are not. */
+const overColumns = (db: Database) => db`
+  r.num, r.project, r.version, r.revision, r.ref, r.label, r.arch, r.host, r.params, r.priority, r.made, r.retry_of, r.attempt,
+  r.worker_host, r.worker_slot, r.started, r.steps, r.verdict, r.error, r.ended, r.retried_as, null as cancelled,
+  c.title, c.author, c.url, r.files @? '$[*] ? (@.path starts with "artifacts/")' as artifacts
+  from result r left join change c on c.id = r.change`
 
 function putStep(job: string, step: StepView): void {
   const directory = stepDirectory(job, step.name)

@@ -8,16 +8,7 @@ import { BlockList, isIP } from 'node:net'
 
 import { lasting } from '../../lib/base/exit.ts'
 import { optional, words } from '../../lib/base/settings.ts'
-
-/** The visitor of a page. */
-export interface Viewer {
-  /** Undefined for a visitor who may only read. */
-  readonly name?: string
-  /** The word that forms of this viewer carry. */
-  readonly word?: string
-  /** True if nothing here comes from a browser by itself, so that no other site can have sent it. */
-  readonly direct?: boolean
-}
+import type { Viewer } from './pages/page.ts'
 
 /** The parts of a request that identify its sender. */
 export interface Sender {

@@ -1,11 +1,12 @@
 // Metrics in the text format of Prometheus
 
+import { boardOf } from './site/board.ts'
 import type { Site } from './site/site.ts'
 
 type Labels = Readonly<Record<string, string>>
 
 export function metrics(site: Site): string {
-  const board = site.board()
+  const board = boardOf(site)
   const out: string[] = []
   const family = (name: string, help: string, samples: readonly (readonly [Labels, number])[]) => {
     out.push(formatFamily(name, help, samples))

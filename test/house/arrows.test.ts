@@ -34,9 +34,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'lib/jci',
     'lib/forge',
   ],
-  'master/web/log': ['lib/base', 'lib/system', 'lib/view', 'lib/web'],
+  'master/web/log': ['lib/base', 'lib/system', 'lib/view', 'lib/web', 'master/web/site'],
   'master/web/site': ['lib/base', 'lib/system', 'lib/git', 'lib/forge', 'lib/spool', 'lib/view'],
-  'master/web/pages': ['lib/**', 'master/web', 'master/web/log', 'master/web/site'],
+  'master/web/pages': ['lib/**', 'master/web/log', 'master/web/site'],
+  'master/web/routes': ['lib/**', 'master/web/**'],
   'master/web': ['lib/**', 'master/web/**'],
   'master/receive': ['lib/base', 'lib/system', 'lib/spool', 'lib/conf', 'lib/forge'],
   'master/fetch': [

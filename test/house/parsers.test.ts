@@ -30,12 +30,7 @@ import { parseExit } from '../../lib/view/view.ts'
 import { parseTestfile } from '../../lib/testfile/testfile.ts'
 import { formatDecision, parseDecision } from '../../master/make/record.ts'
 import { parseDelivery } from '../../master/receive/delivery.ts'
-import {
-  formatLineName,
-  formatPosition,
-  parseLineName,
-  parsePosition,
-} from '../../master/web/log/log-window.ts'
+import { formatLineName, formatPosition, parseLineName, parsePosition } from '../../master/web/log/line.ts'
 import { formatEnvironment } from '../../slave/run/environment.ts'
 import { parseAge } from '../../bin/jci/share/age.ts'
 import { parseRunRef } from '../../lib/jci/run-ref.ts'

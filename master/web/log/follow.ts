@@ -1,11 +1,11 @@
 // A log while it grows, a window at a time, until its step is over.
 
-import { join } from 'node:path'
-
 import type { TaskView } from '../../../lib/view/view.ts'
-import { watch } from '../../../lib/system/watch.ts'
+import { openLog } from '../site/job-files.ts'
+import type { JobFiles } from '../site/job-files.ts'
+import type { Position } from './line.ts'
 import { WindowedLog } from './log-window.ts'
-import type { LogWindow, Position } from './log-window.ts'
+import type { LogWindow } from './log-window.ts'
 
 /** Lines of a window. */
 const WINDOW = 1000
@@ -17,14 +17,15 @@ const LOOK = 1000
  * so. `look` reads the task anew: its job moves when it is over.
  */
 export async function* follow(
+  files: JobFiles,
   step: string,
   from: Position,
-  look: () => { readonly view: TaskView; readonly directory: string } | undefined,
+  look: () => TaskView | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<LogWindow> {
   const first = look()
   if (!first) return
-  const bell = await watch([join(first.directory, 'steps', step)])
+  const bell = await files.watch(first, step)
   const timer = setInterval(() => bell.ring(), LOOK)
   const ring = () => bell.ring()
   const stopped = () => signal.aborted
@@ -35,8 +36,8 @@ export async function* follow(
       // Asked before the log is read: what was over then, will not grow.
       const now = look()
       if (!now) return
-      const running = now.view.job?.steps.find(({ name }) => name === step)?.state === 'running'
-      const log = await WindowedLog.open(join(now.directory, 'steps', step), running)
+      const running = now.job?.steps.find(({ name }) => name === step)?.state === 'running'
+      const log = await WindowedLog.open(await openLog(files, now, step), running)
       try {
         for (;;) {
           const window = await log.forward(at, WINDOW)

@@ -1,8 +1,9 @@
 // A log as plain text, for curl and for tools: both streams in time order, every byte of them, in memory that does not
 // grow with it.
 
-import { formatPosition } from './log-window.ts'
-import type { Line, LogWindow, WindowedLog } from './log-window.ts'
+import { formatPosition } from './line.ts'
+import type { Line } from './line.ts'
+import type { LogWindow, WindowedLog } from './log-window.ts'
 import { LABEL_LENGTH, parseLabel } from '../../../lib/base/tai64n.ts'
 
 /** Lines at a time: about as many as are read at once. */

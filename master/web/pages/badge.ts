@@ -5,8 +5,8 @@ import type { Html } from '../../../lib/web/html.ts'
 import type { Site } from '../site/site.ts'
 import { checkKey } from './change.ts'
 import { wordFor, worst } from './status.ts'
-import { isVerdict } from '../site/task-index.ts'
-import type { State } from '../site/task-index.ts'
+import { isVerdict } from '../site/states.ts'
+import type { State } from '../site/states.ts'
 
 /** Of so many revisions the newest one counts that has ended. */
 const LOOK_BACK = 50

@@ -13,11 +13,14 @@ import { heldSection } from './held.ts'
 import { nowSection } from './now.ts'
 import { age, jobPath, page, projectPath, shortRef, targetOf, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
-import type { CurrentWork, Site } from '../site/site.ts'
+import { boardOf } from '../site/board.ts'
+import type { CurrentWork } from '../site/board.ts'
+import type { Site } from '../site/site.ts'
 import { signOf, stateOf, wordFor, worst } from './status.ts'
 import { blocks, durationOf } from './task-parts.ts'
-import { STATES } from '../site/task-index.ts'
-import type { Filter, State } from '../site/task-index.ts'
+import { STATES } from '../site/states.ts'
+import type { State } from '../site/states.ts'
+import type { Filter } from '../site/filter.ts'
 
 /** Rows of a page. */
 const ROWS = 25
@@ -51,7 +54,7 @@ export async function frontPage(visit: Visit, site: Site, query: FrontQuery): Pr
   const asked = queryOf(filter)
   const filtered = Object.keys(asked).length > 0
   const live = before === undefined
-  const board = site.board(project)
+  const board = boardOf(site, project)
   return page(
     visit,
     {
@@ -198,7 +201,7 @@ function filterForm(site: Site, base: string, filter: Filter): Html {
         autocomplete="off"
         spellcheck="false"
     /></label>
-    ${select('Ref', 'ref', site.index.refs(REFS_LISTED), filter.ref, shortRef)}
+    ${select('Ref', 'ref', site.index.refs(REFS_LISTED).sort(), filter.ref, shortRef)}
     ${select('State', 'verdict', states, filter.state, state => wordFor(state as (typeof STATES)[number]))}
     ${select('Architecture', 'arch', archs, filter.arch)}
     ${select('Host', 'host', site.index.hosts(), filter.host)}

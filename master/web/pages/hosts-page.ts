@@ -6,6 +6,7 @@ import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 import { age, hostPath, page, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
+import { boardOf } from '../site/board.ts'
 import type { Site } from '../site/site.ts'
 import { badgeOf, signOf, stateOf } from './status.ts'
 import { blocks, durationOf, taskLink } from './task-parts.ts'
@@ -16,7 +17,7 @@ const ROWS = 50
 const SIGN = { idle: 'waiting', busy: 'running', stopped: 'gone', silent: 'lost' } as const
 
 export function hostsPage(visit: Visit, site: Site): Html {
-  const { takers, running } = site.board()
+  const { takers, running } = boardOf(site)
   const names = [...new Set([...takers.map(taker => taker.host), ...site.index.hosts()])].sort()
   return page(
     visit,
@@ -73,7 +74,7 @@ function takerWords(takers: readonly TakerView[]): Html | string {
 
 /** The page of one host; undefined if it is unknown. */
 export function hostPage(visit: Visit, site: Site, host: string, before?: number): Html | undefined {
-  const { takers, running } = site.board()
+  const { takers, running } = boardOf(site)
   const mine = takers.filter(taker => taker.host === host)
   if (mine.length === 0 && !site.index.hosts().includes(host)) return undefined
   const { ran, more } = pastOf(site, host, before)

@@ -1,20 +1,18 @@
 // The page of one job: how it ended or what it does, its steps on a line of time, the last lines of the step that counts,
 // its files and its relatives.
 
-import { join } from 'node:path'
-
-import { readIfThere } from '../../../lib/system/durable.ts'
 import { formatBytes } from '../../../lib/base/text.ts'
 import { pusherOf } from '../../../lib/view/view.ts'
 import type { StepView, TaskView } from '../../../lib/view/view.ts'
 import { tellWait } from '../../../lib/view/why-waiting.ts'
-import { listArtifacts } from '../artifacts.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 import { changeAuthor, changeTitle } from './change.ts'
 import { changeLink, checkLink, commitLink, revisionLink } from './forge-links.ts'
-import { lines } from './log-page.ts'
 import { WindowedLog } from '../log/log-window.ts'
+import { openLog } from '../site/job-files.ts'
+import type { Artifact } from '../site/job-files.ts'
+import { lines } from './log-lines.ts'
 import {
   age,
   button,
@@ -31,12 +29,15 @@ import {
   withQuery,
 } from './page.ts'
 import type { Visit } from './page.ts'
+import { boardOf } from '../site/board.ts'
 import type { Site } from '../site/site.ts'
 import { badgeOf, signOf, stateOf, wordFor } from './status.ts'
 import { blocks, durationOf } from './task-parts.ts'
 
 /** Lines of the step that counts. */
 const TAIL = 30
+/** Bytes of a small file that are shown. */
+const SMALL = 64 * 1024
 
 export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise<Html> {
   const { job, project, num, revision } = view
@@ -46,7 +47,6 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
   const state = stateOf(view)
   const author = changeAuthor(view)
   const live = view.state !== 'over'
-  const directory = job && site.jobOf(view)
   const step = stepThatCounts(view)
   return page(
     visit,
@@ -78,7 +78,7 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
         ${(job?.notes ?? []).map(note => html`<p class="note">${note}</p>`)}
         ${live && !job && html`<p class="why">${signOf('waiting')} ${whyOf(site, view)}</p>`}
       </div>
-      ${job && stepsSection(view)} ${step && directory && (await tail(view, directory, step))}
+      ${job && stepsSection(view)} ${step && (await tail(site, view, step))}
       <div class="columns">
         <section aria-labelledby="facts">
           <h2 id="facts">About</h2>
@@ -95,10 +95,9 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
             )}
           </dl>
         </section>
-        ${relatives(site, view)}
-        ${directory && job.artifacts && artifactsSection(view, await listArtifacts(directory))}
+        ${relatives(site, view)} ${job?.artifacts && artifactsSection(view, await site.files.list(view, ''))}
       </div>
-      ${visit.viewer.name !== undefined && directory && details(directory, view)}`,
+      ${visit.viewer.name !== undefined && job && (await details(site, view))}`,
   )
 }
 
@@ -113,7 +112,7 @@ function actions({ viewer }: Visit, view: TaskView): Html | string | false {
 }
 
 function whyOf(site: Site, view: TaskView): string {
-  const found = site.board().waiting.find(one => one.view.name === view.name)
+  const found = boardOf(site).waiting.find(one => one.view.name === view.name)
   return found ? tellWait(found.wait) : 'it is queued behind many others'
 }
 
@@ -198,8 +197,8 @@ function bar(step: StepView, begin: number, end: number): Html | string {
   </svg>`
 }
 
-async function tail(view: TaskView, directory: string, step: StepView): Promise<Html> {
-  const log = await WindowedLog.open(join(directory, 'steps', step.name), step.state === 'running')
+async function tail({ files }: Site, view: TaskView, step: StepView): Promise<Html> {
+  const log = await WindowedLog.open(await openLog(files, view, step.name), step.state === 'running')
   try {
     const window = await log.backward(log.size, TAIL)
     const base = logPath(view, step.name)
@@ -253,7 +252,7 @@ function relatives(site: Site, view: TaskView): Html | false {
   </section>`
 }
 
-function artifactsSection(view: TaskView, entries: Awaited<ReturnType<typeof listArtifacts>>): Html | false {
+function artifactsSection(view: TaskView, entries: readonly Artifact[] | undefined): Html | false {
   if (!entries) return false
   const base = `${jobPath(view)}/artifacts`
   return html`<section aria-labelledby="artifacts">
@@ -275,14 +274,24 @@ function artifactsSection(view: TaskView, entries: Awaited<ReturnType<typeof lis
 }
 
 /** Details for visitors who may act: paths and the environment. */
-function details(directory: string, view: TaskView): Html {
-  const environment = readIfThere(join(directory, 'env.txt'))
-  const kept = readIfThere(join(directory, 'tmp-path.txt'))?.trim()
+async function details(site: Site, view: TaskView): Promise<Html> {
+  const environment = await small(site, view, 'env.txt')
+  const kept = (await small(site, view, 'tmp-path.txt'))?.trim()
   return html`<details class="more">
     <summary>Where it ran</summary>
     <dl class="about">
-      ${fact('Slot', view.job?.slot)} ${fact('Temporary directory', kept)} ${fact('Job', directory)}
+      ${fact('Slot', view.job?.slot)} ${fact('Temporary directory', kept)} ${fact('Job', site.jobOf(view))}
     </dl>
     ${environment !== undefined && html`<pre class="env" tabindex="0" aria-label="Environment">${environment}</pre>`}
   </details>`
+}
+
+/** A small file of a job. */
+async function small({ files }: Site, view: TaskView, path: string): Promise<string | undefined> {
+  const bytes = await files.open(view, path)
+  try {
+    return (await bytes?.read(0, SMALL))?.toString()
+  } finally {
+    await bytes?.close()
+  }
 }

@@ -1,65 +1,24 @@
 // A log in the browser: a window of it, with links to what is before and behind, to every line, and to what it holds.
 
-import { join } from 'node:path'
-
-import { parseLabel } from '../../../lib/base/tai64n.ts'
+import type { Forge } from '../../../lib/forge/forge.ts'
 import { counted, formatBytes } from '../../../lib/base/text.ts'
 import type { StepView, TaskView } from '../../../lib/view/view.ts'
-import { plainLine, renderLine } from '../../../lib/web/ansi.ts'
+import { plainLine } from '../../../lib/web/ansi.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
-import type { Forge } from '../../../lib/forge/forge.ts'
+import { formatPosition, parsePosition } from '../log/line.ts'
+import type { LogWindow, WindowedLog } from '../log/log-window.ts'
 import { changeLink, commitLink } from './forge-links.ts'
-import {
-  formatLineName,
-  formatPosition,
-  parseLineName,
-  parsePosition,
-  WindowedLog,
-} from '../log/log-window.ts'
-import type { Line, LogWindow } from '../log/log-window.ts'
+import { item, lines, readWindow } from './log-lines.ts'
+import type { LogQuery, Options } from './log-lines.ts'
 import { jobPath, logPath, page, projectPath, seconds, since, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
 import { badgeOf, signOf, wordFor } from './status.ts'
 
-/** Lines of a window, and of a list of findings. */
-const WINDOW = 1000
+/** Lines of a list of findings. */
 const FOUND = 200
-/** Lines before the one that a link names. */
-const CONTEXT = 30
 /** The parts of a long log one can jump to. */
 const PARTS = [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
-
-export interface LogQuery {
-  readonly from?: string | undefined
-  readonly to?: string | undefined
-  /** The name of a line. */
-  readonly line?: string | undefined
-  /** Percent of the whole. */
-  readonly part?: string | undefined
-  /** The text to find. */
-  readonly q?: string | undefined
-  readonly local: boolean
-}
-
-/** The window that a query means; without a place in it, the end of what runs or failed, the beginning of the rest. */
-export async function readWindow(log: WindowedLog, step: StepView, query: LogQuery): Promise<LogWindow> {
-  const from = parsePosition(query.from)
-  if (from) return log.forward(from, WINDOW)
-  const to = parsePosition(query.to)
-  if (to) return log.backward(to, WINDOW)
-  const line = parseLineName(query.line)
-  if (line) {
-    const before = await log.backward(await log.before(line), CONTEXT)
-    return log.forward(before.from, WINDOW)
-  }
-  const part = /^\d{1,3}$/.test(query.part ?? '') ? Number(query.part) / 100 : undefined
-  if (part !== undefined && part < 1) return log.forward(await log.part(part), WINDOW)
-  if (part === undefined && (step.state === 'success' || step.state === 'skipped')) {
-    return log.forward({ out: 0, err: 0 }, WINDOW)
-  }
-  return log.backward(log.size, WINDOW)
-}
 
 /** Serves a window of a log, or what was found in it. `gone` ends a search: nobody waits for it any more. */
 export async function logPage(
@@ -67,87 +26,75 @@ export async function logPage(
   forge: Forge | undefined,
   view: TaskView,
   step: StepView,
-  directory: string,
+  log: WindowedLog,
   query: LogQuery,
   gone: AbortSignal,
 ): Promise<Html> {
   const running = step.state === 'running'
-  const log = await WindowedLog.open(join(directory, 'steps', step.name), running)
-  try {
-    const base = logPath(view, step.name)
-    const found = query.q === undefined ? undefined : await findings(log, query.q, query, gone)
-    const window = found ?? (await readWindow(log, step, query))
-    const size = log.size.out + log.size.err
-    const options = { base, start: step.started, local: query.local }
-    const text = withQuery(base, { plain: 1, tai64nlocal: query.local ? 1 : undefined })
-    return page(
-      visit,
-      {
-        title: `${step.name} ${wordFor(step.state)}, #${view.num} ${view.project}`,
-        state: step.state,
-        trail: [
-          { text: view.project, href: projectPath(view.project) },
-          { text: `#${view.num}`, href: jobPath(view) },
-          { text: step.name },
-        ],
-      },
-      html`<div class="head">
-          <h1>${badgeOf(step.state)} <span>${step.name}</span></h1>
-          <p class="facts">
-            of <a href="${jobPath(view)}">#${view.num} ${view.project}</a>
-            ${commitLink(forge, view)} ${changeLink(forge, view)}
-            ${step.seconds === null ? since(step.started) : seconds(step.seconds)}
-            <span>${formatBytes(size)}</span>
-          </p>
-        </div>
-        <nav class="tabs" aria-label="Steps">
-          ${(view.job?.steps ?? []).map(
-            other =>
-              html`<a
-                href="${logPath(view, other.name)}"
-                ${other.name === step.name ? html`aria-current="page"` : ''}
-                >${signOf(other.state)} ${other.name}</a
-              >`,
-          )}
-        </nav>
-        <div class="tools">
-          <form method="get" action="${base}" role="search" class="find">
-            ${query.local && html`<input type="hidden" name="time" value="local" />`}
-            <label
-              ><span>Find in this log</span
-              ><input
-                type="search"
-                name="q"
-                value="${query.q}"
-                data-find=""
-                autocomplete="off"
-                spellcheck="false"
-            /></label>
-            <button>Find</button>
-          </form>
-          <p>
-            Times
-            ${
-              query.local
-                ? html`<a href="${base}">from the start</a> <strong>local</strong>`
-                : html`<strong>from the start</strong>
-                    <a href="${withQuery(base, { time: 'local' })}">local</a>`
-            }
-            · <a href="${text}">Plain text</a>
-          </p>
-        </div>
-        ${found === undefined ? windowOf(window, { ...options, running, size }) : foundOf(window, query.q!, options)}`,
-    )
-  } finally {
-    await log.close()
-  }
-}
-
-interface Options {
-  readonly base: string
-  /** When the step started: times count from there. */
-  readonly start: number | null
-  readonly local: boolean
+  const base = logPath(view, step.name)
+  const found = query.q === undefined ? undefined : await findings(log, query.q, query, gone)
+  const window = found ?? (await readWindow(log, step, query))
+  const size = log.size.out + log.size.err
+  const options = { base, start: step.started, local: query.local }
+  const text = withQuery(base, { plain: 1, tai64nlocal: query.local ? 1 : undefined })
+  return page(
+    visit,
+    {
+      title: `${step.name} ${wordFor(step.state)}, #${view.num} ${view.project}`,
+      state: step.state,
+      trail: [
+        { text: view.project, href: projectPath(view.project) },
+        { text: `#${view.num}`, href: jobPath(view) },
+        { text: step.name },
+      ],
+    },
+    html`<div class="head">
+        <h1>${badgeOf(step.state)} <span>${step.name}</span></h1>
+        <p class="facts">
+          of <a href="${jobPath(view)}">#${view.num} ${view.project}</a>
+          ${commitLink(forge, view)} ${changeLink(forge, view)}
+          ${step.seconds === null ? since(step.started) : seconds(step.seconds)}
+          <span>${formatBytes(size)}</span>
+        </p>
+      </div>
+      <nav class="tabs" aria-label="Steps">
+        ${(view.job?.steps ?? []).map(
+          other =>
+            html`<a
+              href="${logPath(view, other.name)}"
+              ${other.name === step.name ? html`aria-current="page"` : ''}
+              >${signOf(other.state)} ${other.name}</a
+            >`,
+        )}
+      </nav>
+      <div class="tools">
+        <form method="get" action="${base}" role="search" class="find">
+          ${query.local && html`<input type="hidden" name="time" value="local" />`}
+          <label
+            ><span>Find in this log</span
+            ><input
+              type="search"
+              name="q"
+              value="${query.q}"
+              data-find=""
+              autocomplete="off"
+              spellcheck="false"
+          /></label>
+          <button>Find</button>
+        </form>
+        <p>
+          Times
+          ${
+            query.local
+              ? html`<a href="${base}">from the start</a> <strong>local</strong>`
+              : html`<strong>from the start</strong>
+                  <a href="${withQuery(base, { time: 'local' })}">local</a>`
+          }
+          · <a href="${text}">Plain text</a>
+        </p>
+      </div>
+      ${found === undefined ? windowOf(window, { ...options, running, size }) : foundOf(window, query.q!, options)}`,
+  )
 }
 
 function windowOf(window: LogWindow, options: Options & { running: boolean; size: number }): Html {
@@ -177,58 +124,6 @@ function windowOf(window: LogWindow, options: Options & { running: boolean; size
 }
 
 const partName = (part: number) => (part === 0 ? 'start' : part === 100 ? 'end' : `${part} %`)
-
-/**
- * Lines as a list. `follow`: how many lines a script keeps while it adds those that are still to come; 0 for a log that
- * has ended.
- */
-export function lines(window: LogWindow, options: Options & { follow: number }): Html {
-  const { base, follow, local } = options
-  return html`<ol
-    class="log"
-    data-log="${base}"
-    data-from="${formatPosition(window.from)}"
-    data-to="${formatPosition(window.to)}"
-    data-first="${window.first ? 1 : ''}"
-    data-last="${window.last ? 1 : ''}"
-    data-follow="${follow === 0 ? '' : Number.isFinite(follow) ? follow : 'all'}"
-    data-time="${local ? 'local' : ''}"
-  >
-    ${items(window.lines, options)}
-  </ol>`
-}
-
-export const items = (lines: readonly Line[], options: Options): Html =>
-  html`${lines.map(line => item(line, options, renderLine(line.text)))}`
-
-function item(line: Line, { base, start, local }: Options, text: Html | string): Html {
-  const name = formatLineName(line)
-  const href = withQuery(base, { line: name, time: local ? 'local' : undefined })
-  const side = line.stream === 'err' && html` class="err"`
-  const rest = line.cut && html`<i> the rest of this line is in the plain text</i>`
-  // There are a thousand of these in a page.
-  // prettier-ignore
-  return html`<li id="${name}"${side}><a href="${href}#${name}">${timeOf(line, start, local)}</a><span>${text}${rest}</span></li>
-`
-}
-
-/** `12.345`, `1:02.345`, `1:00:02.345` from the start on; or the time of day, as a script can turn it into another's. */
-function timeOf({ label }: Line, start: number | null, local: boolean): Html | string {
-  const time = parseLabel(label)
-  if (time === undefined) return '·'
-  if (local || start === null)
-    return html`<time datetime="${new Date(time).toISOString()}">${clock(time)}</time>`
-  const milliseconds = Math.max(0, Math.round(time - start))
-  const whole = Math.floor(milliseconds / 1000)
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
-  const two = (n: number) => String(n).padStart(2, '0')
-  const thousandths = String(milliseconds % 1000).padStart(3, '0')
-  if (hours > 0) return `${hours}:${two(minutes)}:${two(rest)}.${thousandths}`
-  return minutes > 0 ? `${minutes}:${two(rest)}.${thousandths}` : `${rest}.${thousandths}`
-}
-
-const DAY = new Intl.DateTimeFormat('sv-SE', { timeStyle: 'medium' })
-const clock = (time: number): string => DAY.format(time)
 
 async function findings(
   log: WindowedLog,

@@ -9,7 +9,7 @@ import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 import { age, button, hostPath, jobPath, since } from './page.ts'
 import type { Visit } from './page.ts'
-import type { CurrentWork, Waiting } from '../site/site.ts'
+import type { CurrentWork, Waiting } from '../site/board.ts'
 import { signOf } from './status.ts'
 import { blocks, taskLink } from './task-parts.ts'
 

@@ -2,11 +2,20 @@
 
 import { ago, formatSeconds } from '../../../lib/base/text.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
-import type { Viewer } from '../auth.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 import { iconPath, iconMarkOf } from './icon.ts'
 import type { Shown } from './status.ts'
+
+/** The visitor of a page. */
+export interface Viewer {
+  /** Undefined for a visitor who may only read. */
+  readonly name?: string
+  /** The word that forms of this viewer carry. */
+  readonly word?: string
+  /** True if nothing here comes from a browser by itself, so that no other site can have sent it. */
+  readonly direct?: boolean
+}
 
 /** The context in which a page is rendered. */
 export interface Visit {

@@ -3,7 +3,7 @@
 import type { StepView, TaskView } from '../../../lib/view/view.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
-import type { State } from '../site/task-index.ts'
+import type { State } from '../site/states.ts'
 
 /** The states that a page shows. */
 export type Shown = State | StepView['state']

@@ -3,34 +3,30 @@
 // nothing: a change is noted, and read at the next request.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 
 import { LRUCache } from 'lru-cache'
 
-import { parsePrivateName } from '../../../lib/spool/claim.ts'
-import { readCommits } from '../../../lib/git/commit.ts'
 import type { CommitView } from '../../../lib/git/commit.ts'
 import type { Forge } from '../../../lib/forge/forge.ts'
-import { readIfThere, timeOf } from '../../../lib/system/durable.ts'
+import { timeOf } from '../../../lib/system/durable.ts'
 import { listIfThere, mustList } from '../../../lib/system/listing.ts'
-import { readOwner, VERDICTS } from '../../../lib/spool/job.ts'
 import { warn } from '../../../lib/system/log.ts'
-import { paused } from '../../../lib/spool/spool.ts'
 import type { Spool } from '../../../lib/spool/spool.ts'
-import { readTakers } from '../../../lib/view/takers.ts'
-import type { TakerView } from '../../../lib/view/takers.ts'
 import { numberOf, parseTaskName } from '../../../lib/spool/task-name.ts'
-import type { TaskName } from '../../../lib/spool/task-name.ts'
 import { readView } from '../../../lib/view/view.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
 import { watch } from '../../../lib/system/watch.ts'
 import type { Watch } from '../../../lib/system/watch.ts'
 import { whereIs } from '../../../lib/view/whereabouts.ts'
-import type { Whereabouts } from '../../../lib/view/whereabouts.ts'
-import { placesInQueue, whyWaiting } from '../../../lib/view/why-waiting.ts'
-import type { WaitView } from '../../../lib/view/why-waiting.ts'
-import { isOver, TaskIndex } from './task-index.ts'
-import type { IndexEntry, State } from './task-index.ts'
+import { Commits } from './commits.ts'
+import { Current } from './current.ts'
+import { readFacts } from './facts.ts'
+import type { JobFiles } from './job-files.ts'
+import { SpoolFiles } from './spool-files.ts'
+import { isOver } from './states.ts'
+import { TaskIndex } from './task-index.ts'
+import type { IndexEntry } from './task-index.ts'
 
 /** So many of the newest tasks are read before the first page is served. */
 const FIRST = 200
@@ -44,43 +40,21 @@ const TICK = 2000
 /** Between two listings of what is archived, in milliseconds: only pruning and what was never seen in `cur` needs it. */
 const OLD_EVERY = 60_000
 
-/** The number of earlier successes that predict a duration, and how far back to look for them. */
-const SAMPLE = 5
-/** Of so many waiting tasks it is found out why they wait. */
-const REASONS = 100
-
-export interface Waiting {
-  readonly view: TaskView
-  readonly wait: WaitView
-}
-
-/** The current work. */
-export interface CurrentWork {
-  readonly running: readonly { readonly view: TaskView; readonly expected: number | null }[]
-  /** The first of them. */
-  readonly waiting: readonly Waiting[]
-  /** How many more wait. */
-  readonly more: number
-  readonly takers: readonly TakerView[]
-  readonly paused: readonly string[]
-}
-
 export class Site {
   readonly spool: Spool
   readonly index = new TaskIndex()
   /** When this began, in milliseconds since 1970. */
   readonly since = Date.now()
-  readonly #silentAfter: number
+  /** Milliseconds after which a taker without a beat is taken for gone. */
+  readonly silentAfter: number
+  /** The files of its jobs. */
+  readonly files: JobFiles
   readonly #views = new LRUCache<string, TaskView>({ max: 600 })
-  readonly #commits = new LRUCache<string, { readonly commit: CommitView | null }>({ max: 1000 })
-  readonly #repositoryOf: (project: string) => string | undefined
+  readonly #commits: Commits
   /** The forge that holds the code of a project. */
   readonly forgeOf: (project: string) => Forge | undefined
   readonly #listeners = new Set<() => void>()
-  /** As listed last: tasks in `tasks/cur` by number, names in `jobs/cur`, and names claimed but not shown yet. */
-  #current = new Map<number, TaskName>()
-  #shown = new Set<string>()
-  #claimed = new Map<string, string>()
+  readonly #current: Current
   /** Numbers of what is not over. */
   readonly #active = new Set<number>()
   #stale = true
@@ -91,19 +65,22 @@ export class Site {
   #closed = false
 
   /**
-   * `silentAfter`: milliseconds after which a taker without a beat is taken for gone. `repositoryOf` says where the code
-   * of a project is, and is asked seldom; `forgeOf`, on which forge it is.
+   * `repositoryOf` says where the code of a project is, and is asked seldom; `forgeOf`, on which forge it is; `files` are
+   * those of its jobs, by default what is in the spool.
    */
   constructor(
     spool: Spool,
     silentAfter: number,
     repositoryOf: (project: string) => string | undefined,
     forgeOf: (project: string) => Forge | undefined = () => undefined,
+    files: JobFiles = new SpoolFiles(spool),
   ) {
     this.spool = spool
-    this.#silentAfter = silentAfter
-    this.#repositoryOf = repositoryOf
+    this.silentAfter = silentAfter
+    this.#commits = new Commits(repositoryOf)
+    this.#current = new Current(spool)
     this.forgeOf = forgeOf
+    this.files = files
   }
 
   /** Lists everything and reads the newest; then goes on in the background until `close`. */
@@ -149,7 +126,7 @@ export class Site {
   view({ name, num }: Pick<IndexEntry, 'name' | 'num'>, anew = false): TaskView | undefined {
     const kept = anew ? undefined : this.#views.get(name)
     if (kept) return kept
-    const view = readView(this.#where(name, num)) ?? this.#lookFor(name)
+    const view = readView(this.#current.whereIs(name, num)) ?? this.#lookFor(name)
     if (view?.state === 'over' && !this.#active.has(num)) this.#views.set(name, view)
     return view
   }
@@ -163,6 +140,17 @@ export class Site {
   /** Where its job directory is now; undefined if it has none. */
   jobOf({ name }: Pick<TaskView, 'name'>): string | undefined {
     return whereIs(this.spool, name)?.jobAt
+  }
+
+  /** Reads the commits of these tasks, by revision, as far as they are there. */
+  commits(views: readonly TaskView[]): Promise<ReadonlyMap<string, CommitView>> {
+    return this.#commits.of(views)
+  }
+
+  /** True if a task has its verdict, and nothing will be made of it any more without a person. */
+  isSettled({ num, state, job }: TaskView): boolean {
+    // Nobody archives the task of a lost job whose retry is still to come.
+    return state === 'over' && !(job?.verdict === 'lost' && this.#current.has(num))
   }
 
   /** Says that we have just changed something ourselves: the next page shows it. */
@@ -180,61 +168,6 @@ export class Site {
       .map(row => this.index.entry(row))
   }
 
-  /** Running and queued tasks, of one project or of all, by number. */
-  board(project?: string, most = REASONS): CurrentWork {
-    const active = this.active()
-    const running = this.#viewsOf(active.filter(entry => entry.state === 'running'))
-    const takers = readTakers(this.spool, running, this.#silentAfter)
-    const stopped = paused(this.spool)
-    const all = active.filter(({ state }) => state === 'waiting').map(queued)
-    const places = placesInQueue(all)
-    const queue = all.filter(task => project === undefined || task.project === project)
-    const waiting = this.#viewsOf(queue.slice(0, most)).map(view => ({
-      view,
-      wait: whyWaiting(view, places, takers, stopped),
-    }))
-    return {
-      running: running
-        .filter(view => project === undefined || view.project === project)
-        .map(view => ({ view, expected: this.usual(view) })),
-      waiting,
-      more: queue.length - waiting.length,
-      takers,
-      paused: [...stopped].sort(),
-    }
-  }
-
-  /** How many seconds a success of this project and architecture took lately; null if there was none. */
-  usual({ project, arch }: Pick<TaskView, 'project' | 'arch'>): number | null {
-    const spans: number[] = []
-    for (const row of this.index.rows({ project, arch, state: 'success' })) {
-      const seconds = this.view(this.index.entry(row))?.job?.seconds
-      if (seconds != null) spans.push(seconds)
-      if (spans.length === SAMPLE) break
-    }
-    return spans.sort((a, b) => a - b)[spans.length >> 1] ?? null
-  }
-
-  /** Reads the commits of these tasks from the code repositories, by revision, as far as they are there. */
-  async commits(views: readonly TaskView[]): Promise<ReadonlyMap<string, CommitView>> {
-    const projects = new Set(views.map(({ project }) => project))
-    for (const project of projects) {
-      const missing = views
-        .filter(view => view.project === project)
-        .map(({ revision }) => revision)
-        .filter(revision => revision !== null)
-        .filter(revision => !this.#commits.has(revision))
-      const repository = missing.length > 0 ? this.#repositoryOf(project) : undefined
-      if (repository === undefined) continue
-      const found = await readCommits(repository, missing)
-      for (const revision of missing) this.#commits.set(revision, { commit: found.get(revision) ?? null })
-    }
-    const pairs = views.map(
-      ({ revision }) => [revision ?? '', this.#commits.get(revision ?? '')?.commit] as const,
-    )
-    return new Map(pairs.filter((pair): pair is readonly [string, CommitView] => pair[1] != null))
-  }
-
   /** A text that a program wrote, without saying where the spool is. */
   withoutPaths(text: string): string {
     const { root, tasks, jobs } = this.spool
@@ -243,21 +176,6 @@ export class Site {
       [dirname(jobs.cur), '$JOBS'],
       [root, '$SPOOL'],
     ].reduce((text, [path, name]) => text.replaceAll(path!, name!), text)
-  }
-
-  #viewsOf(entries: readonly Pick<IndexEntry, 'name' | 'num'>[]): TaskView[] {
-    return entries.map(entry => this.view(entry)).filter(view => view !== undefined)
-  }
-
-  #where(name: string, num: number): Whereabouts {
-    const task = parseTaskName(name)!
-    const { tasks, jobs } = this.spool
-    const current = this.#current.has(num)
-    const claimed = this.#claimed.get(name)
-    const taskAt = join(current ? tasks.cur : tasks.old, name)
-    if (this.#shown.has(name)) return { task, taskAt, jobAt: join(jobs.cur, name) }
-    if (claimed !== undefined) return { task, taskAt, jobAt: join(jobs.tmp, claimed) }
-    return current ? { task, taskAt } : { task, taskAt, jobAt: join(jobs.old, name) }
   }
 
   // It has moved since we listed.
@@ -313,20 +231,13 @@ export class Site {
   /** Reads what the index keeps of a task. */
   #read(row: number): void {
     const { name, num } = this.index.entry(row)
-    let where = this.#where(name, num)
-    let state = stateOf(where, this.#current.has(num))
-    if (state === 'gone') {
-      where = whereIs(this.spool, name) ?? where
-      state = stateOf(where, where.taskAt?.startsWith(this.spool.tasks.cur) === true)
+    let facts = readFacts(this.#current.whereIs(name, num), this.#current.has(num))
+    if (facts.state === 'gone') {
+      const where = whereIs(this.spool, name)
+      if (where) facts = readFacts(where, where.taskAt?.startsWith(this.spool.tasks.cur) === true)
     }
-    const ref = where.taskAt === undefined ? undefined : readIfThere(join(where.taskAt, 'ref.txt'))
-    const host =
-      where.jobAt === undefined
-        ? undefined
-        : (readOwner(where.jobAt)?.host ?? readIfThere(join(where.jobAt, 'host.txt')))
-    const label = where.taskAt === undefined ? undefined : readIfThere(join(where.taskAt, 'label.txt'))
-    this.index.set(row, state, ref?.trim() ?? '', host?.trim() ?? '', label?.trim() ?? '')
-    if (isOver(state)) this.#active.delete(num)
+    this.index.set(row, facts)
+    if (isOver(facts.state)) this.#active.delete(num)
     else this.#active.add(num)
   }
 
@@ -334,44 +245,18 @@ export class Site {
   #scan(): void {
     const started = performance.now()
     this.#stale = false
-    const { tasks, jobs } = this.spool
-    const fresh: TaskName[] = []
-    const current = new Map<number, TaskName>()
-    for (const name of mustList(tasks.cur)) {
-      const num = numberOf(name)
-      const task = this.#current.get(num)
-      const parsed = task?.name === name ? task : parseTaskName(name)
-      if (!parsed) continue
-      current.set(num, parsed)
-      if (parsed !== task) fresh.push(parsed)
-    }
-    const claimed = mustList(jobs.tmp).map(entry => [parsePrivateName(entry)?.name ?? '', entry] as const)
-    const shown = new Set(mustList(jobs.cur))
-    for (const name of shown) {
-      if (this.#shown.has(name)) continue
-      const parsed = parseTaskName(name)
-      if (parsed) fresh.push(parsed)
-    }
-    this.#current = current
-    this.#claimed = new Map(claimed)
-    this.#shown = shown
+    const fresh = this.#current.list()
     this.index.add(fresh)
     for (const { num } of fresh.slice(-FIRST)) this.#active.add(num)
     for (const num of this.#active) {
       const row = this.index.rowOf(num)
       if (row === undefined) this.#active.delete(num)
-      else if (!this.#stillWaits(row, num)) this.#read(row)
+      // What waited when it was read, and nobody has claimed, waits.
+      else if (this.index.state(row) !== 'waiting' || !this.#current.isUnclaimed(num)) this.#read(row)
     }
     if (performance.now() - this.#old.at > OLD_EVERY) this.#scanOld()
     this.#scanned = performance.now()
     this.#took = this.#scanned - started
-  }
-
-  /** True if it waited when it was read and nothing that was listed says otherwise. */
-  #stillWaits(row: number, num: number): boolean {
-    if (this.index.state(row) !== 'waiting') return false
-    const task = this.#current.get(num)
-    return task !== undefined && !this.#shown.has(task.name) && !this.#claimed.has(task.name)
   }
 
   /** Lists what is over, and forgets what is not there any more. */
@@ -394,22 +279,7 @@ export class Site {
       const part = unknown.slice(at, at + 1000).map(({ name }) => parseTaskName(name))
       this.index.add(part.filter(task => task !== undefined))
     }
-    for (const num of this.#current.keys()) nums.add(num)
-    for (const name of this.#shown) nums.add(numberOf(name))
+    for (const num of this.#current.nums()) nums.add(num)
     this.index.retain(nums)
   }
-}
-
-/** What tells its place in the queue, without reading it. */
-function queued({ name, num, project, target }: IndexEntry) {
-  const [arch = '', host = null] = target.split(':')
-  return { name, num, project, arch, host, state: 'waiting' as const, cancelling: false }
-}
-
-function stateOf({ jobAt }: Whereabouts, current: boolean): State {
-  const word = jobAt === undefined ? undefined : readIfThere(join(jobAt, 'result.txt'))?.trim()
-  const verdict = VERDICTS.find(verdict => verdict === word)
-  if (verdict) return verdict
-  if (jobAt === undefined) return current ? 'waiting' : 'gone'
-  return listIfThere(jobAt).length > 0 ? 'running' : current ? 'waiting' : 'gone'
 }

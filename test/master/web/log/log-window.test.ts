@@ -9,10 +9,11 @@ import {
   formatPosition,
   parseLineName,
   parsePosition,
-  WindowedLog,
-} from '../../../../master/web/log/log-window.ts'
+} from '../../../../master/web/log/line.ts'
+import { WindowedLog } from '../../../../master/web/log/log-window.ts'
 import type { LogWindow } from '../../../../master/web/log/log-window.ts'
 import { logText, localLabel } from '../../../../master/web/log/text.ts'
+import { fileBytes, openStepLog } from '../../../../lib/view/bytes.ts'
 import { Sandbox } from '../../../fixtures/sandbox.ts'
 
 const label = (n: number) => formatLabel(1_700_000_000_000 + n)
@@ -35,7 +36,7 @@ async function opened<T>(
   use: (log: WindowedLog) => Promise<T>,
   whole = false,
 ): Promise<T> {
-  const log = await WindowedLog.open(directory, whole)
+  const log = await WindowedLog.open(await openStepLog(file => fileBytes(join(directory, file))), whole)
   try {
     return await use(log)
   } finally {

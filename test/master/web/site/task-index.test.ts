@@ -40,8 +40,8 @@ test('a revision is all tasks of one project and version, where its newest task 
 
 test('rows are chosen by all that a filter names', async t => {
   const index = indexOf('1:p:v1:a', '2:p:v1:b', '3:p:v2:a', '4:q:v1:a')
-  index.set(index.rowOf(1)!, 'success', 'refs/heads/main', 'h1')
-  index.set(index.rowOf(3)!, 'failure', 'refs/heads/main', 'h2')
+  index.set(index.rowOf(1)!, { state: 'success', ref: 'refs/heads/main', host: 'h1' })
+  index.set(index.rowOf(3)!, { state: 'failure', ref: 'refs/heads/main', host: 'h2' })
   t.same(numbers(index, { project: 'p' }), [3, 2, 1])
   t.same(numbers(index, { ref: 'refs/heads/main' }), [3, 1])
   t.same(numbers(index, { ref: 'refs/heads/main', host: 'h1' }), [1])
@@ -56,7 +56,7 @@ test('what is to be read comes newest first, and nothing twice', async t => {
   const read: number[] = []
   for (let row = index.nextUnread(); row !== undefined; row = index.nextUnread()) {
     read.push(index.num(row))
-    index.set(row, 'success', '', '')
+    index.set(row, { state: 'success', ref: '', host: '' })
     if (read.length === 2) index.add([task(9)])
   }
   t.same(read, [3, 2, 9, 1])
@@ -65,7 +65,7 @@ test('what is to be read comes newest first, and nothing twice', async t => {
 
 test('what was pruned is forgotten, and the rest keeps what is known of it', async t => {
   const index = indexOf('1:p:v:a', '2:p:v:b', '3:p:w:a')
-  index.set(index.rowOf(2)!, 'failure', 'refs/x', 'h')
+  index.set(index.rowOf(2)!, { state: 'failure', ref: 'refs/x', host: 'h' })
   index.retain(new Set([2, 3]))
   t.same(numbers(index), [3, 2])
   t.match(index.entry(index.rowOf(2)!), { name: '2:p:v:b', state: 'failure', ref: 'refs/x', host: 'h' })
@@ -74,21 +74,23 @@ test('what was pruned is forgotten, and the rest keeps what is known of it', asy
 
 test('what no task names any more is forgotten, and the refs pushed last are offered', async t => {
   const index = indexOf('1:old:v1:a', '2:p:v1:b', '3:p:v2:a', '4:p:v2:b')
-  index.set(index.rowOf(1)!, 'success', 'refs/heads/gone', 'h1')
-  index.set(index.rowOf(2)!, 'success', 'refs/heads/z', 'h2')
-  index.set(index.rowOf(3)!, 'success', 'refs/heads/m', 'h2', 'unit')
-  index.set(index.rowOf(4)!, 'waiting', 'refs/heads/a', '')
+  index.set(index.rowOf(1)!, { state: 'success', ref: 'refs/heads/gone', host: 'h1' })
+  index.set(index.rowOf(2)!, { state: 'success', ref: 'refs/heads/z', host: 'h2' })
+  index.set(index.rowOf(3)!, { state: 'success', ref: 'refs/heads/m', host: 'h2', label: 'unit' })
+  index.set(index.rowOf(4)!, { state: 'waiting', ref: 'refs/heads/a', host: '' })
   t.same(
     index.refs(10),
-    ['a', 'gone', 'm', 'z'].map(name => `refs/heads/${name}`),
+    ['a', 'm', 'z', 'gone'].map(name => `refs/heads/${name}`),
+    'the newest first',
   )
   t.same(index.refs(2), ['refs/heads/a', 'refs/heads/m'])
+  t.same(index.refs(9, { project: 'old' }), ['refs/heads/gone'])
   index.retain(new Set([2, 3, 4]))
   t.same(
     [index.refs(10).length, index.hosts(), index.projects(), index.targets()],
     [3, ['h2'], ['p'], ['a', 'b']],
   )
-  t.same(index.entry(index.rowOf(3)!), { name: '3:p:v2:a', num: 3, project: 'p', version: 'v2', target: 'a', state: 'success', ref: 'refs/heads/m', host: 'h2', label: 'unit' }) // prettier-ignore
+  t.same(index.entry(index.rowOf(3)!), { name: '3:p:v2:a', num: 3, project: 'p', version: 'v2', target: 'a', state: 'success', ref: 'refs/heads/m', host: 'h2', label: 'unit', change: '' }) // prettier-ignore
   t.same(
     [...index.revisions()].map(rows => rows.map(row => index.num(row))),
     [[4, 3], [2]],

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 
-import { byteRange } from '../../../master/web/artifacts.ts'
+import { byteRange } from '../../../../master/web/routes/ranged.ts'
 
 test('a range is of the bytes that are there, and anything else asks for the whole', async t => {
   const table: [string | undefined, number, [number, number] | undefined][] = [

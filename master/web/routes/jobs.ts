@@ -1,0 +1,48 @@
+// The page of a job, and its artifacts.
+
+import type { Bytes } from '../../../lib/view/bytes.ts'
+import { SANDBOX, typeOf } from '../../../lib/web/foreign.ts'
+import { publicView } from '../api.ts'
+import { artifactsPage } from '../pages/artifacts-page.ts'
+import { jobPage } from '../pages/job-page.ts'
+import { missing, number, taskOf } from './ground.ts'
+import type { App, Asked, Ground } from './ground.ts'
+import { ranged } from './ranged.ts'
+
+export function jobRoutes(app: App, { site, wishes }: Ground): void {
+  app.use('/job/:num/*', async (c, next) => {
+    const num = number(c.req.param('num'))
+    if (num !== undefined) await wishes.recall?.(String(num))
+    return next()
+  })
+  app.get('/job/:num', async c => {
+    const view = taskOf(site, c)
+    return view ? c.html(await jobPage(c.var.visit, site, publicView(site, c.var.viewer, view))) : missing(c)
+  })
+  app.get('/job/:num/artifacts', c => c.redirect(`${c.req.path}/`, 308))
+  app.get('/job/:num/artifacts/:path{.*}', async c => {
+    const view = taskOf(site, c)
+    const path = c.req.param('path')
+    if (!view) return missing(c)
+    if (path === '' || path.endsWith('/')) {
+      const entries = await site.files.list(view, path.replace(/\/$/, ''))
+      return entries ? c.html(artifactsPage(c.var.visit, view, path, entries)) : missing(c)
+    }
+    const bytes = await site.files.open(view, `artifacts/${path}`)
+    return bytes ? artifact(c, path, bytes) : missing(c)
+  })
+}
+
+function artifact(c: Asked, path: string, bytes: Bytes): Promise<Response> {
+  const type = typeOf(path)
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  return ranged(c, bytes, {
+    'Content-Type': type ?? 'application/octet-stream',
+    'Content-Security-Policy': SANDBOX,
+    // A report in its sandbox is of no origin, and yet may have its own style and pictures.
+    'Cross-Origin-Resource-Policy': /^(image|text\/css)/.test(type ?? '') ? 'cross-origin' : 'same-origin',
+    ...(type === undefined
+      ? { 'Content-Disposition': `attachment; filename*=UTF-8''${encodeURIComponent(name)}` }
+      : {}),
+  })
+}

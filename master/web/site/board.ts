@@ -1,0 +1,81 @@
+// What goes on now, and how long such work takes.
+
+import { paused } from '../../../lib/spool/spool.ts'
+import { readTakers } from '../../../lib/view/takers.ts'
+import type { TakerView } from '../../../lib/view/takers.ts'
+import type { TaskView } from '../../../lib/view/view.ts'
+import { placesInQueue, whyWaiting } from '../../../lib/view/why-waiting.ts'
+import type { WaitView } from '../../../lib/view/why-waiting.ts'
+import type { Site } from './site.ts'
+import type { IndexEntry } from './task-index.ts'
+
+/** The number of earlier successes that predict a duration, and how far back to look for them. */
+const SAMPLE = 5
+/** Of so many waiting tasks it is found out why they wait. */
+const REASONS = 100
+
+export interface Waiting {
+  readonly view: TaskView
+  readonly wait: WaitView
+}
+
+/** The current work. */
+export interface CurrentWork {
+  readonly running: readonly { readonly view: TaskView; readonly expected: number | null }[]
+  /** The first of them. */
+  readonly waiting: readonly Waiting[]
+  /** How many more wait. */
+  readonly more: number
+  readonly takers: readonly TakerView[]
+  readonly paused: readonly string[]
+}
+
+/** Running and queued tasks, of one project or of all, by number. */
+export function boardOf(site: Site, project?: string, most = REASONS): CurrentWork {
+  const active = site.active()
+  const running = viewsOf(
+    site,
+    active.filter(entry => entry.state === 'running'),
+  )
+  const takers = readTakers(site.spool, running, site.silentAfter)
+  const stopped = paused(site.spool)
+  const all = active.filter(({ state }) => state === 'waiting').map(queued)
+  const places = placesInQueue(all)
+  const queue = all.filter(task => project === undefined || task.project === project)
+  const waiting = viewsOf(site, queue.slice(0, most)).map(view => ({
+    view,
+    wait: whyWaiting(view, places, takers, stopped),
+  }))
+  return {
+    running: running
+      .filter(view => project === undefined || view.project === project)
+      .map(view => ({ view, expected: usualSeconds(site, view) })),
+    waiting,
+    more: queue.length - waiting.length,
+    takers,
+    paused: [...stopped].sort(),
+  }
+}
+
+/** How many seconds a success of this project and architecture took lately; null if there was none. */
+export function usualSeconds(
+  site: Site,
+  { project, arch }: Pick<TaskView, 'project' | 'arch'>,
+): number | null {
+  const spans: number[] = []
+  for (const row of site.index.rows({ project, arch, state: 'success' })) {
+    const seconds = site.view(site.index.entry(row))?.job?.seconds
+    if (seconds != null) spans.push(seconds)
+    if (spans.length === SAMPLE) break
+  }
+  return spans.sort((a, b) => a - b)[spans.length >> 1] ?? null
+}
+
+const viewsOf = (site: Site, entries: readonly Pick<IndexEntry, 'name' | 'num'>[]): TaskView[] =>
+  entries.map(entry => site.view(entry)).filter(view => view !== undefined)
+
+/** What tells its place in the queue, without reading it. */
+function queued({ name, num, project, target }: IndexEntry) {
+  const [arch = '', host = null] = target.split(':')
+  return { name, num, project, arch, host, state: 'waiting' as const, cancelling: false }
+}

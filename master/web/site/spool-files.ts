@@ -1,0 +1,94 @@
+// The files of jobs in a spool. Any of them may be hostile: links that lead outside are not followed, and nothing but a
+// regular file is opened.
+
+import { readdir, realpath } from 'node:fs/promises'
+import { join, sep } from 'node:path'
+
+import { isErrno } from '../../../lib/base/errno.ts'
+import type { Spool } from '../../../lib/spool/spool.ts'
+import { watch } from '../../../lib/system/watch.ts'
+import type { Watch } from '../../../lib/system/watch.ts'
+import { fileBytes } from '../../../lib/view/bytes.ts'
+import type { Bytes } from '../../../lib/view/bytes.ts'
+import type { TaskView } from '../../../lib/view/view.ts'
+import { whereIs } from '../../../lib/view/whereabouts.ts'
+import type { Artifact, JobFiles } from './job-files.ts'
+
+export class SpoolFiles implements JobFiles {
+  readonly #spool: Spool
+
+  constructor(spool: Spool) {
+    this.#spool = spool
+  }
+
+  async open(view: TaskView, path: string): Promise<Bytes | undefined> {
+    const job = this.#jobOf(view)
+    if (job === undefined) return undefined
+    const [, artifact] = /^artifacts\/([^]+)$/.exec(path) ?? []
+    if (artifact === undefined) return openReadable(join(job, path))
+    const real = await inside(job, artifact)
+    return real === undefined ? undefined : openReadable(real)
+  }
+
+  async list(view: TaskView, path: string): Promise<readonly Artifact[] | undefined> {
+    const job = this.#jobOf(view)
+    return job === undefined ? undefined : listArtifacts(job, path)
+  }
+
+  async watch(view: TaskView, step: string): Promise<Watch> {
+    const job = this.#jobOf(view)
+    return watch(job === undefined ? [] : [join(job, 'steps', step)])
+  }
+
+  #jobOf({ name }: TaskView): string | undefined {
+    return whereIs(this.#spool, name)?.jobAt
+  }
+}
+
+async function listArtifacts(job: string, path: string): Promise<Artifact[] | undefined> {
+  const directory = await inside(job, path)
+  if (directory === undefined) return undefined
+  try {
+    const entries: Artifact[] = []
+    for (const entry of await readdir(directory, { withFileTypes: true })) {
+      if (entry.isDirectory()) entries.push({ name: entry.name, size: null })
+      else if (entry.isFile())
+        entries.push({ name: entry.name, size: await sizeOf(join(directory, entry.name)) })
+    }
+    const rank = ({ size }: Artifact) => (size === null ? 0 : 1)
+    return entries.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ESTALE', 'EACCES')) return undefined
+    throw error
+  }
+}
+
+/** A path below the artifacts as it really is; undefined if it is not there or leads elsewhere. */
+async function inside(job: string, path: string): Promise<string | undefined> {
+  if (path.includes('\0')) return undefined
+  try {
+    const root = await realpath(join(job, 'artifacts'))
+    if (!root.startsWith((await realpath(job)) + sep)) return undefined
+    const real = await realpath(join(root, path))
+    return real === root || real.startsWith(root + sep) ? real : undefined
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG', 'ESTALE')) return undefined
+    throw error
+  }
+}
+
+/** What the reporter may not read is not there. */
+async function openReadable(path: string): Promise<Bytes | undefined> {
+  try {
+    return await fileBytes(path)
+  } catch (error) {
+    if (isErrno(error, 'EACCES')) return undefined
+    throw error
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  const file = await openReadable(path)
+  await file?.close()
+  return file?.size ?? 0
+}
