@@ -94,7 +94,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'lib/testfile',
   ],
   'bin/parts/complete': ['lib/base'],
-  'bin/views': ['lib/**'],
+  'bin/views': ['lib/**', 'bin/parts'],
   'bin/jci': ['lib/**', 'bin/jci/**'],
   'bin/jci/parts': ['lib/**', 'bin/parts', 'bin/jci/share', 'slave/run/**'],
   'bin/jci/web': ['lib/**'],

@@ -6,7 +6,7 @@ import type { SSEStreamingApi } from 'hono/streaming'
 import type { Asked } from './ground.ts'
 
 /** A stream that has nothing to say says so this often, in milliseconds: else proxies close it. */
-export const BEAT = 20_000
+const BEAT = 20_000
 
 const HEADERS = { 'X-Accel-Buffering': 'no', 'Cache-Control': 'no-store' }
 

@@ -58,10 +58,7 @@ export function boardOf(site: Site, project?: string, most = REASONS): CurrentWo
 }
 
 /** How many seconds a success of this project and architecture took lately; null if there was none. */
-export function usualSeconds(
-  site: Site,
-  { project, arch }: Pick<TaskView, 'project' | 'arch'>,
-): number | null {
+function usualSeconds(site: Site, { project, arch }: Pick<TaskView, 'project' | 'arch'>): number | null {
   const spans: number[] = []
   for (const row of site.index.rows({ project, arch, state: 'success' })) {
     const seconds = site.view(site.index.entry(row))?.job?.seconds
