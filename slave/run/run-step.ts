@@ -9,7 +9,7 @@ import { now } from '../../lib/base/tai64n.ts'
 import { trace } from '../../lib/system/trace.ts'
 import { makeJobDirectory, openFile, writePlain, writeWhole } from './job-writer.ts'
 import type { StopReason } from './plan.ts'
-import type { Place, StepCommand, StepProcess } from './places/place.ts'
+import type { OwnPipes, Place, StepCommand, StepProcess } from './places/place.ts'
 import type { Pools } from './places/pools.ts'
 import { Silence } from './silence.ts'
 import { LogWriter } from './step-log.ts'
@@ -98,12 +98,12 @@ async function execute(
   paths: readonly string[],
   files: readonly number[],
 ): Promise<StepResult> {
-  const pipes = await plan.pools.pipes.take(plan.work)
+  const { pipes, give } = (await plan.place.pipes?.(plan.work)) ?? (await pooled(plan))
   const ends = pipes.map(pipe => pipe.open())
   const [stdout, stderr] = ends.map(({ writer }) => writer) as [number, number]
   const step = await plan.place.start({ ...plan, stdout, stderr }).catch((error: unknown) => {
     for (const { reader, writer } of ends) for (const end of [reader, writer]) closeSync(end)
-    plan.pools.pipes.give(pipes, true)
+    give(true)
     throw error
   })
   trace('step started', plan.name)
@@ -134,13 +134,15 @@ async function execute(
     await Promise.all(logs.map(log => log.ended))
   } finally {
     lastWords.stop()
-    plan.pools.pipes.give(
-      pipes,
-      logs.every(log => log.drained),
-    )
+    give(logs.every(log => log.drained))
   }
   const { limit, stopped } = clock
   return limit ? { end, limit, stopped } : { end, stopped }
+}
+
+async function pooled({ pools, work }: StepPlan): Promise<OwnPipes> {
+  const pipes = await pools.pipes.take(work)
+  return { pipes, give: drained => pools.pipes.give(pipes, drained) }
 }
 
 /** All that ends a step before it ends itself. */

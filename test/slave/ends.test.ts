@@ -12,6 +12,26 @@ conform('ISOLATE=pid', { ISOLATE: 'pid' })
 conform('ISOLATE=no', { ISOLATE: 'no' })
 conform('ISOLATE=bwrap', { ISOLATE: 'bwrap' }, lacks('bwrap'))
 
+test('what a step exits with is not taken for a signal, and what it is given arrives', async t => {
+  const odd = "a=b\n'c' \u00e9 \\"
+  const f = new StepsFixture(
+    new Sandbox(t),
+    {
+      a: 'printf %s "$ODD"; exit 77',
+      'b c': 'read -r line; echo "$? $line"; kill -9 $$',
+      'd.always': 'exit 137',
+      'e.always': '#!/no/such/interpreter',
+      'f.always': 'ps -o pid=,sid=,pgid= $$',
+    },
+    { ISOLATE: 'pid', STEP_ENV: 'ODD', ODD: odd },
+  )
+  t.match(await f.run(), { verdict: 'failure', step: 'b c' })
+  t.equal(Buffer.from(f.said('a'), 'latin1').toString(), odd)
+  t.same([f.exit('a'), f.exit('b c'), f.exit('d.always')], ['77', 'signal KILL', '137'])
+  t.match([f.exit('e.always'), f.said('e.always', 'stderr')], ['127', /^unable to run '.*e\.always'/])
+  t.equal(new Set(f.said('f.always').trim().split(/ +/)).size, 1, 'it leads a session and a group')
+})
+
 test('a sandbox has a read-only system, its own /tmp, and no network', { skip: lacks('bwrap') }, async t => {
   const f = new StepsFixture(
     new Sandbox(t),

@@ -94,17 +94,18 @@ export class LocalProcess implements StepProcess {
 }
 
 /** Returns the prefix of a command that has the user and the limits of its step. */
-const asUser = ({ user, procs }: StepCommand): string[] => [
+export const asUser = ({ user, procs }: StepCommand): string[] => [
   ...(user ? become(user) : []),
   ...(procs === undefined ? [] : ['prlimit', `--nproc=${procs}`]),
 ]
 
-const closeFiles = ({ stdin, stdout, stderr }: StepCommand) => {
+/** Closes what `start` is to close. */
+export const closeFiles = ({ stdin, stdout, stderr }: StepCommand) => {
   for (const fd of [stdin, stdout, stderr]) if (fd !== undefined) closeSync(fd)
 }
 
 /** A step that cannot be run has failed, and its log says why; if it is the system that lacks something, so do we. */
-function refused(step: StepCommand, error: unknown): ProcessEnd {
+export function refused(step: StepCommand, error: unknown): ProcessEnd {
   const path = step.command.at(-1)!
   try {
     if (isErrno(error, 'EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE')) throw temporary(`run ${quote(path)}`, error)

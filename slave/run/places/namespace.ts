@@ -2,24 +2,49 @@
 
 import type { Cage } from './cage.ts'
 import { LocalProcess } from './local-process.ts'
-import type { Place, StepCommand, StepProcess } from './place.ts'
+import type { OwnPipes, Place, StepCommand, StepProcess } from './place.ts'
+import type { Pools } from './pools.ts'
 import { signal } from './processes.ts'
+import { RoomProcess } from './room-process.ts'
 import type { Room, Rooms } from './room.ts'
 
 export class NamespacePlace implements Place {
-  readonly #rooms: Rooms
+  readonly #pools: Pools
+  /** The room of the next step. */
+  #room: Room | undefined
 
-  constructor(rooms: Rooms) {
-    this.#rooms = rooms
+  constructor(pools: Pools) {
+    this.#pools = pools
+  }
+
+  async pipes(directory: string): Promise<OwnPipes | undefined> {
+    const { rooms, pipes } = this.#pools
+    const room = await rooms.take()
+    this.#room = room
+    if (!rooms.start) return undefined
+    try {
+      return { pipes: await room.pipes(pipes, directory), give: drained => void (drained || room.close()) }
+    } catch (error) {
+      this.#room = undefined
+      await room.close()
+      throw error
+    }
   }
 
   async start(step: StepCommand): Promise<StepProcess> {
-    return new LocalProcess(cageOf(await this.#rooms.take(), this.#rooms), step)
+    const { rooms } = this.#pools
+    const room = this.#room ?? (await rooms.take())
+    this.#room = undefined
+    return room.starts && step.stdin === undefined
+      ? new RoomProcess(room, rooms, step)
+      : new LocalProcess(cageOf(room, rooms), step)
   }
 
-  /** Nothing to do: each step has left its room. */
+  /** Each step has left its room. */
   async close(): Promise<void> {
-    return Promise.resolve()
+    const room = this.#room
+    this.#room = undefined
+    if (room) await this.#pools.rooms.give(room)
   }
 }
 

@@ -9,7 +9,7 @@ import { lasting, temporary } from '../../../lib/base/exit.ts'
 import { say } from '../../../lib/system/log.ts'
 import { MachineFault } from './machine-fault.ts'
 import { NamespacePlace } from './namespace.ts'
-import type { Place, StepCommand, StepProcess } from './place.ts'
+import type { OwnPipes, Place, StepCommand, StepProcess } from './place.ts'
 import type { Pools } from './pools.ts'
 import { SandboxPlace, sandboxFlags } from './sandbox.ts'
 import { SessionPlace } from './session.ts'
@@ -55,9 +55,9 @@ function openHere({ isolate, network = true, work, cache }: PlaceOptions, pools:
     case 'no':
       return new SessionPlace(work)
     case 'pid':
-      return new DemandedPlace(new NamespacePlace(pools.rooms), pools)
+      return new DemandedPlace(new NamespacePlace(pools), pools)
     case 'auto':
-      return new AutoPlace(new NamespacePlace(pools.rooms), new SessionPlace(work), pools)
+      return new AutoPlace(new NamespacePlace(pools), new SessionPlace(work), pools)
     case 'bwrap':
       return new SandboxPlace({ writable: [work, ...(cache === undefined ? [] : [cache])], network })
   }
@@ -92,6 +92,9 @@ const isPassing = (error: unknown): boolean =>
   isErrno(error, 'EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE') ||
   (error instanceof Error && PASSING.test(error.message))
 
+/** No pipes: what is wrong meets the start of the step as well, which tells it. */
+const leftToStart = () => undefined
+
 let said = ''
 
 function doWithout(error: unknown): void {
@@ -108,6 +111,10 @@ class DemandedPlace implements Place {
   constructor(namespace: Place, pools: Pools) {
     this.#namespace = namespace
     this.#pools = pools
+  }
+
+  pipes(directory: string): Promise<OwnPipes | undefined> {
+    return this.#namespace.pipes!(directory).catch(leftToStart)
   }
 
   async start(step: StepCommand): Promise<StepProcess> {
@@ -137,6 +144,10 @@ class AutoPlace implements Place {
     this.#namespace = namespace
     this.#session = session
     this.#pools = pools
+  }
+
+  async pipes(directory: string): Promise<OwnPipes | undefined> {
+    return this.#without ? undefined : this.#namespace.pipes!(directory).catch(leftToStart)
   }
 
   async start(step: StepCommand): Promise<StepProcess> {

@@ -41,6 +41,9 @@ class Pipe {
 
 export type Pipes = readonly [stdout: Pipe, stderr: Pipe]
 
+/** Opens named pipes as long as they have names. */
+export type Opener = (paths: readonly string[]) => Promise<void>
+
 export class PipePool {
   readonly #spare: Pipes[] = []
   #made = 0
@@ -53,8 +56,11 @@ export class PipePool {
 
   /** Pipes for one step; `directory` is on a local file system. */
   async take(directory: string): Promise<Pipes> {
-    const found = this.#spare.pop()
-    if (found) return found
+    return this.#spare.pop() ?? (await this.make(directory))
+  }
+
+  /** Makes pipes that no other has, for `opener` to open as well; whoever asks for them closes them. */
+  async make(directory: string, opener?: Opener): Promise<Pipes> {
     // Where there is no /proc the names stay, so each pair has its own.
     const paths = ['stdout', 'stderr'].map(name => join(directory, `.${name}-${++this.#made}`))
     try {
@@ -63,6 +69,7 @@ export class PipePool {
     } catch (error) {
       throw temporary(`make pipes in ${quote(directory)}`, error)
     }
+    await opener?.(paths)
     return [new Pipe(paths[0]!), new Pipe(paths[1]!)]
   }
 

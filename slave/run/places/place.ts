@@ -1,6 +1,7 @@
 // A place is where the steps of one job run. The caller does not know which place it is.
 
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
+import type { Pipes } from './pipes.ts'
 import type { StepUser } from './step-user.ts'
 
 export interface StepCommand {
@@ -31,7 +32,17 @@ export interface StepProcess {
   leave(): Promise<void>
 }
 
+export interface OwnPipes {
+  readonly pipes: Pipes
+  readonly give: (drained: boolean) => void
+}
+
 export interface Place {
+  /**
+   * The pipes that the next step's output has to go through, where the place has its own; `directory` is a private one on a
+   * local file system. They stay the place's: `drained` tells that every writer closed them and all was read.
+   */
+  pipes?(directory: string): Promise<OwnPipes | undefined>
   /** Starts a step; fails with a Fatal if the place cannot hold one. Steps run one after the other. */
   start(step: StepCommand): Promise<StepProcess>
   /** The command line here of a shell there, in the directory and with the environment of a step. Only of a place elsewhere. */
