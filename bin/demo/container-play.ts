@@ -1,15 +1,12 @@
 // The demo of containers: the code names an image, and its steps run there. The image is made of programs of this machine,
 // so that nothing is fetched.
 
-import { mkdirSync, realpathSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { optional } from '../../lib/base/settings.ts'
-import { ask, askIf, feed, findEngine } from '../../lib/container/engine.ts'
-import type { Engine } from '../../lib/container/engine.ts'
-import { toName } from '../../lib/exec/listing.ts'
-import { tarOf } from '../../lib/exec/pack.ts'
-import { librariesOf, programAt } from '../../lib/exec/runtime.ts'
+import { askIf, findEngine } from '../../lib/container/engine.ts'
+import { makeHostImage } from '../../lib/exec/host-image.ts'
 import { token } from '../../lib/system/durable.ts'
 import { makeBare, makeContainerCode, push } from './push-code.ts'
 import { playJob } from './push-play.ts'
@@ -35,7 +32,7 @@ export async function playContainer(stage: Stage, web: boolean): Promise<number>
   try {
     say(`In ${stage.directory}:\n`)
     show(`tar -c ... | ${engine.name} import - ${image}`, `# ${PROGRAMS.join(' ')}, and their libraries`)
-    await makeImage(engine, image)
+    await makeHostImage(engine, image, PROGRAMS)
     makeBare(stage.at('code.git'))
     const source = makeContainerCode(stage.at('code'), image)
     const init = ['init', 'spool', '--project', 'hello', '--code', 'code.git', '--hook']
@@ -67,17 +64,4 @@ async function playExec(stage: Stage, image: string): Promise<void> {
   ])
   await stage.run(stage.at('code'), 'cat', ['loud'])
   tell('loud', 'was made in another container, and came back')
-}
-
-async function makeImage(engine: Engine, image: string): Promise<void> {
-  const programs = PROGRAMS.map(name => ({ path: programAt(name), name: `bin/${name}` }))
-  const libraries = [...new Set(programs.flatMap(({ path }) => librariesOf(path)))]
-  const items = [...programs, ...libraries.map(path => ({ path, name: path.slice(1) }))]
-  await feed(
-    engine,
-    'make an image',
-    ['import', '-', image],
-    tarOf(items.map(({ path, name }) => ({ path: toName(realpathSync(path)), name: toName(name) }))),
-  )
-  await ask(engine, 'find the image that was made', ['image', 'inspect', '--format', '{{.Id}}', image])
 }

@@ -2,10 +2,15 @@
 
 import { readBounds, readElsewhere } from '../../lib/base/elsewhere.ts'
 import { reasonOf } from '../../lib/base/errno.ts'
-import { optional } from '../../lib/base/settings.ts'
+import { optional, setting } from '../../lib/base/settings.ts'
 import { ask, askIf, findEngine } from '../../lib/container/engine.ts'
+import type { Engine } from '../../lib/container/engine.ts'
+import { containerFlags } from '../../lib/container/flags.ts'
+import { ownerLabel } from '../../lib/container/owner.ts'
+import { makeHostImage } from '../../lib/exec/host-image.ts'
 import { openContainer } from '../../lib/exec/in-container.ts'
 import { openOverSsh } from '../../lib/exec/over-ssh.ts'
+import { token } from '../../lib/system/durable.ts'
 import { prepareIsolation } from '../../slave/run/places/open-place.ts'
 import { Pools } from '../../slave/run/places/pools.ts'
 import { fine, wrong } from './finding.ts'
@@ -76,21 +81,33 @@ function container(env: NodeJS.ProcessEnv): Trial {
   }
 }
 
-/** An image is not fetched for this. */
 async function tryContainer(env: NodeJS.ProcessEnv): Promise<string> {
   const engine = findEngine(env)
   const [program, ...options] = engine.command
-  await ask(engine, 'list containers', ['ps', '--quiet'])
+  await runTrue(engine, env)
   const name = `${engine.name} ${versionOf(program!, [...options, '--version'], env) ?? ''}`
   const elsewhere = readElsewhere(env)
-  const bounds = readBounds(env)
-  if (!elsewhere || !('image' in elsewhere)) return `${name} answers; steps with an image run in it`
+  if (!elsewhere || !('image' in elsewhere)) return `${name} ran a container`
   const { image } = elsewhere
+  // One is not fetched for this.
   if ((await askIf(engine, 'look for it', ['image', 'inspect', image])) === undefined)
-    return `${name} answers; it has no image ${image} yet, and fetches it for the first job`
+    return `${name} ran a container; it has no image ${image} yet, and fetches it for the first job`
   const begun = performance.now()
-  await (await openContainer({ image, bounds }, env)).close()
+  await (await openContainer({ image, bounds: readBounds(env) }, env)).close()
   return `${name} ran a container of ${image}, in ${((performance.now() - begun) / 1000).toFixed(1)} s`
+}
+
+/** An engine that answers may still be unable to run anything. */
+async function runTrue(engine: Engine, env: NodeJS.ProcessEnv): Promise<void> {
+  const image = `bass-doctor:${token()}`
+  try {
+    await makeHostImage(engine, image, ['true'])
+    const own = { name: `bass-${token()}`, labels: ownerLabel(setting('HOST', env)) }
+    const flags = containerFlags({ ...own, ...readBounds(env), network: 'none', image, args: ['/bin/true'] })
+    await ask(engine, 'run a container', ['run', ...flags])
+  } finally {
+    await askIf(engine, 'remove the image', ['rmi', '--force', image])
+  }
 }
 
 function machine(env: NodeJS.ProcessEnv): Trial {

@@ -2,13 +2,13 @@
 // same flags. Nothing here mounts a directory, so that an engine elsewhere (DOCKER_HOST, CONTAINER_HOST) does as well.
 
 import { execFile, spawn } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { basename, delimiter, join } from 'node:path'
+import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
 import { isErrno, reasonOf } from '../base/errno.ts'
 import { Fatal, lasting, quote, temporary } from '../base/exit.ts'
-import { optional, words } from '../base/settings.ts'
+import { words } from '../base/settings.ts'
+import { findProgram } from '../system/program.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -23,7 +23,7 @@ export interface Engine {
 export function findEngine(env: Environment = process.env): Engine {
   const [program, ...options] = words('CONTAINER', env)
   if (program === undefined) {
-    const name = (['podman', 'docker'] as const).find(name => isInPath(name, env))
+    const name = (['podman', 'docker'] as const).find(name => findProgram(name, env) !== undefined)
     if (name === undefined)
       throw lasting('run a container', "there is neither podman nor docker; 'apt-get install podman'")
     return { name, command: [name], env }
@@ -32,17 +32,6 @@ export function findEngine(env: Environment = process.env): Engine {
   if (name !== 'podman' && name !== 'docker')
     throw lasting('read the setting CONTAINER', `${quote(program)} is neither podman nor docker`)
   return { name, command: [program, ...options], env }
-}
-
-function isInPath(program: string, env: Environment): boolean {
-  return (optional('PATH', env) ?? '').split(delimiter).some(directory => {
-    try {
-      accessSync(join(directory, program), constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
 }
 
 /** Most bytes that an engine may answer. */

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'n
 import { basename, dirname, join } from 'node:path'
 
 import { ROOT } from '../base/root.ts'
+import { programFile } from '../system/program.ts'
 import type { Item } from './pack.ts'
 import { toName } from './listing.ts'
 
@@ -31,7 +32,7 @@ export function findRuntime(): Runtime {
 
 function makeRuntime(): Runtime {
   const node = realpathSync(process.execPath)
-  const mkfifo = programAt('mkfifo')
+  const mkfifo = programFile('mkfifo')
   const libraries = [...new Set([...librariesOf(node), ...librariesOf(mkfifo)])]
   const loader = libraries.find(path => basename(path).startsWith('ld-'))!
   const files: [path: string, name: string][] = [
@@ -53,10 +54,6 @@ function makeRuntime(): Runtime {
   })
   return { hash: hash.digest('hex').slice(0, 20), items }
 }
-
-/** Where the file of a program in PATH is. */
-export const programAt = (name: string): string =>
-  realpathSync(execFileSync('sh', ['-c', 'command -v "$1"', 'sh', name], { encoding: 'utf8' }).trim())
 
 /** The shared libraries of a program, its loader among them. */
 export function librariesOf(program: string): string[] {

@@ -1,0 +1,23 @@
+// An image of a few programs of this machine and the libraries that they need, for trials: nothing is fetched.
+
+import { realpathSync } from 'node:fs'
+
+import { feed } from '../container/engine.ts'
+import type { Engine } from '../container/engine.ts'
+import { programFile } from '../system/program.ts'
+import { toName } from './listing.ts'
+import { tarOf } from './pack.ts'
+import { librariesOf } from './runtime.ts'
+
+/** Gives the engine an image of this name that has the programs in `/bin`. Throws a Fatal. */
+export async function makeHostImage(
+  engine: Engine,
+  image: string,
+  programs: readonly string[],
+): Promise<void> {
+  const found = programs.map(name => ({ path: programFile(name), name: `bin/${name}` }))
+  const libraries = [...new Set(found.flatMap(({ path }) => librariesOf(path)))]
+  const items = [...found, ...libraries.map(path => ({ path, name: path.slice(1) }))]
+  const packed = items.map(({ path, name }) => ({ path: toName(realpathSync(path)), name: toName(name) }))
+  await feed(engine, 'make an image', ['import', '-', image], tarOf(packed))
+}
