@@ -5,8 +5,9 @@ import { resolve } from 'node:path'
 
 import { command, usage } from '../lib/system/command.ts'
 import { duration, setting } from '../lib/base/settings.ts'
-import { programsOf } from './setup/programs.ts'
-import { environmentOf } from '../lib/conf/sourced.ts'
+import { followSettings } from './setup/follow.ts'
+import { programsOf, stateOfSettings } from './setup/programs.ts'
+import { environmentToFill, filled } from '../lib/conf/sourced.ts'
 import { Supervisor } from './setup/supervisor.ts'
 
 /** The time programs get beyond DRAIN to end, in milliseconds: longer than the 5 s that a step gets after TERM. */
@@ -25,7 +26,11 @@ fail again.
 
 Ctrl-C, TERM or HUP stop everything: a job that runs may go on for DRAIN, then its task is
 published again for others. The second time is final. If this is killed, they stop as well, where
-there is setpriv(1). A project that is added later is served after a restart.`,
+there is setpriv(1).
+
+It follows the settings: a project that is added is served, one that is gone is not, and the
+programs that read a file which has changed end as soon as they can be spared, a taker after its
+job, and are started again. Where a file cannot be read, all goes on as it was.`,
   options: {
     takers: { type: 'string', value: 'N', about: 'how many task-takers; by default one for each processor' },
     web: { type: 'boolean', about: 'the reporter too: web pages at REPORTER_LISTEN' },
@@ -42,13 +47,14 @@ there is setpriv(1). A project that is added later is served after a restart.`,
 export const verb = command(description, async ([directory], { takers, web }) => {
   if (takers !== undefined && !/^\d{1,4}$/.test(takers)) throw usage(description, '--takers wants a number')
   const root = resolve(directory ?? setting('SPOOL'))
-  const env = environmentOf(root)
-  const count = takers === undefined ? availableParallelism() : Number(takers)
-  const programs = programsOf(root, env, count, web)
+  const env = environmentToFill(root)
+  const wish = { root, env, web, takers: takers === undefined ? availableParallelism() : Number(takers) }
+  const state = stateOfSettings(root, env)
+  const programs = programsOf(wish)
   let tell = teller(programs.map(program => program.name))
-  const supervisor = new Supervisor(programs, duration('DRAIN', env) + GRACE, (name, line) =>
-    tell(name, line),
-  )
+  const grace = duration('DRAIN', filled(root, env)) + GRACE
+  const supervisor = new Supervisor(programs, grace, (name, line) => tell(name, line))
+  followSettings(supervisor, wish, state, line => tell('up', line))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => supervisor.stop())
   process.on('SIGHUP', () => {
     // The terminal is gone: writing to it would end this program before the others.
@@ -59,10 +65,13 @@ export const verb = command(description, async ([directory], { takers, web }) =>
 })
 
 /** Prints lines, each behind the name of its program; on a terminal in a colour of its own. */
-function teller(names: readonly string[]): (name: string, line: string) => void {
-  const width = Math.max(...names.map(name => name.length))
+function teller(first: readonly string[]): (name: string, line: string) => void {
+  const names = [...first]
+  let width = Math.max(...names.map(name => name.length))
   const colour = process.stdout.isTTY && !process.env['NO_COLOR']
   return (name, line) => {
+    if (!names.includes(name)) names.push(name)
+    width = Math.max(width, name.length)
     const label = `${name.padEnd(width)} |`
     const code = 31 + (names.indexOf(name) % 6)
     process.stdout.write(colour ? `\x1b[${code}m${label}\x1b[0m ${line}\n` : `${label} ${line}\n`)

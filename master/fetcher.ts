@@ -4,7 +4,8 @@ import { EXIT } from '../lib/base/exit.ts'
 import { openTasks } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { command, run } from '../lib/system/command.ts'
-import { isReplaced, TREE_DIRECTORIES } from '../lib/system/tree.ts'
+import { isToEnd, onHup } from '../lib/system/renewal.ts'
+import { TREE_DIRECTORIES } from '../lib/system/tree.ts'
 import { readWatchSettings, watch } from '../lib/system/watch.ts'
 import { Fetching } from './fetch/fetching.ts'
 import { forgeProjects } from './fetch/project.ts'
@@ -62,11 +63,11 @@ async function keepFetching(fetching: Fetching, spool: Spool, stop: AbortControl
     readWatchSettings(),
   )
   const isStopped = () => stop.signal.aborted
-  stop.signal.addEventListener('abort', () => watched.ring())
+  for (const signal of [stop.signal, onHup()]) signal.addEventListener('abort', () => watched.ring())
   try {
     while (!isStopped()) {
       const pause = await fetching.round()
-      if (isReplaced()) break
+      if (isToEnd()) break
       const timer = pause === Infinity ? undefined : setTimeout(() => watched.ring(), pause)
       if (!isStopped()) await watched.next()
       clearTimeout(timer)

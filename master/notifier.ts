@@ -14,7 +14,8 @@ import { say, warn } from '../lib/system/log.ts'
 import { makeDirectory, openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { numberOf } from '../lib/spool/task-name.ts'
-import { isReplaced, TREE_DIRECTORIES } from '../lib/system/tree.ts'
+import { isToEnd, onHup } from '../lib/system/renewal.ts'
+import { TREE_DIRECTORIES } from '../lib/system/tree.ts'
 import { readWatchSettings, watch } from '../lib/system/watch.ts'
 import type { Watch } from '../lib/system/watch.ts'
 import { standBy } from './notify/alone.ts'
@@ -77,6 +78,7 @@ within 30 seconds of a change.`,
       setTimeout(() => process.exit(), GRACE).unref()
     }
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end)
+    onHup().addEventListener('abort', () => watched.ring())
     const notices = join(spool.root, 'notices')
     makeDirectory(notices)
     const letNext = await standBy(notices, stop.signal, end)
@@ -131,7 +133,7 @@ async function tell(
         warn('look through', spool.root, error)
       }
       await watched.next()
-      if (isReplaced()) end()
+      if (isToEnd()) end()
     }
   } finally {
     changed.abort()

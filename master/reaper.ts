@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { command, run } from '../lib/system/command.ts'
 import { warn } from '../lib/system/log.ts'
 import { openSpool } from '../lib/spool/spool.ts'
-import { isReplaced } from '../lib/system/tree.ts'
+import { isToEnd, onHup } from '../lib/system/renewal.ts'
 import { Rounds } from './reap/rounds.ts'
 import { readReaperSettings } from './reap/settings.ts'
 
@@ -41,7 +41,8 @@ reported once and never touched.`,
     }
     const stop = new AbortController()
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
-    while (!stop.signal.aborted && !isReplaced()) {
+    onHup().addEventListener('abort', () => stop.abort())
+    while (!stop.signal.aborted && !isToEnd()) {
       try {
         rounds.look()
       } catch (error) {

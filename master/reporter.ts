@@ -10,7 +10,7 @@ import { ofProject, repositoryOf } from '../lib/conf/project-settings.ts'
 import { address, duration, listenAt, setting } from '../lib/base/settings.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
-import { isReplaced } from '../lib/system/tree.ts'
+import { isToEnd } from '../lib/system/renewal.ts'
 
 export const reporter = command(
   {
@@ -104,7 +104,7 @@ const LOOK = 10_000
 /** Resolves when the program is told to stop, or has to restart from a new tree. A second signal ends it at once. */
 function stopSignal(): Promise<void> {
   return new Promise(done => {
-    const timer = setInterval(() => isReplaced() && end(), LOOK)
+    const timer = setInterval(() => isToEnd() && end(), LOOK)
     const end = () => {
       clearInterval(timer)
       done()

@@ -8,7 +8,7 @@ import { projectLimits } from '../lib/conf/project-limits.ts'
 import { formatParams } from '../lib/spool/event.ts'
 import { mustBeThere, openTasks } from '../lib/spool/spool.ts'
 import { isPart, isTarget } from '../lib/spool/task-name.ts'
-import { isReplaced } from '../lib/system/tree.ts'
+import { isToEnd, onHup } from '../lib/system/renewal.ts'
 import { readWatchSettings, watch } from '../lib/system/watch.ts'
 import type { Watch } from '../lib/system/watch.ts'
 import { SYSTEM_PAUSE } from './make/event-queue.ts'
@@ -115,6 +115,7 @@ async function makeAll(settings: MakerSettings): Promise<number> {
       watched.ring()
     })
   }
+  onHup().addEventListener('abort', () => watched.ring())
   // Needed at the first event, and slow to load.
   void import('proper-lockfile')
   try {
@@ -141,7 +142,7 @@ async function work(maker: Maker, watched: Watch, stopped: () => boolean): Promi
       held = error.message
       pause = SYSTEM_PAUSE
     }
-    if (stopped() || isReplaced()) return
+    if (stopped() || isToEnd()) return
     const timer = pause === Infinity ? undefined : setTimeout(() => watched.ring(), pause)
     await watched.next()
     clearTimeout(timer)

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { EXIT, lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { setting } from '../../lib/base/settings.ts'
-import { environmentOf } from '../../lib/conf/sourced.ts'
+import { environmentToFill } from '../../lib/conf/sourced.ts'
 import { spoolAt } from '../../lib/spool/spool.ts'
 import { programsOf } from '../setup/programs.ts'
 import { Supervisor } from '../setup/supervisor.ts'
@@ -76,8 +76,8 @@ export class Stage {
 
   /** Does `act` while all programs of the spool run. */
   async whileUp<T>(takers: number, web: boolean, act: () => Promise<T>): Promise<T> {
-    const settings = environmentOf(this.spool.root, this.env)
-    return this.whileRunning(programsOf(this.spool.root, settings, takers, web), act)
+    const { root } = this.spool
+    return this.whileRunning(programsOf({ root, env: environmentToFill(root, this.env), takers, web }), act)
   }
 
   /** Does `act` while these programs run; what they say is in LOG. */

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { Fatal } from '../../lib/base/exit.ts'
-import { setting, words } from '../../lib/base/settings.ts'
+import { words } from '../../lib/base/settings.ts'
 import { counted } from '../../lib/base/text.ts'
 import { tolerating } from '../../lib/base/errno.ts'
 import { projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
@@ -88,18 +88,5 @@ export function assignedIn(text: string): string[] {
       const defaults = [...line.matchAll(/:[ \t]+"\$\{([A-Z][A-Z0-9_]*):?=/g)]
       return [...bare.trim().matchAll(assignments), ...defaults].map(found => found[1]!)
     })
-  return [...new Set(names)]
-}
-
-/** The names of the settings, as lib/rc exports them. */
-export const settingNames = (env = process.env): string[] =>
-  namesIn(readFileSync(join(setting('BASS_ROOT', env), 'lib/rc'), 'utf8'))
-
-/** The settings that the rc exports, in its order. Pure. */
-export function namesIn(rc: string): string[] {
-  const exports = rc.split('\n').filter(line => /^[^#]*\bexport /.test(line))
-  const names = exports.flatMap(line =>
-    [...line.replace(/"[^"]*"/g, '').matchAll(/\b[A-Z][A-Z0-9_]+\b/g)].map(found => found[0]),
-  )
   return [...new Set(names)]
 }

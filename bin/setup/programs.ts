@@ -1,58 +1,95 @@
 // The programs of a spool that run on one machine, for `bass up`.
 
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { listAllIfThere } from '../../lib/system/listing.ts'
+import { tolerating } from '../../lib/base/errno.ts'
+import { listAllIfThere, listIfThere } from '../../lib/system/listing.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { say } from '../../lib/system/log.ts'
 import { optional, setting } from '../../lib/base/settings.ts'
-import { environmentOfProject, projectFiles } from '../../lib/conf/sourced.ts'
+import { environmentOfProject, filled, projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
 import { PROGRAMS } from './program-kinds.ts'
 import type { Program } from './supervisor.ts'
 import { HOME } from '../../lib/system/tree.ts'
 
+/** What is to run: programs of the spool `root`, with so many takers, and the pages if `web`. */
+export interface Wish {
+  readonly root: string
+  /** As `environmentToFill` makes it: each program fills it in by itself, when it starts. */
+  readonly env: NodeJS.ProcessEnv
+  readonly takers: number
+  readonly web: boolean
+}
+
 /**
- * The reaper, a task-maker for each project of the spool `root`, so many takers, the notifier where a project has
- * channels, and the reporter if `web`; `settings` are the spool's.
+ * The reaper, a task-maker for each project of the spool, so many takers, the notifier where a project has channels, the
+ * fetcher where one is on a forge, and the reporter if it is wanted, by the settings that there are now. Throws a lasting
+ * error where these cannot be read.
  */
-export function programsOf(
-  root: string,
-  settings: NodeJS.ProcessEnv,
-  takers: number,
-  web = false,
-): Program[] {
-  // Each time it is started, a launcher finds the tree that is there then.
-  const env = { ...settings, BASS_ROOT: '' }
-  if (!listAllIfThere(setting('TASKS', env)).includes('ctr')) {
+export function programsOf({ root, env, takers, web }: Wish): Program[] {
+  const settings = filled(root, env)
+  if (!listAllIfThere(setting('TASKS', settings)).includes('ctr')) {
     throw lasting(`use the spool ${quote(root)}`, "there is none; 'bass init DIR' makes one")
   }
+  const projects = projectFiles(root)
+  for (const rc of projects.values()) settingsOfProject(settings, rc)
+  const common = contentOf(optional('BASS_RC', settings))
+  const state = [common, ...[...projects.values()].map(contentOf)].join('\0')
+  // Each time it is started, a launcher finds the tree that is there then.
   const program = (name: string, path: string, more: Partial<Program> = {}): Program => ({
     name,
     file: join(HOME, path),
     directory: root,
-    env,
+    env: { ...env, BASS_ROOT: '' },
+    state,
     ...more,
   })
-  return PROGRAMS.filter(({ wanted }) => wanted({ root, env, web })).flatMap(({ name, launcher, per }) => {
+  const wanted = PROGRAMS.filter(kind => kind.wanted({ root, env: settings, web }))
+  return wanted.flatMap(({ name, launcher, per }) => {
     if (per === 'farm' || per === 'worker') return []
-    if (per === 'spool') return [program(name, launcher)]
+    // The notifier reads the settings of projects again by itself.
+    if (per === 'spool')
+      return [program(name, launcher, name === 'reaper' || name === 'notifier' ? { state: common } : {})]
     if (per === 'project')
-      return projectEnvironments(root, env).map(([name, env]) => program(name, launcher, { env }))
-    return slotsOf(root, setting('HOST', env), takers).map((directory, index) =>
-      program(`${name} ${index + 1}`, launcher, { directory }),
+      return makersOf(projects, settings, env, common, (maker, more) => program(maker, launcher, more))
+    return slotsOf(root, setting('HOST', settings), takers).map((directory, index) =>
+      program(`${name} ${index + 1}`, launcher, { directory, state: common }),
     )
   })
 }
 
-/** A name and an environment for each task-maker. Projects have settings files; a site with one project may have none. */
-function projectEnvironments(root: string, env: NodeJS.ProcessEnv): [string, NodeJS.ProcessEnv][] {
-  const projects = projectFiles(root)
+/** A text that becomes another one when `programsOf` may: the content of all settings files, and the names of programs that tell. */
+export function stateOfSettings(root: string, env: NodeJS.ProcessEnv): string {
+  const rcs = [optional('BASS_RC', env) ?? join(root, 'conf/rc'), ...projectFiles(root).values()]
+  const told = [...projectFiles(root).keys()].flatMap(name =>
+    listIfThere(join(root, 'conf', name, 'notify.d')),
+  )
+  return [...rcs.flatMap(rc => [rc, contentOf(rc)]), ...told].join('\0')
+}
+
+/** The content of a settings file; empty where there is none. */
+const contentOf = (rc: string | undefined): string =>
+  (rc !== undefined && tolerating(['ENOENT'], () => readFileSync(rc, 'utf8'))) || ''
+
+/** A task-maker for each project. Projects have settings files; a site with one project may have none. */
+function makersOf(
+  projects: ReadonlyMap<string, string>,
+  settings: NodeJS.ProcessEnv,
+  env: NodeJS.ProcessEnv,
+  common: string,
+  program: (name: string, more: Partial<Program>) => Program,
+): Program[] {
   if (projects.size > 0) {
-    return [...projects].map(([name, rc]) => [`task-maker ${name}`, environmentOfProject(env, rc)])
+    return [...projects].map(([name, rc]) =>
+      program(`task-maker ${name}`, {
+        env: { ...environmentOfProject(env, rc), BASS_ROOT: '' },
+        state: `${common}\0${contentOf(rc)}`,
+      }),
+    )
   }
-  if (optional('PROJ', env) !== undefined) return [['task-maker', env]]
-  say('info', `no project is set up in ${quote(root)}: see 'bass init --help'`)
+  if (optional('PROJ', settings) !== undefined) return [program('task-maker', { state: common })]
+  say('info', `no project is set up in ${quote(settings['SPOOL'] ?? '')}: see 'bass init --help'`)
   return []
 }
 

@@ -14,6 +14,8 @@ export interface Program {
   readonly args?: readonly string[]
   readonly directory: string
   readonly env: NodeJS.ProcessEnv
+  /** What it reads when it starts; with another one it is to be started anew. */
+  readonly state?: string
 }
 
 /** The wait before a program is started again: twice as long each time, from the first to the last, in milliseconds. */
@@ -25,11 +27,23 @@ const WAIT = { first: 1000, last: 30_000 }
  */
 const WELL = 60_000
 
+/** A program that is to run, and where it is: it runs, it waits for its start, or it will not mend itself. */
+interface Kept {
+  program: Program
+  child?: ChildProcess
+  timer?: NodeJS.Timeout
+  /** It was asked to end for a new start. */
+  renewed?: boolean
+  /** It is not to be started again. */
+  dropped?: boolean
+}
+
 export class Supervisor {
   readonly #tell: (name: string, line: string) => void
   readonly #grace: number
+  readonly #kept = new Map<string, Kept>()
+  /** Those that run, also such as are not kept any more. */
   readonly #running = new Set<ChildProcess>()
-  readonly #waiting = new Set<NodeJS.Timeout>()
   #stopping = false
   #code: number = EXIT.done
   #end!: (code: number) => void
@@ -44,7 +58,24 @@ export class Supervisor {
   constructor(programs: readonly Program[], grace: number, tell: (name: string, line: string) => void) {
     this.#tell = tell
     this.#grace = grace
-    for (const program of programs) this.#start(program, WAIT.first)
+    this.follow(programs)
+  }
+
+  /**
+   * From now on these programs are kept running: new ones are started, those that are not among them any more are told to
+   * stop, and those whose state is another one are asked by HUP to end where they can be spared, and started anew.
+   */
+  follow(programs: readonly Program[]): void {
+    if (this.#stopping) return
+    const names = new Set(programs.map(({ name }) => name))
+    for (const [name, kept] of this.#kept) if (!names.has(name)) this.#drop(name, kept)
+    for (const program of programs) {
+      const kept = this.#kept.get(program.name)
+      const before = kept?.program
+      if (kept) kept.program = program
+      if (!kept) this.#start(this.#keep(program), WAIT.first)
+      else if (before!.state !== program.state) this.#renew(kept)
+    }
   }
 
   /**
@@ -55,8 +86,8 @@ export class Supervisor {
     for (const child of this.#running) child.kill('SIGTERM')
     if (this.#stopping) return
     this.#stopping = true
-    for (const timer of this.#waiting) clearTimeout(timer)
-    this.#waiting.clear()
+    for (const { timer } of this.#kept.values()) clearTimeout(timer)
+    this.#kept.clear()
     const kill = setTimeout(() => {
       this.#code = EXIT.temporary
       for (const child of this.#running) child.kill('SIGKILL')
@@ -65,7 +96,33 @@ export class Supervisor {
     this.#endIfDone()
   }
 
-  #start(program: Program, wait: number): void {
+  #keep(program: Program): Kept {
+    const kept = { program }
+    this.#kept.set(program.name, kept)
+    return kept
+  }
+
+  #drop(name: string, kept: Kept): void {
+    clearTimeout(kept.timer)
+    kept.dropped = true
+    this.#kept.delete(name)
+    kept.child?.kill('SIGTERM')
+    this.#tell(name, 'not wanted any more')
+  }
+
+  #renew(kept: Kept): void {
+    if (kept.child) {
+      kept.renewed = true
+      kept.child.kill('SIGHUP')
+      return
+    }
+    // It waits, or has ended with 100, which other settings may have mended.
+    clearTimeout(kept.timer)
+    this.#start(kept, WAIT.first)
+  }
+
+  #start(kept: Kept, wait: number): void {
+    const { program } = kept
     const began = performance.now()
     const [file, args] = leashed(program.file, program.args ?? [])
     // A session of its own: Ctrl-C reaches this program alone, which signals each of them once.
@@ -75,6 +132,9 @@ export class Supervisor {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     })
+    kept.child = child
+    kept.renewed = false
+    delete kept.timer
     this.#running.add(child)
     for (const input of [child.stdout, child.stderr]) {
       createInterface({ input }).on('line', line => this.#tell(program.name, line))
@@ -82,8 +142,9 @@ export class Supervisor {
     const over = (how: string, code?: number | null) => {
       // A program that cannot be started says so by `error` alone.
       if (!this.#running.delete(child)) return
-      if (!this.#stopping)
-        this.#startAgain(program, how, code, performance.now() - began > WELL ? WAIT.first : wait)
+      delete kept.child
+      if (!this.#stopping && !kept.dropped)
+        this.#startAgain(kept, how, code, performance.now() - began > WELL ? WAIT.first : wait)
       this.#endIfDone()
     }
     child.on('error', error => over(`cannot be started: ${error.message}`))
@@ -92,22 +153,25 @@ export class Supervisor {
     )
   }
 
-  #startAgain(program: Program, how: string, code: number | null | undefined, wait: number): void {
-    if (code === EXIT.lasting) {
-      this.#code = EXIT.lasting
-      this.#tell(program.name, `${how}, which will not mend itself: not started again`)
+  #startAgain(kept: Kept, how: string, code: number | null | undefined, wait: number): void {
+    const { name } = kept.program
+    if (kept.renewed) {
+      this.#tell(name, `${how}; started again with other settings`)
+      this.#start(kept, WAIT.first)
       return
     }
-    this.#tell(program.name, `${how}; started again in ${wait / 1000} s`)
-    const timer = setTimeout(() => {
-      this.#waiting.delete(timer)
-      this.#start(program, Math.min(wait * 2, WAIT.last))
-    }, wait)
-    this.#waiting.add(timer)
+    if (code === EXIT.lasting) {
+      this.#code = EXIT.lasting
+      this.#tell(name, `${how}, which will not mend itself: not started again`)
+      return
+    }
+    this.#tell(name, `${how}; started again in ${wait / 1000} s`)
+    kept.timer = setTimeout(() => this.#start(kept, Math.min(wait * 2, WAIT.last)), wait)
   }
 
   #endIfDone(): void {
-    if (this.#running.size > 0 || this.#waiting.size > 0) return
+    const isWaiting = [...this.#kept.values()].some(({ timer }) => timer !== undefined)
+    if (this.#running.size > 0 || isWaiting) return
     this.#end(this.#stopping && this.#code === EXIT.lasting ? EXIT.done : this.#code)
   }
 }

@@ -7,6 +7,7 @@ import { listIfThere } from '../system/listing.ts'
 import { lasting, notStarted, quote } from '../base/exit.ts'
 import { optional, setting } from '../base/settings.ts'
 import { isPart } from '../spool/task-name.ts'
+import { settingNames } from './setting-names.ts'
 
 /** Settings of one project. A settings file that sets some of them must not inherit the others. */
 const FORGE = [
@@ -22,11 +23,22 @@ const PROJECT = ['REVS', 'PROJECT', 'PROJ', 'STEPS', 'ARCHS', ...FORGE]
 /** Settings of one spool. */
 const SPOOL = ['TASKS', 'JOBS', 'BASS_RC', ...PROJECT]
 
-/** `env` with the settings of the spool `root`: as it is if they are those of its SPOOL, else as lib/rc makes them. */
-export function environmentOf(root: string, env = process.env): NodeJS.ProcessEnv {
-  if (resolve(optional('SPOOL', env) ?? '') === root) return env
-  return sourced({ ...without(env, SPOOL), SPOOL: root }, root)
+/**
+ * `env` for programs of the spool `root` that read its settings themselves, each time they start: without what they would
+ * have by lib/rc and the settings file anyway, so that what is changed there changes for them.
+ */
+export function environmentToFill(root: string, env = process.env): NodeJS.ProcessEnv {
+  const ours = resolve(optional('SPOOL', env) ?? '') === root ? env : { ...without(env, SPOOL), SPOOL: root }
+  const names = settingNames().filter(name => name !== 'SPOOL' && name !== 'BASS_RC')
+  const filled = sourced(without(ours, names), root)
+  return without(
+    ours,
+    names.filter(name => ours[name] === filled[name]),
+  )
 }
+
+/** The settings that programs with this environment have when they start now. */
+export const filled = (root: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => sourced(env, root)
 
 /** The settings files of the projects of a spool, by name. */
 export function projectFiles(root: string): Map<string, string> {

@@ -1,12 +1,11 @@
 // Changes that wait for a person: `held/PROJECT/REF/REVISION` is the event that approving one makes, by one rename.
 
-import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-import { isErrno, tolerating } from '../base/errno.ts'
+import { isErrno } from '../base/errno.ts'
 import { fsyncPath, move, readIfThere } from '../system/durable.ts'
 import { noteChange } from '../system/polled.ts'
-import { listAllIfThere, listIfThere } from '../system/listing.ts'
+import { entriesIfThere, listAllIfThere, listIfThere } from '../system/listing.ts'
 import { parseParams } from './event.ts'
 import { makeDirectory } from './spool.ts'
 import type { Spool } from './spool.ts'
@@ -24,7 +23,7 @@ export interface HeldChange {
   readonly touches: string | null
 }
 
-/** The changes that are held, by project and number. Of one whose directory could not be read, nothing is known. */
+/** The changes that are held, by project and number. Throws where one of their directories cannot be listed. */
 export function heldChanges(spool: Spool): HeldChange[] {
   const root = join(spool.root, 'held')
   if (!listAllIfThere(spool.root).includes('held')) return []
@@ -34,9 +33,7 @@ export function heldChanges(spool: Spool): HeldChange[] {
 }
 
 function readHeld(root: string, project: string, ref = ''): HeldChange[] {
-  const read = () => readdirSync(join(root, ref), { withFileTypes: true })
-  return (tolerating(['ENOENT', 'ESTALE', 'ENOTDIR'], read) ?? []).flatMap(entry => {
-    if (entry.name.startsWith('.')) return []
+  return entriesIfThere(join(root, ref)).flatMap(entry => {
     if (entry.isDirectory()) return readHeld(root, project, join(ref, entry.name))
     const params = parseParams(readIfThere(join(root, ref, entry.name)) ?? '')
     const number = Number(params['CHANGE'])

@@ -16,7 +16,7 @@ import { ALIVE, POLL, SILENCE } from '../../lib/farm/protocol.ts'
 import type { Registered, Registration, Word, Work } from '../../lib/farm/protocol.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { warn, warnOnce } from '../../lib/system/log.ts'
-import { isReplaced } from '../../lib/system/tree.ts'
+import { isToEnd, onHup } from '../../lib/system/renewal.ts'
 import { killRemains } from '../run/places/processes.ts'
 import type { Assignment, WorkSource } from './assignment.ts'
 import type { Health } from './health.ts'
@@ -69,7 +69,7 @@ export class FarmSource implements WorkSource, Farmhouse {
   }
 
   async next(): Promise<Assignment | undefined> {
-    for (let wait = 250; !this.#isStopped() && !isReplaced(); wait = Math.min(2 * wait, 10_000)) {
+    for (let wait = 250; !this.#isStopped() && !isToEnd(); wait = Math.min(2 * wait, 10_000)) {
       try {
         if (!(await this.#health.isWell(this.#stop))) {
           // A worker that is registered is given jobs.
@@ -77,7 +77,7 @@ export class FarmSource implements WorkSource, Farmhouse {
           continue
         }
         this.#worker ??= await this.#register()
-        const patience = AbortSignal.any([this.#stop, AbortSignal.timeout(POLL + SILENCE)])
+        const patience = AbortSignal.any([this.#stop, onHup(), AbortSignal.timeout(POLL + SILENCE)])
         const work = await this.client.ask<Work>(
           'GET',
           `/v1/work?worker=${this.#worker}`,
@@ -92,7 +92,7 @@ export class FarmSource implements WorkSource, Farmhouse {
         // We had it and could not end it.
         if (work) await this.client.ask('POST', `/v1/runs/${work.attempt}/lost`, {})
       } catch (error) {
-        if (this.#isStopped()) break
+        if (this.#isStopped() || onHup().aborted) break
         if (error instanceof Gone) this.#worker = undefined
         else {
           warnOnce('ask', 'the farmer', error)

@@ -2,14 +2,15 @@
 // says nothing of the work and is left to others. A machine that fails rests, with growing pauses, and says so once.
 
 import { execFile } from 'node:child_process'
-import { accessSync, constants, mkdirSync, rmSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
-import { isErrno, reasonOf } from '../../lib/base/errno.ts'
+import { isErrno, reasonOf, tolerating } from '../../lib/base/errno.ts'
 import { quote } from '../../lib/base/exit.ts'
 import { token } from '../../lib/system/durable.ts'
+import { listAllIfThere } from '../../lib/system/listing.ts'
 import { say } from '../../lib/system/log.ts'
 import { MachineFault } from '../run/places/machine-fault.ts'
 import { missingUnpackers, neededUnpackers } from '../run/unpackers.ts'
@@ -150,30 +151,47 @@ export class Health {
 
   /** Does what a job does: makes files, and runs one of them. */
   async #try(): Promise<string | undefined> {
-    const { path: PATH } = this.#settings
+    const { path: PATH, jobtmp } = this.#settings
     if (PATH === undefined) return 'PATH is not set'
     this.#missing = missingUnpackers(PATH)
-    const place = join(this.#settings.jobtmp, `bass-try-${token()}`)
+    const { slot } = this.#places
+    const name = `${TRY}${token()}`
     try {
-      const file = join(this.#places.slot, `.try-${token()}`)
-      writeFileSync(file, 'x'.repeat(4096))
-      unlinkSync(file)
+      removeTries(slot, jobtmp)
+      // It names what is made in JOBTMP, for whoever finds it here after a crash.
+      writeFileSync(join(slot, name), 'x'.repeat(4096))
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined
       return `the slot cannot be written: ${reasonOf(error)}`
     }
     try {
-      mkdirSync(place, { mode: 0o700 })
-      const program = join(place, 'program')
-      writeFileSync(program, '#!/bin/sh\nexit 0\n', { mode: 0o700 })
-      await promisify(execFile)(program, { env: { PATH } })
+      await runProgramIn(placeOf(jobtmp, name), PATH)
       return undefined
     } catch (error) {
       return `no program can be made and run in JOBTMP: ${reasonOf(error)}`
     } finally {
-      rmSync(place, { recursive: true, force: true })
+      // What cannot be removed now is when it is tried again.
+      tolerating(['EIO', 'ESTALE', 'EACCES', 'EPERM', 'EROFS'], () => removeTries(slot, jobtmp))
     }
   }
+}
+
+const TRY = '.try-'
+const placeOf = (jobtmp: string, name: string) => join(jobtmp, `bass${name.replace('.', '-')}`)
+
+/** Removes what tries have left, first in JOBTMP. */
+function removeTries(slot: string, jobtmp: string): void {
+  for (const name of listAllIfThere(slot).filter(name => name.startsWith(TRY))) {
+    rmSync(placeOf(jobtmp, name), { recursive: true, force: true })
+    rmSync(join(slot, name), { force: true })
+  }
+}
+
+async function runProgramIn(place: string, PATH: string): Promise<void> {
+  mkdirSync(place, { mode: 0o700 })
+  const program = join(place, 'program')
+  writeFileSync(program, '#!/bin/sh\nexit 0\n', { mode: 0o700 })
+  await promisify(execFile)(program, { env: { PATH } })
 }
 
 /** Fails if it is no directory that can be written; with `make` it is made where it is not there. */

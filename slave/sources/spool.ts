@@ -10,7 +10,8 @@ import { paused, taskLister } from '../../lib/spool/spool.ts'
 import type { TaskId, TaskName } from '../../lib/spool/task-name.ts'
 import { listAllIfThere } from '../../lib/system/listing.ts'
 import { sayOnce, warnOnce } from '../../lib/system/log.ts'
-import { isReplaced, TREE_DIRECTORIES } from '../../lib/system/tree.ts'
+import { isToEnd, onHup } from '../../lib/system/renewal.ts'
+import { TREE_DIRECTORIES } from '../../lib/system/tree.ts'
 import { watch } from '../../lib/system/watch.ts'
 import type { Watch, WatchSettings } from '../../lib/system/watch.ts'
 import type { Health } from './health.ts'
@@ -73,6 +74,7 @@ export class SpoolSource implements WorkSource {
     await slot.signIn(version)
     await health.begin()
     const bell = await watch([spool.tasks.cur, spool.pause, ...TREE_DIRECTORIES], how)
+    onHup().addEventListener('abort', () => bell.ring())
     return new SpoolSource(slot, health, stop, bell)
   }
 
@@ -92,10 +94,10 @@ export class SpoolSource implements WorkSource {
   }
 
   async *#offer(): AsyncGenerator<Assignment, void> {
-    while (!this.#stop.aborted && !isReplaced()) {
+    while (!this.#stop.aborted && !isToEnd()) {
       this.#mustHaveSlot()
       const more = yield* this.#round()
-      if (!more && this.#health.isSick) await this.#health.isWell(this.#stop)
+      if (!more && this.#health.isSick) await this.#health.isWell(AbortSignal.any([this.#stop, onHup()]))
       else if (!more) await this.#bell.next()
       await this.#slot.discardOld()
     }

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { test } from 'tap'
 
 import { checkNode } from '../../../bin/doctor/programs.ts'
-import { assignedIn, namesIn } from '../../../bin/doctor/settings-files.ts'
+import { assignedIn } from '../../../bin/doctor/settings-files.ts'
+import { namesIn } from '../../../lib/conf/setting-names.ts'
 import { ROOT } from '../../fixtures/sandbox.ts'
 
 test('the settings are those that lib/rc exports', async t => {

@@ -21,7 +21,13 @@ function supervise(t: T, scripts: Record<string, string>, grace = 10_000) {
     supervisor.stop()
     await supervisor.ended
   })
-  return { sandbox, said, supervisor, hears: (line: string) => eventually(line, () => said.includes(line)) }
+  return {
+    sandbox,
+    said,
+    supervisor,
+    programs,
+    hears: (line: string) => eventually(line, () => said.includes(line)),
+  }
 }
 
 test('each line of either stream is passed on with the name of who said it', async t => {
@@ -80,4 +86,45 @@ test('what does not stop is killed when its time is over, and 111 tells', async 
   await hears('a: ready')
   supervisor.stop()
   t.equal(await supervisor.ended, 111)
+})
+
+test('programs that are added are started, and those that are not wanted any more are stopped', async t => {
+  const { supervisor, programs, hears, said } = supervise(t, {
+    a: 'echo ready; exec sleep 60',
+    b: 'trap "echo bye; exit 0" TERM; echo ready; while :; do sleep 0.1; done',
+  })
+  const [a, b] = programs
+  await hears('b: ready')
+  await hears('a: ready')
+  supervisor.follow([a!, { ...a!, name: 'c' }])
+  await hears('b: not wanted any more')
+  await hears('b: bye')
+  await hears('c: ready')
+  t.equal(said.filter(line => line === 'a: ready').length, 1, 'what is the same goes on')
+  supervisor.follow([a!, b!])
+  await eventually('a second start', () => said.filter(line => line === 'b: ready').length === 2)
+  supervisor.stop()
+  t.equal(await supervisor.ended, 0)
+})
+
+test('a program whose state is another one ends where it can be spared, and is started anew at once', async t => {
+  const { supervisor, programs, hears, said } = supervise(t, {
+    a: 'trap "sleep 0.3; echo spared; exit 0" HUP; echo "$WORD"; while :; do sleep 0.1; done',
+    b: 'echo "$WORD"; [ "$WORD" = two ] || exit 100; exec sleep 60',
+  })
+  const state = (word: string) =>
+    programs.map(program => ({ ...program, state: word, env: { ...program.env, WORD: word } }))
+  supervisor.follow(state('one'))
+  await hears('a: one')
+  await hears('b: ended with 100, which will not mend itself: not started again')
+  supervisor.follow(state('two'))
+  await hears('a: spared')
+  await hears('a: ended with 0; started again with other settings')
+  await hears('a: two')
+  await hears('b: two')
+  supervisor.follow(state('two'))
+  supervisor.stop()
+  t.equal(await supervisor.ended, 0)
+  const spared = said.filter(line => line === 'a: spared').length
+  t.equal(spared, 2, 'once for each state, and the same one asks for nothing')
 })

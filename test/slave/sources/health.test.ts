@@ -38,6 +38,16 @@ test('a machine whose places cannot hold a job says so once, rests longer each t
   t.same(box.ls('new/jobtmp').concat(box.ls('slot')), [], 'nothing is left of what was tried')
 })
 
+test('what a try has left that was killed goes with the next one', async t => {
+  const { box, health } = make(t)
+  writeFileSync(box.path('slot/.try-0123'), '')
+  mkdirSync(box.path('jobtmp/bass-try-0123'))
+  writeFileSync(box.path('jobtmp/bass-try-0123/program'), '')
+  mkdirSync(box.path('jobtmp/bass-try-of-another'))
+  t.equal(await health.isWell(NEVER), true)
+  t.same([box.ls('slot'), box.ls('jobtmp')], [[], ['bass-try-of-another']])
+})
+
 test('a job that failed is blamed on the machine only if the machine fails', async t => {
   const { box, settings, health, told } = make(t)
   t.equal(await health.blame(new Error('it broke')), undefined)
