@@ -17,7 +17,7 @@ import { setting } from '../lib/base/settings.ts'
 import { settingNames } from '../lib/conf/setting-names.ts'
 import { spoolAt } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
-import { terminalOf } from '../lib/system/terminal.ts'
+import { terminalOf } from './parts/terminal.ts'
 import { harmless } from '../lib/base/text.ts'
 
 export const verb = command(

@@ -9,9 +9,9 @@ import { quote } from '../lib/base/exit.ts'
 import { Freed, prunable, prune } from '../lib/spool/prune.ts'
 import { optional, parseDuration } from '../lib/base/settings.ts'
 import { openSpool } from '../lib/spool/spool.ts'
-import { table, terminalOf } from '../lib/system/terminal.ts'
+import { table, terminalOf } from './parts/terminal.ts'
 import { ago, counted, formatBytes } from '../lib/base/text.ts'
-import { COLOURS } from '../lib/view/verdict-style.ts'
+import { COLOURS } from './parts/verdict-style.ts'
 import { readJob } from '../lib/view/view.ts'
 
 const description = {

@@ -2,10 +2,10 @@
 
 import { command } from '../lib/system/command.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
-import { table, terminalOf } from '../lib/system/terminal.ts'
-import type { Cell, Terminal } from '../lib/system/terminal.ts'
+import { table, terminalOf } from './parts/terminal.ts'
+import type { Cell, Terminal } from './parts/terminal.ts'
 import { ago, formatBytes, formatSeconds, harmless, harmlessLine } from '../lib/base/text.ts'
-import { COLOURS } from '../lib/view/verdict-style.ts'
+import { COLOURS } from './parts/verdict-style.ts'
 import { pusherOf } from '../lib/view/view.ts'
 import type { StepView } from '../lib/view/view.ts'
 import type { Shown } from '../lib/view/views.ts'

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 import { optional } from '../../lib/base/settings.ts'
 import { askIf, findEngine } from '../../lib/container/engine.ts'
-import { makeHostImage } from '../../lib/exec/host-image.ts'
+import { makeHostImage } from '../parts/host-image.ts'
 import { token } from '../../lib/system/durable.ts'
 import { makeBare, makeContainerCode, push } from './push-code.ts'
 import { playJob } from './push-play.ts'

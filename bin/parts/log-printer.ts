@@ -4,9 +4,9 @@ import { once } from 'node:events'
 
 import { timeOfLine } from '../../lib/view/job-log.ts'
 import type { LogLine } from '../../lib/view/job-log.ts'
-import { terminalOf } from '../../lib/system/terminal.ts'
+import { terminalOf } from './terminal.ts'
 import { formatSeconds, harmless, harmlessLine } from '../../lib/base/text.ts'
-import { COLOURS } from '../../lib/view/verdict-style.ts'
+import { COLOURS } from './verdict-style.ts'
 import type { StepView, TaskView } from '../../lib/view/view.ts'
 
 /** The formats of a line's time. */

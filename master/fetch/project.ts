@@ -10,8 +10,8 @@ import type { Forge } from '../../lib/forge/forge.ts'
 import { openApi, TRUSTS } from '../../lib/forge/open.ts'
 import type { Trust } from '../../lib/forge/open.ts'
 import { forgeOf } from '../../lib/forge/parse-forge.ts'
-import { inboxOf } from '../../lib/spool/inbox.ts'
-import type { Inbox } from '../../lib/spool/inbox.ts'
+import { inboxOf } from '../receive/inbox.ts'
+import type { Inbox } from '../receive/inbox.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 
 export interface ForgeProject {

@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path'
 
 import { isErrno, tolerating } from '../../lib/base/errno.ts'
 import { formatParams } from '../../lib/spool/event.ts'
-import type { Inbox } from '../../lib/spool/inbox.ts'
+import type { Inbox } from '../receive/inbox.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import {
   fsyncPath,

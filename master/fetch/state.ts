@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { readIfThere, replaceFile } from '../../lib/system/durable.ts'
 import { listAllIfThere } from '../../lib/system/listing.ts'
-import type { Inbox } from '../../lib/spool/inbox.ts'
+import type { Inbox } from '../receive/inbox.ts'
 
 /** The state of a change. */
 export interface ChangeState {

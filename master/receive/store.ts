@@ -1,8 +1,8 @@
 // Deliveries on their way to the disk. Those that come while others are being stored are stored together: in a burst, many
 // share what the disk takes for one.
 
-import { inboxOf, makeInbox, storeDeliveries } from '../../lib/spool/inbox.ts'
-import type { NewDelivery } from '../../lib/spool/inbox.ts'
+import { inboxOf, makeInbox, storeDeliveries } from './inbox.ts'
+import type { NewDelivery } from './inbox.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { isErrno } from '../../lib/base/errno.ts'
 

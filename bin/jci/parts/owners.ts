@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 import { warn } from '../../../lib/system/log.ts'
 import { tryGit } from '../../../lib/git/process.ts'
-import { listRuns, readStatuses } from '../../../lib/jci/list.ts'
+import { listRuns, readStatuses } from '../runs/list.ts'
 import type { RunName } from '../../../lib/jci/run-ref.ts'
 import { refOf } from '../../../lib/jci/run-ref.ts'
 import { replaceRun } from '../../../lib/jci/store.ts'

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { GitError, gitEnvironment, runGit, sentence } from '../../../lib/git/process.ts'
-import { listRuns, readStatuses } from '../../../lib/jci/list.ts'
+import { listRuns, readStatuses } from '../runs/list.ts'
 import { parseRunRef, RUNS } from '../../../lib/jci/run-ref.ts'
 import type { RunStatus } from '../../../lib/jci/run-ref.ts'
 import { remove } from '../../../lib/system/durable.ts'

@@ -3,8 +3,8 @@
 
 import { GitError, sentence } from '../../../lib/git/process.ts'
 import { gitOutput, runGit } from '../../../lib/jci/git-process.ts'
-import { listRuns } from '../../../lib/jci/list.ts'
-import { readObjects } from '../../../lib/jci/objects.ts'
+import { listRuns } from '../runs/list.ts'
+import { readObjects } from '../runs/objects.ts'
 import { parseRunRef, RUNS } from '../../../lib/jci/run-ref.ts'
 
 type Refs = ReadonlyMap<string, string>

@@ -3,7 +3,7 @@
 import { parseTree } from '../../../lib/git/tree.ts'
 import type { TreeEntry } from '../../../lib/git/tree.ts'
 import { gitOutput } from '../../../lib/jci/git-process.ts'
-import { readObjects } from '../../../lib/jci/objects.ts'
+import { readObjects } from '../runs/objects.ts'
 
 const isTree = ({ kind }: TreeEntry) => kind === 'directory'
 

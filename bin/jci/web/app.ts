@@ -10,7 +10,7 @@ import type { Context } from 'hono'
 
 import { ROOT } from '../../../lib/base/root.ts'
 import { gitEnvironment } from '../../../lib/git/process.ts'
-import { readObjects } from '../../../lib/jci/objects.ts'
+import { readObjects } from '../runs/objects.ts'
 import { isCommitId, isRunId } from '../../../lib/jci/run-ref.ts'
 import { warn } from '../../../lib/system/log.ts'
 import { SANDBOX, typeOf } from '../../../lib/web/foreign.ts'

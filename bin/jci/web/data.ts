@@ -1,10 +1,10 @@
 // What the pages and the API tell of a repository. The number of git processes for an answer depends on nothing.
 
 import { gitOutput, runGit } from '../../../lib/jci/git-process.ts'
-import { listRuns, readStatuses } from '../../../lib/jci/list.ts'
-import type { Run } from '../../../lib/jci/list.ts'
+import { listRuns, readStatuses } from '../runs/list.ts'
+import type { Run } from '../runs/list.ts'
 import type { RunStatus } from '../../../lib/jci/run-ref.ts'
-import { readObjects } from '../../../lib/jci/objects.ts'
+import { readObjects } from '../runs/objects.ts'
 
 /** How the API calls a status; empty where there is none. */
 export type Word = 'success' | 'failed' | 'running' | ''

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
-import { listRuns, readStatuses } from '../../../lib/jci/list.ts'
+import { listRuns, readStatuses } from '../../../bin/jci/runs/list.ts'
 import { drawRunId, parseRunRef, refOf } from '../../../lib/jci/run-ref.ts'
 import { replaceRun, storeRun } from '../../../lib/jci/store.ts'
 import { countingGit } from '../../fixtures/counting-git.ts'

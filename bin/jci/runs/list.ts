@@ -3,10 +3,10 @@
 
 import { createHash } from 'node:crypto'
 
-import { gitOutput } from './git-process.ts'
+import { gitOutput } from '../../../lib/jci/git-process.ts'
 import { readObjects } from './objects.ts'
-import { parseRunRef, parseStatus, RUNS, secondsOf } from './run-ref.ts'
-import type { RunName, RunStatus } from './run-ref.ts'
+import { parseRunRef, parseStatus, RUNS, secondsOf } from '../../../lib/jci/run-ref.ts'
+import type { RunName, RunStatus } from '../../../lib/jci/run-ref.ts'
 
 export interface Run extends RunName {
   readonly ref: string

@@ -1,8 +1,8 @@
 // Many objects of a repository, read with one git process.
 
-import { gitEnvironment, startGit } from '../git/process.ts'
-import { Objects } from '../git/objects.ts'
-import type { GitObject } from '../git/objects.ts'
+import { gitEnvironment, startGit } from '../../../lib/git/process.ts'
+import { Objects } from '../../../lib/git/objects.ts'
+import type { GitObject } from '../../../lib/git/objects.ts'
 
 /** The objects of these names, in their order; undefined for those that are not there. All are held in memory. */
 export async function readObjects(

@@ -1,9 +1,9 @@
 // How a verdict and a state of a step look, and the exit code that stands for a verdict. Pure.
 
-import { EXIT } from '../base/exit.ts'
-import type { Verdict } from '../spool/job.ts'
-import type { Colour } from '../system/terminal.ts'
-import type { StepView } from './view.ts'
+import { EXIT } from '../../lib/base/exit.ts'
+import type { Verdict } from '../../lib/spool/job.ts'
+import type { Colour } from './terminal.ts'
+import type { StepView } from '../../lib/view/view.ts'
 
 export const COLOURS: Readonly<Record<Verdict | StepView['state'] | 'waiting', Colour>> = {
   success: 'green',

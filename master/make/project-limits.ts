@@ -2,13 +2,13 @@
 
 import { join } from 'node:path'
 
-import { readBounds, readElsewhere } from '../base/elsewhere.ts'
-import { count, duration, optional, size } from '../base/settings.ts'
-import { LIMITS } from '../spool/limits.ts'
-import type { LimitName } from '../spool/limits.ts'
-import type { Spool } from '../spool/spool.ts'
-import { listAllIfThere } from '../system/listing.ts'
-import { sourcedFrom } from './project-settings.ts'
+import { readBounds, readElsewhere } from '../../lib/base/elsewhere.ts'
+import { count, duration, optional, size } from '../../lib/base/settings.ts'
+import { LIMITS } from '../../lib/spool/limits.ts'
+import type { LimitName } from '../../lib/spool/limits.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
+import { listAllIfThere } from '../../lib/system/listing.ts'
+import { sourcedFrom } from '../../lib/conf/project-settings.ts'
 
 const READERS: Readonly<Partial<Record<LimitName, (name: string, env: Record<string, string>) => unknown>>> =
   {

@@ -3,11 +3,11 @@
 import { lstatSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { ignoringENOENT, tolerating } from '../base/errno.ts'
-import { fsyncPath, linkOnce, token, write } from '../system/durable.ts'
-import { noteChange } from '../system/polled.ts'
-import { makeDirectory } from './spool.ts'
-import type { Spool } from './spool.ts'
+import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
+import { fsyncPath, linkOnce, token, write } from '../../lib/system/durable.ts'
+import { noteChange } from '../../lib/system/polled.ts'
+import { makeDirectory } from '../../lib/spool/spool.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
 
 export interface Inbox {
   readonly project: string

@@ -4,7 +4,7 @@
 import { isUtf8 } from 'node:buffer'
 import { readdirSync, renameSync } from 'node:fs'
 
-import { tolerating } from '../base/errno.ts'
+import { tolerating } from '../../lib/base/errno.ts'
 
 /** The name with each byte beyond ASCII as `%` and two hex digits. Pure. */
 const escapeBytes = (name: Buffer): string =>

@@ -2,12 +2,12 @@
 
 import { realpathSync } from 'node:fs'
 
-import { feed } from '../container/engine.ts'
-import type { Engine } from '../container/engine.ts'
-import { programFile } from '../system/program.ts'
-import { toName } from './listing.ts'
-import { tarOf } from './pack.ts'
-import { librariesOf } from './runtime.ts'
+import { feed } from '../../lib/container/engine.ts'
+import type { Engine } from '../../lib/container/engine.ts'
+import { programFile } from '../../lib/system/program.ts'
+import { toName } from '../../lib/exec/listing.ts'
+import { tarOf } from '../../lib/exec/pack.ts'
+import { librariesOf } from '../../lib/exec/runtime.ts'
 
 /** Gives the engine an image of this name that has the programs in `/bin`. Throws a Fatal. */
 export async function makeHostImage(

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
-import { projectLimits } from '../../../lib/conf/project-limits.ts'
+import { projectLimits } from '../../../master/make/project-limits.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 
 test('the limits of a project are those of its own file, and not those of all projects', t => {

@@ -1,7 +1,7 @@
 // Refs and revisions as people call them.
 
-import { lasting, quote } from '../base/exit.ts'
-import { askGit } from './process.ts'
+import { lasting, quote } from '../../lib/base/exit.ts'
+import { askGit } from '../../lib/git/process.ts'
 
 /** The commit that a revision names. */
 function commitId(repository: string, revision: string): string | undefined {

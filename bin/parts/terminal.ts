@@ -2,7 +2,7 @@
 
 import { styleText } from 'node:util'
 
-import { clip, width as columnsOf } from '../base/text.ts'
+import { clip, width as columnsOf } from '../../lib/base/text.ts'
 
 export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan'
 
