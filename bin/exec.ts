@@ -31,8 +31,9 @@ export const verb = command(
 
 What git does not ignore in the repository around the current directory is copied there, or with --map
 what that names. The output is shown as it comes. What the command changed is brought back into DIR, by
-default the repository, or with --map the current directory; what it deleted is named. Exits as the command does. Ctrl-C is the
-command's; a second one kills it. The container is removed, however this ends.`,
+default the repository, or with --map the current directory; what it deleted is named. Exits as the
+command does. Ctrl-C is the command's; a second one kills it. The container is removed, however this
+ends.`,
     options: {
       in: { type: 'string', value: 'IMAGE', about: 'run it in a container of this image' },
       ssh: { type: 'string', value: 'HOST', about: 'run it on this machine, as ssh reaches it' },

@@ -84,17 +84,19 @@ const TICK = 25
 const COARSE = 2100
 
 /**
- * The listing that later changes are told from: waits until the times of files would show one. Where they would not, because
- * the file system knows only seconds or has another clock, the content is remembered.
+ * The listing that later changes are told from: waits until the times of files would show one. Where they might not, because
+ * the file system knows only seconds or has a slow clock, the content of the newest is remembered. No clock of ours is asked,
+ * which may be another than that of the files.
  */
 export async function listBefore(root: string): Promise<Listing> {
   const listing = await listTree(root)
   const files = [...listing.entries()].filter(([, { kind }]) => kind === 'file')
-  const coarse = files.length > 0 && files.every(([, { ctime }]) => ctime % (1000n * MILLISECOND) === 0n)
-  const since = (milliseconds: number) => BigInt(Math.floor(Date.now() - milliseconds)) * MILLISECOND
-  if (!coarse && files.some(([, { ctime }]) => ctime >= since(TICK))) await sleep(TICK)
-  const unsure = since(coarse ? COARSE : TICK / 2)
+  if (files.length === 0) return listing
+  const coarse = files.every(([, { ctime }]) => ctime % (1000n * MILLISECOND) === 0n)
+  const newest = files.reduce((newest, [, { ctime }]) => (ctime > newest ? ctime : newest), 0n)
+  const unsure = newest - BigInt(coarse ? COARSE : TICK) * MILLISECOND
   for (const [name, listed] of files) if (listed.ctime >= unsure) listed.hash = hashOf(root, name)
+  if (!coarse) await sleep(TICK)
   return listing
 }
 
@@ -126,7 +128,5 @@ function changeOf(was: Listed, now: Listed, hash: () => string): 'changed' | 'mo
   // Whoever sets the time of a file back changes this one, which nobody can set; so do a new mode and a new link.
   if (same && was.ctime === now.ctime)
     return was.hash !== undefined && was.hash !== hash() ? 'changed' : undefined
-  return same && was.mode !== now.mode && was.ctime !== now.ctime && was.hash === undefined
-    ? 'mode'
-    : 'changed'
+  return same && was.mode !== now.mode && (was.hash === undefined || was.hash === hash()) ? 'mode' : 'changed'
 }

@@ -3,7 +3,7 @@
 // empty and serves the next step.
 
 import { execFile } from 'node:child_process'
-import { closeSync, constants, existsSync, openSync, unlinkSync } from 'node:fs'
+import { chmodSync, closeSync, constants, existsSync, openSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -13,7 +13,7 @@ import { temporary, quote } from '../../../lib/base/exit.ts'
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
 
 /** The mode lets a step that runs as another user open its own output again; there is no name to be found by. */
-const MODE = '622'
+const MODE = 0o622
 
 class Pipe {
   /** Keeps the pipe; nothing is read from here. */
@@ -65,7 +65,9 @@ export class PipePool {
     const paths = ['stdout', 'stderr'].map(name => join(directory, `.${name}-${++this.#made}`))
     try {
       const [program, ...args] = this.#mkfifo
-      await promisify(execFile)(program!, [...args, '-m', MODE, ...paths])
+      await promisify(execFile)(program!, [...args, ...paths])
+      // mkfifo could set it only where there is a /proc.
+      for (const path of paths) chmodSync(path, MODE)
     } catch (error) {
       throw temporary(`make pipes in ${quote(directory)}`, error)
     }
