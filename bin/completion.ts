@@ -12,6 +12,8 @@ import { quote } from '../lib/base/exit.ts'
 import { projectsOf } from '../lib/conf/project-settings.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
+import type { TaskView } from '../lib/view/view.ts'
+import { isRemote, openViews } from './views/open.ts'
 import { parseTaskName } from '../lib/spool/task-name.ts'
 
 /** How many tasks are offered. */
@@ -25,9 +27,12 @@ const description = {
 
 In ~/.bashrc: eval "$(bass completion bash)"; in ~/.zshrc, after compinit: eval "$(bass completion
 zsh)". 'git jci' is completed as well, where the shell completes git. Numbers of tasks are offered
-where SPOOL is set. 'bass completion tasks' and 'bass completion projects' are what the shell then
-asks.`,
-  environment: { SPOOL: 'the spool whose tasks are offered' },
+where SPOOL or FARMER_URL is set. 'bass completion tasks' and 'bass completion projects' are what
+the shell then asks.`,
+  environment: {
+    SPOOL: 'the spool whose tasks are offered',
+    FARMER_URL: 'without SPOOL: the farmer, or reporter, whose are',
+  },
 } as const
 
 /** The description of a verb of `bass`. */
@@ -50,10 +55,10 @@ async function main(word: string, table: () => ReadonlyMap<string, Verb>): Promi
       process.stdout.write(await scripts(zsh, table()))
       return
     case 'tasks':
-      process.stdout.write(['last:the newest', ...offered(openSpool())].join('\n') + '\n')
+      process.stdout.write(['last:the newest', ...(await offered())].join('\n') + '\n')
       return
     case 'projects':
-      process.stdout.write(projectsOf(openSpool()).join('\n') + '\n')
+      process.stdout.write((await projects()).join('\n') + '\n')
       return
     default:
       throw usage(description, `${quote(word)} is neither bash nor zsh`)
@@ -74,11 +79,25 @@ const readWords = (table: ReadonlyMap<string, Verb>): Promise<Words[]> =>
   )
 
 /** The newest tasks as `NUM:NAME`, the colons of the name escaped for zsh's _describe. */
-function offered(spool: Spool): string[] {
-  return [...new Set([spool.tasks.cur, spool.tasks.old].flatMap(mustList))]
+async function offered(): Promise<string[]> {
+  const names = isRemote() ? (await remoteTasks()).map(({ name }) => name) : namesIn(openSpool())
+  return [...new Set(names)]
     .map(parseTaskName)
     .filter(task => task !== undefined)
     .sort((a, b) => b.num - a.num)
     .slice(0, OFFERED)
     .map(task => `${task.num}:${task.name}`)
+}
+
+const namesIn = ({ tasks }: Spool): string[] => [tasks.cur, tasks.old].flatMap(mustList)
+
+async function projects(): Promise<string[]> {
+  if (!isRemote()) return projectsOf(openSpool())
+  return [...new Set((await remoteTasks()).map(({ project }) => project))].sort()
+}
+
+/** What a farmer does and did lately. */
+async function remoteTasks(): Promise<readonly TaskView[]> {
+  const { running, waiting, recent } = await (await openViews()).status(undefined, OFFERED)
+  return [...running, ...waiting, ...recent]
 }

@@ -16,7 +16,7 @@ export const ACTING_ENVIRONMENT = {
 } as const
 
 /** True if verbs are to ask a farmer. */
-const isRemote = (): boolean =>
+export const isRemote = (): boolean =>
   optional('SPOOL') === undefined && optional('TASKS') === undefined && optional('FARMER_URL') !== undefined
 
 export async function openViews(): Promise<Views> {

@@ -29,6 +29,12 @@ interface Request {
   readonly well?: readonly number[]
 }
 
+interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Buffer
+}
+
 export class RemoteViews implements Views {
   readonly pace = 400
   readonly #origin: string
@@ -37,7 +43,9 @@ export class RemoteViews implements Views {
 
   /** `origin`: as https://ci.example.org. `token`: REPORTER_TOKEN of those pages. */
   constructor(origin: string, token: string | undefined) {
-    this.#origin = origin.replace(/\/+$/, '')
+    const url = new URL(origin)
+    // A name and password in it are not for messages.
+    this.#origin = (url.origin + url.pathname).replace(/\/+$/, '')
     this.#token = token
   }
 
@@ -58,21 +66,21 @@ export class RemoteViews implements Views {
   async #find(text: string, which: 'one' | 'all' | 'coming') {
     const query = new URLSearchParams({ task: text, which })
     const answer = await this.#ask(`/api/find?${query.toString()}`, { well: [404] })
-    const json = await this.#json<{ names: TaskId[]; coming: boolean; error?: string }>(answer)
+    const json = this.#json(answer) as { names: TaskId[]; coming: boolean; error?: string }
     if (json.error !== undefined) throw told(json.error)
     return json
   }
 
   async look(name: TaskId): Promise<Seen | undefined> {
     const answer = await this.#ask(`/api/task/${numberOf(name)}`, { well: [404] })
-    const seen = await this.#json<Seen>(answer)
+    const seen = this.#json(answer) as Seen
     return answer.status === 404 || seen.view.name !== name ? undefined : seen
   }
 
   async status(project: string | undefined, recent: number): Promise<Status> {
     const path = project === undefined ? '/api/status' : `/api/status/${encodeURIComponent(project)}`
     const answer = await this.#ask(`${path}?recent=${recent}`, { well: [404] })
-    const status = await this.#json<Status>(answer)
+    const status = this.#json(answer) as Status
     if (answer.status === 404) throw lasting(`find the project ${quote(project ?? '')}`, 'there is none')
     return status
   }
@@ -81,12 +89,12 @@ export class RemoteViews implements Views {
     const nums = tasks.map(({ num }) => num).slice(0, SUBJECTS)
     if (nums.length === 0) return new Map()
     const answer = await this.#ask(`/api/subjects?tasks=${nums.join(',')}`)
-    return new Map(Object.entries(await this.#json<Record<string, string>>(answer)))
+    return new Map(Object.entries(this.#json(answer) as Record<string, string>))
   }
 
   async show(name: TaskId): Promise<Shown | undefined> {
     const answer = await this.#ask(`/api/show/${numberOf(name)}`, { well: [404] })
-    const shown = await this.#json<Shown>(answer)
+    const shown = this.#json(answer) as Shown
     return answer.status === 404 ? undefined : shown
   }
 
@@ -96,16 +104,16 @@ export class RemoteViews implements Views {
   }
 
   async cancel(name: TaskId): Promise<Cancelled> {
-    return this.#json<Cancelled>(await this.#act('cancel', name))
+    return this.#json(await this.#act('cancel', name)) as Cancelled
   }
 
   async retry(name: TaskId): Promise<TaskId> {
-    const json = await this.#json<{ name: TaskId; error?: string }>(await this.#act('retry', name))
+    const json = this.#json(await this.#act('retry', name)) as { name: TaskId; error?: string }
     if (json.error !== undefined) throw told(json.error)
     return json.name
   }
 
-  async #act(what: 'cancel' | 'retry', name: TaskId): Promise<Response> {
+  async #act(what: 'cancel' | 'retry', name: TaskId): Promise<Answer> {
     const path = `/api/${what}/${numberOf(name)}`
     const answer = await this.#ask(path, { method: 'POST', well: [401, 404, 409] })
     if (answer.status === 401) {
@@ -121,10 +129,9 @@ export class RemoteViews implements Views {
     // One byte tells what there is.
     const first = await this.#ask(path, { headers: { Range: 'bytes=-1' }, well: [404, 416] })
     const range = /^bytes (?:\d+-\d+|\*)\/(\d+)$/.exec(first.headers.get('content-range') ?? '')
-    await first.arrayBuffer()
     const size = Number(range?.[1] ?? 0)
     if (size === 0) return undefined
-    let block = { at: 0, bytes: Buffer.alloc(0) }
+    let block: { at: number; bytes: Buffer } = { at: 0, bytes: Buffer.alloc(0) }
     return {
       begin: Number(first.headers.get('bass-begin') ?? 0),
       size,
@@ -137,8 +144,7 @@ export class RemoteViews implements Views {
             headers: { Range: `bytes=${at}-${last}` },
             well: [404, 416],
           })
-          const bytes = Buffer.from(await answer.arrayBuffer())
-          block = { at, bytes: answer.status === 206 ? bytes : Buffer.alloc(0) }
+          block = { at, bytes: answer.status === 206 ? answer.body : Buffer.alloc(0) }
         }
         return block.bytes.subarray(at - block.at, end - block.at)
       },
@@ -146,17 +152,16 @@ export class RemoteViews implements Views {
     }
   }
 
-  /** The JSON of an answer that is of our version. */
-  async #json<T>(answer: Response): Promise<T> {
+  #json({ body }: Answer): unknown {
     try {
-      return (await answer.json()) as T
+      return JSON.parse(body.toString())
     } catch (error) {
-      throw temporary(`ask ${this.#origin}`, error)
+      throw temporary(`understand the farmer at ${this.#origin}`, error)
     }
   }
 
   /** An answer, if it is a well one. One that has answered before is asked again while it is away. */
-  async #ask(path: string, request: Request = {}): Promise<Response> {
+  async #ask(path: string, request: Request = {}): Promise<Answer> {
     const end = performance.now() + AWAY
     for (let wait = 250; ; wait = Math.min(2 * wait, 2000)) {
       try {
@@ -173,10 +178,10 @@ export class RemoteViews implements Views {
     }
   }
 
-  async #once(path: string, { method = 'GET', headers = {}, well = [] }: Request): Promise<Response> {
-    let answer: Response
+  async #once(path: string, { method = 'GET', headers = {}, well = [] }: Request): Promise<Answer> {
+    let answer: Answer
     try {
-      answer = await fetch(this.#origin + path, {
+      const response = await fetch(this.#origin + path, {
         method,
         redirect: 'error',
         signal: AbortSignal.timeout(PATIENCE),
@@ -185,6 +190,9 @@ export class RemoteViews implements Views {
           ...(this.#token === undefined ? {} : { Authorization: `Bearer ${this.#token}` }),
         },
       })
+      // What runs ends, and moves, while it is read: then this breaks off.
+      const body = Buffer.from(await response.arrayBuffer())
+      answer = { status: response.status, headers: response.headers, body }
     } catch (error) {
       throw temporary(`ask the farmer at ${this.#origin}`, causeOf(error))
     }
@@ -193,7 +201,7 @@ export class RemoteViews implements Views {
       throw temporary(`ask the farmer at ${this.#origin}`, `it answers ${answer.status}`)
     const version = answer.headers.get(API.header)
     if (version !== API.version) throw otherVersion(this.#origin, version)
-    if (answer.ok || well.includes(answer.status)) return answer
+    if (answer.status < 300 || well.includes(answer.status)) return answer
     throw lasting(
       `ask the farmer at ${this.#origin}`,
       `it answers ${answer.status} to ${path.split('?')[0]!}`,
