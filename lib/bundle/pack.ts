@@ -7,13 +7,11 @@ import type { ObjectReader } from '../git/objects.ts'
 import { GitError } from '../git/process.ts'
 import type { Repository } from '../git/repository.ts'
 import type { TreeEntry } from '../git/tree.ts'
-import { walkTree } from '../git/walk.ts'
+import { ENTRIES_MAX, walkTree } from '../git/walk.ts'
 import { Output, TooLarge } from './output.ts'
 import { quoteBytes } from './tar.ts'
 import { TarWriter } from './tar-writer.ts'
 
-/** More entries than any checkout has: a small tree can name a larger one again and again. */
-const ENTRIES_MAX = 1_000_000
 /** Longest path, in bytes: no system has a longer one. */
 const PATH_MAX = 4096
 /** Longest target of a link. */

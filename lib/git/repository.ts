@@ -116,15 +116,6 @@ export class Repository {
     return files
   }
 
-  /**
-   * The paths that differ between two commits or trees, of bytes as in latin1, in git's order. Renames count as two. Throws
-   * GitError if one of them is not there.
-   */
-  async changedPaths(from: string, to: string): Promise<string[]> {
-    const args = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', '--end-of-options', from, to]
-    return (await this.run(args)).toString('latin1').split('\0').slice(0, -1)
-  }
-
   /** Hands an object to a reader as it arrives. Throws GitError if it is not there. */
   async read(id: string, reader: ObjectReader): Promise<void> {
     if (!(await this.#ready().read(id, reader))) throw new GitError(`it has no object ${id}`)

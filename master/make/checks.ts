@@ -2,6 +2,7 @@
 
 import { GitError } from '../../lib/git/repository.ts'
 import type { Repository } from '../../lib/git/repository.ts'
+import { changedPaths, ENTRIES_MAX, walkTree } from '../../lib/git/walk.ts'
 import { badTestfile, checksOf, directoriesOf, testfileIn } from '../../lib/testfile/choose.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
 import { TESTFILE, TESTFILE_MAX } from '../../lib/testfile/testfile.ts'
@@ -25,7 +26,7 @@ export async function findChecks(code: Repository, head: string, params: Params)
   const places =
     base === undefined
       ? await allPlaces(code, head)
-      : await placesIn(code, head, directoriesOf(await code.changedPaths(base, head)))
+      : await placesIn(code, head, directoriesOf(await changedPaths(code, base, head)))
   const checks: Check[] = []
   for (const place of places) checks.push(...(await readPlace(code, place)))
   if (checks.length <= CHECKS_MAX) return checks
@@ -70,21 +71,18 @@ async function placesIn(code: Repository, head: string, directories: readonly st
 
 /** All directories with a Testfile, the deepest first. */
 async function allPlaces(code: Repository, head: string): Promise<Place[]> {
-  const listed = await code.run(['ls-tree', '-r', '-t', '-z', '--full-tree', head])
   const trees = new Map([['', head]])
   const found = new Map<string, Place>()
-  for (const line of listed.toString('latin1').split('\0')) {
-    const [, mode, type, id, path] = /^(\d+) (\w+) ([0-9a-f]+)\t([^]*)$/.exec(line) ?? []
-    if (type === 'tree') trees.set(path!, id!)
-    else if (path === TESTFILE || path?.endsWith(`/${TESTFILE}`)) {
-      const directory = path.slice(0, -TESTFILE.length - 1)
-      const kind = mode === '120000' ? 'link' : type === 'commit' ? 'submodule' : 'file'
+  let seen = 0
+  await walkTree(code, head, '', ({ kind, name, id }) => {
+    if (++seen > ENTRIES_MAX) throw new GitError(`it has more than ${ENTRIES_MAX} entries`)
+    if (kind === 'directory') trees.set(name, id)
+    else if (name === TESTFILE || name.endsWith(`/${TESTFILE}`)) {
+      const directory = name.slice(0, -TESTFILE.length - 1)
       found.set(directory, { directory, tree: trees.get(directory)!, kind })
     }
-  }
-  return directoriesOf(
-    [...found.values()].map(({ directory }) => `${directory && `${directory}/`}${TESTFILE}`),
-  ).flatMap(directory => found.get(directory) ?? [])
+  })
+  return directoriesOf([...found.keys()].map(testfileIn)).flatMap(directory => found.get(directory) ?? [])
 }
 
 async function readPlace(code: Repository, { directory, tree, kind }: Place): Promise<Check[]> {

@@ -17,9 +17,11 @@ export interface Extras {
   readonly gitDepth: number
 }
 
-/** Part of the name of an archive: what it was made with. Pure. */
+/** Part of the name of an archive: what it was made with; empty for nothing. Pure. */
 export const nameOf = ({ lfs, submodules, gitDepth }: Extras): string =>
-  [lfs ? 'lfs' : '', submodules ? 'submodules' : '', gitDepth > 0 ? `git ${gitDepth}` : ''].join(',')
+  [lfs ? 'lfs' : '', submodules ? 'submodules' : '', gitDepth > 0 ? `git ${gitDepth}` : '']
+    .filter(word => word !== '')
+    .join(',')
 
 /** Returns what packs them for a commit of the code. `scratch` is a directory for temporary files. */
 export function packing(

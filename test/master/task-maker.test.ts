@@ -78,6 +78,25 @@ test('a waiting maker handles events as they come, in new refs too, and ends at 
   t.same(shop.leftovers(), [])
 })
 
+test('a crowd of events is made into tasks without a word, and without a git for each', async t => {
+  const shop = new Workshop(t)
+  const log = shop.path('gits')
+  const git = shop.ok('sh', ['-c', 'command -v git'])
+  const spy = shop.path('spy')
+  mkdirSync(spy)
+  writeFileSync(join(spy, 'git'), `#!/bin/sh\necho "$3" >>'${log}'\nexec ${git} "$@"\n`, { mode: 0o755 })
+  const events = Array.from({ length: 30 }, () =>
+    shop.commit({ Testfile: 'a: true\n', f: String(Math.random()) }),
+  )
+  events.forEach(id => shop.touch(`main/${id}`))
+  const maker = shop.start(PROGRAM, [], { env: { PATH: `${spy}:${process.env['PATH']!}` } })
+  await eventually('the tasks', () => shop.revisions().length === 30 * 2 * 2)
+  t.match(await maker.kill('SIGTERM'), { code: 0, stderr: '' })
+  const gits = readFileSync(log, 'utf8').trim().split('\n')
+  t.ok(gits.filter(verb => verb === 'cat-file').length <= 6, gits.join(' '))
+  t.ok(gits.length <= 20, gits.join(' '))
+})
+
 test('odd things among the events are reported once each, and the others handled', async t => {
   const shop = new Workshop(t)
   const maker = shop.start(PROGRAM)
