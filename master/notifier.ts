@@ -8,7 +8,7 @@ import type { ProjectChannels } from './notify/channels.ts'
 import { command, run } from '../lib/system/command.ts'
 import { sweep } from '../lib/system/durable.ts'
 import { listIfThere, mustList } from '../lib/system/listing.ts'
-import { lasting, quote } from '../lib/base/exit.ts'
+import { Fatal, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { address } from '../lib/base/settings.ts'
 import { say, warn } from '../lib/system/log.ts'
 import { makeDirectory, openSpool } from '../lib/spool/spool.ts'
@@ -153,7 +153,7 @@ function withGoodLinks(project: ProjectChannels, first: boolean): ProjectChannel
   }
 }
 
-/** Opens the records of a project's channels. A channel that fails is reported, and tried again later. */
+/** Opens the records of a project's channels. A channel that is set wrong is reported. Throws Fatal if the spool is away. */
 function openProject(spool: Spool, project: ProjectChannels, first: boolean): Told {
   const directory = join(spool.root, 'notices', project.name)
   const names = new Set(project.channels.map(({ name }) => name))
@@ -166,6 +166,9 @@ function openProject(spool: Spool, project: ProjectChannels, first: boolean): To
       const opened = kindNamed(channel.kind).open(channel, project.env, own)
       return [new Courier(channel, new Records(own, () => overNow(spool)), opened)]
     } catch (error) {
+      // What is set wrong is said, and holds up no other; a spool that is away holds up all, and is tried again.
+      if (!(error instanceof Fatal))
+        throw temporary(`tell ${quote(`${project.name}/${channel.name}`)}`, error)
       warn('tell', `${project.name}/${channel.name}`, error)
       return []
     }

@@ -1,7 +1,7 @@
 // From deliveries of a forge to events, to what is held, and to what is cancelled.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { Scenario } from './scenario.ts'
@@ -9,14 +9,22 @@ import type { World } from './world.ts'
 
 const HEAD = 'refs/pull/7/head'
 
-/** The forge is a repository beside the spool; the mirror is in the spool, so that a power cut meets it as well. */
-function onForge(world: World, ref: string): void {
+export const SECRET = 'a secret of some length'
+
+/**
+ * The forge is a repository beside the spool; the mirror is in the spool, so that a power cut meets it as well. It has what the
+ * forge has, unless it is `behind`.
+ */
+export function onForge(world: World, ref: string, behind?: 'behind'): void {
   const forge = world.sandbox.path('forge/o/r.git')
   world.cloneRepository(forge)
   execFileSync('git', ['update-ref', ref, world.fixtures.revisions[1]!], { cwd: forge })
   const mirror = join(world.spool, 'mirror.git')
   execFileSync('git', ['init', '-q', '--bare', '-b', 'main', mirror])
-  execFileSync('git', ['fetch', '-q', forge, '+refs/heads/*:refs/heads/*', `+${ref}:${ref}`], { cwd: mirror })
+  execFileSync('git', ['config', 'core.fsync', 'committed,loose-object,reference'], { cwd: mirror })
+  const refs = behind ? [] : ['+refs/heads/*:refs/heads/*', `+${ref}:${ref}`]
+  const first = `+${world.fixtures.revisions[0]!}:refs/heads/main`
+  execFileSync('git', ['fetch', '-q', forge, ...(behind ? [first] : refs)], { cwd: mirror })
   const insteadOf = `[url "${world.sandbox.path('forge')}/"]\n\tinsteadOf = https://github.com/\n`
   writeFileSync(world.sandbox.path('.gitconfig'), insteadOf)
   mkdirSync(join(world.spool, 'conf/hello'), { recursive: true })
@@ -26,7 +34,9 @@ function onForge(world: World, ref: string): void {
     ARCHS: 'testarch otherarch',
     FORGE: 'github:o/r',
     FORGE_POLL: '0',
+    FORGE_SECRET_FILE: world.sandbox.path('secret'),
   }
+  writeFileSync(world.sandbox.path('secret'), SECRET)
   const lines = Object.entries(rc).map(([name, value]) => `${name}='${value}'\n`)
   writeFileSync(join(world.spool, 'conf/hello/rc'), lines.join(''))
   const inbox = join(world.spool, 'inbox/hello')
@@ -44,15 +54,15 @@ function deliver(world: World, event: string, payload: unknown): void {
   writeFileSync(join(world.spool, 'inbox/hello/new', `delivery-${event}`), content)
 }
 
-const push = (world: World) => ({
+export const push = (world: World) => ({
   ref: 'refs/heads/main',
   before: world.fixtures.revisions[0]!,
   after: world.fixtures.revisions[1]!,
   repository: { full_name: 'o/r' },
 })
 
-const pull = (world: World, fork: boolean) => ({
-  action: 'synchronize',
+const pull = (world: World, fork: boolean, action = 'synchronize') => ({
+  action,
   number: 7,
   repository: { full_name: 'o/r' },
   pull_request: {
@@ -64,15 +74,15 @@ const pull = (world: World, fork: boolean) => ({
   },
 })
 
-const fetchOnce = (world: World) => world.run('master/bin/fetcher', ['--once', 'hello'])
+export const fetchOnce = (world: World) => world.run('master/bin/fetcher', ['--once', 'hello'])
 
-async function recover(world: World): Promise<void> {
+export async function recover(world: World): Promise<void> {
   await fetchOnce(world)
   await world.makeAll()
   await world.reap()
 }
 
-const second = (world: World): string[] =>
+export const second = (world: World): string[] =>
   ['testarch', 'otherarch'].map(arch => `${world.fixtures.revisions[1]!} ${arch}`)
 
 /** What is held of the change. */
@@ -120,4 +130,62 @@ export const forgeScenarios: Scenario[] = [
     },
     expected: world => ({ work: second(world), verdict: 'waits' }),
   },
+  {
+    name: 'a commit that has to be fetched becomes its event exactly once',
+    program: 'master/fetcher',
+    setUp: world => {
+      onForge(world, 'refs/heads/main', 'behind')
+      deliver(world, 'push', push(world))
+    },
+    run: fetchOnce,
+    recover,
+    expected: world => ({ work: second(world), verdict: 'waits' }),
+  },
+  {
+    name: 'what no delivery told of is found, and becomes its event exactly once',
+    program: 'master/fetcher',
+    setUp: world => {
+      onForge(world, 'refs/heads/main')
+      appendFileSync(join(world.spool, 'conf/hello/rc'), 'FORGE_POLL=1h\n')
+    },
+    run: fetchOnce,
+    recover,
+    expected: world => ({ work: second(world), verdict: 'waits' }),
+  },
+  {
+    name: 'the work for the old head of a change is cancelled, and that for the new one made exactly once',
+    program: 'master/fetcher',
+    setUp: world => {
+      onForge(world, HEAD)
+      workOfChange(world)
+      deliver(world, 'pull_request', pull(world, false))
+    },
+    run: fetchOnce,
+    recover,
+    expected: world => ({
+      work: [first(world), ...second(world)],
+      verdict: work => (work === first(world) ? 'cancelled' : 'waits'),
+    }),
+  },
+  {
+    name: 'the work for a change that is closed is cancelled',
+    program: 'master/fetcher',
+    setUp: world => {
+      onForge(world, HEAD)
+      workOfChange(world)
+      deliver(world, 'pull_request', pull(world, false, 'closed'))
+    },
+    run: fetchOnce,
+    recover,
+    expected: world => ({ work: [first(world)], verdict: 'cancelled' }),
+  },
 ]
+
+/** A task of the first head of the change, which waits. */
+function workOfChange(world: World): void {
+  const task = world.makeTask()
+  writeFileSync(join(task, 'ref.txt'), HEAD + '\n')
+  writeFileSync(join(task, 'params.txt'), 'CHANGE=7\n')
+}
+
+const first = (world: World): string => `${world.fixtures.revisions[0]!} testarch`

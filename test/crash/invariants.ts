@@ -16,7 +16,7 @@ export interface Expected {
   /** The work there must be: `REVISION ARCH`, or `REVISION ARCH:HOST`. */
   readonly work: readonly string[]
   /** The verdict that stands for each work at the end; or that it `waits`, since no slave runs. */
-  readonly verdict: string
+  readonly verdict: string | ((work: string) => string)
   /** The steps of each job that succeeded. */
   readonly steps?: readonly string[]
   /** Work that there may be as well: nobody was told that it would be. */
@@ -132,7 +132,7 @@ function inspectWork(tasks: readonly Task[], expected: Expected, { lost, doubled
 function inspectJobs(
   spool: string,
   tasks: readonly Task[],
-  { verdict: standing, steps = [] }: Expected,
+  { verdict, steps = [] }: Expected,
   findings: Findings,
 ): void {
   const { lost, doubled, left } = findings
@@ -142,7 +142,8 @@ function inspectJobs(
   for (const { name } of jobs) {
     if (!tasks.some(task => task.name === name)) left.push(`the job ${name} has no task`)
   }
-  for (const { name, path, parent, cause } of tasks) {
+  for (const { name, path, parent, cause, work } of tasks) {
+    const standing = typeof verdict === 'string' ? verdict : verdict(work)
     if (parent !== undefined && !tasks.some(task => task.name === parent))
       doubled.push(`${name} is a retry of nothing`)
     const own = jobs.filter(job => job.name === name)

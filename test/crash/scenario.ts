@@ -21,6 +21,8 @@ export interface Scenario {
    */
   recover(world: World, ended?: Ended): Promise<unknown>
   expected(world: World): Expected
+  /** What else was lost or doubled, in sentences, as far as the spool does not tell. */
+  findings?(world: World): string[]
   /** Kinds of instants that it makes no promise for. */
   readonly without?: readonly Kind[]
   /** It is there to delete what is over. */

@@ -1,5 +1,6 @@
 import { commandScenarios } from './command-scenarios.ts'
 import { forgeScenarios } from './forge-scenarios.ts'
+import { forgeProgramScenarios } from './forge-program-scenarios.ts'
 import { hookScenarios } from './hook-scenarios.ts'
 import { makerScenarios } from './maker-scenarios.ts'
 import { reaperScenarios } from './reaper-scenarios.ts'
@@ -12,6 +13,7 @@ import { verbScenarios } from './verb-scenarios.ts'
 export const scenarios: readonly Scenario[] = [
   ...hookScenarios,
   ...forgeScenarios,
+  ...forgeProgramScenarios,
   ...makerScenarios,
   ...reaperScenarios,
   ...slaveScenarios,

@@ -225,6 +225,7 @@ async function tryPowerCut(
 
 function judge(scenario: Scenario, world: World, { stdout }: Ended): Findings {
   const findings = inspect(world.spool, scenario.expected(world))
+  findings.lost.push(...(scenario.findings?.(world) ?? []))
   if (scenario.acknowledges) {
     const tasks = [...world.sandbox.ls('spool/tasks/cur'), ...world.sandbox.ls('spool/tasks/old')]
     const promised = stdout.split('\n').filter(name => name !== '' && !tasks.includes(name))

@@ -134,6 +134,9 @@ export class World {
 
   readonly task = '1:hello:v1:testarch'
 
+  /** What is to be done when nothing of this world is needed any more. */
+  readonly teardowns: (() => void)[] = []
+
   /** How long jobs stay in jobs/cur when they are over. */
   settle = '0'
 
@@ -329,6 +332,7 @@ export class World {
 
   async dispose(): Promise<void> {
     this.killAll()
+    for (const tearDown of this.teardowns) tearDown()
     await this.#cleanUp()
     rmSync(this.#state, { recursive: true, force: true })
   }
