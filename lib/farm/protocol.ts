@@ -47,6 +47,8 @@ export interface Work {
   /** Null: the steps are in `.bass/`. */
   readonly command: string | null
   readonly params: Readonly<Record<string, string>>
+  /** What its project sets for its jobs: LIMITS of `lib/spool/limits.ts`. */
+  readonly limits: Readonly<Record<string, string>>
 }
 
 /** `POST /v1/alive`; answered with `Word`, or 410 for a worker that is gone. */

@@ -81,6 +81,13 @@ export class FarmMirror {
     }
   }
 
+  /** The branch that the server's HEAD leads to; undefined if it leads to none. Fails if the server is away. */
+  async defaultBranch(access: NodeJS.ProcessEnv): Promise<string | undefined> {
+    await this.#make()
+    const said = await this.#git(['ls-remote', '--symref', '--', this.#url, 'HEAD'], FETCH, access)
+    return /^ref: (refs\/heads\/\S+)\tHEAD$/m.exec(said)?.[1]
+  }
+
   /** The best common ancestor; undefined if there is none. */
   async mergeBase(a: string, b: string): Promise<string | undefined> {
     return (await this.#try(['merge-base', '--', a, b]))?.trim() || undefined

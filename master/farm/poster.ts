@@ -1,8 +1,6 @@
 // Tells forges how jobs stand.
 
-import { warn } from '../../lib/system/log.ts'
 import type { ForgeApi } from '../../lib/forge/api.ts'
-import { ForgeError } from '../../lib/forge/client.ts'
 import { openApi } from '../../lib/forge/open.ts'
 import type { Post } from './checks.ts'
 import type { Project, Projects } from './projects.ts'
@@ -16,12 +14,6 @@ export function poster(projects: Projects, origin: string): Post {
     const known = apis.get(project) ?? { api: openApi(project.forge, project.settings) }
     apis.set(project, known)
     const url = job === null ? null : `${origin}/job/${job}`
-    try {
-      await known.api?.setStatus({ sha: revision, context, state, description, url })
-    } catch (error) {
-      // What is refused for what it asks would be refused again.
-      if (!(error instanceof ForgeError) || error.later) throw error
-      warn('tell the forge of', `${name} ${context}`, error)
-    }
+    await known.api?.setStatus({ sha: revision, context, state, description, url })
   }
 }

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { choice, optional, setting, words } from '../../lib/base/settings.ts'
+import { limitsIn } from '../../lib/conf/project-limits.ts'
 import { settingsOfProject } from '../../lib/conf/sourced.ts'
 import type { Forge } from '../../lib/forge/forge.ts'
 import { TRUSTS } from '../../lib/forge/open.ts'
@@ -27,6 +28,8 @@ export interface Project {
   readonly targets: readonly string[]
   readonly trust: Trust
   readonly supersede: 'changes' | 'all' | 'no'
+  /** What it sets for its jobs, in place of what a worker has. */
+  readonly limits: Readonly<Record<string, string>>
 }
 
 export class Projects {
@@ -51,7 +54,7 @@ export class Projects {
     if (known?.time === time) return known.project
     let project: Project | undefined
     try {
-      project = read(name, settingsOfProject(process.env, rc))
+      project = read(name, settingsOfProject(process.env, rc), rc)
     } catch (error) {
       warn('read the settings of', name, error)
     }
@@ -60,7 +63,7 @@ export class Projects {
   }
 }
 
-function read(name: string, settings: NodeJS.ProcessEnv): Project | undefined {
+function read(name: string, settings: NodeJS.ProcessEnv, rc: string): Project | undefined {
   const forge = forgeOf(settings)
   if (!forge) return undefined
   const targets = words('ARCHS', settings)
@@ -73,6 +76,7 @@ function read(name: string, settings: NodeJS.ProcessEnv): Project | undefined {
     targets: targets.length > 0 ? targets.filter(isTarget) : [setting('ARCH')],
     trust: choice('FORGE_TRUST', TRUSTS, settings),
     supersede: choice('SUPERSEDE', ['changes', 'all', 'no'], settings),
+    limits: limitsIn(rc),
   }
 }
 

@@ -87,7 +87,7 @@ export class Workers {
 
   async #look(worker: string): Promise<Work | 'gone' | undefined> {
     const [row] = await this.#db<(Omit<Work, 'clone' | 'attempt'> & { attempt: string | null })[]>`
-      select attempt, num, project, job.version, ref, revision, label, job.arch, job.host, directory, command, params
+      select attempt, num, project, job.version, ref, revision, label, job.arch, job.host, directory, command, params, limits
       from worker left join run on run.worker = worker.id left join job on job.num = run.job
       where worker.id = ${worker}`
     if (!row) return 'gone'

@@ -29,8 +29,18 @@ export function projectLimits(spool: Spool, project: string): Record<string, str
   const conf = join(spool.root, 'conf')
   const has = (directory: string, name: string) => listAllIfThere(directory).includes(name)
   if (!has(conf, project) || !has(join(conf, project), 'rc')) return {}
-  const own = sourcedFrom(join(conf, project, 'rc'), LIMITS)
-  const common = has(conf, 'rc') ? sourcedFrom(join(conf, 'rc'), LIMITS) : {}
+  return limitsIn(
+    join(conf, project, 'rc'),
+    has(conf, 'rc') ? sourcedFrom(join(conf, 'rc'), LIMITS) : undefined,
+  )
+}
+
+/** What the file `rc` of a project sets of LIMITS, but for what it repeats of `common`. Throws as `projectLimits`. */
+export function limitsIn(
+  rc: string,
+  common: Readonly<Record<string, string | undefined>> = {},
+): Record<string, string> {
+  const own = sourcedFrom(rc, LIMITS)
   const limits: Record<string, string> = {}
   for (const name of LIMITS) {
     const value = optional(name, own)

@@ -17,7 +17,7 @@ import { warnOnce } from '../../lib/system/log.ts'
 import { readJob } from '../../lib/view/view.ts'
 import type { StepView } from '../../lib/view/view.ts'
 import { workPaths } from '../run/environment.ts'
-import type { Facts } from '../run/environment.ts'
+import type { TaskFacts } from '../run/facts.ts'
 import type { Outcome } from '../run/plan.ts'
 import type { Assignment, Heartbeat } from './assignment.ts'
 import { checkOut } from './clone.ts'
@@ -109,8 +109,8 @@ export class FarmJob implements Assignment {
     return true
   }
 
-  async unpack(stop: AbortSignal): Promise<Facts> {
-    const { clone, ref, revision, command, directory, label, params } = this.#given
+  async unpack(stop: AbortSignal): Promise<TaskFacts> {
+    const { clone, ref, revision, command, directory, label, params, limits } = this.#given
     const { code, steps } = workPaths(this.work)
     await checkOut(code, { url: clone, ref, revision }, this.#source.settings.clean, stop)
     mkdirSync(steps)
@@ -125,6 +125,7 @@ export class FarmJob implements Assignment {
       revision,
       ref,
       params,
+      limits,
       work: this.work,
       cache,
     }

@@ -19,6 +19,10 @@ create table change (
   title text not null default '',
   author text not null default '',
   url text,
+  -- What steps are told of it: CHANGE, TITLE and so on.
+  params jsonb not null default '{}',
+  -- When the forge said so, by its clock, in milliseconds since 1970; null where it does not say.
+  heard bigint,
   updated timestamptz not null default now(),
   unique (project, name)
 );
@@ -40,6 +44,8 @@ create table job (
   host text,
   wants text generated always as (case when host is null then arch else arch || ':' || host end) stored,
   params jsonb not null default '{}',
+  -- What its project sets for it: limits, and where its steps run.
+  limits jsonb not null default '{}',
   priority int not null default 0,
   -- The change's turn: see queue().
   turn bigint not null default 0,
@@ -93,6 +99,7 @@ create table result (
   arch text not null,
   host text,
   params jsonb not null,
+  limits jsonb not null,
   priority int not null,
   made timestamptz not null,
   retry_of bigint,

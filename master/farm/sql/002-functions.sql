@@ -2,32 +2,44 @@
 -- pick the same job or worker. It is taken before any row is, so nobody waits for anybody in a circle.
 create function farm_lock() returns void language sql as $$ select pg_advisory_xact_lock(1178686029) $$;
 
--- Matches workers that have no run with jobs that wait, as many as it can, and tells their farmers.
+-- Matches workers that have no run with jobs that wait, and tells their farmers: one statement for as many as it can. Workers
+-- that could do less else of what waits come first, so that one that is asked for by a label is not taken by what anybody
+-- could do. A worker that is the best one for several jobs takes the first of them; the others are matched once more.
 create function resolve() returns trigger language plpgsql as $$
 declare
-  work record;
-  free uuid;
+  matched int;
+  seen int;
 begin
   perform farm_lock();
-  for work in
-    with idle as (select gives from worker where not exists (select from run where run.worker = worker.id)),
-    wanted as (select wants, count(*) n from idle, unnest(gives) wants group by wants)
-    select waiting.* from wanted cross join lateral (
-      select num, wants, priority, turn, depth, tried from job
-      where job.wants = wanted.wants and cancelled is null and not exists (select from run where run.job = job.num)
-      order by priority desc, turn, depth desc, num
-      limit wanted.n
-    ) waiting
-    order by priority desc, turn, depth desc, num
   loop
-    -- The worker that can be asked for the least else.
-    select id into free from worker
-      where gives @> array[work.wants] and not exists (select from run where run.worker = worker.id)
-      order by cardinality(gives), registered limit 1;
-    continue when free is null;
-    insert into run (job, worker, try, turn) values (work.num, free, work.tried + 1, work.turn);
-    update job set tried = tried + 1 where num = work.num;
-    perform pg_notify('farm_run', free::text);
+    with idle as materialized (
+      select id, gives, registered from worker where not exists (select from run where run.worker = worker.id)
+    ),
+    offer as materialized (select id, registered, wants from idle, unnest(gives) wants),
+    waiting as materialized (
+      select first.*, row_number() over (partition by first.wants order by priority desc, turn, depth desc, num) nth
+      from (select wants, count(*) n from offer group by wants) room cross join lateral (
+        select num, job.wants, priority, turn, depth, tried from job
+        where job.wants = room.wants and cancelled is null and not exists (select from run where run.job = job.num)
+        order by priority desc, turn, depth desc, num limit room.n
+      ) first
+    ),
+    able as (
+      select id, wants, row_number() over (partition by wants order by asked, registered, id) nth
+      from (select *, count(*) over (partition by id) asked from offer
+        where wants in (select wants from waiting)) useful
+    ),
+    pair as (
+      select distinct on (able.id) able.id, num, turn, tried from able join waiting using (wants, nth)
+      order by able.id, priority desc, turn, depth desc, num
+    ),
+    made as (
+      insert into run (job, worker, try, turn) select num, id, tried + 1, turn from pair returning job, worker
+    ),
+    counted as (update job set tried = tried + 1 where num in (select job from made)),
+    told as (select count(pg_notify('farm_run', worker::text)::text) n from made)
+    select told.n, (select count(*) from waiting) into matched, seen from told;
+    exit when matched = 0 or matched = seen;
   end loop;
   return null;
 end $$;
@@ -69,10 +81,10 @@ begin
   perform farm_lock();
   select coalesce((select max(turn) from run), (select min(turn) from job), 0) into now_turn;
   select max(turn) into last_turn from job where change = wish.change;
-  insert into job (project, change, ref, revision, version, label, directory, command, arch, host, params, priority,
-      turn, depth, retry_of)
+  insert into job (project, change, ref, revision, version, label, directory, command, arch, host, params, limits,
+      priority, turn, depth, retry_of)
     values (wish.project, wish.change, wish.ref, wish.revision, wish.version, wish.label, wish.directory, wish.command,
-      wish.arch, wish.host, coalesce(wish.params, '{}'), coalesce(wish.priority, 0),
+      wish.arch, wish.host, coalesce(wish.params, '{}'), coalesce(wish.limits, '{}'), coalesce(wish.priority, 0),
       greatest(now_turn, coalesce(last_turn + 1, now_turn)),
       case when wish.directory = '' then 0 else cardinality(string_to_array(wish.directory, '/')) end, wish.retry_of)
     returning num into made;
@@ -89,9 +101,9 @@ create function check_state(verdict text) returns text language sql immutable as
 create function over(which bigint, how text, why text, files jsonb, steps_ jsonb) returns void language plpgsql as $$
 begin
   insert into result (num, attempt, project, change, ref, revision, version, label, directory, command, arch, host, params,
-      priority, made, retry_of, worker_host, worker_slot, started, verdict, error, steps, files, try)
+      limits, priority, made, retry_of, worker_host, worker_slot, started, verdict, error, steps, files, try)
     select num, attempt, project, change, ref, revision, job.version, label, directory, command, job.arch, job.host, params,
-      priority, made, retry_of, worker.host, worker.slot, started, how, why, coalesce(steps_, steps, '[]'),
+      limits, priority, made, retry_of, worker.host, worker.slot, started, how, why, coalesce(steps_, steps, '[]'),
       coalesce(over.files, '[]'), greatest(tried, 1)
     from job left join run on run.job = job.num left join worker on worker.id = run.worker where num = which;
   insert into "check" (project, revision, context, state, description, job)

@@ -110,6 +110,31 @@ test('an arch and a label that a job asks for are of its worker', async t => {
   ])
 })
 
+test('many workers and jobs are matched at once, and a label is not taken by what anybody could do', async t => {
+  const db = await open(t)
+  for (let i = 0; i < 4; i++) await worker(db, ['a', 'a:gpu'])
+  await db`insert into job (project, ref, revision, version, label, arch, host) select 'p', 'r', 'h', 'v', 'gpu-' || i, 'b', 'x'
+    from generate_series(1, 3) i`
+  await worker(db, ['a'])
+  // One statement queues all of them.
+  await db`insert into job (project, ref, revision, version, label, arch, host)
+    values ('p', 'r', 'h', 'v', 'any-1', 'a', null), ('p', 'r', 'h', 'v', 'gpu-1', 'a', 'gpu'), ('p', 'r', 'h', 'v', 'any-2', 'a', null),
+      ('p', 'r', 'h', 'v', 'gpu-2', 'a', 'gpu'), ('p', 'r', 'h', 'v', 'gpu-3', 'a', 'gpu')`
+  const labels = (await runs(db)).map(({ label }) => label)
+  t.same(labels.sort(), ['any-1', 'any-2', 'gpu-1', 'gpu-2', 'gpu-3'])
+  // Each of these two is the only one that one job asks for, and both can do the third.
+  const [x, y] = [await worker(db, ['c', 'c:x']), await worker(db, ['c', 'c:y'])]
+  await db`insert into job (project, ref, revision, version, label, arch, host)
+    values ('p', 'r', 'h', 'v', 'c-any', 'c', null), ('p', 'r', 'h', 'v', 'c-x', 'c', 'x')`
+  t.match(
+    await db`select label, worker from run join job on job.num = run.job where arch = 'c' order by label`,
+    [
+      { label: 'c-any', worker: y },
+      { label: 'c-x', worker: x },
+    ],
+  )
+})
+
 test('a result is taken for the attempt that stands, and twice with one answer', async t => {
   const db = await open(t)
   await queue(db, 'job')

@@ -1,0 +1,95 @@
+// What becomes of a plan in the database: the change as it stands now, its earlier jobs cancelled, its new ones queued.
+
+import type { Database } from './database.ts'
+import type { Head, Plan } from './plan.ts'
+import type { Project } from './projects.ts'
+
+type Transaction = Parameters<Parameters<Database['begin']>[1]>[0]
+
+/** Does what a plan says, and returns what there is to say of it. */
+export async function apply(sql: Transaction, project: Project, plan: Plan): Promise<string | undefined> {
+  const { name, ref, revision, over, held, fork, target, title, author, url, params, heard, head } = plan
+  // What comes late changes nothing: a change that was closed is not opened by what happened before.
+  const [row] = await sql<{ id: number; approved: string | null }[]>`
+    insert into change (project, name, ref, head, open, held, fork, target, title, author, url, params, heard)
+    values (${project.name}, ${name}, ${ref}, ${revision ?? ''}, ${over === undefined}, ${held}, ${fork}, ${target}, ${title},
+      ${author}, ${url}, ${sql.json(params)}, ${heard})
+    on conflict (project, name) do update set ref = excluded.ref, open = excluded.open, held = excluded.held,
+      head = case when excluded.open then excluded.head else change.head end,
+      target = excluded.target, title = excluded.title, author = excluded.author, url = excluded.url,
+      params = excluded.params, heard = coalesce(excluded.heard, change.heard), updated = now()
+      where excluded.heard is null or change.heard is null or excluded.heard >= change.heard
+    returning id, approved`
+  if (!row) return 'it was heard of later already'
+  if (over !== undefined) return cancel(sql, row.id, undefined, over)
+  if (plan.supersedes) await cancel(sql, row.id, revision, `${revision!.slice(0, 7)} takes its place`)
+  if (head.gone !== undefined) return head.gone
+  if (held && row.approved !== revision) return 'the change waits for approval'
+  return queueHead(sql, project, { id: row.id, ref, revision: revision!, params }, head)
+}
+
+/** Lets this head of a change run, which is held; false if it is not any more. */
+export async function approve(
+  sql: Transaction,
+  project: Project,
+  name: string,
+  revision: string,
+  head: Head,
+): Promise<boolean> {
+  const [row] = await sql<{ id: number; ref: string; params: Record<string, string> }[]>`
+    update change set approved = head, updated = now()
+    where project = ${project.name} and name = ${name} and head = ${revision} and held and open and approved is distinct from head
+    returning id, ref, params`
+  if (!row || head.gone !== undefined) return false
+  await queueHead(sql, project, { ...row, revision }, head)
+  return true
+}
+
+/** Cancels the jobs of a change, but for those of the revision `spared`. */
+async function cancel(
+  sql: Transaction,
+  change: number,
+  spared: string | undefined,
+  why: string,
+): Promise<undefined> {
+  await sql`select cancel(array(select num from job where change = ${change}
+    and revision is distinct from ${spared ?? null}), ${why})`
+}
+
+async function queueHead(
+  sql: Transaction,
+  project: Project,
+  {
+    id,
+    ref,
+    revision,
+    params,
+  }: { id: number; ref: string; revision: string; params: Readonly<Record<string, string>> },
+  { jobs, broken }: Head,
+): Promise<string | undefined> {
+  const [stands] = await sql`
+    select 1 from job where change = ${id} and revision = ${revision} and cancelled is null union all
+    select 1 from result where change = ${id} and revision = ${revision}
+      and verdict <> 'cancelled' limit 1`
+  if (stands) return 'its head has its jobs already'
+  for (const target of project.targets) {
+    const [arch, host = null] = target.split(':')
+    for (const { label, directory, command } of jobs) {
+      const job = {
+        project: project.name,
+        change: id,
+        ...{ ref, revision, version: revision.slice(0, 7) },
+        // As FORGES.md has it: the architecture stands in a check's name where there is more than one.
+        label: project.targets.length > 1 ? `${label} ${target}` : label,
+        ...{ directory, command, arch: arch!, host, params, limits: project.limits },
+      }
+      await sql`select queue(jsonb_populate_record(null::job, ${sql.json(job)}))`
+    }
+  }
+  const say = (context: string, state: string, description: string) =>
+    sql`insert into "check" (project, revision, context, state, description)
+      values (${project.name}, ${revision}, ${context}, ${state}, ${description})`
+  for (const { label, error } of broken) await say(label, 'error', error.slice(0, 140))
+  if (jobs.length === 0 && broken.length === 0) await say(project.name, 'success', 'nothing to test')
+  return undefined
+}

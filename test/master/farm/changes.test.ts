@@ -1,0 +1,253 @@
+// What becomes of the deliveries of forges: changes that are held, superseded, closed, heard of too late; and what forges are
+// told of it. No worker takes part.
+
+import { writeFileSync } from 'node:fs'
+import { test } from 'tap'
+import type { Test } from 'tap'
+
+import { Farm } from '../../fixtures/farm.ts'
+import {
+  fromGitea,
+  fromGitLab,
+  giteaPull,
+  giteaPush,
+  gitlabMerge,
+  gitlabPush,
+} from '../../fixtures/forges/payloads.ts'
+import { StandIn } from '../../fixtures/forges/stand-in.ts'
+
+const HOOK = 'a secret of the webhooks'
+
+interface Pull {
+  action?: string
+  head: string
+  base: string
+  fork?: boolean
+  updated?: string
+}
+
+async function open(t: Test, settings: Record<string, string> = {}) {
+  const [farm, standIn] = await Promise.all([Farm.make(t), StandIn.open(t, 'github')])
+  writeFileSync(farm.path('token'), 'a-token\n')
+  farm.settings({ FORGE: standIn.forge, FORGE_TOKEN_FILE: farm.path('token'), ...settings })
+  const farmer = await farm.farmer({ FARMER_URL: 'https://ci.example.org' })
+  const pull = ({ action = 'opened', head, base, fork = true, updated = '2026-01-02T00:00:00Z' }: Pull) => {
+    farm.git(farm.code, 'update-ref', 'refs/pull/7/head', head)
+    const payload = {
+      action,
+      number: 7,
+      repository: { full_name: 'o/r' },
+      pull_request: {
+        number: 7,
+        title: 'A title',
+        user: { login: 'grace', id: 9 },
+        author_association: 'CONTRIBUTOR',
+        html_url: 'https://github.com/o/r/pull/7',
+        updated_at: updated,
+        base: { sha: base, ref: 'main', repo: { id: 1 } },
+        head: { sha: head, ref: 'topic', repo: { id: fork ? 2 : 1 } },
+      },
+    }
+    return farm.deliver(farmer.url, 'pull_request', JSON.stringify(payload))
+  }
+  /** Waits until all deliveries are worked off. */
+  const settled = async () => {
+    for (;;) {
+      const [row] = await farm.db<
+        { n: number }[]
+      >`select count(*)::int as n from delivery where body is not null`
+      if (row!.n === 0) return
+      await new Promise(done => setTimeout(done, 50))
+    }
+  }
+  const jobs = async () =>
+    (
+      await farm.db<
+        { text: string }[]
+      >`select label || ' ' || left(revision, 7) as text from job order by num`
+    ).map(({ text }) => text)
+  const over = async () =>
+    (
+      await farm.db<{ text: string }[]>`select label || ' ' || verdict || ': ' || coalesce(error, '') as text
+        from result order by num`
+    ).map(({ text }) => text)
+  const told = async () => {
+    for (;;) {
+      const [row] = await farm.db<{ n: number }[]>`select count(*)::int as n from "check"`
+      if (row!.n === 0) return standIn.statuses
+      await new Promise(done => setTimeout(done, 50))
+    }
+  }
+  return { farm, standIn, farmer, pull, settled, jobs, over, told }
+}
+
+const FILES = {
+  Testfile: 'root: true\n',
+  'sdk/Testfile': 'sdk: true\n',
+  'sdk/a': '1',
+  'old/Testfile': 'old: true\n',
+  'old/b': '1',
+}
+
+test('a change from outside is held until a person approves its head; a newer head is held again', async t => {
+  const { farm, standIn, farmer, pull, settled, jobs, told } = await open(t)
+  const base = farm.commit(FILES)
+  const head = farm.commit({ 'sdk/a': '2', 'sdk/Testfile': 'sdk: curl evil.example\n' })
+  farm.git(farm.code, 'branch', '-f', 'main-was', base)
+  farm.git(farm.code, 'checkout', '-q', '--detach')
+  farm.git(farm.code, 'branch', '-f', 'main', base)
+  standIn.files.set(7, [{ filename: 'sdk/a' }, { filename: 'sdk/Testfile' }])
+  await pull({ head, base })
+  await settled()
+  t.same(await jobs(), [])
+  t.match(await farm.db`select held, params from change`, [
+    { held: true, params: { CHANGE: '7', FORK: 'yes', TOUCHES: 'sdk/Testfile', BASE: base, TARGET: 'main' } },
+  ])
+  const approve = (revision: string, authorization: string) =>
+    fetch(`${farmer.url}/api/approve/hello/7/${revision}`, {
+      method: 'POST',
+      headers: { Authorization: authorization },
+    })
+  t.equal((await approve(head, 'Bearer wrong')).status, 403)
+  t.equal(
+    (await approve(base, 'Bearer 0123456789abcdef')).status,
+    409,
+    'another head than the one that is held',
+  )
+  t.equal((await approve(head, 'Bearer 0123456789abcdef')).status, 200)
+  t.equal((await approve(head, 'Bearer 0123456789abcdef')).status, 409, 'once')
+  t.same(await jobs(), [`sdk sdk ${head.slice(0, 7)}`, `root ${head.slice(0, 7)}`])
+
+  const next = farm.commit({ 'sdk/a': '3' })
+  await pull({ action: 'synchronize', head: next, base, updated: '2026-01-03T00:00:00Z' })
+  await settled()
+  t.same(await jobs(), [], 'what ran for the old head is cancelled, and the new one waits for a person')
+  t.match((await told()).map(({ context, state }) => `${context} ${state}`).sort(), [
+    'root error',
+    'sdk sdk error',
+  ])
+  t.match(standIn.statuses, [{ target_url: /^https:\/\/ci.example.org\/job\/\d+$/ }])
+  t.same(standIn.lies, [])
+})
+
+test('a closed change has its jobs cancelled, is not opened by what is older, and is built again when it is reopened', async t => {
+  const { farm, standIn, pull, settled, jobs, over, told } = await open(t, { FORGE_TRUST: 'all' })
+  const base = farm.commit(FILES)
+  // The file moved: both directories are concerned.
+  farm.git(farm.code, 'checkout', '-q', '-b', 'topic')
+  farm.git(farm.code, 'mv', 'old/b', 'sdk/b')
+  const head = farm.commit({})
+  standIn.files.set(7, [{ filename: 'sdk/b', previous_filename: 'old/b' }])
+  await pull({ head, base })
+  await settled()
+  const short = head.slice(0, 7)
+  const all = [`old old ${short}`, `sdk sdk ${short}`, `root ${short}`]
+  t.same(await jobs(), all)
+  t.ok(standIn.asked.some(({ path }) => path.includes('/pulls/7/files')))
+  await pull({ action: 'closed', head, base, updated: '2026-01-03T00:00:00Z' })
+  await settled()
+  t.same(await jobs(), [])
+  t.same(
+    await over(),
+    ['old old', 'sdk sdk', 'root'].map(label => `${label} cancelled: the change was closed`),
+  )
+  await pull({ action: 'synchronize', head, base, updated: '2026-01-02T12:00:00Z' })
+  await settled()
+  t.same(await jobs(), [], 'an older delivery')
+  await pull({ action: 'reopened', head, base, updated: '2026-01-04T00:00:00Z' })
+  await settled()
+  t.same(await jobs(), all)
+  const last = new Map((await told()).map(({ context, state }) => [context, state]))
+  t.same([...last.values()], ['pending', 'pending', 'pending'])
+})
+
+test('a forge that lists too few files, or none, leaves it to git; one that is away is told later, in order', async t => {
+  const { farm, standIn, pull, settled, jobs, told } = await open(t, { FORGE_TRUST: 'all' })
+  const base = farm.commit(FILES)
+  farm.git(farm.code, 'checkout', '-q', '-b', 'topic')
+  const head = farm.commit({ 'old/b': '2' })
+  // GitHub stops at 3,000.
+  standIn.files.set(
+    7,
+    Array.from({ length: 3100 }, (_, i) => ({ filename: `elsewhere/${i}` })),
+  )
+  let away = true
+  standIn.fault = ({ path }) => (away && path.includes('/statuses/') ? { status: 503 } : undefined)
+  await pull({ head, base })
+  await settled()
+  t.same(await jobs(), [`old old ${head.slice(0, 7)}`, `root ${head.slice(0, 7)}`])
+  await farm.db`select cancel(array(select num from job where label = 'root'), 'a person')`
+  while (!standIn.asked.some(({ path }) => path.includes('/statuses/')))
+    await new Promise(done => setTimeout(done, 50))
+  t.equal(standIn.statuses.length, 0)
+  away = false
+  t.same(
+    (await told()).map(({ context, state }) => `${context} ${state}`).sort(),
+    ['old old pending', 'root error'],
+    'what was pending and is over is said once',
+  )
+})
+
+test('a refused check holds up no other', async t => {
+  const { farm, standIn, farmer, settled } = await open(t)
+  standIn.fault = ({ path }) =>
+    path.includes('/statuses/') && standIn.asked.filter(asked => asked.path === path).length < 3
+      ? { status: 422, body: { message: 'No commit found for SHA' } }
+      : undefined
+  const first = farm.commit({ Testfile: 'one: true\ntwo: true\n' })
+  await farm.push(farmer.url, first)
+  await settled()
+  while (standIn.statuses.length < 2) await new Promise(done => setTimeout(done, 50))
+  t.same(standIn.statuses.map(({ context }) => context).sort(), ['one', 'two'])
+})
+
+test('deliveries of Gitea and GitLab become jobs', async t => {
+  const farm = await Farm.make(t)
+  const base = farm.commit({
+    Testfile: 'root: true\n',
+    'sdk/Testfile': 'sdk: true\n',
+    '.bass/1': '#!/bin/sh\n',
+  })
+  farm.git(farm.code, 'checkout', '-q', '-b', 'topic')
+  const head = farm.commit({ 'sdk/a': '1' })
+  for (const ref of ['refs/pull/5/head', 'refs/merge-requests/1/head'])
+    farm.git(farm.code, 'update-ref', ref, head)
+  farm.git(farm.code, 'branch', 'master', 'main')
+  farm.settings({ FORGE: 'gitea:http://gitea.test/gitea/webhooks', FORGE_TRUST: 'all' })
+  const farmer = await farm.farmer()
+  const send = async ({ headers, body }: { headers: Headers; body: Uint8Array }) => {
+    const answer = await fetch(`${farmer.url}/hooks/hello`, { method: 'POST', body, headers })
+    return answer.status
+  }
+  const jobs = async (count: number) => {
+    for (let rows: { text: string }[] = []; ; await new Promise(done => setTimeout(done, 50))) {
+      rows = await farm.db<
+        { text: string }[]
+      >`select label || ' ' || left(revision, 7) || ' ' || coalesce(command, '.bass') as text
+        from job order by num`
+      if (rows.length < count) continue
+      await farm.db`delete from job`
+      return rows.map(({ text }) => text)
+    }
+  }
+  const all = (revision: string) =>
+    ['hello X .bass', 'sdk sdk X true', 'root X true'].map(text => text.replace('X', revision.slice(0, 7)))
+  t.equal(
+    await send(fromGitea('push', giteaPush({ before: base, after: head, ref: 'refs/heads/topic' }), HOOK)),
+    202,
+  )
+  t.same(await jobs(3), all(head))
+  const heads = {
+    head: { ref: 'topic', sha: head, repo_id: 141, repo: null },
+    base: { ref: 'main', sha: base, repo_id: 140 },
+  }
+  t.equal(await send(fromGitea('pull_request', giteaPull('opened', heads), HOOK)), 202)
+  t.same(await jobs(3), all(head))
+  farm.settings({ FORGE: 'gitlab:http://gitlab.test/mike/sub/diaspora', FORGE_TRUST: 'all' })
+  t.equal(await send(fromGitLab('Push Hook', gitlabPush({ before: base, after: head }), HOOK)), 202)
+  t.same(await jobs(3), all(head))
+  const commit = { last_commit: { id: head, message: 'x' } }
+  t.equal(await send(fromGitLab('Merge Request Hook', gitlabMerge('open', commit), HOOK)), 202)
+  t.same(await jobs(3), all(head))
+  t.equal(await send(fromGitLab('Push Hook', gitlabPush(), 'another secret')), 401)
+})
