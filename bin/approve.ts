@@ -2,9 +2,8 @@
 
 import { lasting, quote } from '../lib/base/exit.ts'
 import { harmless } from '../lib/base/text.ts'
-import { approve, heldChanges } from '../lib/spool/held.ts'
-import { openSpool } from '../lib/spool/spool.ts'
 import { command, usage } from '../lib/system/command.ts'
+import { ACTING_ENVIRONMENT, openViews } from './views/open.ts'
 
 const description = {
   name: 'bass approve',
@@ -16,21 +15,22 @@ A change is held when its author is not trusted (FORGE_TRUST); 'bass status' lis
 REVISION, the beginning of a commit id, it is refused if the change has another head meanwhile. Look at
 what the change does first: its steps and Testfiles run on your machines.`,
   options: { json: { type: 'boolean', about: 'print what was approved, for programs' } },
-  environment: { SPOOL: 'the spool' },
+  environment: ACTING_ENVIRONMENT,
 } as const
 
-export const verb = command(description, ([project, number, revision], { json }) => {
+export const verb = command(description, async ([project, number, revision], { json }) => {
   if (!/^[1-9]\d{0,14}$/.test(number!))
     throw usage(description, `${quote(number!)} is not the number of a change`)
-  const spool = openSpool()
+  const views = await openViews()
   const refuse = (why: string) => lasting(`approve change ${number!} of ${quote(project!)}`, why)
-  const ours = heldChanges(spool).filter(change => change.project === project)
+  const { held } = await views.status(undefined, 0)
+  const ours = held.filter(change => change.project === project)
   const change = ours.find(change => change.number === Number(number))
   const others = ours.map(({ number }) => String(number)).join(', ') || 'none'
   if (!change) throw refuse(`it is not held; those of this project that are: ${others}`)
   if (revision !== undefined && !change.revision.startsWith(revision))
     throw refuse(`its head is ${change.revision} meanwhile`)
-  if (!approve(spool, change)) throw refuse('it is not held any more')
+  if (!(await views.approve(change))) throw refuse('it is not held any more')
   const said = `approved ${change.revision}: ${harmless(change.title)}`
   process.stdout.write((json ? JSON.stringify(change, null, 2) : said) + '\n')
 })

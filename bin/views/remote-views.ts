@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT, Fatal, lasting, quote, temporary, told } from '../../lib/base/exit.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 import { numberOf } from '../../lib/spool/task-name.ts'
+import type { HeldChange } from '../../lib/spool/held.ts'
 import type { TaskId } from '../../lib/spool/task-name.ts'
 import { openStepLog } from '../../lib/view/bytes.ts'
 import type { Bytes, StepLog } from '../../lib/view/bytes.ts'
@@ -113,13 +114,22 @@ export class RemoteViews implements Views {
     return json.name
   }
 
+  async approve({ project, number, revision }: HeldChange): Promise<boolean> {
+    const path = `/api/approve/${encodeURIComponent(project)}/${number}/${encodeURIComponent(revision)}`
+    const answer = await this.#ask(path, { method: 'POST', well: [401, 409] })
+    if (answer.status === 401) throw this.#unknown(`approve change ${number} of ${quote(project)}`)
+    return answer.ok
+  }
+
+  #unknown(verb: string): Fatal {
+    const why = this.#token === undefined ? 'needs its REPORTER_TOKEN' : 'REPORTER_TOKEN is wrong'
+    return lasting(`${verb} at ${this.#origin}`, why)
+  }
+
   async #act(what: 'cancel' | 'retry', name: TaskId): Promise<Answer> {
     const path = `/api/${what}/${numberOf(name)}`
     const answer = await this.#ask(path, { method: 'POST', well: [401, 404, 409] })
-    if (answer.status === 401) {
-      const why = this.#token === undefined ? 'needs its REPORTER_TOKEN' : 'REPORTER_TOKEN is wrong'
-      throw lasting(`${what} ${quote(name)} at ${this.#origin}`, why)
-    }
+    if (answer.status === 401) throw this.#unknown(`${what} ${quote(name)}`)
     if (answer.status === 404) throw lasting(`${what} ${quote(name)}`, 'it was pruned')
     return answer
   }

@@ -6,7 +6,8 @@ import { join, relative } from 'node:path'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { duration } from '../../lib/base/settings.ts'
 import { repositoryOf } from '../../lib/conf/project-settings.ts'
-import { heldChanges } from '../../lib/spool/held.ts'
+import { approve, heldChanges } from '../../lib/spool/held.ts'
+import type { HeldChange } from '../../lib/spool/held.ts'
 import { openSpool } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import type { TaskId } from '../../lib/spool/task-name.ts'
@@ -122,6 +123,10 @@ export class SpoolViews implements Views {
     const jobAt = whereIs(this.spool, name)?.jobAt
     if (jobAt === undefined) return { out: undefined, err: undefined }
     return openStepLog(file => fileBytes(join(jobAt, 'steps', step, file)))
+  }
+
+  async approve(change: HeldChange): Promise<boolean> {
+    return approve(this.spool, change)
   }
 
   async cancel(asked: TaskId): Promise<Cancelled> {

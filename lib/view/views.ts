@@ -40,6 +40,8 @@ export interface Views {
   cancel(name: TaskId): Promise<Cancelled>
   /** Runs what is over once more, or the last of its retries, and returns the name of the new task. Throws if it is not over. */
   retry(name: TaskId): Promise<TaskId>
+  /** Lets this head of a change run; false if it is not held any more. */
+  approve(change: HeldChange): Promise<boolean>
 }
 
 export interface Seen {

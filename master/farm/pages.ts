@@ -15,6 +15,7 @@ import { openAuth } from '../web/auth.ts'
 import type { Wishes } from '../web/routes/ground.ts'
 import { Site } from '../web/site/site.ts'
 import type { Database } from './database.ts'
+import type { Deliveries } from './deliveries.ts'
 import type { FarmFiles } from './farm-files.ts'
 import { mirrorOf } from './projects.ts'
 import type { Showcase } from './showcase.ts'
@@ -33,6 +34,7 @@ export interface Pages {
 /** `names`: those of this host. `data`: the farmer's directory, for what its mirrors say of commits. */
 export async function openPages(
   db: Database,
+  deliveries: Deliveries,
   showcase: Showcase,
   files: FarmFiles,
   data: string,
@@ -62,7 +64,7 @@ export async function openPages(
     readAssets(),
     [...names, hostname()],
     origin,
-    wishesOf(db, showcase, site),
+    wishesOf(db, deliveries, showcase, site),
   )
   return {
     app: app as unknown as Hono,
@@ -76,7 +78,7 @@ export async function openPages(
 }
 
 /** What people ask for, of the database. */
-const wishesOf = (db: Database, showcase: Showcase, site: Site): Wishes => ({
+const wishesOf = (db: Database, deliveries: Deliveries, showcase: Showcase, site: Site): Wishes => ({
   cancel: async ({ num, name }) => {
     const last = await lastOf(db, num)
     const why = 'somebody cancelled it'
@@ -91,6 +93,7 @@ const wishesOf = (db: Database, showcase: Showcase, site: Site): Wishes => ({
     await showcase.refresh()
     return renumber(row!.again, parseTaskName(name)!)
   },
+  approve: ({ project, number, revision }) => deliveries.approve(project, String(number), revision),
   recall: async text => {
     try {
       const nums = await olderTasks(db, text)

@@ -17,6 +17,7 @@ import { numberOf, toPart } from '../../lib/spool/task-name.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import type { StepView } from '../../lib/view/view.ts'
 import type { Database } from './database.ts'
+import { Held } from './held.ts'
 
 /**
  * So many results and waiting jobs are laid out, the newest and the first; older results when somebody asks for them, and
@@ -66,6 +67,7 @@ const nameOf = ({ num, project, version, arch, host }: Row): string =>
 export class Showcase {
   readonly spool: Spool
   readonly #db: Database
+  readonly #held: Held
   /** What each name was laid out as. */
   readonly #shown = new Map<string, string>()
   /** Jobs that are over and still in `jobs/cur`, where the pages find what is new, with the time they came there. */
@@ -80,6 +82,7 @@ export class Showcase {
     for (const path of [...Object.values(tasks), ...Object.values(jobs), takers, pause, revs, this.spool.ctr])
       mkdirSync(path, { recursive: true })
     this.#db = db
+    this.#held = new Held(this.spool, db)
   }
 
   /** Brings it up to date: one after the other, so that none undoes what a later one has seen. */
@@ -119,6 +122,7 @@ export class Showcase {
     }
     this.#forget()
     await this.#workers()
+    await this.#held.refresh()
   }
 
   /** Lays a job out that runs or waits. */

@@ -6,6 +6,7 @@ import { bodyLimit } from 'hono/body-limit'
 
 import { Fatal } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
+import { approve } from '../../lib/spool/held.ts'
 import { cancelLast, retryLast } from '../../lib/view/wishes.ts'
 import { isOurHost } from '../../lib/web/our-host.ts'
 import type { Assets } from './assets.ts'
@@ -41,6 +42,7 @@ const inSpool = ({ spool }: Site): Wishes => ({
       refused: refused?.message ?? null,
     })),
   retry: async ({ name }) => Promise.resolve(retryLast(spool, name)),
+  approve: async change => Promise.resolve(approve(spool, change)),
 })
 
 /**

@@ -123,6 +123,7 @@ const MAY_RENAME = [
   // A file that is put in the store, and a layout for the pages, appear at once.
   'master/farm/blobs',
   'master/farm/showcase',
+  'master/farm/held',
 ]
 
 /** Every source, `lib/durable`, and the sources it imports, also lazily and also for their types only. */

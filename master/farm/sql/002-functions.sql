@@ -59,6 +59,7 @@ end $$;
 create trigger job_tell after insert or delete or update of cancelled on job for each statement execute function tell();
 create trigger run_tell after insert or delete or update of steps on run for each statement execute function tell();
 create trigger result_tell after insert or update on result for each statement execute function tell();
+create trigger change_tell after insert or update on change for each statement execute function tell();
 create trigger worker_tell after insert or delete on worker for each statement execute function tell();
 
 create function tell_out() returns trigger language plpgsql as $$

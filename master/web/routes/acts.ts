@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { deleteCookie, setCookie } from 'hono/cookie'
 
 import { told } from '../../../lib/base/exit.ts'
-import { approve, heldChanges } from '../../../lib/spool/held.ts'
+import { heldChanges } from '../../../lib/spool/held.ts'
 import { numberOf } from '../../../lib/spool/task-name.ts'
 import { lastRetry } from '../../../lib/view/settled.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
@@ -54,7 +54,7 @@ async function act(
   return c.redirect(to, 303)
 }
 
-async function approveChange(c: Asked, { site, auth }: Ground): Promise<Response> {
+async function approveChange(c: Asked, { site, auth, wishes }: Ground): Promise<Response> {
   const { project = '', number = '', revision = '' } = c.req.param() as Record<string, string>
   const form = await c.req.parseBody()
   const { viewer } = c.var
@@ -62,7 +62,7 @@ async function approveChange(c: Asked, { site, auth }: Ground): Promise<Response
   const change = heldChanges(site.spool).find(
     held => held.project === project && String(held.number) === number && held.revision === revision,
   )
-  if (change && approve(site.spool, change)) return c.redirect(projectPath(project), 303)
+  if (change && (await wishes.approve(change))) return c.redirect(projectPath(project), 303)
   const why = 'It was approved or closed, or has another head meanwhile.'
   return c.html(notice(visitOf(c), 'Not held any more', why), 409)
 }

@@ -3,6 +3,7 @@
 
 import { Fatal } from '../../../lib/base/exit.ts'
 import { hasEvent } from '../../../lib/view/pending-events.ts'
+import { heldChanges } from '../../../lib/spool/held.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
 import { API } from '../../../lib/view/views.ts'
 import { publicView, RECENT_MAX, showJson, statusJson } from '../api.ts'
@@ -72,6 +73,15 @@ export function apiRoutes(app: App, ground: Ground): void {
       return c.json(cancelled)
     }),
   )
+  app.post('/api/approve/:project/:number/:revision', async c => {
+    if (c.var.viewer.direct !== true) return c.json({ error: 'this needs the token, as a bearer' }, 401)
+    const { project, number, revision } = c.req.param()
+    const change = heldChanges(site.spool).find(
+      held => held.project === project && String(held.number) === number && held.revision === revision,
+    )
+    if (change && (await wishes.approve(change))) return c.json({ approved: revision })
+    return c.json({ error: 'it is not held any more' }, 409)
+  })
   app.post('/api/retry/:num', c => act(c, ground, async view => c.json({ name: await wishes.retry(view) })))
 }
 

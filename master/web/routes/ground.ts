@@ -4,6 +4,7 @@ import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context, Hono } from 'hono'
 import { getCookie } from 'hono/cookie'
 
+import type { HeldChange } from '../../../lib/spool/held.ts'
 import type { TaskId } from '../../../lib/spool/task-name.ts'
 import type { StepView, TaskView } from '../../../lib/view/view.ts'
 import type { Cancelled } from '../../../lib/view/views.ts'
@@ -24,6 +25,8 @@ export interface Wishes {
   cancel(view: TaskView): Promise<Cancelled>
   /** Returns the name of the task that runs instead. Throws Fatal where that is not possible. */
   retry(view: TaskView): Promise<TaskId>
+  /** Lets this head of a change run; false if it is not held any more. */
+  approve(change: HeldChange): Promise<boolean>
   /** Called before a task is looked for that `text` may mean: a number, a name or a revision. */
   recall?(text: string): Promise<void>
   /** True while tasks of this revision are still to be made; by default where there is an event of it. */
