@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { choice, optional, setting, words } from '../../lib/base/settings.ts'
-import { limitsIn } from '../../lib/conf/project-limits.ts'
+import { limitsIn } from '../make/project-limits.ts'
 import { settingsOfProject } from '../../lib/conf/sourced.ts'
 import type { Forge } from '../../lib/forge/forge.ts'
 import { TRUSTS } from '../../lib/forge/open.ts'

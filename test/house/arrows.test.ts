@@ -52,7 +52,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   'slave/run': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/view', 'slave/run/places'],
   'lib/farm': ['lib/base', 'lib/spool', 'lib/view'],
-  'master/farm': ['lib/**', 'master/web/**'],
+  'master/farm': ['lib/**', 'master/web/**', 'master/make'],
   'slave/sources': [
     'lib/base',
     'lib/system',

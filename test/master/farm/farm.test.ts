@@ -55,6 +55,12 @@ test('a push becomes jobs of the Testfiles above what it changed, which workers 
   await farm.verdicts(6)
   t.equal((await farm.db`select num from job`).length, 0)
   t.match(await text(`${farmer.url}/metrics`), /bass_farm_workers\{arch="testarch",state="idle"\} 1/)
+  // A reader of others finds no fault with it.
+  const parser =
+    'import sys; from prometheus_client.parser import text_string_to_metric_families as read; ' +
+    'print(len([sample for family in read(sys.stdin.read()) for sample in family.samples]))'
+  const samples = farm.run('python3', ['-c', parser], { input: await text(`${farmer.url}/metrics`) })
+  t.ok(Number(samples.stdout) >= 8, samples.stderr)
   t.match(await (await fetch(`${farmer.url}/api/queue`)).json(), { waiting: 0, running: 0 })
   t.equal((await farmer.kill('SIGTERM')).code, 0)
 })
