@@ -118,7 +118,7 @@ export class RemoteViews implements Views {
     const path = `/api/approve/${encodeURIComponent(project)}/${number}/${encodeURIComponent(revision)}`
     const answer = await this.#ask(path, { method: 'POST', well: [401, 409] })
     if (answer.status === 401) throw this.#unknown(`approve change ${number} of ${quote(project)}`)
-    return answer.ok
+    return answer.status === 200
   }
 
   #unknown(verb: string): Fatal {

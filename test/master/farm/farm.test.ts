@@ -59,7 +59,7 @@ test('a push becomes jobs of the Testfiles above what it changed, which workers 
   const parser =
     'import sys; from prometheus_client.parser import text_string_to_metric_families as read; ' +
     'print(len([sample for family in read(sys.stdin.read()) for sample in family.samples]))'
-  const samples = farm.run('python3', ['-c', parser], { input: await text(`${farmer.url}/metrics`) })
+  const samples = farm.run('/usr/bin/python3', ['-c', parser], { input: await text(`${farmer.url}/metrics`) })
   t.ok(Number(samples.stdout) >= 8, samples.stderr)
   t.match(await (await fetch(`${farmer.url}/api/queue`)).json(), { waiting: 0, running: 0 })
   t.equal((await farmer.kill('SIGTERM')).code, 0)

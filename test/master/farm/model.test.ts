@@ -140,7 +140,7 @@ test('every order of their transactions leaves each job with one verdict, and no
       steps++
       await world.sql
         .savepoint(async sql => {
-          const next = await ACTORS[i]![at[i]!]!({ ...world, sql: sql as Transaction })
+          const next = await ACTORS[i]![at[i]!]!({ ...world, sql })
           await explore(
             next,
             at.map((n, actor) => (actor === i ? n + 1 : n)),
