@@ -12,6 +12,7 @@ import { shellQuote } from '../lib/base/shell-quote.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import { isPart } from '../lib/spool/task-name.ts'
 import { readView } from '../lib/view/view.ts'
+import { JOB } from '../lib/spool/job-files.ts'
 
 /** Goes to the directory $1: into its tmux if that lives, else a shell in the code. */
 const ENTER = `cd -- "$1" 2>/dev/null || {
@@ -39,7 +40,7 @@ tmux, the shell or ssh does.`,
     const where = findOne(openSpool(), text!)
     const view = readView(where)
     const fail = (why: string) => lasting(`attach to ${quote(where.task.name)}`, why)
-    const path = where.jobAt && readIfThere(join(where.jobAt, 'tmp-path.txt'))?.replace(/\n$/, '')
+    const path = where.jobAt && readIfThere(join(where.jobAt, JOB.work))?.replace(/\n$/, '')
     if (!path) throw fail(view?.state === 'waiting' ? 'it has not started' : 'its job names no directory')
     const host = view?.job?.host ?? ''
     if (!isPart(host)) throw fail('its job names no host')

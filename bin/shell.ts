@@ -22,6 +22,7 @@ import type { Outcome } from '../slave/run/plan.ts'
 import { findSteps } from '../slave/run/steps.ts'
 import { atBench, runBefore, runBench, tellOutcome, layTask } from './parts/workbench.ts'
 import type { Bench } from './parts/workbench.ts'
+import { JOB } from '../lib/spool/job-files.ts'
 
 export const verb = command(
   {
@@ -59,7 +60,7 @@ directory on that machine; the shell is bash there, or else sh. Of what is there
     if (!view || taskAt === undefined)
       throw lasting(`unpack ${quote(where.task.name)}`, 'its task was pruned')
     // Variables of the slave's environment that this machine lacks.
-    const more = parseEnvironment((where.jobAt && readIfThere(join(where.jobAt, 'env.txt'))) ?? '')
+    const more = parseEnvironment((where.jobAt && readIfThere(join(where.jobAt, JOB.environment))) ?? '')
     const { code } = await atBench(async work => {
       const bench = await layTask(where.task, taskAt, work, more)
       const step = firstFailure(view) ?? findSteps(workPaths(work).steps)[0]?.name

@@ -17,6 +17,7 @@ import type { Outcome } from './run/plan.ts'
 import { runSteps } from './run/run-steps.ts'
 import type { Health } from './sources/health.ts'
 import type { Assignment } from './sources/assignment.ts'
+import { JOB } from '../lib/spool/job-files.ts'
 
 /** The parts of a slave that last from job to job. */
 export interface Machine {
@@ -60,8 +61,8 @@ async function setUpAndRun(
   const { task, job, work } = assignment
   try {
     if (!assignment.begin()) return { verdict: 'cancelled' }
-    await writePlain(join(job, 'host.txt'), host + '\n', stop)
-    await writePlain(join(job, 'tmp-path.txt'), work + '\n', stop)
+    await writePlain(join(job, JOB.host), host + '\n', stop)
+    await writePlain(join(job, JOB.work), work + '\n', stop)
     const facts = await assignment.unpack(stop)
     trace('unpacked', task.name)
     if (facts.fault !== undefined) return { verdict: 'error', why: `nothing is run: ${facts.fault}` }

@@ -20,6 +20,7 @@ import { LIMITS_HELP, readLimits } from './run/limits.ts'
 import type { Outcome } from './run/plan.ts'
 import { runSteps } from './run/run-steps.ts'
 import type { Path } from '../lib/base/brand.ts'
+import { JOB, STEP, stepDirectory } from '../lib/spool/job-files.ts'
 
 export const stepsRunner = command(
   {
@@ -47,7 +48,7 @@ ${ISOLATION_HELP}`,
     const source = from === undefined ? job : resolve(from)
     const task = parseTaskName(basename(source))
     if (!task) throw lasting(`run the steps of ${quote(source)}`, 'its name is not that of a task')
-    if (listIfThere(job).includes('steps'))
+    if (listIfThere(job).includes(JOB.steps))
       throw lasting(`run steps into ${quote(job)}`, 'it holds steps already')
     mkdirSync(job, { recursive: true })
     const work = process.cwd()
@@ -77,7 +78,7 @@ function exitCodeOf(job: Path, { verdict, step }: Outcome): number {
   if (verdict === 'timeout') return EXIT.timeout
   if (verdict === 'cancelled') return 128 + constants.signals.SIGTERM
   if (verdict !== 'failure' || step === undefined) return verdict === 'error' ? EXIT.lasting : EXIT.temporary
-  const end = parseExit(readIfThere(join(job, 'steps', step, 'exitcode.txt')) ?? '')
+  const end = parseExit(readIfThere(join(stepDirectory(job, step), STEP.exit)) ?? '')
   if (end?.signal !== undefined) return 128 + constants.signals[`SIG${end.signal}` as NodeJS.Signals]
   return end?.exit ?? EXIT.temporary
 }

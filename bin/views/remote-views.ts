@@ -13,6 +13,7 @@ import type { Bytes, StepLog } from '../../lib/view/bytes.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 import { API } from '../../lib/view/views.ts'
 import type { Cancelled, Seen, Shown, Status, Views } from '../../lib/view/views.ts'
+import { STEP } from '../../lib/spool/job-files.ts'
 
 /** How long an answer may take, in milliseconds. */
 const PATIENCE = 20_000
@@ -101,7 +102,7 @@ export class RemoteViews implements Views {
 
   log({ num }: TaskView, step: string): Promise<StepLog> {
     const base = `/api/log/${num}/${encodeURIComponent(step)}`
-    return openStepLog(file => this.#bytes(`${base}/${file === 'stdout.txt' ? 'out' : 'err'}`))
+    return openStepLog(file => this.#bytes(`${base}/${file === STEP.stdout ? 'out' : 'err'}`))
   }
 
   async cancel(name: TaskId): Promise<Cancelled> {

@@ -28,6 +28,7 @@ import { whereIs } from '../../lib/view/whereabouts.ts'
 import { knownProjects, noSuchProject } from '../parts/known-projects.ts'
 import { Subjects } from '../parts/subjects.ts'
 import { cancelLast, retryLast } from '../../lib/view/wishes.ts'
+import { JOB, stepDirectory } from '../../lib/spool/job-files.ts'
 
 /** How many lines are told of the step that decides. */
 const LINES = 10
@@ -107,7 +108,7 @@ export class SpoolViews implements Views {
       commit: await this.#commit(view),
       taskDirectory: where.taskAt ?? null,
       jobDirectory: where.jobAt ?? null,
-      artifactFiles: view.job?.artifacts && where.jobAt ? filesBelow(join(where.jobAt, 'artifacts')) : [],
+      artifactFiles: view.job?.artifacts && where.jobAt ? filesBelow(join(where.jobAt, JOB.artifacts)) : [],
       lastLines: await lastLinesOf(view, where.jobAt, LINES),
     }
   }
@@ -122,7 +123,7 @@ export class SpoolViews implements Views {
   async log({ name }: TaskView, step: string): Promise<StepLog> {
     const jobAt = whereIs(this.spool, name)?.jobAt
     if (jobAt === undefined) return { out: undefined, err: undefined }
-    return openStepLog(file => fileBytes(join(jobAt, 'steps', step, file)))
+    return openStepLog(file => fileBytes(join(stepDirectory(jobAt, step), file)))
   }
 
   async approve(change: HeldChange): Promise<boolean> {

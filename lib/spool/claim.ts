@@ -15,6 +15,7 @@ import { trace } from '../system/trace.ts'
 import { isTaskId } from './task-name.ts'
 import type { TaskId } from './task-name.ts'
 import type { Path } from '../base/brand.ts'
+import { JOB, TASK } from './job-files.ts'
 
 /** With these errors a link was refused, and no retry of the server will make it later. */
 const REFUSED = ['EACCES', 'EDQUOT', 'ELOOP', 'EMLINK', 'ENOSPC', 'EPERM', 'EROFS', 'EXDEV']
@@ -54,10 +55,10 @@ export function claim(spool: Spool, name: TaskId, owner: Owner, verdict?: Verdic
 }
 
 function linkClaim(job: Path, task: Path): boolean {
-  const file = join(job, 'owner.txt')
+  const file = join(job, JOB.owner)
   const fd = openSync(file, 'r+')
   try {
-    return linkOpened(fd, file, join(task, 'claim'))
+    return linkOpened(fd, file, join(task, TASK.claim))
   } catch (error) {
     // The task was archived since we saw it: it has been claimed, and is over. Or it is no directory, and no task.
     if (isErrno(error, 'ENOENT', 'ESTALE', 'ENOTDIR')) return false
@@ -83,5 +84,5 @@ export function showJob(spool: Spool, name: TaskId, token: string): string | und
 
 /** The token of the claim in a task, which alone decides whose it is; undefined while it waits. */
 export function claimOf(spool: Spool, name: TaskId): string | undefined {
-  return readOwner(join(spool.tasks.cur, basename(name)), 'claim')?.token
+  return readOwner(join(spool.tasks.cur, basename(name)), TASK.claim)?.token
 }

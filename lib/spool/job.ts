@@ -11,6 +11,7 @@ import { isGone, self } from '../system/process.ts'
 import type { Identity } from '../system/process.ts'
 import { trace } from '../system/trace.ts'
 import type { Path } from '../base/brand.ts'
+import { JOB, TASK } from './job-files.ts'
 
 export const VERDICTS = ['success', 'failure', 'timeout', 'cancelled', 'lost', 'error'] as const
 export type Verdict = (typeof VERDICTS)[number]
@@ -55,7 +56,10 @@ export function parseOwner(text: string): Owner | undefined {
 }
 
 /** The owner of a job, or of the claim in a task; undefined if there is none to be read. */
-export function readOwner(directory: Path, file: 'owner.txt' | 'claim' = 'owner.txt'): Owner | undefined {
+export function readOwner(
+  directory: Path,
+  file: typeof JOB.owner | typeof TASK.claim = JOB.owner,
+): Owner | undefined {
   const text = readIfThere(join(directory, file))
   return text === undefined ? undefined : parseOwner(text)
 }
@@ -69,9 +73,9 @@ export function isDeadSelf(owner: Owner, host: string, slot: string): boolean {
 export function makeJob(directory: Path, owner: Owner, verdict?: Verdict): void {
   mkdirSync(directory)
   // Empty, so its name is all of it: that is durable with the directory.
-  writeFileSync(join(directory, 'alive'), '')
-  writeNew(join(directory, 'owner.txt'), formatOwner(owner))
-  if (verdict) writeNew(join(directory, 'result.txt'), formatVerdict(verdict))
+  writeFileSync(join(directory, JOB.alive), '')
+  writeNew(join(directory, JOB.owner), formatOwner(owner))
+  if (verdict) writeNew(join(directory, JOB.result), formatVerdict(verdict))
   fsyncPath(directory)
 }
 
@@ -80,15 +84,15 @@ export const formatVerdict = (verdict: Verdict): string => verdict + '\n'
 
 /** The verdict of a job, as its listing shows it; undefined while there is none. */
 export function verdictOf(job: Path): Verdict | undefined {
-  if (!listIfThere(job).includes('result.txt')) return undefined
-  const word = readIfThere(join(job, 'result.txt'))?.trim()
+  if (!listIfThere(job).includes(JOB.result)) return undefined
+  const word = readIfThere(join(job, JOB.result))?.trim()
   return VERDICTS.find(verdict => verdict === word)
 }
 
 /** Says why a job ended as it did, and makes a sentence of it; the first one stands. */
 export function explain(job: Path, why: string): void {
   publishFile(
-    join(job, 'error.txt'),
+    join(job, JOB.error),
     `${why[0]?.toUpperCase() ?? ''}${why.slice(1)}${why.endsWith('.') ? '' : '.'}\n`,
   )
 }
@@ -103,7 +107,7 @@ export function giveVerdict(
   verdict: Verdict,
   prepared?: string,
 ): { stands: Verdict; ours: boolean } {
-  const path = join(job, 'result.txt')
+  const path = join(job, JOB.result)
   const ours =
     prepared === undefined ? publishFile(path, formatVerdict(verdict)) : publishPrepared(prepared, path)
   noteChange(job)

@@ -4,8 +4,6 @@
 import { BOUNDS, ELSEWHERE } from '../base/elsewhere.ts'
 import { parseParams } from './event.ts'
 
-export const LIMITS_FILE = 'limits.txt'
-
 export const LIMITS = [
   'LINE_TIMEOUT',
   'STEP_TIMEOUT',

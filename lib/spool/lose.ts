@@ -20,6 +20,7 @@ import type { Environment } from '../base/settings.ts'
 import { findJob, findTask } from './spool.ts'
 import type { Spool } from './spool.ts'
 import type { TaskId } from './task-name.ts'
+import { TASK } from './job-files.ts'
 
 /** Settings that decide what becomes of lost work. */
 export interface LossSettings {
@@ -69,7 +70,7 @@ export function isCancelled(spool: Spool, name: TaskId): boolean {
     const task = join(directory, name)
     refresh(task)
     const files = listIfThere(task)
-    if (files.length > 0) return files.includes('cancel')
+    if (files.length > 0) return files.includes(TASK.cancel)
   }
   return false
 }
@@ -86,7 +87,7 @@ function isToGoOn(spool: Spool, name: TaskId, cause: Cause, lostTries: number): 
  * more cancels can come, and again before its job is, in case the first caller died. A retry that still waits is over then.
  */
 export function passOnCancel(spool: Spool, name: TaskId, { host }: LossSettings): void {
-  if (!listIfThere(join(spool.tasks.old, name)).includes('cancel')) return
+  if (!listIfThere(join(spool.tasks.old, name)).includes(TASK.cancel)) return
   for (let lost = name, depth = 0; depth < CHAIN; depth++) {
     const job = findJob(spool, lost)
     const retry = job === undefined ? undefined : retriedAs(job)
@@ -108,7 +109,7 @@ const CHAIN = 100
 export function wishCancel(spool: Spool, name: TaskId): boolean {
   const task = join(spool.tasks.cur, name)
   const asked = tolerating(['ENOENT', 'ESTALE'], () => {
-    closeSync(openSync(join(task, 'cancel'), 'a'))
+    closeSync(openSync(join(task, TASK.cancel), 'a'))
     fsyncPath(task)
     return true
   })

@@ -12,6 +12,7 @@ import { parsePrivateName } from './claim.ts'
 import type { Spool } from './spool.ts'
 import { parseTasks } from './spool.ts'
 import type { TaskId, TaskName } from './task-name.ts'
+import { JOB } from './job-files.ts'
 
 export interface PrunePolicy {
   /** Only what got its verdict before this, in milliseconds since 1970. */
@@ -36,7 +37,7 @@ export function prunable(spool: Spool, { before = Infinity, keep = 0 }: PrunePol
 
 function endedBefore(spool: Spool, name: TaskId, limit: number): boolean {
   if (limit === Infinity) return true
-  const ended = timeOf(join(spool.jobs.old, name, 'result.txt'))
+  const ended = timeOf(join(spool.jobs.old, name, JOB.result))
   return ended !== null && ended < limit
 }
 

@@ -18,6 +18,7 @@ import { trace } from '../system/trace.ts'
 import { isLocal } from '../system/local.ts'
 import type { TaskId } from './task-name.ts'
 import type { Path } from '../base/brand.ts'
+import { JOB, TASK } from './job-files.ts'
 
 export const CAUSES = ['lost', 'drain', 'fault', 'user'] as const
 /** Why: the slave was lost; it was told to stop; it could not run jobs through its own fault; a person asked. */
@@ -43,13 +44,13 @@ export function parseRetryOf(text: string): RetryOf | undefined {
 
 /** Reads which task this one retries, or undefined. */
 export function readRetryOf(task: Path): RetryOf | undefined {
-  return parseRetryOf(readIfThere(join(task, 'retry-of.txt')) ?? '')
+  return parseRetryOf(readIfThere(join(task, TASK.retryOf)) ?? '')
 }
 
 /** Returns the retry that a job names, or undefined. The job must be there. Throws if it names no task: nobody could act on that. */
 export function retriedAs(job: Path): TaskId | undefined {
-  if (!mustList(job).includes('retried-as.txt')) return undefined
-  const name = readIfThere(join(job, 'retried-as.txt'))?.trim() ?? ''
+  if (!mustList(job).includes(JOB.retriedAs)) return undefined
+  const name = readIfThere(join(job, JOB.retriedAs))?.trim() ?? ''
   if (!isTaskId(name)) throw lasting(`find what ${quote(job)} was retried as`, 'it names no task')
   return name
 }
@@ -77,10 +78,10 @@ function makeRetry(spool: Spool, name: TaskId, cause: Cause): TaskId {
     const task = findTask(spool, name)
     if (!task) throw lasting(`retry ${quote(name)}`, 'its task is gone')
     try {
-      cloneTree(task, hidden, ['claim', 'cancel', 'retry-of.txt'], give)
+      cloneTree(task, hidden, [TASK.claim, TASK.cancel, TASK.retryOf], give)
       const before = readRetryOf(task)?.tries ?? 0
       const after = { lost: before + 1, drain: before, fault: before, user: 0 }[cause]
-      writeNew(join(hidden, 'retry-of.txt'), formatRetryOf({ parent: name, cause, tries: after }))
+      writeNew(join(hidden, TASK.retryOf), formatRetryOf({ parent: name, cause, tries: after }))
       break
     } catch (error) {
       sweep(hidden)
@@ -103,7 +104,7 @@ const isThere = (spool: Spool, clone: TaskId): boolean =>
 
 /** L1, second half: the first name that is written down is what will be published. Sweeps `clone` if it is another. */
 export function recordRetry(spool: Spool, job: Path, clone: TaskId): TaskId {
-  publishFile(join(job, 'retried-as.txt'), clone + '\n')
+  publishFile(join(job, JOB.retriedAs), clone + '\n')
   const standing = retriedAs(job)
   if (standing === undefined) throw new Error(`${job}/retried-as.txt is not there`)
   trace('L2', standing)

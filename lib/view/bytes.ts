@@ -1,6 +1,7 @@
 // What people read of a job's files, wherever these are kept: in a spool, or in the store of a farm.
 
 import { openPlain } from '../system/plain.ts'
+import { STEP } from '../spool/job-files.ts'
 
 /** Bytes that can be read from any place, as many as there were when they were opened. The caller closes them. */
 export interface Bytes {
@@ -42,9 +43,9 @@ export async function fileBytes(path: string): Promise<Bytes | undefined> {
 
 /** Opens both streams of a step; `open` opens a file of the step's directory. */
 export async function openStepLog(open: (file: string) => Promise<Bytes | undefined>): Promise<StepLog> {
-  const out = await open('stdout.txt')
+  const out = await open(STEP.stdout)
   try {
-    return { out, err: await open('stderr.txt') }
+    return { out, err: await open(STEP.stderr) }
   } catch (error) {
     await out?.close()
     throw error

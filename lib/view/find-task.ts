@@ -11,6 +11,7 @@ import { compareByNumber, parseTaskName } from '../spool/task-name.ts'
 import type { TaskName } from '../spool/task-name.ts'
 import { whereIs } from './whereabouts.ts'
 import type { Whereabouts } from './whereabouts.ts'
+import { TASK } from '../spool/job-files.ts'
 
 /** How many candidates an error lists. */
 const SHOWN = 8
@@ -42,7 +43,7 @@ const notFound = (text: string) =>
   lasting(`find the task ${quote(text)}`, 'there is none of that number, name, revision, project or ref')
 
 function isOneRevision(spool: Spool, tasks: readonly TaskName[]): boolean {
-  return new Set(tasks.map(task => textOf(spool, task.name, 'code-revision.txt'))).size === 1
+  return new Set(tasks.map(task => textOf(spool, task.name, TASK.revision))).size === 1
 }
 
 /** The text of a small file of a task, wherever the task is. */
@@ -88,7 +89,7 @@ function newestOf(spool: Spool, tasks: readonly TaskName[], text: string): TaskN
   const refs = [ref, `refs/${ref}`, `refs/heads/${ref}`, `refs/tags/${ref}`]
   const newest = tasks.findLast(
     task =>
-      task.project === project && (ref === '' || refs.includes(textOf(spool, task.name, 'ref.txt') ?? '')),
+      task.project === project && (ref === '' || refs.includes(textOf(spool, task.name, TASK.ref) ?? '')),
   )
   return newest ? [newest] : []
 }
@@ -99,7 +100,7 @@ function ofRevision(spool: Spool, prefix: string, known: Revisions): TaskName[] 
   const retried = new Set<string>()
   for (const directory of [spool.tasks.cur, spool.tasks.old]) {
     for (const name of mustList(directory)) {
-      const revision = known.get(name) ?? readIfThere(join(directory, name, 'code-revision.txt'))
+      const revision = known.get(name) ?? readIfThere(join(directory, name, TASK.revision))
       if (revision !== undefined) known.set(name, revision)
       const task = revision?.startsWith(prefix) ? parseTaskName(name) : undefined
       if (!task) continue

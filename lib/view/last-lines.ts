@@ -1,10 +1,9 @@
 // The end of what a job wrote: the last lines of the step that ended it, or that it is at.
 
-import { join } from 'node:path'
-
 import { lastLines, timeOfLine } from './job-log.ts'
 import { decisiveStep } from './view.ts'
 import type { TaskView } from './view.ts'
+import { stepDirectory } from '../spool/job-files.ts'
 
 export interface LastLine {
   readonly step: string
@@ -23,7 +22,7 @@ export async function lastLinesOf(
   if (!job || job.verdict === 'success' || jobAt === undefined) return []
   const step = decisiveStep(job)?.name
   if (step === undefined) return []
-  return (await lastLines(join(jobAt, 'steps', step), count)).map(line => ({
+  return (await lastLines(stepDirectory(jobAt, step), count)).map(line => ({
     step,
     stream: line.stream,
     time: timeOfLine(line),

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { openIfThere, readIfThere, readSmall, timeOf, timeOfFile } from '../system/durable.ts'
 import { listAllIfThere, listIfThere } from '../system/listing.ts'
 import { parseParams } from '../spool/event.ts'
-import { STOPPED } from '../spool/job-files.ts'
+import { JOB, STEP, STOPPED, TASK } from '../spool/job-files.ts'
 import { parseOwner, VERDICTS } from '../spool/job.ts'
 import type { Verdict } from '../spool/job.ts'
 import { parseRetryOf } from '../spool/retry.ts'
@@ -98,8 +98,8 @@ export function readView({ task, taskAt, jobAt }: Whereabouts): TaskView | undef
   if (files.length === 0 && job === null) return undefined
   const read = (file: string) =>
     taskAt !== undefined && files.includes(file) ? readStamped(join(taskAt, file)) : null
-  const revision = read('code-revision.txt')
-  const retry = read('retry-of.txt')
+  const revision = read(TASK.revision)
+  const retry = read(TASK.retryOf)
   const priority = read('priority')?.text.trim() ?? ''
   return {
     name: task.name,
@@ -108,15 +108,15 @@ export function readView({ task, taskAt, jobAt }: Whereabouts): TaskView | undef
     version: task.version,
     arch: task.arch,
     host: task.host ?? null,
-    state: job?.verdict ? 'over' : job || files.includes('claim') ? 'running' : 'waiting',
+    state: job?.verdict ? 'over' : job || files.includes(TASK.claim) ? 'running' : 'waiting',
     revision: revision?.text.trim() || null,
-    ref: read('ref.txt')?.text.replace(/\n$/, '') || null,
-    label: read('label.txt')?.text.replace(/\n$/, '') || null,
-    params: parseParams(read('params.txt')?.text ?? ''),
+    ref: read(TASK.ref)?.text.replace(/\n$/, '') || null,
+    label: read(TASK.label)?.text.replace(/\n$/, '') || null,
+    params: parseParams(read(TASK.params)?.text ?? ''),
     retryOf: (retry && parseRetryOf(retry.text)) ?? null,
     priority: /^-?\d{1,9}$/.test(priority) ? Number(priority) : null,
     made: (retry ?? revision)?.time ?? null,
-    cancelling: files.includes('cancel'),
+    cancelling: files.includes(TASK.cancel),
     job,
   }
 }
@@ -126,27 +126,27 @@ export function readJob(directory: string): JobView | null {
   const files = listAllIfThere(directory)
   if (files.length === 0) return null
   const read = (file: string) => (files.includes(file) ? readStamped(join(directory, file)) : null)
-  const result = read('result.txt')
+  const result = read(JOB.result)
   const verdict = VERDICTS.find(word => word === result?.text.trim()) ?? null
-  const ownerFile = read('owner.txt')
+  const ownerFile = read(JOB.owner)
   const owner = parseOwner(ownerFile?.text ?? '')
   const claimed = ownerFile?.time ?? null
   const ended = verdict ? result!.time : null
-  const steps = files.includes('steps') ? readSteps(join(directory, 'steps'), verdict !== null) : []
+  const steps = files.includes(JOB.steps) ? readSteps(join(directory, JOB.steps), verdict !== null) : []
   const starts = steps.map(step => step.started).filter(time => time !== null)
   return {
     verdict,
-    host: owner?.host ?? (read('host.txt')?.text.trim() || null),
+    host: owner?.host ?? (read(JOB.host)?.text.trim() || null),
     slot: owner?.slot ?? null,
     claimed,
     started: starts.length > 0 ? Math.min(...starts) : null,
     ended,
     seconds: span(claimed, ended),
-    beat: verdict ? null : timeOf(join(directory, 'alive')),
+    beat: verdict ? null : timeOf(join(directory, JOB.alive)),
     steps,
-    error: read('error.txt')?.text.trim() || null,
-    retriedAs: read('retried-as.txt')?.text.trim() || null,
-    artifacts: files.includes('artifacts'),
+    error: read(JOB.error)?.text.trim() || null,
+    retriedAs: read(JOB.retriedAs)?.text.trim() || null,
+    artifacts: files.includes(JOB.artifacts),
     notes: (read('notes.txt')?.text ?? '').split('\n').filter(Boolean),
   }
 }
@@ -158,11 +158,11 @@ function readSteps(directory: string, over: boolean): StepView[] {
 }
 
 function readStep(directory: string, name: string, over: boolean): StepView {
-  const started = parseLabel(readIfThere(join(directory, 'started'))?.trim() ?? '') ?? null
-  const code = readStamped(join(directory, 'exitcode.txt'))
+  const started = parseLabel(readIfThere(join(directory, STEP.started))?.trim() ?? '') ?? null
+  const code = readStamped(join(directory, STEP.exit))
   const how = parseExit(code?.text ?? '')
   // The label is when it ended by the slave's clock; without one, the exit code was written right after.
-  const ended = code && (parseLabel(readIfThere(join(directory, 'ended'))?.trim() ?? '') ?? code.time)
+  const ended = code && (parseLabel(readIfThere(join(directory, STEP.ended))?.trim() ?? '') ?? code.time)
   const stopped = how?.state === 'failure' ? readIfThere(join(directory, STOPPED))?.trim() : undefined
   const state = stopped ? stateOfStopped(stopped) : (how?.state ?? (over ? 'interrupted' : 'running'))
   return {

@@ -9,6 +9,7 @@ import { findJob, findTask, parseTasks } from '../spool/spool.ts'
 import type { Spool } from '../spool/spool.ts'
 import { compareByNumber, parseTaskName } from '../spool/task-name.ts'
 import type { TaskId, TaskName } from '../spool/task-name.ts'
+import { TASK } from '../spool/job-files.ts'
 
 export interface Whereabouts {
   readonly task: TaskName
@@ -57,7 +58,7 @@ export function whereIs(spool: Spool, name: string): Whereabouts | undefined {
   const taskAt = findTask(spool, task.name)
   // A task without a claim has no job, so the 100,000 old ones need not be searched.
   const files = taskAt === join(spool.tasks.cur, name) ? listIfThere(taskAt) : []
-  const waits = files.length > 0 && !files.includes('claim')
+  const waits = files.length > 0 && !files.includes(TASK.claim)
   const jobAt = waits ? undefined : (findJob(spool, task.name) ?? hiddenJob(spool, task.name))
   if (taskAt === undefined && jobAt === undefined) return undefined
   return { task, ...(taskAt === undefined ? {} : { taskAt }), ...(jobAt === undefined ? {} : { jobAt }) }

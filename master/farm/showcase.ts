@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { formatLabel } from '../../lib/base/tai64n.ts'
 import { isFilePath } from '../../lib/farm/protocol.ts'
-import { formatEnd, stepDirectory } from '../../lib/spool/job-files.ts'
+import { JOB, STEP, TASK, formatEnd, stepDirectory } from '../../lib/spool/job-files.ts'
 import { formatOwner } from '../../lib/spool/job.ts'
 import { spoolAt } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
@@ -133,7 +133,7 @@ export class Showcase {
     if (before === state || before?.startsWith('over')) return
     const task = join(this.spool.tasks.cur, name)
     if (before === undefined) this.#putTask(row, task)
-    if (row.cancelled !== null) writeFileSync(join(task, 'cancel'), '')
+    if (row.cancelled !== null) writeFileSync(join(task, TASK.cancel), '')
     const job = join(this.spool.jobs.cur, name)
     if (row.attempt === null || before?.includes(row.attempt) === false) {
       rmSync(job, { recursive: true, force: true })
@@ -146,15 +146,15 @@ export class Showcase {
     const hidden = join(this.spool.tasks.tmp, row.num.toString())
     mkdirSync(hidden)
     const put = (file: string, text: string) => writeAt(join(hidden, file), text, row.made)
-    put('code-revision.txt', row.revision + '\n')
+    put(TASK.revision, row.revision + '\n')
     put('code-version.txt', row.version + '\n')
-    put('ref.txt', row.ref + '\n')
-    put('label.txt', row.label + '\n')
+    put(TASK.ref, row.ref + '\n')
+    put(TASK.label, row.label + '\n')
     if (row.priority !== 0) put('priority', `${row.priority}\n`)
     const change = { TITLE: row.title, AUTHOR: row.author, URL: row.url }
     const params = { CHECK: row.label, ...change, ...row.params }
     const lines = Object.entries(params).filter((pair): pair is [string, string] => !!pair[1])
-    put('params.txt', lines.map(([key, value]) => `${key}=${value.replace(/[\r\n]/g, ' ')}\n`).join(''))
+    put(TASK.params, lines.map(([key, value]) => `${key}=${value.replace(/[\r\n]/g, ' ')}\n`).join(''))
     if (row.retry_of !== null) {
       const parent = [
         row.retry_of,
@@ -163,7 +163,7 @@ export class Showcase {
         row.arch,
         ...(row.host === null ? [] : [row.host]),
       ].join(':')
-      put('retry-of.txt', `${parent} user 0\n`)
+      put(TASK.retryOf, `${parent} user 0\n`)
     }
     renameSync(hidden, task)
   }
@@ -174,9 +174,9 @@ export class Showcase {
     if (made) {
       const [host, slot, token] = [row.worker_host ?? '', row.worker_slot ?? '', row.attempt ?? '']
       const owner = { host, boot: '', slot, pid: 0, start: '', namespace: '', token }
-      writeAt(join(job, 'owner.txt'), formatOwner(owner), row.started ?? row.made)
-      writeFileSync(join(job, 'host.txt'), host + '\n')
-      writeFileSync(join(job, 'alive'), '')
+      writeAt(join(job, JOB.owner), formatOwner(owner), row.started ?? row.made)
+      writeFileSync(join(job, JOB.host), host + '\n')
+      writeFileSync(join(job, JOB.alive), '')
     }
     for (const step of row.steps) putStep(job, step)
   }
@@ -191,16 +191,16 @@ export class Showcase {
       if (this.#shown.get(name) === undefined) this.#putTask(row, task)
       if (row.attempt !== null || row.started !== null) this.#putJob(row, job)
       else mkdirSync(job, { recursive: true })
-      if (row.artifacts) mkdirSync(join(job, 'artifacts'), { recursive: true })
-      if (row.error !== null) writeFileSync(join(job, 'error.txt'), sentence(row.error))
-      writeAt(join(job, 'result.txt'), row.verdict + '\n', row.ended)
+      if (row.artifacts) mkdirSync(join(job, JOB.artifacts), { recursive: true })
+      if (row.error !== null) writeFileSync(join(job, JOB.error), sentence(row.error))
+      writeAt(join(job, JOB.result), row.verdict + '\n', row.ended)
       renameSync(task, oldTask)
       this.#settling.set(name, performance.now())
     }
     if (row.retried_as !== null) {
       const { project, version, arch, host } = row
       const again = [row.retried_as, project, version, arch, ...(host === null ? [] : [host])].join(':')
-      writeFileSync(join(this.#jobAt(name), 'retried-as.txt'), again + '\n')
+      writeFileSync(join(this.#jobAt(name), JOB.retriedAs), again + '\n')
     }
     this.#shown.set(name, state)
   }
@@ -268,10 +268,10 @@ function putStep(job: string, step: StepView): void {
   if (!isFilePath(step.name) || step.name.includes('/')) return
   mkdirSync(directory, { recursive: true })
   const label = (time: number) => `${formatLabel(time)}\n`
-  if (step.started !== null) writeFileSync(join(directory, 'started'), label(step.started))
-  if (step.ended !== null) writeFileSync(join(directory, 'ended'), label(step.ended))
+  if (step.started !== null) writeFileSync(join(directory, STEP.started), label(step.started))
+  if (step.ended !== null) writeFileSync(join(directory, STEP.ended), label(step.ended))
   const end = endOf(step)
-  if (end !== undefined) writeFileSync(join(directory, 'exitcode.txt'), end)
+  if (end !== undefined) writeFileSync(join(directory, STEP.exit), end)
 }
 
 function endOf({ state, exit, signal }: StepView): string | undefined {

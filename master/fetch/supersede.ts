@@ -16,6 +16,7 @@ import { look } from '../../lib/view/settled.ts'
 import { askCancel } from '../../lib/view/wishes.ts'
 import type { ForgeProject } from './project.ts'
 import { readChange, readTips } from './state.ts'
+import { TASK } from '../../lib/spool/job-files.ts'
 
 /** The ref, revision and change of a task. */
 interface Of {
@@ -76,14 +77,14 @@ export class Superseder {
   #read(task: string): Of | undefined {
     const directory = join(this.#spool.tasks.cur, task)
     const files = listAllIfThere(directory)
-    if (files.length === 0 || files.includes('cancel')) return undefined
+    if (files.length === 0 || files.includes(TASK.cancel)) return undefined
     const read = (file: string) => (files.includes(file) ? (readIfThere(join(directory, file)) ?? '') : '')
-    const change = parseParams(read('params.txt'))['CHANGE']
+    const change = parseParams(read(TASK.params))['CHANGE']
     return {
-      ref: read('ref.txt').trim(),
-      revision: read('code-revision.txt').trim(),
+      ref: read(TASK.ref).trim(),
+      revision: read(TASK.revision).trim(),
       change: /^\d{1,15}$/.test(change ?? '') ? Number(change) : undefined,
-      wished: parseRetryOf(read('retry-of.txt'))?.cause === 'user',
+      wished: parseRetryOf(read(TASK.retryOf))?.cause === 'user',
     }
   }
 }

@@ -7,7 +7,6 @@ import { fsyncPath, remove, write } from '../../lib/system/durable.ts'
 import { quote, temporary } from '../../lib/base/exit.ts'
 import { linkOrCopy } from '../../lib/spool/fan-out.ts'
 import { IMAGE_NAME } from '../../lib/base/elsewhere.ts'
-import { LIMITS_FILE } from '../../lib/spool/limits.ts'
 import { pack } from '../../lib/bundle/pack.ts'
 import { GitError, Repository } from '../../lib/git/repository.ts'
 import type { Commit } from '../../lib/git/repository.ts'
@@ -19,6 +18,7 @@ import type { Extras } from './extras.ts'
 import { targetsOf } from './link-targets.ts'
 import type { Target } from './link-targets.ts'
 import { versionOf } from './version.ts'
+import { TASK } from '../../lib/spool/job-files.ts'
 
 export interface Sources {
   readonly code: Repository
@@ -72,18 +72,18 @@ export async function makeBundle(
     version,
     hasSteps: !steps.missing,
     archives: new Map([
-      ['code.tar', codeTar],
-      ['steps.tar', steps.tar],
+      [TASK.code, codeTar],
+      [TASK.steps, steps.tar],
     ]),
     texts: new Map(
       [
-        ['code-revision.txt', commit.id + '\n'],
+        [TASK.revision, commit.id + '\n'],
         ['code-version.txt', version + '\n'],
         ['steps-revision.txt', (steps.revision ?? commit.id) + '\n'],
         ['steps-version.txt', (steps.version ?? version) + '\n'],
-        ['ref.txt', ref && ref + '\n'],
-        ['params.txt', params],
-        [LIMITS_FILE, sources.limits],
+        [TASK.ref, ref && ref + '\n'],
+        [TASK.params, params],
+        [TASK.limits, sources.limits],
       ].filter((entry): entry is [string, string] => entry[1] !== ''),
     ),
   }

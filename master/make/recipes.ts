@@ -9,6 +9,7 @@ import type { Bundle, Sources } from './bundle.ts'
 import { findChecks, hasTestfiles } from './checks.ts'
 import type { Params } from './checks.ts'
 import { oneStep, sayScript } from './one-step.ts'
+import { TASK } from '../../lib/spool/job-files.ts'
 
 /** Equal tasks, one for each target. */
 export interface Recipe {
@@ -59,22 +60,20 @@ const NOTHING = { name: 'Testfile', says: 'nothing to test' }
 function recipeOf(targets: readonly string[], whole: Bundle, check: Check | undefined): Recipe {
   const make = (label: string, script: string, more: readonly [string, string][] = []): Bundle => ({
     ...whole,
-    archives: new Map([...whole.archives].filter(([name]) => name !== 'steps.tar')),
+    archives: new Map([...whole.archives].filter(([name]) => name !== TASK.steps)),
     texts: new Map<string, string | Buffer>([
       ...whole.texts,
-      ['steps.tar', oneStep(script)],
-      ['steps-revision.txt', whole.texts.get('code-revision.txt')!],
+      [TASK.steps, oneStep(script)],
+      ['steps-revision.txt', whole.texts.get(TASK.revision)!],
       ['steps-version.txt', whole.texts.get('code-version.txt')!],
-      ['label.txt', decoded(label) + '\n'],
+      [TASK.label, decoded(label) + '\n'],
       ...more,
     ]),
   })
   const one = targets.slice(0, 1)
   if (check === undefined) return { targets: one, bundle: make(NOTHING.name, sayScript(NOTHING.says, false)) }
   if ('error' in check) {
-    const bundle = make(check.name, sayScript(check.error, true), [
-      ['error.txt', decoded(check.error) + '\n'],
-    ])
+    const bundle = make(check.name, sayScript(check.error, true), [[TASK.error, decoded(check.error) + '\n']])
     return { targets: one, bundle }
   }
   return { targets, bundle: make(check.name, commandScript(check.directory, check.command)) }

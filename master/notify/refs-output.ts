@@ -20,6 +20,7 @@ import { writePage } from '../../lib/jci/page.ts'
 import type { RunName } from '../../lib/jci/run-ref.ts'
 import { MergedLog } from '../../lib/view/job-log.ts'
 import type { Notice } from './notice.ts'
+import { JOB, stepDirectory } from '../../lib/spool/job-files.ts'
 
 /** The file that names the task. */
 export const NAME_FILE = 'task.txt'
@@ -41,7 +42,7 @@ export async function writeOutput(
   const status = task.job?.verdict === 'success' ? 'ok' : 'err'
   mkdirSync(dirname(output), { recursive: true })
   mkdirSync(output)
-  const left = await copyArtifacts(join(jobAt, 'artifacts'), join(output, 'artifacts'))
+  const left = await copyArtifacts(join(jobAt, JOB.artifacts), join(output, 'artifacts'))
   writeFileSync(join(output, NAME_FILE), `${task.name}\n`)
   writeFileSync(join(output, 'status.txt'), `${status}\n`)
   await writeLog(join(output, 'run.output.txt'), jobAt, notice, left)
@@ -69,7 +70,7 @@ async function writeLog(
     line(RULE)
     for (const { name } of job?.steps ?? []) {
       line(`== ${harmless(name)}`)
-      for await (const lines of MergedLog.of(join(jobAt, 'steps', name)).read(true)) {
+      for await (const lines of MergedLog.of(stepDirectory(jobAt, name)).read(true)) {
         for (const { text } of lines) {
           room -= Buffer.byteLength(text) + 1
           if (room >= 0) line(text)

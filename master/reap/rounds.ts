@@ -24,6 +24,7 @@ import { isLocal } from '../../lib/system/local.ts'
 import { Heartbeats, readBeat } from './gone.ts'
 import type { ReaperSettings } from './settings.ts'
 import { sweepAll } from './sweep.ts'
+import { JOB, TASK } from '../../lib/spool/job-files.ts'
 
 /** How often the times of every polled directory are set for NFSv3 clients, in milliseconds. */
 const REFRESH = 10_000
@@ -170,7 +171,7 @@ export class Rounds {
   }
 
   #lookAtRunning(name: TaskId, job: string): void {
-    const isGone = () => this.#heartbeats.isGone(name, readBeat(join(job, 'alive')), performance.now())
+    const isGone = () => this.#heartbeats.isGone(name, readBeat(join(job, JOB.alive)), performance.now())
     if (!isGone()) return
     // While nobody can write, nobody can beat: if our own writing was held up, so were theirs.
     try {
@@ -208,16 +209,16 @@ export class Rounds {
   /** T1: ends a queued task that was cancelled. */
   #lookAtWaiting(name: TaskId): void {
     const task = join(this.spool.tasks.cur, name)
-    if (this.#isLocal && !existsSync(join(task, 'cancel'))) return
+    if (this.#isLocal && !existsSync(join(task, TASK.cancel))) return
     const files = listAllIfThere(task)
-    if (!files.includes('cancel') || files.includes('claim')) return
+    if (!files.includes(TASK.cancel) || files.includes(TASK.claim)) return
     endWaiting(this.spool, name, newOwner(this.#settings.host, 'reaper', token()))
   }
 
   /** L1 and L2: a finished clone names its parent, whose job names the retry to publish. */
   #lookAtClone(name: string, now: number): void {
     const clone = join(this.spool.tasks.tmp, name)
-    if (!isTaskId(name) || !listIfThere(clone).includes('retry-of.txt')) return
+    if (!isTaskId(name) || !listIfThere(clone).includes(TASK.retryOf)) return
     if (!this.#for(`clone ${name}`, this.#courtesy, now)) return
     const parent = readRetryOf(clone)?.parent
     const job = parent === undefined ? undefined : findJob(this.spool, parent)

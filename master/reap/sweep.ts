@@ -12,6 +12,7 @@ import { say, warnOnce } from '../../lib/system/log.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { parseTaskName } from '../../lib/spool/task-name.ts'
 import type { ReaperSettings } from './settings.ts'
+import { TASK } from '../../lib/spool/job-files.ts'
 
 /** How often to look where 100,000 names may be listed, in milliseconds. */
 const EACH_OLD = 3_600_000
@@ -40,7 +41,7 @@ export function sweepAll({
       const path = join(spool.tasks.tmp, name)
       try {
         // A clone that names its parent belongs to the states L1 and L2, however old it is.
-        if (!name.startsWith('.') && listIfThere(path).includes('retry-of.txt')) continue
+        if (!name.startsWith('.') && listIfThere(path).includes(TASK.retryOf)) continue
         const print = fingerprint(path)
         const seen = prints.get(name)
         if (seen?.print !== print) prints.set(name, { print, since: now })

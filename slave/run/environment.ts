@@ -6,6 +6,7 @@ import { optional, setting, words } from '../../lib/base/settings.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
 import { mask } from './mask.ts'
 import { temporaryOf } from './places/processes.ts'
+import { JOB } from '../../lib/spool/job-files.ts'
 
 export interface Environment {
   readonly values: Readonly<Record<string, string>>
@@ -42,8 +43,8 @@ export const workPaths = (work: string) => ({
   steps: join(work, 'steps'),
   home: join(work, 'home'),
   tmp: temporaryOf(work),
-  artifacts: join(work, 'artifacts'),
-  pkg: join(work, 'pkg.txt'),
+  artifacts: join(work, JOB.artifacts),
+  pkg: join(work, JOB.packages),
 })
 
 /** The environment of a job's steps, from its task and the settings $STEP_ENV, $SECRETS, $PATH and $LANG. */

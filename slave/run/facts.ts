@@ -4,9 +4,10 @@ import { join } from 'node:path'
 
 import { readIfThere } from '../../lib/system/durable.ts'
 import { parseParams } from '../../lib/spool/event.ts'
-import { LIMITS_FILE, parseLimits } from '../../lib/spool/limits.ts'
+import { parseLimits } from '../../lib/spool/limits.ts'
 import type { Facts } from './environment.ts'
 import type { Path } from '../../lib/base/brand.ts'
+import { TASK } from '../../lib/spool/job-files.ts'
 
 export interface TaskFacts extends Facts {
   /** The limits that its project sets, in place of this machine's. */
@@ -22,10 +23,10 @@ export function readFacts(task: Path): Pick<TaskFacts, 'revision' | 'ref' | 'par
   // An environment cannot hold a NUL. White space at the end may belong to a ref.
   const word = (file: string) => /^([^\0]*?)[ \n]*$/.exec(read(file))?.[1] ?? ''
   return {
-    revision: word('code-revision.txt'),
-    ref: word('ref.txt'),
-    params: parseParams(read('params.txt')),
-    fault: read('error.txt').trim() || undefined,
-    limits: parseLimits(read(LIMITS_FILE)),
+    revision: word(TASK.revision),
+    ref: word(TASK.ref),
+    params: parseParams(read(TASK.params)),
+    fault: read(TASK.error).trim() || undefined,
+    limits: parseLimits(read(TASK.limits)),
   }
 }

@@ -10,6 +10,7 @@ import { create, move, write } from '../../lib/system/durable.ts'
 import { tolerating } from '../../lib/base/errno.ts'
 import { patiently } from './patience.ts'
 import type { Path } from '../../lib/base/brand.ts'
+import { JOB } from '../../lib/spool/job-files.ts'
 
 const fsyncAsync = promisify(fsync)
 
@@ -61,7 +62,7 @@ export async function persistJob(job: Path, stop?: AbortSignal): Promise<void> {
   const top = Buffer.from(job).toString('latin1')
   await walk(top)
   // Its owner is durable since the claim, and its sign of life says nothing when it is over.
-  const done = ['owner.txt', 'alive'].map(name => `${top}/${name}`)
+  const done = [JOB.owner, JOB.alive].map(name => `${top}/${name}`)
   for (const [i, path] of paths.filter(path => !done.includes(path)).entries()) {
     // With the first, the commit of the journal for all of them is waited for; then there is little to wait for.
     await patiently('fsync', path, () => fsyncFile(Buffer.from(path, 'latin1'), i === 0), stop)

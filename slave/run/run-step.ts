@@ -3,7 +3,7 @@
 import { closeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-import { formatEnd, STOPPED, stepDirectory } from '../../lib/spool/job-files.ts'
+import { STEP, STOPPED, formatEnd, stepDirectory } from '../../lib/spool/job-files.ts'
 import type { ProcessEnd } from '../../lib/spool/job-files.ts'
 import { now } from '../../lib/base/tai64n.ts'
 import { trace } from '../../lib/system/trace.ts'
@@ -72,21 +72,17 @@ export async function runStep(plan: StepPlan): Promise<StepResult> {
   const directory = stepDirectory(plan.job, plan.name)
   for (const path of [dirname(directory), directory]) await makeJobDirectory(path, plan.hurry)
   const write = (name: string) => writePlain(join(directory, name), now() + '\n', plan.hurry)
-  const paths = ['stdout.txt', 'stderr.txt'].map(name => join(directory, name))
+  const paths = [STEP.stdout, STEP.stderr].map(name => join(directory, name))
   const files: number[] = []
   try {
     for (const path of paths) files.push(await openFile(path, plan.hurry))
-    await write('started')
+    await write(STEP.started)
     const result = await execute(plan, paths, files)
-    await write('ended')
+    await write(STEP.ended)
     if (result.stopped && !isGood(result.end)) {
       await writePlain(join(directory, STOPPED), `${plan.hurry.reason as StopReason}\n`, plan.hurry)
     }
-    await writeWhole(
-      join(directory, 'exitcode.txt'),
-      formatEnd(result.limit ? 'timeout' : result.end),
-      plan.hurry,
-    )
+    await writeWhole(join(directory, STEP.exit), formatEnd(result.limit ? 'timeout' : result.end), plan.hurry)
     return result
   } finally {
     for (const file of files) closeSync(file)

@@ -23,6 +23,7 @@ import { findUser, handOver, takeBack } from './places/step-user.ts'
 import type { StepUser } from './places/step-user.ts'
 import { findNearStep, findSteps, PREPARE } from './steps.ts'
 import type { Step } from './steps.ts'
+import { JOB } from '../../lib/spool/job-files.ts'
 
 /**
  * How long after a cancel the steps that always run may take, all of them together: with the second in which the
@@ -100,13 +101,13 @@ class Run {
     if (this.#stop.aborted) noteStop()
     this.#stop.addEventListener('abort', noteStop)
     try {
-      const written = writePlain(join(job, 'env.txt'), formatEnvironment(environment), this.#stop)
+      const written = writePlain(join(job, JOB.environment), formatEnvironment(environment), this.#stop)
       // It is awaited when no step runs any more: whatever fails, none is left behind.
       written.catch(() => undefined)
       const outcome = await this.#runAll()
       await written
       const packages = mask(readIfThere(pkg) ?? '', this.#secrets)
-      await writePlain(join(job, 'pkg.txt'), packages, this.#stop)
+      await writePlain(join(job, JOB.packages), packages, this.#stop)
       if (!this.#stop.aborted) await this.#keepArtifacts()
       return outcome
     } finally {
@@ -117,7 +118,7 @@ class Run {
 
   async #keepArtifacts(): Promise<void> {
     const { job, limits } = this.#plan
-    const [from, to] = [this.#paths.artifacts, join(job, 'artifacts')]
+    const [from, to] = [this.#paths.artifacts, join(job, JOB.artifacts)]
     const uid = this.#user?.uid
     const whose = { ...limits.artifacts, ...(uid === undefined ? {} : { uid }) }
     const notes = await keepArtifacts(from, to, whose, this.#stop)

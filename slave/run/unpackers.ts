@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { SMALL } from '../../lib/bundle/zstd.ts'
 import { openIfThere } from '../../lib/system/durable.ts'
 import type { Path } from '../../lib/base/brand.ts'
+import { TASK } from '../../lib/spool/job-files.ts'
 
 /** How a file begins, in hex, that a program of this name unpacks; small ones of zstd need none. */
 const UNPACKERS = [
@@ -31,7 +32,7 @@ export function missingUnpackers(path: string): string[] {
 /** Those among `missing` that the bundles of this task need. */
 export function neededUnpackers(task: Path, missing: readonly string[]): string[] {
   if (missing.length === 0) return []
-  const bundles = ['code.tar', 'steps.tar'].map(name => beginningOf(join(task, name)))
+  const bundles = [TASK.code, TASK.steps].map(name => beginningOf(join(task, name)))
   return UNPACKERS.filter(({ magic, least }) =>
     bundles.some(({ hex, size }) => size > least && magic.test(hex)),
   )

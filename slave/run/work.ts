@@ -9,6 +9,7 @@ import { breather } from '../../lib/system/breath.ts'
 import { unpack } from '../../lib/bundle/bundle.ts'
 import { workPaths } from './environment.ts'
 import type { Path } from '../../lib/base/brand.ts'
+import { TASK } from '../../lib/spool/job-files.ts'
 
 /**
  * Returns the private directory of a claim in `jobtmp`. Its name contains the claim's token, so its processes can be
@@ -32,8 +33,8 @@ export async function unpackTask(
   const limits = { maxBytes, signal }
   const { code, steps } = workPaths(work)
   const both = await Promise.allSettled([
-    unpack(join(task, 'code.tar'), code, limits),
-    unpack(join(task, 'steps.tar'), steps, limits),
+    unpack(join(task, TASK.code), code, limits),
+    unpack(join(task, TASK.steps), steps, limits),
   ])
   for (const end of both) if (end.status === 'rejected') throw end.reason
 }

@@ -22,6 +22,7 @@ import { makeWork, unpackTask, workOf } from '../run/work.ts'
 import type { Assignment, Heartbeat } from './assignment.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import type { Slot } from './slot.ts'
+import { JOB } from '../../lib/spool/job-files.ts'
 
 /** Claims a task for a slot; undefined if somebody else has it. */
 export function claimTask(slot: Slot, task: TaskName): Assignment | undefined {
@@ -109,7 +110,8 @@ class ClaimedTask implements Assignment {
         // Its name may be gone.
         this.#prepared = undefined
         // The room that its artifacts take is enough: a cancel always wins.
-        if (verdict === 'cancelled' && isErrno(error, 'ENOSPC', 'EDQUOT')) remove(join(this.job, 'artifacts'))
+        if (verdict === 'cancelled' && isErrno(error, 'ENOSPC', 'EDQUOT'))
+          remove(join(this.job, JOB.artifacts))
         if (this.#hasMoved()) return 'lost'
         warn('end', name, error)
         await sleep(wait)

@@ -25,6 +25,7 @@ import { Gone, putFile } from './farmer-client.ts'
 import type { FarmerClient } from './farmer-client.ts'
 import { Live } from './live.ts'
 import type { Path } from '../../lib/base/brand.ts'
+import { JOB } from '../../lib/spool/job-files.ts'
 
 /** The job in hand, as the signs of life need it. */
 export interface InHand {
@@ -236,10 +237,10 @@ function filesIn(job: Path): JobFile[] {
       }
     }
   }
-  for (const name of ['steps', 'artifacts']) {
+  for (const name of [JOB.steps, JOB.artifacts]) {
     if (readdirSync(job).includes(name)) walk(join(job, name))
   }
-  for (const name of ['env.txt', 'pkg.txt']) {
+  for (const name of [JOB.environment, JOB.packages]) {
     if (readdirSync(job).includes(name)) files.push({ path: name, size: lstatSync(join(job, name)).size })
   }
   const wanted = files.filter(({ path, size }) => size > 0 || path.startsWith('artifacts/'))

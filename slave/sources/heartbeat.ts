@@ -11,6 +11,7 @@ import { isErrno } from '../../lib/base/errno.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 import type { Heartbeat } from './assignment.ts'
 import type { Path } from '../../lib/base/brand.ts'
+import { JOB, TASK } from '../../lib/spool/job-files.ts'
 
 /** The longest time between two beats, in milliseconds. LOST_AFTER must be several times as long. */
 const BEAT = 1000
@@ -28,14 +29,14 @@ export function startHeartbeat(
   const stopper = new AbortController()
   const { signal } = stopper
   const pause = () => sleep(Math.min(BEAT, lostAfter / 4), undefined, { signal }).catch(() => undefined)
-  const sign = new Sign(join(job, 'alive'))
+  const sign = new Sign(join(job, JOB.alive))
   const beat = async () => {
     try {
       await sign.give()
       const files = await names(job)
       // Without one the reaper would never know that we died: it is made again.
-      if (!files.includes('alive')) await sign.close()
-      const word = files.includes('result.txt') ? 'lost' : await listTask(task)
+      if (!files.includes(JOB.alive)) await sign.close()
+      const word = files.includes(JOB.result) ? 'lost' : await listTask(task)
       if (word && !signal.aborted) onWord(word)
     } catch (error) {
       if (await hasMoved(job)) {
@@ -104,7 +105,7 @@ async function listTask(task: Path): Promise<'cancelled' | undefined> {
     // Not the owner of the task: then the reaper, or a file server with a finer clock, makes the change visible.
     if (!isErrno(error, 'EPERM', 'EACCES')) throw error
   }
-  return (await names(task)).includes('cancel') ? 'cancelled' : undefined
+  return (await names(task)).includes(TASK.cancel) ? 'cancelled' : undefined
 }
 
 /** True if a listing that succeeded shows that the job has left its place: an error alone says nothing. */

@@ -10,6 +10,7 @@ import { listIfThere } from '../../lib/system/listing.ts'
 import { Gone } from './farmer-client.ts'
 import type { FarmerClient } from './farmer-client.ts'
 import type { Path } from '../../lib/base/brand.ts'
+import { JOB, STEP, stepDirectory } from '../../lib/spool/job-files.ts'
 
 /** How often to look for more, in milliseconds. */
 const LOOK = 200
@@ -39,7 +40,7 @@ export class Live {
   async #run(): Promise<void> {
     while (!this.#closed) {
       try {
-        for (const step of listIfThere(join(this.#job, 'steps'))) {
+        for (const step of listIfThere(join(this.#job, JOB.steps))) {
           for (const stream of ['out', 'err']) while (await this.#send(step, stream));
         }
       } catch (error) {
@@ -53,7 +54,7 @@ export class Live {
   /** Sends some of what is new of a stream; false if there is nothing. */
   async #send(step: string, stream: string): Promise<boolean> {
     if (this.#closed) return false
-    const path = join(this.#job, 'steps', step, `std${stream}.txt`)
+    const path = join(stepDirectory(this.#job, step), stream === 'out' ? STEP.stdout : STEP.stderr)
     const fd = tolerating(['ENOENT'], () => openSync(path, 'r'))
     if (fd === undefined) return false
     try {

@@ -20,7 +20,7 @@ import { say, warn, warnOnce } from '../../lib/system/log.ts'
 import { endGone } from '../../lib/spool/lose.ts'
 import { isGone, self } from '../../lib/system/process.ts'
 import { parseDuration } from '../../lib/base/settings.ts'
-import { LIMITS_FILE, parseLimits } from '../../lib/spool/limits.ts'
+import { parseLimits } from '../../lib/spool/limits.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { isPart, isTaskId, toPart } from '../../lib/spool/task-name.ts'
@@ -29,6 +29,7 @@ import type { SlaveSettings } from './settings.ts'
 import { killRemains } from '../run/places/processes.ts'
 import { removeWork } from '../run/work.ts'
 import type { TaskId } from '../../lib/spool/task-name.ts'
+import { JOB, TASK } from '../../lib/spool/job-files.ts'
 
 /** So long a sign of life has to stand still to be none, and how often to look, in milliseconds. It comes each second. */
 const [STILL, LOOK] = [5000, 200]
@@ -212,7 +213,7 @@ export class Slot {
   #keepOf(name: string): number | undefined {
     if (this.#keeps.has(name)) return this.#keeps.get(name)
     const { cur, old } = this.spool.tasks
-    const read = (directory: string) => readIfThere(join(directory, name, LIMITS_FILE))
+    const read = (directory: string) => readIfThere(join(directory, name, TASK.limits))
     const { FAILED_JOB_WAITTIME: text } = parseLimits(read(cur) ?? read(old) ?? '')
     const keep = text === undefined ? undefined : parseDuration(text)
     this.#keeps.set(name, keep)
@@ -241,7 +242,7 @@ export class Slot {
       dead.push({ name, elsewhere: this.#isElsewhere(owner) })
     }
     // A job that was begun before this machine was started is dead; one of another machine of this name is not.
-    const signOf = (name: TaskId) => join(jobs.cur, name, 'alive')
+    const signOf = (name: TaskId) => join(jobs.cur, name, JOB.alive)
     const alive = await this.#changes(
       dead.filter(({ elsewhere }) => elsewhere).map(({ name }) => signOf(name)),
     )
@@ -249,7 +250,7 @@ export class Slot {
       const job = join(jobs.cur, name)
       try {
         say('info', `ending ${name}: its task-taker died`)
-        const work = readIfThere(join(job, 'tmp-path.txt'))?.trim()
+        const work = readIfThere(join(job, JOB.work))?.trim()
         if (work) await killRemains(work)
         endGone(this.spool, name, `The task-taker on ${this.host} died while it ran this job.`, this.settings)
       } catch (error) {

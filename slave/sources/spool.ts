@@ -21,6 +21,7 @@ import { OddTasks } from './odd.ts'
 import { Rivals } from './rivals.ts'
 import { candidates, isPaused, passAfterRace } from './scan.ts'
 import type { Slot } from './slot.ts'
+import { TASK } from '../../lib/spool/job-files.ts'
 
 /** How often a taker says in the spool that it is there, in milliseconds. */
 const BEAT = 1000
@@ -162,7 +163,7 @@ export class SpoolSource implements WorkSource {
     const directory = join(this.#slot.spool.tasks.cur, task.name)
     const program = this.#health.lacksFor(directory)
     if (program !== undefined) return `${program} is not installed here`
-    if (files.includes('retry-of.txt') && this.#rivals.isForOthers(task, directory))
+    if (files.includes(TASK.retryOf) && this.#rivals.isForOthers(task, directory))
       return 'it was lost here before'
     return undefined
   }
@@ -174,16 +175,16 @@ export class SpoolSource implements WorkSource {
   #take(task: TaskName): Assignment | 'over' | 'missed' | 'left' {
     const { spool } = this.#slot
     const files = listAllIfThere(join(spool.tasks.cur, task.name))
-    if (!files.includes('claim') && !files.includes('cancel')) {
+    if (!files.includes(TASK.claim) && !files.includes(TASK.cancel)) {
       const why = this.#whyLeft(task, files)
       if (why !== undefined) {
         sayOnce(`${task.name} is left to others: ${why}`)
         return 'left'
       }
     }
-    const taken = files.includes('claim')
+    const taken = files.includes(TASK.claim)
       ? 'over'
-      : files.includes('cancel')
+      : files.includes(TASK.cancel)
         ? endWaiting(spool, task.name, this.#slot.newOwner()) && 'over'
         : claimTask(this.#slot, task)
     this.#taken.add(task.name)

@@ -286,7 +286,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a cancel that came before lost work was published again does not count for what it was published as',
     file: 'lib/spool/lose.ts',
-    text: "  if (!listIfThere(join(spool.tasks.old, name)).includes('cancel')) return\n",
+    text: '  if (!listIfThere(join(spool.tasks.old, name)).includes(TASK.cancel)) return\n',
     instead: '  if (name) return\n',
     kind: 'schedule',
     words: 'a cancel between',

@@ -236,6 +236,30 @@ test('names that others rely on change in the protocol alone', async t => {
   }
 })
 
+/** Names of files in tasks and jobs that mean nothing else. */
+const LAYOUT =
+  /^(?:owner|result|retried-as|retry-of|tmp-path|exitcode|stdout|stderr|code-revision|label|pkg|env)\.txt$/
+
+test('the names of files in a task and a job are in lib/spool/job-files alone', async t => {
+  const found: string[] = []
+  // Runs of git jci, and the stage of a demo, are laid out otherwise.
+  const elsewhere = /^(?:lib\/spool\/job-files|bin\/jci\/.*|bin\/demo\/.*|lib\/jci\/.*)$/
+  for (const module of readArrows().keys()) {
+    if (elsewhere.test(module)) continue
+    const source = ts.createSourceFile(
+      module,
+      readFileSync(join(ROOT, `${module}.ts`), 'utf8'),
+      ts.ScriptTarget.Latest,
+    )
+    const visit = (node: ts.Node): void => {
+      if (ts.isStringLiteral(node) && LAYOUT.test(node.text)) found.push(`${module}: ${node.text}`)
+      ts.forEachChild(node, visit)
+    }
+    visit(source)
+  }
+  t.same(found, [])
+})
+
 test('no module imports itself, by whatever detour', async t => {
   t.equal(findCycle(readArrows())?.join(' -> '), undefined)
   t.same(

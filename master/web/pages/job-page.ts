@@ -10,6 +10,7 @@ import type { Html } from '../../../lib/web/html.ts'
 import { changeAuthor, changeTitle } from './change.ts'
 import { changeLink, checkLink, commitLink, revisionLink } from './forge-links.ts'
 import { WindowedLog } from '../log/log-window.ts'
+import { JOB } from '../../../lib/spool/job-files.ts'
 import { openLog } from '../site/job-files.ts'
 import type { Artifact } from '../site/job-files.ts'
 import { lines } from './log-lines.ts'
@@ -275,8 +276,8 @@ function artifactsSection(view: TaskView, entries: readonly Artifact[] | undefin
 
 /** Details for visitors who may act: paths and the environment. */
 async function details(site: Site, view: TaskView): Promise<Html> {
-  const environment = await small(site, view, 'env.txt')
-  const kept = (await small(site, view, 'tmp-path.txt'))?.trim()
+  const environment = await small(site, view, JOB.environment)
+  const kept = (await small(site, view, JOB.work))?.trim()
   return html`<details class="more">
     <summary>Where it ran</summary>
     <dl class="about">

@@ -11,6 +11,7 @@ import { listIfThere } from '../../../lib/system/listing.ts'
 import type { Whereabouts } from '../../../lib/view/whereabouts.ts'
 import type { State } from './states.ts'
 import type { Facts } from './task-index.ts'
+import { JOB, TASK } from '../../../lib/spool/job-files.ts'
 
 /** `current`: its task is in `tasks/cur`. */
 export function readFacts({ taskAt, jobAt }: Whereabouts, current: boolean): Facts {
@@ -20,21 +21,21 @@ export function readFacts({ taskAt, jobAt }: Whereabouts, current: boolean): Fac
   const read = (file: string) =>
     taskAt !== undefined && files.includes(file) ? readIfThere(join(taskAt, file)) : undefined
   const host =
-    jobAt === undefined ? undefined : (readOwner(jobAt)?.host ?? readIfThere(join(jobAt, 'host.txt')))
-  const parent = parseRetryOf(read('retry-of.txt') ?? '')?.parent
+    jobAt === undefined ? undefined : (readOwner(jobAt)?.host ?? readIfThere(join(jobAt, JOB.host)))
+  const parent = parseRetryOf(read(TASK.retryOf) ?? '')?.parent
   return {
     state,
     host: host?.trim(),
-    ref: read('ref.txt')?.trim(),
-    label: read('label.txt')?.trim(),
-    commit: read('code-revision.txt')?.trim(),
-    change: changeOf(parseParams(read('params.txt') ?? '')),
+    ref: read(TASK.ref)?.trim(),
+    label: read(TASK.label)?.trim(),
+    commit: read(TASK.revision)?.trim(),
+    change: changeOf(parseParams(read(TASK.params) ?? '')),
     retryOf: parent === undefined ? undefined : numberOf(parent),
   }
 }
 
 function readState(jobAt: string | undefined, current: boolean): State {
-  const word = jobAt === undefined ? undefined : readIfThere(join(jobAt, 'result.txt'))?.trim()
+  const word = jobAt === undefined ? undefined : readIfThere(join(jobAt, JOB.result))?.trim()
   const verdict = VERDICTS.find(verdict => verdict === word)
   if (verdict) return verdict
   if (jobAt === undefined) return current ? 'waiting' : 'gone'

@@ -13,6 +13,7 @@ import type { Bytes } from '../../../lib/view/bytes.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
 import { whereIs } from '../../../lib/view/whereabouts.ts'
 import type { Artifact, JobFiles } from './job-files.ts'
+import { JOB, stepDirectory } from '../../../lib/spool/job-files.ts'
 
 export class SpoolFiles implements JobFiles {
   readonly #spool: Spool
@@ -37,7 +38,7 @@ export class SpoolFiles implements JobFiles {
 
   async watch(view: TaskView, step: string): Promise<Watch> {
     const job = this.#jobOf(view)
-    return watch(job === undefined ? [] : [join(job, 'steps', step)])
+    return watch(job === undefined ? [] : [stepDirectory(job, step)])
   }
 
   #jobOf({ name }: TaskView): string | undefined {
@@ -67,7 +68,7 @@ async function listArtifacts(job: string, path: string): Promise<Artifact[] | un
 async function inside(job: string, path: string): Promise<string | undefined> {
   if (path.includes('\0')) return undefined
   try {
-    const root = await realpath(join(job, 'artifacts'))
+    const root = await realpath(join(job, JOB.artifacts))
     if (!root.startsWith((await realpath(job)) + sep)) return undefined
     const real = await realpath(join(root, path))
     return real === root || real.startsWith(root + sep) ? real : undefined
