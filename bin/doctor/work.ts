@@ -9,6 +9,7 @@ import { parseTasks } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { ago, counted } from '../../lib/base/text.ts'
 import { eventsWait, eventsWaiting } from '../../lib/view/pending-events.ts'
+import { launcherOf } from '../setup/program-kinds.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
 import type { LiveTaker } from './hosts.ts'
@@ -33,7 +34,7 @@ export function checkArchs(spool: Spool, takers: readonly Pick<LiveTaker, 'arch'
     if (able.length > 0) return fine('arch', target, counted(able.length, 'taker'))
     const whose = [...projects].join(', ')
     const where = host === undefined ? `on such a machine` : `on ${host}`
-    const fix = `start slave/bin/task-taker ${where}, or take ${target} out of the ARCHS of ${whose}`
+    const fix = `start ${launcherOf('task-taker')} ${where}, or take ${target} out of the ARCHS of ${whose}`
     return wrong('arch', target, `no taker for it is alive, and ${whose} makes tasks for it`, fix)
   })
 }
@@ -43,7 +44,7 @@ export function checkEvents(spool: Spool, now = Date.now()): Finding[] {
   const waiting = new Map(eventsWaiting(spool, now).map(events => [events.project, events]))
   return projectsOf(spool).flatMap(project => {
     const { count, oldest } = waiting.get(project) ?? { count: 0, oldest: now }
-    const run = `BASS_RC=${shellQuote(join(spool.root, 'conf', project, 'rc'))} master/bin/task-maker`
+    const run = `BASS_RC=${shellQuote(join(spool.root, 'conf', project, 'rc'))} ${launcherOf('task-maker')}`
     const stuck = `${eventsWait(count)}, the oldest came ${ago(now - oldest)}: no task-maker takes them`
     const served =
       now - oldest > PATIENCE

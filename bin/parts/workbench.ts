@@ -11,7 +11,7 @@ import type { TaskName } from '../../lib/spool/task-name.ts'
 import { terminalOf } from './terminal.ts'
 import { COLOURS } from './verdict-style.ts'
 import { buildEnvironment, workPaths } from '../../slave/run/environment.ts'
-import type { Environment } from '../../slave/run/environment.ts'
+import type { StepEnvironment } from '../../slave/run/environment.ts'
 import { readFacts } from '../../slave/run/facts.ts'
 import type { TaskFacts } from '../../slave/run/facts.ts'
 import { readLimits } from '../../slave/run/limits.ts'
@@ -29,7 +29,7 @@ export interface Bench {
   readonly work: string
   /** Where the logs and the exit codes of the steps go. */
   readonly job: string
-  readonly environment: Environment
+  readonly environment: StepEnvironment
   readonly limits: Limits
 }
 

@@ -87,6 +87,10 @@ export const PROGRAMS = [
   },
 ] as const satisfies readonly ProgramKind[]
 
+/** The launcher of a program, below the tree. */
+export const launcherOf = (wanted: ProgramName): string =>
+  PROGRAMS.find(({ name }) => name === wanted)!.launcher
+
 export type ProgramName = (typeof PROGRAMS)[number]['name']
 
 /** The programs of which a spool, or a machine of a farm, has one. */

@@ -2,8 +2,7 @@
 
 import { lasting, quote } from './exit.ts'
 import { optional, setting } from './settings.ts'
-
-type Settings = Readonly<Record<string, string | undefined>>
+import type { Environment } from './settings.ts'
 
 /** The image of a container, a machine that ssh reaches, or the slave itself, whatever the code asks for. */
 export type Elsewhere = { readonly image: string } | { readonly host: string } | { readonly here: true }
@@ -31,7 +30,7 @@ export const IMAGE_FILE = `.bass/${IMAGE_NAME}`
 export const isImage = (text: string): boolean => /^[^-\s\0][^\s\0]{0,499}$/.test(text)
 
 /** What IMAGE and RUN_IN say; undefined if nothing. Throws a lasting Fatal if that makes no sense. */
-export function readElsewhere(env: Settings): Elsewhere | undefined {
+export function readElsewhere(env: Environment): Elsewhere | undefined {
   const [image, runIn] = [optional('IMAGE', env), optional('RUN_IN', env)]
   if (image !== undefined && runIn !== undefined)
     throw lasting('read the settings', 'IMAGE and RUN_IN are both set, and steps run in one place')
@@ -54,7 +53,7 @@ const FORMS: Readonly<Record<(typeof BOUNDS)[number], readonly [RegExp, string]>
   CONTAINER_PIDS: [/^\d{1,9}$/, 'a whole number'],
 }
 
-function bound(name: (typeof BOUNDS)[number], env: Settings): string | undefined {
+function bound(name: (typeof BOUNDS)[number], env: Environment): string | undefined {
   const value = optional(name, env)
   const [form, what] = FORMS[name]
   if (value !== undefined && !form.test(value))
@@ -63,7 +62,7 @@ function bound(name: (typeof BOUNDS)[number], env: Settings): string | undefined
 }
 
 /** What the settings CONTAINER_... say; throws a lasting Fatal if one cannot be read. */
-export function readBounds(env: Settings): ContainerBounds {
+export function readBounds(env: Environment): ContainerBounds {
   const [cpus, memory, pids] = [
     bound('CONTAINER_CPUS', env),
     bound('CONTAINER_MEMORY', env),

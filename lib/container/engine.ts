@@ -9,8 +9,7 @@ import { isErrno, reasonOf } from '../base/errno.ts'
 import { Fatal, lasting, quote, temporary } from '../base/exit.ts'
 import { words } from '../base/settings.ts'
 import { findProgram } from '../system/program.ts'
-
-type Environment = Readonly<Record<string, string | undefined>>
+import type { Environment } from '../base/settings.ts'
 
 export interface Engine {
   readonly name: 'podman' | 'docker'

@@ -15,6 +15,7 @@ import { launch } from './launch.ts'
 import type { Opened } from './launch.ts'
 import { tarOf } from './pack.ts'
 import { commandIn, findRuntime } from './runtime.ts'
+import type { Environment } from '../base/settings.ts'
 
 /** Where a container sees its executor. */
 const PLACE = '/.bass-executor'
@@ -27,8 +28,6 @@ export interface ContainerWish {
   /** A user of the image. */
   readonly user?: string
 }
-
-type Environment = Readonly<Record<string, string | undefined>>
 
 /** Starts one; throws a Fatal that says why it cannot. The container is gone when it is closed, or when we are. */
 export async function openContainer(wish: ContainerWish, env: Environment = process.env): Promise<Opened> {

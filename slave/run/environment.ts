@@ -7,8 +7,9 @@ import type { TaskName } from '../../lib/spool/task-name.ts'
 import { mask } from './mask.ts'
 import { temporaryOf } from './places/processes.ts'
 import { JOB } from '../../lib/spool/job-files.ts'
+import type { Environment } from '../../lib/base/settings.ts'
 
-export interface Environment {
+export interface StepEnvironment {
   readonly values: Readonly<Record<string, string>>
   /** The names of variables whose values are secret. */
   readonly secrets: readonly string[]
@@ -32,8 +33,6 @@ export interface Facts {
   readonly fault?: string | undefined
 }
 
-type Settings = Readonly<Record<string, string | undefined>>
-
 /** The form of a variable's name. */
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
@@ -48,7 +47,7 @@ export const workPaths = (work: string) => ({
 })
 
 /** The environment of a job's steps, from its task and the settings $STEP_ENV, $SECRETS, $PATH and $LANG. */
-export function buildEnvironment(facts: Facts, settings: Settings = process.env): Environment {
+export function buildEnvironment(facts: Facts, settings: Environment = process.env): StepEnvironment {
   const { task, work } = facts
   const paths = workPaths(work)
   const secrets = words('SECRETS', settings).filter(name => NAME.test(name))
@@ -86,12 +85,12 @@ const isSet = (entry: readonly [string, string | undefined]): entry is [string, 
   entry[1] !== undefined
 
 /** The values that must not be seen. */
-export function secretValues({ values, secrets }: Environment): string[] {
+export function secretValues({ values, secrets }: StepEnvironment): string[] {
   return secrets.map(name => values[name] ?? '').filter(value => value !== '')
 }
 
 /** The content of `env.txt`: lines a shell can read again, secrets hidden. */
-export function formatEnvironment(environment: Environment): string {
+export function formatEnvironment(environment: StepEnvironment): string {
   const hidden = secretValues(environment)
   return Object.entries(environment.values)
     .map(

@@ -6,6 +6,7 @@ import { choice, count, duration, limit, optional, size, sizeLimit } from '../..
 import type { ArtifactLimits } from './artifacts.ts'
 import { ISOLATE } from './places/open-place.ts'
 import type { Isolate } from './places/open-place.ts'
+import type { Environment } from '../../lib/base/settings.ts'
 
 export interface Limits {
   /** Milliseconds; `Infinity` is no limit. Of silence, of a step, of all steps together. */
@@ -30,8 +31,6 @@ export interface Limits {
   /** How long a person may look at a failed job, in milliseconds. */
   readonly wait: number
 }
-
-type Settings = Readonly<Record<string, string | undefined>>
 
 /** Descriptions of the settings that `readLimits` reads, for help texts. */
 export const LIMITS_HELP = {
@@ -59,9 +58,9 @@ const UNDECIDED = Object.fromEntries(ELSEWHERE.map(name => [name, undefined]))
  * The limits of the settings; `asked` is what a task says, which stands before what this machine does. A task that says where
  * its steps run decides that alone.
  */
-export function readLimits(settings: Settings = process.env, asked: Settings = {}): Limits {
+export function readLimits(settings: Environment = process.env, asked: Environment = {}): Limits {
   const place = ELSEWHERE.some(name => optional(name, asked) !== undefined) ? UNDECIDED : {}
-  const env: Settings = { ...settings, ...place, ...asked }
+  const env: Environment = { ...settings, ...place, ...asked }
   const elsewhere = readElsewhere(env)
   const user = optional('STEP_USER', env)
   const prepare = optional('PREPARE', env)

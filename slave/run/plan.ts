@@ -2,7 +2,7 @@
 
 import type { Verdict } from '../../lib/spool/job.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
-import type { Environment } from './environment.ts'
+import type { StepEnvironment } from './environment.ts'
 import type { Limits } from './limits.ts'
 import type { Place } from './places/place.ts'
 import type { Path } from '../../lib/base/brand.ts'
@@ -13,7 +13,7 @@ export interface Plan {
   readonly job: Path
   /** A private temporary directory on this machine's own disk, with `code` and `steps` unpacked in it. */
   readonly work: string
-  readonly environment: Environment
+  readonly environment: StepEnvironment
   readonly limits: Limits
   /** Neither this step nor any after it is run. */
   readonly until?: string

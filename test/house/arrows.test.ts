@@ -78,6 +78,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'slave/run/places',
     'master/notify',
     'bin/parts',
+    'bin/setup',
   ],
   'slave/run/places': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/container', 'lib/exec'],
   'slave/execute': ['lib/base', 'lib/system', 'lib/bundle', 'lib/spool', 'lib/exec', 'slave/run/places'],

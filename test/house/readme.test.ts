@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 
 import { VERDICTS } from '../../lib/spool/job.ts'
+import { PROGRAMS } from '../../bin/setup/program-kinds.ts'
 import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
@@ -187,7 +188,9 @@ test('the table of settings has every setting of lib/rc, with its default', asyn
 })
 
 test('every program of its table is there', async t => {
-  for (const [program] of rowsOf('program')) t.ok(existsSync(join(ROOT, program!.split(' ')[0]!)), program!)
+  const programs = rowsOf('program').map(([program]) => program!.split(' ')[0]!)
+  for (const program of programs) t.ok(existsSync(join(ROOT, program)), program)
+  for (const { launcher } of PROGRAMS) t.ok(programs.includes(launcher), launcher)
 })
 
 test('it names every verdict', async t => {
