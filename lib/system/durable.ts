@@ -17,7 +17,6 @@ import {
   readSync,
   renameSync,
   rmSync,
-  statSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -232,11 +231,13 @@ export function timeOf(path: Path): number | null {
 
 /** The time in milliseconds since 1970, by the clock that gives files in this directory their times. */
 export function serverTime(directory: Path): number {
-  const stamp = join(directory, `.now-${token()}`)
-  closeSync(openSync(stamp, 'wx'))
+  // It is rubbish from the first: who is killed here leaves nothing, and who finds it may remove it.
+  const stamp = join(directory, `${DEAD}${token()}`)
+  const fd = openSync(stamp, 'wx')
   try {
-    return statSync(stamp).mtimeMs
+    return fstatSync(fd).mtimeMs
   } finally {
+    closeSync(fd)
     ignoringENOENT(() => unlinkSync(stamp))
   }
 }
