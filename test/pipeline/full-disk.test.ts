@@ -101,3 +101,21 @@ test(
     t.same(shop.ls('spool/tasks/tmp'), ['.bundles'])
   },
 )
+
+test('a cancel takes the room that artifacts have taken, where the verdict finds none', { skip }, async t => {
+  const site = new Site(t)
+  const disk = await TinyDisk.instead(site, site.spool.root, 8)
+  site.makeSpool()
+  const split = 'head -c 6000000 /dev/urandom | split -b 4096 -a 4 - "$BASS_ARTIFACTS/x"'
+  const name = site.publish({ a: split })
+  disk.fill(5 << 20)
+  const taker = site.taker('slot', { DISK_MIN: '0' })
+  await eventually('its warning', () => /: no space left on device\n/.test(taker.stderr()), 60)
+  t.equal(verdictOf(site.job(name)), undefined)
+  t.ok(site.ls('spool/jobs/cur', name, 'artifacts').length > 100)
+  writeFileSync(site.path('spool/tasks/cur', name, 'cancel'), '')
+  t.equal(await site.verdict(name), 'cancelled')
+  t.same(site.ls('spool/jobs/cur', name, 'artifacts'), [])
+  const next = site.publish({ a: 'true' })
+  t.equal(await site.verdict(next), 'success', 'and the taker goes on')
+})

@@ -1,6 +1,6 @@
 // What a slot keeps apart: a machine that fails from those that are well, and two machines that take each other's name.
 
-import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -9,7 +9,10 @@ import { readOwner, verdictOf } from '../../../lib/spool/job.ts'
 import { readRetryOf, retriedAs } from '../../../lib/spool/retry.ts'
 import { takersLine } from '../../../lib/view/takers-line.ts'
 import { readTakers } from '../../../lib/view/takers.ts'
+import { readSlaveSettings } from '../../../slave/sources/settings.ts'
+import { Slot } from '../../../slave/sources/slot.ts'
 import { eventually } from '../../fixtures/sandbox.ts'
+import { settingsOf } from '../../fixtures/steps.ts'
 import { Site } from '../../fixtures/site.ts'
 
 /** Goes on beating in a file, as its owner would. */
@@ -116,3 +119,49 @@ test('a cancel that came while its taker was told to stop is a cancel', async t 
   t.equal(verdictOf(site.job(name)), 'cancelled')
   t.same(site.ls('spool/tasks/cur'), [])
 })
+
+const notRoot = process.getuid?.() !== 0 && 'needs root'
+test(
+  'files of another user in the directory of a job are left, and the slot goes on',
+  { skip: notRoot },
+  async t => {
+    const site = new Site(t)
+    const [work, theirs] = [site.path('work'), site.path('work/code/theirs')]
+    mkdirSync(theirs, { recursive: true })
+    writeFileSync(join(theirs, 'file'), '')
+    mkdirSync(site.path('slot'))
+    site.ok('sh', ['-c', 'chmod 755 .; chown nobody slot work work/code'])
+    const before = process.cwd()
+    process.chdir(site.path('slot'))
+    process.seteuid!('nobody')
+    try {
+      const slot = new Slot(
+        site.spool,
+        readSlaveSettings({
+          ...site.env,
+          ...settingsOf(),
+          LOST_AFTER: '30',
+          LOST_TRIES: '3',
+          BUNDLE_MAX: '1G',
+          DRAIN: '0',
+        }),
+      )
+      slot.remember('1:p:v:a', work)
+      await slot.discard('1:p:v:a')
+      await slot.discardOld()
+      t.same(readdirSync('work'), ['1:p:v:a'], 'it is known to the next taker')
+      t.ok(existsSync(join(theirs, 'file')))
+      process.seteuid!(0)
+      site.ok('rm', ['-r', theirs])
+      process.seteuid!('nobody')
+      await slot.discardOld()
+      t.same(readdirSync('work'), ['1:p:v:a'], 'it was said, and is let be')
+      // What is directly in the place of jobs is root's here.
+      await new Slot(site.spool, slot.settings).discardOld()
+      t.notOk(existsSync(join(work, 'code')), 'the next taker tries again')
+    } finally {
+      process.seteuid!(0)
+      process.chdir(before)
+    }
+  },
+)
