@@ -1,5 +1,6 @@
 // A repository, for programs that ask it many questions. Bare or not, SHA-1 or SHA-256 makes no difference.
 
+import { setMaxListeners } from 'node:events'
 import { statSync } from 'node:fs'
 
 import { tolerating } from '../base/errno.ts'
@@ -51,6 +52,8 @@ export class Repository {
     this.path = path
     const env = path === undefined ? { ...process.env, LC_ALL: 'C' } : environmentAt(path)
     this.#start = { place: path, env: { ...env, ...variables }, signal }
+    // Each git that runs listens to it, until it ends.
+    if (signal) setMaxListeners(0, signal)
     this.#describer = new Describer(this.#start)
   }
 

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { getEventListeners } from 'node:events'
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
 import { GitError, Repository } from '../../../lib/git/repository.ts'
 import { sentence } from '../../../lib/git/process.ts'
-import { Sandbox } from '../../fixtures/sandbox.ts'
+import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
 
 type Tap = ConstructorParameters<typeof Sandbox>[0]
 
@@ -44,6 +45,21 @@ test('questions put at the same time are answered each with its own', async t =>
     found.map(commit => commit?.id),
     [...ids, undefined, ...ids],
   )
+})
+
+test('many that work at once for one signal are no reason for a warning, and leave nothing with it', async t => {
+  const { path, commit } = make(t)
+  const id = commit()
+  const stop = new AbortController()
+  const warnings: string[] = []
+  const hear = (warning: Error) => warnings.push(warning.message)
+  process.on('warning', hear)
+  const all = Array.from({ length: 12 }, () => new Repository(path, stop.signal))
+  for (const found of await Promise.all(all.map(one => one.commit(id)))) t.equal(found?.id, id)
+  for (const one of all) one.close()
+  await eventually('the end of each', () => getEventListeners(stop.signal, 'abort').length === 0)
+  process.off('warning', hear)
+  t.same(warnings, [])
 })
 
 test('what was missing is found when it has come, also in a repository that was made anew', async t => {
