@@ -1,6 +1,7 @@
 // bass: the command for people. It only finds the verb; each is a command of its own.
 
-import { run, version } from '../lib/system/command.ts'
+import { run } from '../lib/system/command.ts'
+import { version } from '../lib/system/version.ts'
 import { EXIT, lasting, quote } from '../lib/base/exit.ts'
 import { nearest } from './parts/nearest.ts'
 import { GROUPS, VERBS } from './verbs.ts'

@@ -2,12 +2,10 @@
 // begins with `-`, because it doubles the start of a small program; help, manual pages and completion all come from
 // the one description.
 
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-
 import { ROOT } from '../base/root.ts'
 import type { Description, Option } from '../base/description.ts'
 import { EXIT, Fatal, lasting, quote, temporary } from '../base/exit.ts'
+import { version } from './version.ts'
 import { closeInherited } from './descriptors.ts'
 import { say, speakAs } from './log.ts'
 import { openOutput, print } from './print.ts'
@@ -191,12 +189,4 @@ async function parse<O extends Readonly<Record<string, Option>>>(
     operands: checked(description, args._.map(String)),
     options: Object.fromEntries(options) as Options<O>,
   }
-}
-
-/** The version of this tree. */
-export function version(): string {
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    version: string
-  }
-  return version
 }

@@ -7,7 +7,7 @@ import https from 'node:https'
 
 import { named, odd, policyOf } from './channel.ts'
 import type { Channel, ChannelKind } from './channel.ts'
-import { version } from '../../lib/system/command.ts'
+import { version } from '../../lib/system/version.ts'
 import { lasting } from '../../lib/base/exit.ts'
 import { words } from '../../lib/base/settings.ts'
 import { PATIENCE, Refused } from './deliver.ts'

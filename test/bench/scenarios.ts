@@ -5,6 +5,7 @@ import { claimScenarios } from './scenarios/claims.ts'
 import { burstScenario, deliveryScenario } from './scenarios/deliveries.ts'
 import { eventsScenario } from './scenarios/events.ts'
 import { idleScenario, memoryScenario } from './scenarios/idle.ts'
+import { jciScenarios } from './scenarios/jci.ts'
 import { jobsScenario } from './scenarios/jobs.ts'
 import { logsScenario } from './scenarios/logs.ts'
 import { pushScenario } from './scenarios/push.ts'
@@ -25,4 +26,5 @@ export const scenarios: readonly Scenario[] = [
   memoryScenario,
   idleScenario,
   ...startScenarios,
+  ...jciScenarios,
 ]

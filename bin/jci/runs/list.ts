@@ -17,16 +17,40 @@ export interface Run extends RunName {
 /** The stored runs of these commits, or of all; newest first. Refs whose names are none of ours are left out. Throws GitError. */
 export async function listRuns(repository: string, commits?: readonly string[]): Promise<Run[]> {
   if (commits?.length === 0) return []
-  const patterns = commits?.map(commit => `${RUNS}${commit}/`) ?? [RUNS]
-  const format = '--format=%(objectname) %(refname)'
-  const text = await gitOutput(repository, ['for-each-ref', format, ...patterns])
-  const runs = text.split('\n').flatMap(line => {
-    const [id, ref] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]
-    const name = parseRunRef(ref)
-    return name ? [{ ...name, ref, id }] : []
-  })
-  return runs.sort((a, b) => secondsOf(b.run) - secondsOf(a.run) || (a.run < b.run ? 1 : -1))
+  return runsAmong(await listRefs(repository, commits ? patternsOf(commits) : [RUNS]))
 }
+
+/** What finds the runs of commits. */
+export const patternsOf = (commits: readonly string[]): string[] => commits.map(commit => `${RUNS}${commit}/`)
+
+export interface Ref {
+  readonly id: string
+  readonly ref: string
+  /** True for the branch that is checked out. */
+  readonly head: boolean
+}
+
+/** The refs below some, sorted by name. Throws GitError. */
+export async function listRefs(repository: string, patterns: readonly string[]): Promise<Ref[]> {
+  const format = '--format=%(HEAD)%(objectname) %(refname)'
+  const text = await gitOutput(repository, ['for-each-ref', format, ...patterns])
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map(line => {
+      const space = line.indexOf(' ', 1)
+      return { head: line.startsWith('*'), id: line.slice(1, space), ref: line.slice(space + 1) }
+    })
+}
+
+/** The runs among refs, newest first. Pure. */
+export const runsAmong = (refs: readonly Ref[]): Run[] =>
+  refs
+    .flatMap(({ id, ref }) => {
+      const name = parseRunRef(ref)
+      return name ? [{ ...name, ref, id }] : []
+    })
+    .sort((a, b) => secondsOf(b.run) - secondsOf(a.run) || (a.run < b.run ? 1 : -1))
 
 /** How runs ended, by their commit's id; one that says nothing we know is not there. Throws GitError. */
 export async function readStatuses(

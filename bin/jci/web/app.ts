@@ -16,7 +16,7 @@ import { warn } from '../../../lib/system/log.ts'
 import { SANDBOX, typeOf } from '../../../lib/web/foreign.ts'
 import { html } from '../../../lib/web/html.ts'
 import { isOurHost } from '../../../lib/web/our-host.ts'
-import { findFile, readBranches, readRunCommits, readRun } from './data.ts'
+import { findFile, RunsReader } from './data.ts'
 import type { Detail } from './data.ts'
 import { frame, panels, STYLE } from './pages.ts'
 import type { FileView } from './pages.ts'
@@ -48,22 +48,23 @@ export function makeRunsApp(repository: string, names: readonly string[]): Hono 
   app.notFound(c => c.html(frame('Not found', false, html`<h1>There is nothing of this name</h1>`), 404))
 
   app.get('/static/page.css', c => c.body(style, 200, { 'Content-Type': 'text/css; charset=utf-8' }))
-  addApi(app, repository)
-  addPages(app, repository)
+  const reader = new RunsReader(repository)
+  addApi(app, reader)
+  addPages(app, repository, reader)
   return app
 }
 
 /** What programs ask. */
-function addApi(app: Hono, repository: string): void {
-  app.get('/api/branches', async c => c.json(await readBranches(repository)))
+function addApi(app: Hono, reader: RunsReader): void {
+  app.get('/api/branches', async c => c.json(await reader.branches()))
   app.get('/api/commits', async c => {
     const branch = c.req.query('branch')
     if (!branch) return c.json({ error: 'branch is missing' }, 400)
-    const commits = await readRunCommits(repository, branch, pageOf(c))
+    const { commits } = await reader.commits(branch, pageOf(c))
     return commits ? c.json(commits) : c.json({ error: 'no such branch' }, 404)
   })
   app.get('/api/commit/:hash/:run?', async c => {
-    const detail = await find(repository, c.req.param('hash'), c.req.param('run'))
+    const detail = await find(reader, c.req.param('hash'), c.req.param('run'))
     if (!detail) return c.json({ error: 'no such run' }, 404)
     const { hash, author, date, status, files, ref, runId, runs } = detail
     return c.json({ hash, author, date, status, files, ref, runId, runs })
@@ -71,10 +72,10 @@ function addApi(app: Hono, repository: string): void {
 }
 
 /** What people see: branches, their commits, a run and one of its files; and the file itself. */
-function addPages(app: Hono, repository: string): void {
+function addPages(app: Hono, repository: string, reader: RunsReader): void {
   app.get('/jci/*', async c => {
     const where = parsePath(new URL(c.req.url).pathname)
-    const detail = where && (await find(repository, where.hash, where.run))
+    const detail = where && (await find(reader, where.hash, where.run))
     if (!detail) return c.notFound()
     if (where.raw) return raw(c, repository, detail, where.file)
     const file = where.file === '' ? undefined : await view(repository, detail, where.file)
@@ -84,16 +85,14 @@ function addPages(app: Hono, repository: string): void {
   app.get('/', c => page(c))
 
   async function page(c: Context, detail?: Detail, file?: FileView): Promise<Response> {
-    const branches = await readBranches(repository)
-    const branch = c.req.query('branch') ?? branches[0]
-    const commits = branch === undefined ? undefined : await readRunCommits(repository, branch, pageOf(c))
-    if (branch !== undefined && !commits) return c.notFound()
+    const { branches, commits } = await reader.commits(c.req.query('branch'), pageOf(c))
+    if (!commits && branches.length > 0) return c.notFound()
     return c.html(panels({ branches, commits, detail, file }))
   }
 }
 
-async function find(repository: string, hash: string, run?: string): Promise<Detail | undefined> {
-  return isCommitId(hash) && (run === undefined || isRunId(run)) ? readRun(repository, hash, run) : undefined
+async function find(reader: RunsReader, hash: string, run?: string): Promise<Detail | undefined> {
+  return isCommitId(hash) && (run === undefined || isRunId(run)) ? reader.run(hash, run) : undefined
 }
 
 async function view(repository: string, detail: Detail, path: string): Promise<FileView | undefined> {

@@ -1,8 +1,10 @@
 // What the pages and the API tell of a repository. The number of git processes for an answer depends on nothing.
 
+import { LRUCache } from 'lru-cache'
+
 import { gitOutput, runGit } from '../../../lib/jci/git-process.ts'
-import { listRuns, readStatuses } from '../runs/list.ts'
-import type { Run } from '../runs/list.ts'
+import { listRefs, listRuns, patternsOf, readStatuses, runsAmong } from '../runs/list.ts'
+import type { Ref, Run } from '../runs/list.ts'
 import type { RunStatus } from '../../../lib/jci/run-ref.ts'
 import { readObjects } from '../runs/objects.ts'
 
@@ -52,94 +54,139 @@ export interface Detail {
 
 const PAGE_SIZE = 100
 
-/** The names of the branches, the one that is checked out first. */
-export async function readBranches(repository: string): Promise<string[]> {
-  const format = '--format=%(HEAD)%(refname)'
-  const lines = (await gitOutput(repository, ['for-each-ref', format, 'refs/heads/']))
-    .split('\n')
-    .filter(Boolean)
-  const names = lines.map(line => line.slice(1 + 'refs/heads/'.length))
-  const head = lines.findIndex(line => line.startsWith('*'))
-  return head > 0 ? [names[head]!, ...names.filter((_, i) => i !== head)] : names
+const BRANCHES = 'refs/heads/'
+
+/** The first lines of a page of the log: what changes only with the branch. */
+interface Head {
+  readonly hash: string
+  readonly message: string
 }
 
-/** A page of the commits of a branch, newest first; undefined if there is no such branch. */
-export async function readRunCommits(
-  repository: string,
-  branch: string,
-  page: number,
-): Promise<CommitPage | undefined> {
-  // A name that git itself lists is no option and no range.
-  if (!(await readBranches(repository)).includes(branch)) return undefined
-  const range = [`--skip=${page * PAGE_SIZE}`, `--max-count=${PAGE_SIZE + 1}`]
-  const log = await gitOutput(repository, [
-    'log',
-    '-z',
-    '--format=%H %s',
-    ...range,
-    `refs/heads/${branch}`,
-    '--',
-  ])
-  const lines = log.split('\0').filter(line => line !== '')
-  const heads = lines.slice(0, PAGE_SIZE).map(line => [line.slice(0, line.indexOf(' ')), line] as const)
-  const runs = await viewsOf(
-    repository,
-    heads.map(([hash]) => hash),
-  )
-  const commits = heads.map(([hash, line]) => {
-    const own = runs.get(hash) ?? []
+/** What is remembered: pages of logs by their tips, and statuses by the commits that hold them. Neither ever changes. */
+const PAGES_MAX = 200
+const STATUSES_MAX = 100_000
+
+export class RunsReader {
+  readonly #repository: string
+  readonly #heads = new LRUCache<string, readonly Head[]>({ max: PAGES_MAX })
+  readonly #statuses = new LRUCache<string, RunStatus>({ max: STATUSES_MAX })
+  #branches: readonly Ref[] = []
+
+  constructor(repository: string) {
+    this.#repository = repository
+  }
+
+  /** The names of the branches, the one that is checked out first. */
+  async branches(): Promise<string[]> {
+    return this.#take(await listRefs(this.#repository, [BRANCHES]))
+  }
+
+  /**
+   * All branches, and a page of the commits of one, newest first; without a name of the first one. No page if there is no such
+   * branch. Where the page is known one listing tells the branch's tip and the runs.
+   */
+  async commits(
+    name: string | undefined,
+    page: number,
+  ): Promise<{ branches: string[]; commits: CommitPage | undefined }> {
+    const repository = this.#repository
+    const known = this.#heads.get(keyOf(this.#tipOf(name), page)) ?? []
+    const asked = [BRANCHES, ...patternsOf(known.map(({ hash }) => hash))]
+    const refs = await listRefs(repository, asked)
+    const branches = this.#take(refs)
+    const branch = name ?? branches[0]
+    const tip = this.#tipOf(branch)
+    // A name that git itself lists is no option and no range.
+    if (branch === undefined || tip === undefined) return { branches, commits: undefined }
+    const heads = this.#heads.get(keyOf(tip, page)) ?? (await readHeads(repository, tip, page))
+    this.#heads.set(keyOf(tip, page), heads)
+    const shown = heads.slice(0, PAGE_SIZE)
+    const runs = heads === known ? runsAmong(refs) : await listRuns(repository, shown.map(({ hash }) => hash)) // prettier-ignore
+    const views = await this.#views(runs)
+    const commits = shown.map(({ hash, message }) => viewOf(hash, message, views.get(hash) ?? []))
+    return {
+      branches,
+      commits: { branch, page, pageSize: PAGE_SIZE, hasMore: heads.length > PAGE_SIZE, commits },
+    }
+  }
+
+  /** A run of a commit, the latest if none is named; undefined if there is none. */
+  async run(hash: string, run?: string): Promise<Detail | undefined> {
+    const all = await listRuns(this.#repository, [hash])
+    const found = all.find(one => run === undefined || one.run === run)
+    if (!found) return undefined
+    const [files, views, [commit]] = await Promise.all([
+      filesOf(this.#repository, found),
+      this.#views(all),
+      readObjects(this.#repository, [hash]),
+    ])
+    const runs = views.get(hash) ?? []
+    const text = commit?.type === 'commit' ? commit.body.toString() : ''
+    const [, author = '', seconds] = /^author (.*) <.*> (\d+) [-+]\d+$/m.exec(text) ?? []
     return {
       hash,
-      shortHash: hash.slice(0, 7),
-      message: line.slice(hash.length + 1),
-      hasCI: own.length > 0,
-      ciStatus: own[0]?.status ?? '',
-      runs: own,
-    } as const
-  })
-  return { branch, page, pageSize: PAGE_SIZE, hasMore: lines.length > PAGE_SIZE, commits }
-}
-
-/** The runs of commits, newest first. */
-async function viewsOf(repository: string, commits: readonly string[]): Promise<Map<string, RunView[]>> {
-  const runs = await listRuns(repository, commits)
-  const statuses = await readStatuses(
-    repository,
-    runs.map(({ id }) => id),
-  )
-  const views = new Map<string, RunView[]>()
-  for (const { commit, run, ref, id } of runs) {
-    const view = { runId: run, status: wordOf(statuses.get(id)), ref }
-    views.set(commit, [...(views.get(commit) ?? []), view])
+      message: text.slice(text.indexOf('\n\n') + 2).split('\n', 1)[0]!,
+      author,
+      date: seconds === undefined ? '' : new Date(Number(seconds) * 1000).toISOString(),
+      status: runs.find(({ runId }) => runId === found.run)?.status ?? '',
+      files,
+      ref: found.ref,
+      runId: found.run,
+      id: found.id,
+      runs,
+    }
   }
-  return views
-}
 
-/** A run of a commit, the latest if none is named; undefined if there is none. */
-export async function readRun(repository: string, hash: string, run?: string): Promise<Detail | undefined> {
-  const found = (await listRuns(repository, [hash])).find(one => run === undefined || one.run === run)
-  if (!found) return undefined
-  const [files, views, [commit]] = await Promise.all([
-    filesOf(repository, found),
-    viewsOf(repository, [hash]),
-    readObjects(repository, [hash]),
-  ])
-  const runs = views.get(hash) ?? []
-  const text = commit?.type === 'commit' ? commit.body.toString() : ''
-  const [, author = '', seconds] = /^author (.*) <.*> (\d+) [-+]\d+$/m.exec(text) ?? []
-  return {
-    hash,
-    message: text.slice(text.indexOf('\n\n') + 2).split('\n', 1)[0]!,
-    author,
-    date: seconds === undefined ? '' : new Date(Number(seconds) * 1000).toISOString(),
-    status: runs.find(({ runId }) => runId === found.run)?.status ?? '',
-    files,
-    ref: found.ref,
-    runId: found.run,
-    id: found.id,
-    runs,
+  /** Remembers the branches among refs; returns their names. */
+  #take(refs: readonly Ref[]): string[] {
+    const branches = refs.filter(({ ref }) => ref.startsWith(BRANCHES))
+    this.#branches = [...branches.filter(({ head }) => head), ...branches.filter(({ head }) => !head)]
+    return this.#branches.map(({ ref }) => ref.slice(BRANCHES.length))
+  }
+
+  #tipOf(branch: string | undefined): string | undefined {
+    const refs = this.#branches
+    return (branch === undefined ? refs[0] : refs.find(({ ref }) => ref === BRANCHES + branch))?.id
+  }
+
+  /** The runs by their commits, in their order. */
+  async #views(runs: readonly Run[]): Promise<Map<string, RunView[]>> {
+    const unknown = runs.map(({ id }) => id).filter(id => !this.#statuses.has(id))
+    for (const [id, status] of await readStatuses(this.#repository, unknown)) this.#statuses.set(id, status)
+    const views = new Map<string, RunView[]>()
+    for (const { commit, run, ref, id } of runs) {
+      const view = { runId: run, status: wordOf(this.#statuses.get(id)), ref }
+      const list = views.get(commit)
+      if (list) list.push(view)
+      else views.set(commit, [view])
+    }
+    return views
   }
 }
+
+const keyOf = (tip: string | undefined, page: number) => `${tip ?? ''} ${page}`
+
+/** The commits of a page, and the one behind it. */
+async function readHeads(repository: string, tip: string, page: number): Promise<Head[]> {
+  const range = [`--skip=${page * PAGE_SIZE}`, `--max-count=${PAGE_SIZE + 1}`]
+  const log = await gitOutput(repository, ['log', '-z', '--format=%H %s', ...range, tip, '--'])
+  return log
+    .split('\0')
+    .filter(line => line !== '')
+    .map(line => {
+      const space = line.indexOf(' ')
+      return { hash: line.slice(0, space), message: line.slice(space + 1) }
+    })
+}
+
+const viewOf = (hash: string, message: string, runs: readonly RunView[]): RunCommitView => ({
+  hash,
+  shortHash: hash.slice(0, 7),
+  message,
+  hasCI: runs.length > 0,
+  ciStatus: runs[0]?.status ?? '',
+  runs,
+})
 
 async function filesOf(repository: string, { id }: Run): Promise<string[]> {
   const names = await gitOutput(repository, ['ls-tree', '-r', '-z', '--name-only', id])

@@ -1,7 +1,7 @@
 // How long small commands take from start to end, beside a bare node.
 
 import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { mkdirSync, rmSync } from 'node:fs'
 
 import { ROOT } from '../../fixtures/sandbox.ts'
@@ -12,24 +12,27 @@ import type { Contender, Scenario } from '../scenario.ts'
 const NODE = 'node -e 0'
 
 export const startScenarios: readonly Scenario[] = [
-  starting('version-for-git', () => [[], {}]),
-  starting('clone-with-ctr', ground => {
+  starting('master/bin/version-for-git', 'version', () => [[], {}]),
+  starting('master/bin/clone-with-ctr', 'clone', ground => {
     // In tasks/tmp, as it is used; what it made is in the way of nobody.
     mkdirSync(join(ground.spool.tasks.tmp, ':hello:v1:'), { recursive: true })
     return [[':hello:v1:', ':hello:v1:testarch'], { cwd: ground.spool.tasks.tmp }]
   }),
+  starting('bin/git-jci', 'jci', () => [['version'], {}], { least: 1.3, aim: 1.15 }),
 ]
 
 function starting(
-  command: string,
+  program: string,
+  name: string,
   prepare: (ground: Ground) => [args: string[], options: { cwd?: string }],
+  goal = { least: 1.4, aim: 1.2 },
 ): Scenario {
   return {
-    name: `start-${command.split('-')[0]!}`,
-    about: `\`${command}\` from start to end, over a bare \`${NODE}\``,
+    name: `start-${name}`,
+    about: `\`${basename(program)}\` from start to end, over a bare \`${NODE}\``,
     unit: 'ms',
     better: 'less',
-    goal: { least: 1.4, aim: 1.2, of: NODE },
+    goal: { ...goal, of: NODE },
     places: ['tmpfs'],
     rounds: { quick: 20, full: 40 },
     open: stage => {
@@ -53,10 +56,7 @@ function starting(
       })
       const cwd = options.cwd ?? ground.code
       return Promise.resolve({
-        contenders: [
-          time('BASS', join(ROOT, 'master/bin', command), args, cwd),
-          time(NODE, 'node', ['-e', '0'], cwd),
-        ],
+        contenders: [time('BASS', join(ROOT, program), args, cwd), time(NODE, 'node', ['-e', '0'], cwd)],
         before: () => {
           for (const name of ground.ls('spool/tasks/tmp').filter(name => /^\d/.test(name)))
             rmSync(join(ground.spool.tasks.tmp, name), { recursive: true })

@@ -111,12 +111,23 @@ test('files of a run are served so that they cannot act', async t => {
 test('a page costs no more git processes with more runs', async t => {
   const sandbox = new Sandbox(t)
   const count = countingGit(t, sandbox)
-  const { url, commit } = await served(t)
+  const { sandbox: site, url, commit, json } = await served(t)
   count()
   await ask(`${url}/api/commits?branch=main`)
   t.ok(count() <= 4)
+  await ask(`${url}/api/commits?branch=main`)
+  t.equal(count(), 1, 'what does not change is remembered')
   await ask(`${url}/jci/${commit}/run.output.txt`)
   t.ok(count() <= 12)
+
+  const shown = async () =>
+    ((await json('/api/commits?branch=main'))['commits'] as { hash: string; runs: unknown[] }[])[0]!
+  const code = site.path('code')
+  const ref = `refs/jci-runs/${commit}/1700000001-bbbb`
+  site.git(code, 'update-ref', `refs/jci-runs/${commit}/1700000002-cccc`, ref)
+  t.match(await shown(), { hash: commit, runs: { length: 3 } }, 'a new run is seen')
+  site.git(code, 'update-ref', 'refs/heads/main', 'main^')
+  t.not((await shown()).hash, commit, 'and that the branch moved')
 })
 
 teardown(closeBrowser)
