@@ -1,5 +1,7 @@
 // The page of a job, and its artifacts.
 
+import { Readable } from 'node:stream'
+
 import type { Bytes } from '../../../lib/view/bytes.ts'
 import { SANDBOX, typeOf } from '../../../lib/web/foreign.ts'
 import { publicView } from '../api.ts'
@@ -8,6 +10,7 @@ import { jobPage } from '../pages/job-page.ts'
 import { missing, number, taskOf } from './ground.ts'
 import type { App, Asked, Ground } from './ground.ts'
 import { ranged } from './ranged.ts'
+import { tarOf } from './tar.ts'
 
 export function jobRoutes(app: App, { site, wishes }: Ground): void {
   app.use('/job/:num/*', async (c, next) => {
@@ -18,6 +21,16 @@ export function jobRoutes(app: App, { site, wishes }: Ground): void {
   app.get('/job/:num', async c => {
     const view = taskOf(site, c)
     return view ? c.html(await jobPage(c.var.visit, site, publicView(site, c.var.viewer, view))) : missing(c)
+  })
+  app.get('/job/:num/artifacts.tar', c => {
+    const view = taskOf(site, c)
+    if (!view?.job?.artifacts) return missing(c)
+    const chunks = Readable.from(tarOf(site.files, view), { objectMode: true, highWaterMark: 1 })
+    return c.body(Readable.toWeb(chunks) as ReadableStream, 200, {
+      'Content-Type': 'application/x-tar',
+      'Content-Disposition': `attachment; filename="${view.project}-${view.num}.tar"`,
+      'Content-Security-Policy': SANDBOX,
+    })
   })
   app.get('/job/:num/artifacts', c => c.redirect(`${c.req.path}/`, 308))
   app.get('/job/:num/artifacts/:path{.*}', async c => {

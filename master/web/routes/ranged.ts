@@ -37,7 +37,7 @@ export async function ranged(
 }
 
 /** The bytes from `start` to `end`, a chunk at a time. Those that are gone meanwhile break it off. */
-async function* contentOf(bytes: Bytes, start: number, end: number): AsyncGenerator<Buffer> {
+export async function* contentOf(bytes: Bytes, start: number, end: number): AsyncGenerator<Buffer> {
   for (let at = start; at < end;) {
     const chunk = await bytes.read(at, Math.min(CHUNK, end - at))
     if (chunk.length === 0) throw new Error('it has become shorter')
