@@ -5,12 +5,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { ROOT } from '../../lib/base/root.ts'
+import { readStyle } from '../../lib/web/style.ts'
 import { ICONS, iconSvg } from './pages/icon.ts'
-
-const TYPES = {
-  'reporter.css': 'text/css; charset=utf-8',
-  'reporter.js': 'text/javascript; charset=utf-8',
-} as const
 
 export interface Assets {
   /** Changes when any of them does: it ends each link to one. */
@@ -25,10 +21,10 @@ export function readAssets(): Assets {
     hash.update(body)
     files.set(name, { type, body })
   }
-  for (const [name, type] of Object.entries(TYPES)) {
-    // They are not compiled: they stay where the sources are.
-    keep(name, type, Buffer.from(readFileSync(join(ROOT, 'master/web/static', name))))
-  }
+  keep('reporter.css', 'text/css; charset=utf-8', Buffer.from(readStyle()))
+  // It is not compiled: it stays where the sources are.
+  const script = readFileSync(join(ROOT, 'master/web/static/reporter.js'))
+  keep('reporter.js', 'text/javascript; charset=utf-8', Buffer.from(script))
   for (const mark of ICONS) keep(`icon-${mark}.svg`, 'image/svg+xml', Buffer.from(String(iconSvg(mark))))
   return { edition: hash.digest('hex').slice(0, 12), find: name => files.get(name) }
 }

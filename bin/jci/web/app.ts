@@ -1,20 +1,18 @@
 // The addresses of `git jci web`. What a run stored is served so that it cannot act on our origin.
 
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Readable } from 'node:stream'
 
 import { Hono } from 'hono'
 import type { Context } from 'hono'
 
-import { ROOT } from '../../../lib/base/root.ts'
 import { gitEnvironment } from '../../../lib/git/process.ts'
 import { readObjects } from '../runs/objects.ts'
 import { isCommitId, isRunId } from '../../../lib/jci/run-ref.ts'
 import { warn } from '../../../lib/system/log.ts'
 import { SANDBOX, typeOf } from '../../../lib/web/foreign.ts'
 import { html } from '../../../lib/web/html.ts'
+import { readStyle } from '../../../lib/web/style.ts'
 import { isOurHost } from '../../../lib/web/our-host.ts'
 import { findFile, RunsReader } from './data.ts'
 import type { Detail } from './data.ts'
@@ -30,7 +28,7 @@ const SHOWN = 512 * 1024
 /** The application for a repository. `names` are those by which browsers may call it. */
 export function makeRunsApp(repository: string, names: readonly string[]): Hono {
   const app = new Hono()
-  const style = readFileSync(join(ROOT, 'master/web/static/reporter.css'), 'utf8') + STYLE
+  const style = readStyle() + STYLE
   app.use(async (c, next) => {
     if (!isOurHost(c.req.header('host'), names)) return c.text('no such host\n', 421)
     await next()

@@ -8,6 +8,10 @@ import type { Artifact } from '../site/job-files.ts'
 import { jobPath, page, projectPath } from './page.ts'
 import type { Visit } from './page.ts'
 
+/** A link to all artifacts as one archive. */
+export const downloadAll = (view: TaskView): Html =>
+  html`<a href="${jobPath(view)}/artifacts.tar" download="">Download all</a> <span class="quiet">.tar</span>`
+
 export function artifactsPage(
   visit: Visit,
   view: TaskView,
@@ -31,6 +35,7 @@ export function artifactsPage(
       ],
     },
     html`<h1>Artifacts${parts.length > 0 && `: ${parts.join('/')}`}</h1>
+      ${parts.length === 0 && entries.length > 0 && html`<p class="facts">${downloadAll(view)}</p>`}
       ${entries.length === 0 && html`<p class="empty">There is nothing here.</p>`}
       <ul class="files">
         ${entries.map(

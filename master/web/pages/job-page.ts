@@ -7,6 +7,7 @@ import type { StepView, TaskView } from '../../../lib/view/view.ts'
 import { tellWait } from '../../../lib/view/why-waiting.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
+import { downloadAll } from './artifacts-page.ts'
 import { changeAuthor, changeTitle } from './change.ts'
 import { changeLink, checkLink, commitLink, revisionLink } from './forge-links.ts'
 import { WindowedLog } from '../log/log-window.ts'
@@ -257,7 +258,8 @@ function artifactsSection(view: TaskView, entries: readonly Artifact[] | undefin
   if (!entries) return false
   const base = `${jobPath(view)}/artifacts`
   return html`<section aria-labelledby="artifacts">
-    <h2 id="artifacts">Artifacts</h2>
+    <h2 id="artifacts"><a href="${base}/">Artifacts</a></h2>
+    ${entries.length > 0 && html`<p class="facts">${downloadAll(view)}</p>`}
     <ul class="files">
       ${entries.slice(0, 12).map(
         ({ name, size }) =>
