@@ -10,7 +10,7 @@ import { parseDuration } from '../lib/base/settings.ts'
 import { writeS2 } from '../lib/bundle/s2.ts'
 import type { Execution, ExecutorClient } from '../lib/exec/client.ts'
 import { tarOf } from '../lib/exec/pack.ts'
-import type { TaskResult } from '../lib/exec/protocol.ts'
+import type { TaskLog, TaskResult } from '../lib/exec/protocol.ts'
 import { command, usage } from '../lib/system/command.ts'
 import { say } from '../lib/system/log.ts'
 import { bringBack } from '../lib/exec/bring-back.ts'
@@ -44,6 +44,7 @@ ends.`,
       env: { type: 'list', value: 'K=V', about: 'a variable of its environment' },
       input: { type: 'boolean', alias: 'i', about: 'give it our standard input' },
       timeout: { type: 'string', value: 'TIME', about: 'kill it after this time' },
+      verbose: { type: 'boolean', alias: 'v', about: 'show also what the executor says of its work' },
     },
     environment: {
       CONTAINER: 'podman or docker, with options; else whichever is there',
@@ -72,7 +73,7 @@ ends.`,
           ...{ directory: content.within === '' ? place : `${place}/${content.within}`, contentRoot: place },
           ...{ wantArchive: true, wantInput: options.input },
         },
-        { output: show },
+        { output: show, log: log => tell(log, options.verbose) },
       )
       const result = await during(execution, options.input)
       await bringBack(client, result, out, options.delete ? 'deleted' : 'named')
@@ -114,6 +115,13 @@ function parseVariable(text: string): [string, string] {
 async function show(stream: 1 | 2, data: Buffer): Promise<void> {
   const to = stream === 1 ? process.stdout : process.stderr
   if (!to.write(data)) await new Promise(done => to.once('drain', done).once('close', done))
+}
+
+/** Says what an executor does, and has to warn of. */
+function tell({ level, message, attributes }: TaskLog, verbose: boolean): void {
+  if (!verbose && level === 'info') return
+  const more = Object.entries(attributes).map(([name, value]) => `${name} ${value}`)
+  say(level === 'warning' ? 'warning' : 'info', [message, ...more].join(', '))
 }
 
 /** Passes signals and input on while it runs. */

@@ -7,7 +7,13 @@ import type { ServerDuplexStream } from '@grpc/grpc-js'
 
 import { reasonOf } from '../../lib/base/errno.ts'
 import { PATIENCE_MAX } from '../../lib/exec/protocol.ts'
-import type { ClientMessage, ServerMessage, StartTaskRequest, TaskResult } from '../../lib/exec/protocol.ts'
+import type {
+  ClientMessage,
+  ServerMessage,
+  StartTaskRequest,
+  TaskLog,
+  TaskResult,
+} from '../../lib/exec/protocol.ts'
 import type { ProcessEnd } from '../../lib/spool/job-files.ts'
 import type { Place, StepProcess } from '../run/places/place.ts'
 import type { Pools } from '../run/places/pools.ts'
@@ -46,6 +52,8 @@ export class Execution {
   #stdin: Socket | undefined
   #call: Call | undefined
   #blocked = false
+  /** What the executor has to say, until it is sent. */
+  readonly #logs: TaskLog[] = []
   #step: StepProcess | undefined
   #cancelled = false
   #timedOut = false
@@ -69,7 +77,12 @@ export class Execution {
         const end = await this.#runCommand()
         told = 'signal' in end ? { signal: end.signal, exitCode: 0 } : { exitCode: end.code }
       }
-      if (this.request.wantArchive) told = { ...told, ...(await this.#surroundings.collect(this.request)) }
+      if (this.request.wantArchive) {
+        const changed = await this.#surroundings.collect(this.request)
+        const { files, archiveBytes, deleted } = changed
+        this.#log('info', 'looked for changes', { files, bytes: archiveBytes, deleted: deleted.length })
+        told = { ...told, ...changed }
+      }
     } catch (error) {
       told = { ...told, error: reasonOf(error) }
     }
@@ -98,6 +111,7 @@ export class Execution {
         throw error
       })
     this.#step = step
+    this.#log('info', 'started', { name: this.request.name, directory })
     const read = ends.map(({ reader }, i) => this.#read(reader, i === 0 ? 1 : 2))
     if (source) this.#stdin = feeding(source.writer)
     for (const message of this.#early.splice(0)) this.handle(message)
@@ -135,12 +149,16 @@ export class Execution {
     const timer = setInterval(() => {
       if (!this.#outbox.isFull) this.#readers.forEach(reader => reader.destroy())
     }, LAST_WORDS)
-    return (await Promise.all(read).finally(() => clearInterval(timer))).every(Boolean)
+    const drained = (await Promise.all(read).finally(() => clearInterval(timer))).every(Boolean)
+    if (!drained)
+      this.#log('warning', 'a process that it left still has its output open: that is not waited for')
+    return drained
   }
 
   #timeOut(step: StepProcess): void {
     if (step.over) return
     this.#timedOut = true
+    this.#log('info', 'its time is up', { milliseconds: this.request.timeout })
     step.end(GRACE)
   }
 
@@ -171,15 +189,28 @@ export class Execution {
   #pump(): void {
     const call = this.#call
     while (call && this.#call === call && !this.#blocked) {
-      const output = this.#outbox.next()
-      if (output) this.#send(call, { output })
-      else {
-        if (!this.#result) return
-        this.#call = undefined
-        call.write({ result: this.#result })
-        call.end()
-      }
+      const next = this.#next()
+      if (!next) return
+      this.#send(call, next)
+      if (!('result' in next)) continue
+      this.#call = undefined
+      call.end()
     }
+  }
+
+  /** The result is the last. */
+  #next(): ServerMessage | undefined {
+    const log = this.#logs.shift()
+    if (log) return { log }
+    const output = this.#outbox.next()
+    if (output) return { output }
+    return this.#result && { result: this.#result }
+  }
+
+  #log(level: 'info' | 'warning', message: string, attributes: Record<string, string | number> = {}): void {
+    const texts = Object.entries(attributes).map(([name, value]) => [name, String(value)] as const)
+    this.#logs.push({ time: Date.now(), level, message, attributes: Object.fromEntries(texts) })
+    this.#pump()
   }
 
   #send(call: Call, message: ServerMessage): void {

@@ -144,6 +144,10 @@ test('it has its variables and its input, and exits as the command does, or with
   t.match(exec(['-i'], 'tr a-z A-Z', 'code', 'some input\n'), { code: 0, stdout: 'SOME INPUT\n' })
   t.match(exec(['--env', 'K'], 'true'), { code: 100, stderr: /'K' is not K=V/ })
   t.match(exec([], 'kill -KILL $$'), { code: 137 })
+  t.match(
+    exec(['-v'], 'true').stderr,
+    /^bass: info: started, .*\nbass: info: looked for changes, files 0, bytes 0, deleted 0\n$/,
+  )
   t.match(exec(['--timeout', '0.5'], 'sleep 1000'), { code: 99, stderr: /--timeout/ })
   t.match(exec(['--timeout', 'soon'], 'true'), { code: 100, stderr: /'soon' is no time/ })
   t.match(exec(['--ssh', 'box'], 'true'), { code: 100, stderr: /one of --in and --ssh/ })

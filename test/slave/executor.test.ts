@@ -14,6 +14,7 @@ import { ExecutorClient } from '../../lib/exec/client.ts'
 import { tarOf } from '../../lib/exec/pack.ts'
 import { VERSION } from '../../lib/exec/protocol.ts'
 import { writeS2 } from '../../lib/bundle/s2.ts'
+import { isLong } from '../fixtures/conformance.ts'
 import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 const SECRET = 'a secret of this test'
@@ -111,6 +112,42 @@ test('files go there, and what was changed comes as one archive that the result 
   await t.rejects(stranger(), { message: /no such archive/ })
 })
 
+test('the executor says what it does, in its place among the output, and the result is the last', async t => {
+  const { client, sandbox } = await start(t)
+  const told: string[] = []
+  const wish = {
+    ...{ name: 'it', command: ['sh', '-c', 'echo out; echo x > new'], directory: sandbox.dir, inherit: true },
+    ...{ contentRoot: sandbox.dir, wantArchive: true },
+  }
+  const { result } = client.execute(wish, {
+    output: (_, data) => void told.push(data.toString()),
+    log: ({ level, message, attributes, time }) => {
+      t.ok(Math.abs(time - Date.now()) < 60_000)
+      told.push(`${level}: ${message} ${attributes['name'] ?? attributes['files'] ?? ''}`)
+    },
+  })
+  await result
+  t.same(told, ['info: started it', 'out\n', 'info: looked for changes 1'])
+})
+
+test('a client that does not come back in time has its command ended, and no other', async t => {
+  const { sandbox, client } = await start(t)
+  const way = await fragile(t, sandbox)
+  const other = await ExecutorClient.connect(way.address, SECRET, 20_000)
+  t.teardown(() => other.close())
+  const nap = `1000.${process.pid}5`
+  const wish = { command: ['sleep', nap], inherit: true, patience: 500 }
+  const lost = other.execute(wish)
+  const running = () => sandbox.run('pgrep', ['-f', `sleep ${nap}`]).code === 0
+  await eventually('it runs', running)
+  way.close()
+  const began = performance.now()
+  await t.rejects(lost.result, { exitCode: 111, message: /run it there/ })
+  await eventually('it ended', () => !running())
+  t.ok(performance.now() - began > 450, 'and not before')
+  t.match((await runShell(client, 'echo still here')).said, ['still here\n', ''])
+})
+
 test('without the secret, or with another major version, nothing runs', async t => {
   const { client, address } = await start(t)
   const stranger = await ExecutorClient.connect(address, 'a guess', 20_000)
@@ -157,11 +194,12 @@ async function fragile(t: Test, sandbox: Sandbox) {
     for (const socket of sockets) socket.destroy()
     sockets.clear()
   }
-  t.teardown(() => {
+  const close = () => {
     server.close()
     cut()
-  })
-  return { address: `unix:${sandbox.path('way')}`, cut }
+  }
+  t.teardown(close)
+  return { address: `unix:${sandbox.path('way')}`, cut, close }
 }
 
 test('a client whose connection is cut goes on where it was, and misses and repeats nothing', async t => {
@@ -188,6 +226,8 @@ test('a client whose connection is cut goes on where it was, and misses and repe
   t.equal(said, Array.from({ length: 2000 }, (_, i) => `line ${i}\n`).join(''))
 })
 
+const MUCH = isLong ? 1_000_000_000 : 200_000_000
+
 test('a reader that stalls stops the command, not the memory', async t => {
   const { client, executor, sandbox } = await start(t)
   let [bytes, stalled] = [0, true]
@@ -195,7 +235,7 @@ test('a reader that stalls stops the command, not the memory', async t => {
     while (stalled) await sleep(20)
   }
   const execution = client.execute(
-    { command: ['sh', '-c', `head -c 200000000 /dev/zero; : > '${sandbox.path('written')}'`], inherit: true },
+    { command: ['sh', '-c', `head -c ${MUCH} /dev/zero; : > '${sandbox.path('written')}'`], inherit: true },
     {
       output: async (_, data) => {
         bytes += data.length
@@ -210,7 +250,8 @@ test('a reader that stalls stops the command, not the memory', async t => {
   t.ok(Number(memory) < 250_000, `${memory} KiB`)
   stalled = false
   t.match(await execution.result, { exitCode: 0 })
-  t.equal(bytes, 200_000_000)
+  t.equal(bytes, MUCH)
+  t.ok(Number(sandbox.ok('ps', ['-o', 'rss=', '-p', String(executor.pid)])) < 250_000, 'nor afterwards')
 })
 
 test('Python speaks the protocol, both ways', { skip: lacks('/usr/bin/python3') }, async t => {
@@ -238,7 +279,7 @@ test('Python speaks the protocol, both ways', { skip: lacks('/usr/bin/python3') 
     '-c',
     script,
   )
-  t.same(told.split('\n').sort(), ['1 0 from python', '2 0 err', 'result 4'].sort())
+  t.same(told.split('\n').sort(), ['1 0 from python', '2 0 err', 'log info started', 'result 4'].sort())
   t.match(
     python(at('executor-client.py'), sandbox.path('py'), address, 'a guess', VERSION, 'true'),
     /^UNAUTHENTICATED/,
@@ -253,6 +294,12 @@ test('Python speaks the protocol, both ways', { skip: lacks('/usr/bin/python3') 
   await eventually('it serves', () => server.stdout().includes('ready'), 60)
   const client = await ExecutorClient.connect(`unix:${sandbox.path('other')}`, SECRET, 20_000)
   t.teardown(() => client.close())
-  const { said, result } = await runShell(client, 'words', { environment: { K: 'V' } })
-  t.same([said, result.exitCode], [['sh -c words', 'V'], 3])
+  const logs: string[] = []
+  const wish = { command: ['words'], environment: { K: 'V' } }
+  const said: string[] = []
+  const { exitCode } = await client.execute(wish, {
+    output: (stream, data) => void said.push(`${stream} ${data.toString()}`),
+    log: ({ level, message }) => logs.push(`${level} ${message}`),
+  }).result
+  t.same([said, logs, exitCode], [['1 words', '2 V'], ['info started'], 3])
 })

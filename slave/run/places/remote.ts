@@ -15,6 +15,7 @@ import { listTree, toName } from '../../../lib/exec/listing.ts'
 import { openOverSsh } from '../../../lib/exec/over-ssh.ts'
 import { tarOf } from '../../../lib/exec/pack.ts'
 import type { TaskResult } from '../../../lib/exec/protocol.ts'
+import { say } from '../../../lib/system/log.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import type { Place, StepCommand, StepProcess } from './place.ts'
 
@@ -102,7 +103,11 @@ class RemotePlace implements Place {
     const command = step.command.map(word => this.#there(word))
     const execution = this.#launched.client.execute(
       { ...this.#surroundings(step), name: command.at(-1)!, command },
-      { output: (stream, data) => writeAll(stream === 1 ? step.stdout : step.stderr, data) },
+      {
+        output: (stream, data) => writeAll(stream === 1 ? step.stdout : step.stderr, data),
+        log: ({ level, message }) =>
+          level === 'warning' && say('warning', `${command.at(-1)!} there: ${message}`),
+      },
     )
     return Promise.resolve(new RemoteProcess(execution, step))
   }
