@@ -1,12 +1,12 @@
 // The lines that a helper of ours says, each for whoever waits for its first word. Only who waits keeps a program from
 // ending.
 
-import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
 
 type Words = readonly [string, ...string[]]
 
 /** What keeps a program from ending, or does not. */
-interface Hold {
+export interface Hold {
   ref(): void
   unref(): void
 }
@@ -16,7 +16,7 @@ export class Lines {
   readonly #waits = new Map<(words: Words) => void, readonly string[]>()
   #rest = ''
 
-  constructor(from: Socket, helper: Hold) {
+  constructor(from: Readable & Hold, helper: Hold) {
     this.#holds = [from, helper]
     this.#letGo()
     from.setEncoding('latin1').on('data', (text: string) => {

@@ -8,14 +8,15 @@
 import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import type { Socket } from 'node:net'
 import { constants } from 'node:os'
+import type { Readable, Writable } from 'node:stream'
 import { getSystemErrorMap, promisify } from 'node:util'
 
 import { tolerating } from '../../../lib/base/errno.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import { KEEPER, STARTER } from './first-process.ts'
 import { Lines } from './lines.ts'
+import type { Hold } from './lines.ts'
 import type { PipePool, Pipes } from './pipes.ts'
 
 /** A user other than root first needs a user namespace, which allows the others. */
@@ -55,7 +56,7 @@ export class Room {
       }),
     )
     // A room that waits for the next job keeps no program from ending.
-    ;(unshare.stdin as Socket).unref()
+    ;(unshare.stdin as Writable & Hold).unref()
   }
 
   /** Opens a room with this first process; fails with what `unshare` says where it cannot make one. */
@@ -72,7 +73,7 @@ export class Room {
     let said = ''
     unshare.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
     unshare.stdin.on('error', () => undefined)
-    const lines = new Lines(unshare.stdout as Socket, unshare)
+    const lines = new Lines(unshare.stdout as Readable & Hold, unshare)
     await new Promise<void>((ready, failed) => {
       void lines.next('ready').then(() => ready())
       unshare.on('error', failed)

@@ -81,17 +81,17 @@ class SandboxCage implements Cage {
     if (this.#init !== undefined) signal(-this.#init, name)
   }
 
-  async clear(spawned: number): Promise<void> {
+  async clear(): Promise<void> {
     await this.#found
     if (this.#init !== undefined) signal(this.#init, 'SIGKILL')
-    await this.leave(spawned)
+    await this.leave()
   }
 
   /**
    * Waits until the first process is dead: the kernel has ended all others then. It dies with bwrap, but not before it:
    * what a step left may run on for a moment after bwrap has ended.
    */
-  async leave(_spawned: number): Promise<void> {
+  async leave(): Promise<void> {
     await this.#found
     const init = this.#init
     for (let tries = 0; init !== undefined && tries < 1000 && isAlive(init); tries++) await sleep(5)
