@@ -23,6 +23,7 @@ const nothing = (why: string, tips: FetchPlan['tips'] = []): Decided => ({
 
 /** A branch or tag moved. `tips` are those that were dealt with. */
 export async function decidePush(
+  project: ForgeProject,
   wish: PushWish,
   mirror: Mirror,
   tips: ReadonlyMap<string, string>,
@@ -36,6 +37,8 @@ export async function decidePush(
   const revision = await mirror.commit(ref)
   if (tip === undefined || revision === undefined)
     return nothing(`${ref} is no commit's`, tip ? [[ref, tip]] : [])
+  const change = await changeFrom(project, wish, mirror, [revision, tips.get(ref) ?? wish.before])
+  if (change !== undefined) return nothing(`${ref} is built as change ${change}`, [[ref, tip]])
   const base = ref.startsWith('refs/tags/') ? undefined : await baseOf(wish, mirror, tips, revision)
   const params = {
     ...(base === undefined ? {} : { BASE: base }),
@@ -44,6 +47,27 @@ export async function decidePush(
   const event: Made = { where: 'revs', ref, revision, params, again: '' }
   return { events: [event], tips: [[ref, tip]], change: null, why: `${ref} is at ${revision}` }
 }
+
+/**
+ * Returns the number of the open change that a branch is the head of, which builds what is pushed there: else it would be built
+ * twice, under the same names. Its head was or is one of `commits`, in whichever order a forge tells of the two. The default
+ * branch, which may be the head of a change as well, is always built; and so are all where changes wait for a person.
+ */
+async function changeFrom(
+  { inbox, trust }: ForgeProject,
+  { ref }: PushWish,
+  mirror: Mirror,
+  commits: readonly (string | null)[],
+): Promise<number | undefined> {
+  if (trust === 'none' || !ref.startsWith(HEADS) || ref === (await mirror.defaultBranch())) return undefined
+  const heads = await mirror.changesAt(commits.filter(commit => commit !== null))
+  return heads.find(number => {
+    const state = readChange(inbox, number)
+    return state?.open === true && !state.fork && state.source === ref.slice(HEADS.length)
+  })
+}
+
+const HEADS = 'refs/heads/'
 
 /** Returns the commit to compare a tip with: the branch when it was last dealt with; of a new one, where it left the default branch. */
 async function baseOf(
@@ -106,8 +130,8 @@ export async function decideChange(
 }
 
 function pick(change: ChangeWish['change']): Omit<ChangeState, 'ref' | 'open' | 'head'> {
-  const { number, title, author, member, fork, url, base, target } = change
-  return { number, title, author, member, fork, url, base, target, updated: change.updated ?? 0 }
+  const { number, title, author, member, fork, url, base, target, source } = change
+  return { number, title, author, member, fork, url, base, target, source, updated: change.updated ?? 0 }
 }
 
 /** How many paths of what decides what is run are named. */

@@ -139,7 +139,7 @@ export class Fetching {
       for (const wish of await wishesIn(content, this.project)) {
         all.push(
           wish.kind === 'push'
-            ? await decidePush(wish, this.#mirror, tips)
+            ? await decidePush(this.project, wish, this.#mirror, tips)
             : await decideChange(this.#spool, this.project, wish, basename(record), this.#mirror),
         )
       }

@@ -94,6 +94,16 @@ export class Mirror {
     return this.#ask(['rev-parse', '--verify', '--quiet', '--end-of-options', ref])
   }
 
+  /** The numbers of the changes whose heads, as they are here, are one of these commits. */
+  async changesAt(commits: readonly string[]): Promise<number[]> {
+    const format = '--format=%(objectname) %(refname)'
+    const refs = await this.#must(['for-each-ref', format, 'refs/pull/*/head', 'refs/merge-requests/*/head'])
+    return refs.split('\n').flatMap(line => {
+      const [commit = '', ref = ''] = line.split(' ')
+      return commits.includes(commit) ? Number(ref.split('/')[2]) : []
+    })
+  }
+
   defaultBranch(): Promise<string | undefined> {
     return this.#ask(['symbolic-ref', '--quiet', 'HEAD'])
   }

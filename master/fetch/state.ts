@@ -20,6 +20,8 @@ export interface ChangeState {
   readonly url: string | null
   readonly base: string | null
   readonly target: string
+  /** The branch that it comes from; undefined in what was written before this was kept. */
+  readonly source?: string
   /** When the forge changed it last, in milliseconds since 1970; 0 where it does not say. */
   readonly updated: number
 }

@@ -10,11 +10,18 @@ import type { Notice } from './notice.ts'
 const CAUSE =
   /\b(?:error|errors|fatal|panic|failed|failure|exception|assert\w*|not ok|undefined|cannot|unable)\b/i
 
-/** Returns the check of a notice; undefined if there is none. `archs` is how many architectures the project is built for. */
-export function checkOf(notice: Notice, archs: number): Omit<Status, 'sha' | 'url'> | undefined {
+/**
+ * Returns the check of a notice; undefined if there is none. `archs` is how many architectures the project is built for, `why` the
+ * reason for which a task waits, where it is known.
+ */
+export function checkOf(
+  notice: Notice,
+  archs: number,
+  why?: string,
+): Omit<Status, 'sha' | 'url'> | undefined {
   const { task } = notice
   const context = contextOf(task, archs)
-  if (notice.stage === 'waiting') return { context, state: 'pending', description: queuedText(task) }
+  if (notice.stage === 'waiting') return { context, state: 'pending', description: queuedText(task, why) }
   if (notice.stage === 'running') {
     return { context, state: 'running', description: `running on ${task.job?.host ?? 'a host'}` }
   }
@@ -30,8 +37,8 @@ function contextOf(task: TaskView, archs: number): string {
   return archs > 1 ? `${task.label} ${target}` : task.label
 }
 
-const queuedText = ({ arch, host, retryOf }: TaskView): string =>
-  `queued: ${retryOf ? 'again, ' : ''}for ${host === null ? `a taker of ${arch}` : `the host ${host}`}`
+const queuedText = ({ arch, host, retryOf }: TaskView, why: string | undefined): string =>
+  `queued: ${retryOf ? 'again; ' : ''}${why ?? `for ${host === null ? `a taker of ${arch}` : `the host ${host}`}`}`
 
 function stateOf({ job }: TaskView): Status['state'] {
   if (job?.verdict === 'success' || job?.verdict === 'failure') return job.verdict

@@ -2,9 +2,13 @@
 
 import type { ForgeApi } from '../../lib/forge/api.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
+import type { Forge } from '../../lib/forge/forge.ts'
 import { openApi } from '../../lib/forge/open.ts'
 import { forgeOf } from '../../lib/forge/parse-forge.ts'
-import { words } from '../../lib/base/settings.ts'
+import { duration, words } from '../../lib/base/settings.ts'
+import { openSpool } from '../../lib/spool/spool.ts'
+import { warnOnce } from '../../lib/system/log.ts'
+import { readBoard } from '../../lib/view/board.ts'
 import type { Channel, ChannelKind, Opened } from './channel.ts'
 import { checkOf } from './check.ts'
 import { Later, NotYet, Refused } from './deliver.ts'
@@ -26,6 +30,18 @@ const OTHERS = [{ most: 600, patient: 500, span: MINUTE }]
 /** How often a status is tried that the forge refuses: over some 4 minutes, in which its commit may have come there. */
 const TRIES = 8
 
+/** For how long what was read of the queue is good enough, in milliseconds. */
+const BOARD = 2000
+
+/** The pace of each forge, by its address: its limits are for all that we tell it, whatever the project. */
+const paces = new Map<string, Pace>()
+
+function paceOf({ place }: Forge): Pace {
+  const pace = paces.get(place.server) ?? new Pace(place.kind === 'github' ? GITHUB : OTHERS)
+  paces.set(place.server, pace)
+  return pace
+}
+
 export const forge: ChannelKind = {
   name: 'forge',
   read({ project, env }): Channel[] {
@@ -36,9 +52,8 @@ export const forge: ChannelKind = {
   open(_channel, env, directory): Opened {
     const found = forgeOf(env)!
     const isGitHub = found.place.kind === 'github'
-    const pace = new Pace(isGitHub ? GITHUB : OTHERS)
     const latest = new Latest(directory)
-    const teller = new Teller(openApi(found, env)!, pace, latest, words('ARCHS', env).length)
+    const teller = new Teller(openApi(found, env)!, paceOf(found), latest, words('ARCHS', env).length)
     return {
       deliver: notice => teller.tell(notice, isGitHub),
       order: verdictsFirst,
@@ -59,6 +74,10 @@ class Teller {
   readonly #pace: Pace
   readonly #latest: Latest
   readonly #archs: number
+  #board: { readonly until: number; readonly texts: ReadonlyMap<string, string | undefined> } = {
+    until: 0,
+    texts: new Map(),
+  }
 
   constructor(api: ForgeApi, pace: Pace, latest: Latest, archs: number) {
     this.#api = api
@@ -67,10 +86,25 @@ class Teller {
     this.#archs = archs
   }
 
+  /** Why a task waits, as `bass status` says it; undefined if it does not wait any more, or the spool cannot be read. */
+  #whyWaits(name: string): string | undefined {
+    try {
+      // Many tasks come at once, and the reason of one is that of most.
+      if (performance.now() >= this.#board.until) {
+        const { tasks } = readBoard(openSpool(), duration('LOST_AFTER'))
+        const texts = new Map(tasks.map(task => [task.name, task.wait?.text]))
+        this.#board = { until: performance.now() + BOARD, texts }
+      }
+    } catch (error) {
+      warnOnce('read the queue for', name, error)
+    }
+    return this.#board.texts.get(name)
+  }
+
   /** Sets the status of a notice; `sparing` is a forge that is not told that a job runs. */
   async tell(notice: Notice, sparing: boolean): Promise<void> {
     const { task, stage, url } = notice
-    const check = checkOf(notice, this.#archs)
+    const check = checkOf(notice, this.#archs, stage === 'waiting' ? this.#whyWaits(task.name) : undefined)
     if (check === undefined || task.revision === null || (sparing && stage === 'running')) return
     const key = { num: task.num, stage }
     if (this.#latest.isPast(task.revision, check.context, key)) return
@@ -82,6 +116,7 @@ class Teller {
     } catch (error) {
       if (!(error instanceof ForgeError)) throw error
       // A token that has run out, or may not, is wrong for all: it holds everything up until somebody mends it.
+      if (error.later) this.#pace.hold(performance.now(), error.after)
       if (error.later || error.status === 401 || error.status === 403)
         throw new Later(error.message, error.after)
       throw new Refused(error.message)

@@ -10,6 +10,7 @@ export interface Limit {
 export class Pace {
   readonly #limits: readonly Limit[]
   #times: number[] = []
+  #heldUntil = 0
 
   constructor(limits: readonly Limit[]) {
     this.#limits = limits
@@ -22,7 +23,12 @@ export class Pace {
       const oldest = this.#times.at(-most)
       return oldest === undefined ? 0 : Math.max(0, oldest + limit.span - now)
     })
-    return Math.max(0, ...waits)
+    return Math.max(0, this.#heldUntil - now, ...waits)
+  }
+
+  /** The forge wants to be left alone for so many milliseconds. */
+  hold(now: number, after: number): void {
+    this.#heldUntil = Math.max(this.#heldUntil, now + after)
   }
 
   /** There was a call. */

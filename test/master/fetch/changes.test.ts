@@ -138,3 +138,33 @@ test('a change that was closed before it is heard that it was opened stays close
   await site.fetch()
   t.same([site.events(), site.files('held')], [{}, {}])
 })
+
+test('a branch whose change is open is built as the change alone, whichever is heard of first', async t => {
+  const { site, first } = await started(t, 'FORGE_POLL=0\n')
+  site.takeEvents()
+  const next = (from: string) => {
+    site.git(site.work, 'checkout', '-q', '-B', 'topic', from)
+    const head = site.commit()
+    site.push('topic', 'topic:refs/pull/7/head')
+    return head
+  }
+  const one = next('main')
+  await site.pulled({ head: one, base: first, fork: false })
+  await site.pushed('refs/heads/topic', null, one)
+  await site.fetch()
+  t.same(site.takeEvents(), [`refs/pull/7/head/${one}`])
+
+  const two = next(one)
+  await site.pushed('refs/heads/topic', one, two)
+  await site.fetch()
+  t.same(site.takeEvents(), [], 'the change is still to be heard of')
+  await site.pulled({ action: 'synchronize', head: two, base: first, fork: false })
+  await site.fetch()
+  t.same(site.takeEvents(), [`refs/pull/7/head/${two}`])
+
+  await site.pulled({ action: 'closed', head: two, base: first, fork: false })
+  const three = next(two)
+  await site.pushed('refs/heads/topic', two, three)
+  await site.fetch()
+  t.same(site.takeEvents(), [`refs/heads/topic/${three}`], 'it is closed')
+})

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import fc from 'fast-check'
@@ -48,7 +48,11 @@ test('what waits and runs is pending, and where it runs is said to those who hav
   const name = '1:hello:v1:linux-x86_64'
   site.maker.waitingTask(name)
   await eventually('it waits', () => standIn.statuses.length === 1)
-  t.match(standIn.statuses[0], { state: 'pending', context: 'hello linux-x86_64', description: /^queued: / })
+  t.match(standIn.statuses[0], {
+    state: 'pending',
+    context: 'hello linux-x86_64',
+    description: 'queued: no taker for linux-x86_64 has been seen',
+  })
   rmSync(join(site.spool.tasks.cur, name), { recursive: true })
   site.maker.runningJob(name)
   await eventually('it runs', () => standIn.statuses.length === 2)
@@ -181,4 +185,34 @@ test('a pace is never above its limits, and what can wait leaves room', async t 
   for (let i = 0; i < 3; i++) pace.note(0)
   t.equal(pace.wait(10, false), 0)
   t.equal(pace.wait(10, true), 50)
+})
+
+test('a pace is held as long as the forge wants to be left alone', async t => {
+  const pace = new Pace([{ most: 5, patient: 3, span: 60 }])
+  pace.hold(100, 4000)
+  pace.hold(200, 10)
+  t.equal(pace.wait(1100, false), 3000)
+  t.equal(pace.wait(4100, true), 0)
+})
+
+test('two projects of one forge are told at one pace', async t => {
+  const { standIn, site } = await opened(t, 'gitea')
+  const times: number[] = []
+  standIn.fault = () => {
+    times.push(performance.now())
+    return times.length === 1 ? { status: 429, headers: { 'Retry-After': '3' } } : undefined
+  }
+  const conf = join(site.spool.root, 'conf/other')
+  mkdirSync(conf)
+  writeFileSync(join(conf, 'rc'), `PROJECT=other\nFORGE='${standIn.forge}'\nFORGE_TOKEN=a_token\n`)
+  await site.notifier()
+  site.end('success')
+  await eventually('one was told to wait', () => times.length === 1)
+  site.maker.finishedJob('2:other:v2:linux-x86_64', { verdict: 'success', place: 'old' })
+  renameSync(
+    join(site.spool.jobs.old, '2:other:v2:linux-x86_64'),
+    join(site.spool.jobs.cur, '2:other:v2:linux-x86_64'),
+  )
+  await eventually('both are told', () => told(standIn).filter(one => one.startsWith('success')).length === 2)
+  t.ok(times[1]! - times[0]! >= 2990, `the other came ${times[1]! - times[0]!} ms later`)
 })

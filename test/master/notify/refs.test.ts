@@ -1,7 +1,10 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'tap'
 
+import { serveGit } from '../../../bin/demo/git-http.ts'
 import { Notified } from '../../fixtures/notified.ts'
 import { eventually } from '../../fixtures/sandbox.ts'
 
@@ -93,4 +96,37 @@ test('what ended meanwhile is stored; links stay links, and what git cannot hold
     'artifacts/a file',
     'artifacts/link',
   ])
+})
+
+test('a run is pushed over HTTP with the token, which is in no message', async t => {
+  const { site, settings, revision, mirror, forge, runsOf } = scene(t)
+  const server = createServer((request, response) => {
+    const { authorization } = request.headers
+    const password = Buffer.from((authorization ?? '').replace('Basic ', ''), 'base64')
+      .toString()
+      .split(':')[1]
+    if (password === 'the_token') serveGit(site.dir, request, response, 'ci')
+    else response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="forge"' }).end()
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  site.ok('mkdir', ['-p', site.path('o')])
+  site.ok('mv', [forge, site.path('o/r.git')])
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  site.configure({ ...settings, FORGE: `gitea:${url}/o/r`, FORGE_TOKEN: 'another' })
+  const notifier = await site.notifier()
+  site.end('success', { revision })
+  await eventually('it is refused', () =>
+    /jci-runs 1\.over'?: .*(401|Authentication)/.test(notifier.stderr()),
+  )
+  t.same(runsOf(site.path('o/r.git')), [])
+  t.notMatch(notifier.stderr(), /another/, 'no token is in a message')
+  site.configure({ ...settings, FORGE: `gitea:${url}/o/r`, FORGE_TOKEN: 'the_token' })
+  await notifier.kill()
+  await site.notifier()
+  await eventually('it is pushed', () => runsOf(site.path('o/r.git')).length === 1, 60)
+  t.same(runsOf(site.path('o/r.git')), runsOf(mirror))
 })
