@@ -6,12 +6,13 @@ import { join, relative, resolve } from 'node:path'
 
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 import { Fatal } from '../../lib/base/exit.ts'
-import { optional, setting } from '../../lib/base/settings.ts'
+import { optional } from '../../lib/base/settings.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
 import { ago, counted } from '../../lib/base/text.ts'
 import { git } from '../../lib/git/process.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
+import { HOOK, hooksOf, ourHook } from '../setup/project.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
 import type { Project } from './settings-files.ts'
@@ -57,36 +58,33 @@ function checkRepository(path: string, rc: string, alone: boolean): Finding[] {
 function checkHook(spool: Spool, project: string, code: string): Finding {
   const revs = join(spool.revs, project)
   const standing = git(code, 'config', '--default', '', '--path', 'bass.revs')
-  const hooks = resolve(code, git(code, 'rev-parse', '--git-path', 'hooks'))
-  const hook = join(hooks, 'post-receive')
+  const hooks = hooksOf(code)
   const install = `bass init ${shellQuote(spool.root)} --project ${project} --code ${shellQuote(code)} --hook`
-  const copy = `cp ${shellQuote(join(setting('BASS_ROOT'), 'hooks/post-receive'))} ${shellQuote(hook)}`
-  const text = tolerating(['ENOENT', 'ENOTDIR', 'EACCES'], () => readFileSync(hook, 'utf8'))
-  if (standing === '' && text === undefined)
+  const configure = `git -C ${shellQuote(code)} config bass.revs ${shellQuote(revs)}`
+  const hook = contentOf(join(hooks, 'post-receive'))
+  if (standing === '' && hook === undefined)
     return fine('hook', project, `none: pushes make no events; '${install}' installs it`)
-  if (standing === '')
-    return wrong(
-      'hook',
-      project,
-      'bass.revs is not set',
-      `git -C ${shellQuote(code)} config bass.revs ${shellQuote(revs)}`,
-    )
+  if (standing === '') return wrong('hook', project, 'bass.revs is not set', configure)
   if (relative(resolve(code, standing), revs) !== '')
-    return wrong(
-      'hook',
-      project,
-      `bass.revs is '${standing}', not '${revs}'`,
-      `git -C ${shellQuote(code)} config bass.revs ${shellQuote(revs)}`,
-    )
-  if (text === undefined) return wrong('hook', project, `there is no ${hook} that can be read`, install)
-  if (!canRun(hook))
-    return wrong('hook', project, `${hook} is not executable`, `chmod +x ${shellQuote(hook)}`)
-  if (text === readFileSync(join(setting('BASS_ROOT'), 'hooks/post-receive'), 'utf8'))
-    return fine('hook', project, 'pushes make events')
-  return /\bbass\.revs\b/.test(text)
-    ? wrong('hook', project, `${hook} is of another version`, copy)
-    : fine('hook', project, `${hook} is another one, which is to run ours`)
+    return wrong('hook', project, `bass.revs is '${standing}', not '${revs}'`, configure)
+  // Another hook is to run ours, wherever that is.
+  if (hook !== undefined && !/\bbass\b/.test(hook))
+    return fine('hook', project, `${join(hooks, 'post-receive')} is another one, which is to run ours`)
+  for (const file of HOOK) {
+    const path = join(hooks, file)
+    const text = contentOf(path)
+    if (text === undefined) return wrong('hook', project, `there is no ${path} that can be read`, install)
+    if (file === 'post-receive' && !canRun(path))
+      return wrong('hook', project, `${path} is not executable`, `chmod +x ${shellQuote(path)}`)
+    const copy = `cp ${shellQuote(ourHook(file))} ${shellQuote(path)}`
+    if (text !== contentOf(ourHook(file)))
+      return wrong('hook', project, `${path} is of another version`, copy)
+  }
+  return fine('hook', project, 'pushes make events')
 }
+
+const contentOf = (path: string): string | undefined =>
+  tolerating(['ENOENT', 'ENOTDIR', 'EACCES'], () => readFileSync(path, 'utf8'))
 
 function canRun(path: string): boolean {
   return tolerating(['EACCES'], () => (accessSync(path, constants.X_OK), true)) ?? false

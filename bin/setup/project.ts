@@ -111,8 +111,8 @@ export function installHook(spool: Spool, { name, code }: NewProject): void {
 }
 
 /** The files of the hook: the one that git starts comes last, so it is never there without the other. */
-const HOOK = ['bass-work-off', 'post-receive'] as const
+export const HOOK = ['bass-work-off', 'post-receive'] as const
 
-const ourHook = (file: string) => join(setting('BASS_ROOT'), 'hooks', file)
-const hooksOf = (repository: string) =>
+export const ourHook = (file: string) => join(setting('BASS_ROOT'), 'hooks', file)
+export const hooksOf = (repository: string) =>
   resolve(repository, git(repository, 'rev-parse', '--git-path', 'hooks'))

@@ -2,12 +2,12 @@
 // says nothing of the work and is left to others. A machine that fails rests, with growing pauses, and says so once.
 
 import { execFile } from 'node:child_process'
-import { accessSync, constants, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, rmdirSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
-import { isErrno, reasonOf, tolerating } from '../../lib/base/errno.ts'
+import { ignoringENOENT, isErrno, reasonOf, tolerating } from '../../lib/base/errno.ts'
 import { quote } from '../../lib/base/exit.ts'
 import { token } from '../../lib/system/durable.ts'
 import { listAllIfThere } from '../../lib/system/listing.ts'
@@ -171,25 +171,30 @@ export class Health {
       return `no program can be made and run in JOBTMP: ${reasonOf(error)}`
     } finally {
       // What cannot be removed now is when it is tried again.
-      tolerating(['EIO', 'ESTALE', 'EACCES', 'EPERM', 'EROFS'], () => removeTries(slot, jobtmp))
+      tolerating(['EIO', 'ESTALE', 'EMFILE', 'ENOMEM', 'EACCES', 'EPERM', 'EROFS'], () =>
+        removeTries(slot, jobtmp),
+      )
     }
   }
 }
 
 const TRY = '.try-'
+const PROGRAM = 'program'
 const placeOf = (jobtmp: string, name: string) => join(jobtmp, `bass${name.replace('.', '-')}`)
 
 /** Removes what tries have left, first in JOBTMP. */
 function removeTries(slot: string, jobtmp: string): void {
   for (const name of listAllIfThere(slot).filter(name => name.startsWith(TRY))) {
-    rmSync(placeOf(jobtmp, name), { recursive: true, force: true })
-    rmSync(join(slot, name), { force: true })
+    const place = placeOf(jobtmp, name)
+    ignoringENOENT(() => unlinkSync(join(place, PROGRAM)))
+    ignoringENOENT(() => rmdirSync(place))
+    ignoringENOENT(() => unlinkSync(join(slot, name)))
   }
 }
 
 async function runProgramIn(place: string, PATH: string): Promise<void> {
   mkdirSync(place, { mode: 0o700 })
-  const program = join(place, 'program')
+  const program = join(place, PROGRAM)
   writeFileSync(program, '#!/bin/sh\nexit 0\n', { mode: 0o700 })
   await promisify(execFile)(program, { env: { PATH } })
 }

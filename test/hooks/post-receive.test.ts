@@ -39,6 +39,36 @@ test('a first push gives every commit from the root on, and says how many', asyn
   await server.settled()
 })
 
+test('a push answers with its page, where the settings say where the pages are', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const { sandbox } = server
+  const push = (...refs: string[]) => {
+    const { stderr } = server.push(refs, { REPORTER_URL: 'http://of-the-pusher.example' })
+    return stderr.split('\n').flatMap(line => /^remote: bass: (http.*?) *$/.exec(line)?.slice(1) ?? [])
+  }
+  const conf = sandbox.path('spool/conf/hello')
+  server.commit()
+  t.same(push('main'), [], 'without settings nobody knows')
+  mkdirSync(conf, { recursive: true })
+  writeFileSync(join(conf, '../rc'), 'REPORTER_URL=https://ci.example.org\n')
+  const [second] = server.commit()
+  t.same(push('main'), [`https://ci.example.org/project/hello?q=${second!.slice(0, 12)}`])
+  writeFileSync(join(conf, 'rc'), '. "${BASS_RC%/*/*}/rc"\nREPORTER_URL=$REPORTER_URL:8443/\necho noise\n')
+  server.commit(2)
+  t.same(
+    push('main', 'main:other'),
+    ['https://ci.example.org:8443/project/hello'],
+    'of several refs the project',
+  )
+  for (const rc of ['if', 'exit 3', 'REPORTER_URL=/nowhere', 'unset REPORTER_URL']) {
+    writeFileSync(join(conf, 'rc'), `${rc}\n`)
+    const [revision] = server.commit()
+    t.same(push('main'), [], rc)
+    t.ok(server.events().includes(`refs/heads/main/${revision!}`), 'the event is made all the same')
+  }
+  await server.settled()
+})
+
 test('events come in the order of git rev-list --reverse', async t => {
   const server = new GitServer(new Sandbox(t))
   const [first] = server.commit(2)
