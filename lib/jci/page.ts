@@ -4,6 +4,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { RunName } from './run-ref.ts'
+import { documentOf } from '../web/document.ts'
 import { html } from '../web/html.ts'
 import { renderLine } from '../web/ansi.ts'
 
@@ -18,27 +19,18 @@ export function writePage(output: string, { commit, run }: RunName, status: 'ok'
   const cut = statSync(log).size > SHOWN
   const bytes = readFileSync(log)
   const text = bytes.subarray(Math.max(0, bytes.length - SHOWN)).toString('utf8')
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <title>${status} ${commit.slice(0, 12)}</title>
-        <style>
-          ${STYLE}
-        </style>
-      </head>
-      <body>
-        <main>
-          <h1>${status === 'ok' ? 'Passed' : 'Failed'}</h1>
-          <p>commit <code>${commit}</code>, run <code>${run}</code></p>
-          ${cut && html`<p>The beginning is left out: <a href="run.output.txt">all of the output</a>.</p>`}
-          <pre tabindex="0">
-${text.split('\n').map(line => html`${renderLine(Buffer.from(line))}${'\n'}`)}</pre>
-        </main>
-      </body>
-    </html> `
+  const page = documentOf(
+    `${status} ${commit.slice(0, 12)}`,
+    html`<style>
+      ${STYLE}
+    </style>`,
+    html`<main>
+      <h1>${status === 'ok' ? 'Passed' : 'Failed'}</h1>
+      <p>commit <code>${commit}</code>, run <code>${run}</code></p>
+      ${cut && html`<p>The beginning is left out: <a href="run.output.txt">all of the output</a>.</p>`}
+      <pre tabindex="0">${text.split('\n').map(line => html`${renderLine(Buffer.from(line))}${'\n'}`)}</pre>
+    </main>`,
+  )
   writeFileSync(path, String(page), { flag: 'wx' })
 }
 

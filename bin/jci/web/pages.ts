@@ -1,5 +1,6 @@
 // The pages: commits, runs and files side by side, without a script; below each other where the screen is narrow.
 
+import { documentOf } from '../../../lib/web/document.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 import { renderLine } from '../../../lib/web/ansi.ts'
@@ -54,22 +55,14 @@ export function panels(view: View): Html {
 }
 
 export function frame(title: string, live: boolean, body: Html): Html {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <title>${title} · git jci</title>
-        <link rel="icon" href="data:," />
-        <link rel="stylesheet" href="/static/page.css" />
-        ${live && html`<meta http-equiv="refresh" content="${RELOAD}" />`}
-      </head>
-      <body>
-        <header class="top"><a class="home" href="/">git jci</a></header>
-        <main id="main">${body}</main>
-      </body>
-    </html>`
+  return documentOf(
+    `${title} · git jci`,
+    html`<link rel="icon" href="data:," />
+      <link rel="stylesheet" href="/static/page.css" />
+      ${live && html`<meta http-equiv="refresh" content="${RELOAD}" />`}`,
+    html`<header class="top"><a class="home" href="/">git jci</a></header>
+      <main id="main">${body}</main>`,
+  )
 }
 
 function commitPanel({ branches, commits, detail }: View): Html {

@@ -2,6 +2,7 @@
 
 import { ago, formatSeconds } from '../../../lib/base/text.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
+import { documentOf } from '../../../lib/web/document.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 import { iconPath, iconMarkOf } from './icon.ts'
@@ -51,60 +52,52 @@ const RELOAD = 10
 /** A whole page. */
 export function page(visit: Visit, frame: Frame, body: Html): Html {
   const { title, state, trail = [], live = false, feed } = frame
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <title>${title} · BASS</title>
-        <link
-          rel="icon"
-          href="${iconPath(state === undefined ? 'none' : iconMarkOf(state), visit.edition)}"
-          type="image/svg+xml"
-        />
-        <link rel="stylesheet" href="/static/reporter.css?${visit.edition}" />
-        <script type="module" src="/static/reporter.js?${visit.edition}"></script>
-        ${
-          feed !== undefined &&
-          html`<link rel="alternate" type="application/atom+xml" href="${feed}" title="${title}" />`
-        }
-        ${live && html`<noscript><meta http-equiv="refresh" content="${RELOAD}" /></noscript>`}
-      </head>
-      <body>
-        <a class="skip" href="#main">Skip to content</a>
-        <header class="top">
-          <nav aria-label="Where you are">
-            <ol class="trail">
-              <li><a class="home" href="/">BASS</a></li>
-              ${trail.map(
-                ({ text, href }, i) =>
-                  html`<li>
-                    ${
-                      href === undefined || i === trail.length - 1
-                        ? html`<span aria-current="page">${text}</span>`
-                        : html`<a href="${href}">${text}</a>`
-                    }
-                  </li>`,
-              )}
-            </ol>
-          </nav>
-          <nav aria-label="Site" class="site">
-            <a href="/hosts">Hosts</a>
-            ${account(visit)}
-          </nav>
-        </header>
-        <main id="main" tabindex="-1" ${live ? html`data-live=""` : ''}>${body}</main>
-        <footer class="bottom">
-          <p>
-            <span class="keys"
-              ><kbd>/</kbd> find <kbd>j</kbd> <kbd>k</kbd> next and previous row, <kbd>Enter</kbd> open</span
-            >
-            <span class="told" role="status"></span>
-          </p>
-        </footer>
-      </body>
-    </html>`
+  return documentOf(
+    `${title} · BASS`,
+    html`<link
+        rel="icon"
+        href="${iconPath(state === undefined ? 'none' : iconMarkOf(state), visit.edition)}"
+        type="image/svg+xml"
+      />
+      <link rel="stylesheet" href="/static/reporter.css?${visit.edition}" />
+      <script type="module" src="/static/reporter.js?${visit.edition}"></script>
+      ${
+        feed !== undefined &&
+        html`<link rel="alternate" type="application/atom+xml" href="${feed}" title="${title}" />`
+      }
+      ${live && html`<noscript><meta http-equiv="refresh" content="${RELOAD}" /></noscript>`}`,
+    html`<a class="skip" href="#main">Skip to content</a>
+      <header class="top">
+        <nav aria-label="Where you are">
+          <ol class="trail">
+            <li><a class="home" href="/">BASS</a></li>
+            ${trail.map(
+              ({ text, href }, i) =>
+                html`<li>
+                  ${
+                    href === undefined || i === trail.length - 1
+                      ? html`<span aria-current="page">${text}</span>`
+                      : html`<a href="${href}">${text}</a>`
+                  }
+                </li>`,
+            )}
+          </ol>
+        </nav>
+        <nav aria-label="Site" class="site">
+          <a href="/hosts">Hosts</a>
+          ${account(visit)}
+        </nav>
+      </header>
+      <main id="main" tabindex="-1" ${live ? html`data-live=""` : ''}>${body}</main>
+      <footer class="bottom">
+        <p>
+          <span class="keys"
+            ><kbd>/</kbd> find <kbd>j</kbd> <kbd>k</kbd> next and previous row, <kbd>Enter</kbd> open</span
+          >
+          <span class="told" role="status"></span>
+        </p>
+      </footer>`,
+  )
 }
 
 function account({ viewer, form, here }: Visit): Html | false {
