@@ -35,15 +35,12 @@ export async function openContainer(wish: ContainerWish, env: Environment = proc
     throw lasting('run a container', `${quote(wish.image)} is not the name of an image`)
   const engine = findEngine(env)
   const name = `bass-${token()}`
-  // What others left behind is no reason to wait.
-  const swept = sweepDead(engine).catch(() => [])
   const volume = await findVolume(engine, wish.image)
   const isPrivate = wish.bounds.network === 'private'
   if (isPrivate) await ask(engine, 'make a network', ['network', 'create', ...labels(), name])
   const undo = async () => {
     await askIf(engine, 'remove the container', ['rm', '--force', '--volumes', name])
     if (isPrivate) await askIf(engine, 'remove the network', ['network', 'rm', name])
-    await swept
   }
   const [entrypoint, ...args] = commandIn(PLACE, 'stdio', 'alone')
   const flags = containerFlags({
@@ -65,6 +62,8 @@ export async function openContainer(wish: ContainerWish, env: Environment = proc
       [...engine.command, 'run', ...flags],
       engine.env,
     )
+    // What others left behind is no reason to wait, before nor while this starts.
+    const swept = sweepDead(engine).catch(() => [])
     return {
       client: launched.client,
       atTerminal: (command, directory) => [
@@ -74,6 +73,7 @@ export async function openContainer(wish: ContainerWish, env: Environment = proc
       close: async () => {
         await launched.close()
         await undo()
+        await swept
       },
     }
   } catch (error) {

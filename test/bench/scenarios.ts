@@ -3,11 +3,13 @@
 import { archiveScenario } from './scenarios/archive.ts'
 import { claimScenarios } from './scenarios/claims.ts'
 import { burstScenario, deliveryScenario } from './scenarios/deliveries.ts'
+import { elsewhereScenarios } from './scenarios/elsewhere.ts'
 import { eventsScenario } from './scenarios/events.ts'
 import { idleScenario, memoryScenario } from './scenarios/idle.ts'
 import { jciScenarios } from './scenarios/jci.ts'
 import { jobsScenario } from './scenarios/jobs.ts'
 import { logsScenario } from './scenarios/logs.ts'
+import { manyFilesScenarios } from './scenarios/many-files.ts'
 import { pushScenario } from './scenarios/push.ts'
 import { startScenarios } from './scenarios/start.ts'
 import { taskScenario } from './scenarios/task.ts'
@@ -26,5 +28,7 @@ export const scenarios: readonly Scenario[] = [
   memoryScenario,
   idleScenario,
   ...startScenarios,
+  ...elsewhereScenarios,
+  ...manyFilesScenarios,
   ...jciScenarios,
 ]
