@@ -1,7 +1,7 @@
 // What verbs ask of a spool that this host has.
 
 import { readdirSync, statSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { duration } from '../../lib/base/settings.ts'
@@ -28,6 +28,7 @@ import { whereIs } from '../../lib/view/whereabouts.ts'
 import { knownProjects, noSuchProject } from '../parts/known-projects.ts'
 import { Subjects } from '../parts/subjects.ts'
 import { cancelLast, retryLast } from '../../lib/view/wishes.ts'
+import { pathOf, shownName } from '../../lib/system/byte-names.ts'
 import { JOB, stepDirectory } from '../../lib/spool/job-files.ts'
 
 /** How many lines are told of the step that decides. */
@@ -144,11 +145,13 @@ function mustKnow(spool: Spool, project: string): void {
   if (!knownProjects(spool).includes(project)) throw noSuchProject(spool, project)
 }
 
-function filesBelow(directory: string): { path: string; bytes: number }[] {
-  const entries = ignoringENOENT(() => readdirSync(directory, { recursive: true, withFileTypes: true })) ?? []
-  return entries
-    .filter(entry => entry.isFile())
-    .map(entry => join(entry.parentPath, entry.name))
-    .sort()
-    .map(path => ({ path: relative(directory, path), bytes: ignoringENOENT(() => statSync(path).size) ?? 0 }))
+function filesBelow(directory: string | Buffer, shown = ''): { path: string; bytes: number }[] {
+  const entries =
+    ignoringENOENT(() => readdirSync(directory, { withFileTypes: true, encoding: 'buffer' })) ?? []
+  const files = entries.flatMap(entry => {
+    const [at, path] = [pathOf(directory, entry.name), shown + shownName(entry.name)]
+    if (entry.isDirectory()) return filesBelow(at, `${path}/`)
+    return entry.isFile() ? [{ path, bytes: ignoringENOENT(() => statSync(at).size) ?? 0 }] : []
+  })
+  return files.sort((a, b) => (a.path < b.path ? -1 : 1))
 }

@@ -9,6 +9,7 @@ import { DEAD, fsyncPath, remove, sweep, timeOf } from '../system/durable.ts'
 import { mustList, mustListAll } from '../system/listing.ts'
 import { ignoringENOENT } from '../base/errno.ts'
 import { parsePrivateName } from './claim.ts'
+import { pathOf } from '../system/byte-names.ts'
 import type { Spool } from './spool.ts'
 import { parseTasks } from './spool.ts'
 import type { TaskId, TaskName } from './task-name.ts'
@@ -75,13 +76,14 @@ export class Freed {
   }
 
   /** Adds a tree; one that is gone adds nothing. */
-  add(path: string): void {
+  add(path: string | Buffer): void {
     const stat = ignoringENOENT(() => lstatSync(path, { bigint: true }))
     if (!stat) return
     const bytes = Number(stat.blocks) * 512
     if (stat.isDirectory()) {
       this.#bytes += bytes
-      for (const name of ignoringENOENT(() => readdirSync(path)) ?? []) this.add(join(path, name))
+      const names = ignoringENOENT(() => readdirSync(path, { encoding: 'buffer' })) ?? []
+      for (const name of names) this.add(pathOf(path, name))
       return
     }
     const file = this.#files.get(stat.ino) ?? { bytes, links: Number(stat.nlink) }

@@ -28,7 +28,7 @@ export function openPlainSync(path: Path): number | undefined {
 }
 
 /** As `openPlainSync`, without holding up the process. For pages, which decide nothing: what is stale is not there. */
-export async function openPlain(path: Path): Promise<FileHandle | undefined> {
+export async function openPlain(path: Path | Buffer): Promise<FileHandle | undefined> {
   let file: FileHandle
   try {
     file = await open(path, FLAGS)

@@ -21,7 +21,7 @@ export interface StepLog {
 }
 
 /** A regular file; undefined if there is none of that path. Throws any other error. */
-export async function fileBytes(path: string): Promise<Bytes | undefined> {
+export async function fileBytes(path: string | Buffer): Promise<Bytes | undefined> {
   const file = await openPlain(path)
   if (!file) return undefined
   try {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 import type { Commit, Repository } from '../../lib/git/repository.ts'
-import { escapeNames } from './byte-names.ts'
+import { escapeNames } from '../../lib/system/byte-names.ts'
 import { entriesIfThere } from '../../lib/system/listing.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 

@@ -53,6 +53,20 @@ test('the newest of each project and architecture stay', async t => {
   t.same(left(), ['3:p:v:a', '5:p:v:b', '3:p:v:a', '5:p:v:b'])
 })
 
+test('what has names that are not UTF-8 is counted and deleted as well', async t => {
+  const { prune, sandbox } = make(t)
+  const freed = async (...argv: string[]) =>
+    /1 task, ([\d.]+ .iB)/.exec((await prune('--older-than', '39.5d', ...argv)).stdout)?.[1]
+  const before = await freed()
+  const artifacts = 'spool/jobs/old/1:p:v:a/artifacts'
+  const script = `mkdir -p ${artifacts}/d && cd ${artifacts} && mv d "$(printf 'd\\351')" && head -c 500000 /dev/zero >"$(printf 'd\\351/caf\\377')"`
+  sandbox.ok('sh', ['-ec', script])
+  t.not(await freed(), before)
+  t.match(await freed(), /^5\d\d KiB$|^49\d KiB$/)
+  await prune('--older-than', '39.5d', '--commit')
+  t.same(sandbox.ok('ls', ['-A', 'spool/jobs/old']).split('\n'), ['2:p:v:a', '3:p:v:a'])
+})
+
 test('what a prune that was stopped left is deleted by the next', async t => {
   const { left, prune, spool, sandbox } = make(t)
   rmSync(join(spool.tasks.old, '1:p:v:a'), { recursive: true })

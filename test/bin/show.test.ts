@@ -67,6 +67,18 @@ artifacts
   )
 })
 
+test('artifacts are shown whatever their names are', async t => {
+  const { maker, sandbox, show } = make(t)
+  const job = maker.finishedJob(NAME, {})
+  const script = `mkdir -p "$0/artifacts/d" && cd "$0/artifacts" && echo x >"$(printf 'd/caf\\351')" && : >é && mv d "$(printf '\\377')"`
+  sandbox.ok('sh', ['-ec', script, job])
+  const { artifactFiles } = JSON.parse((await show({}, '--json', '7')).stdout) as { artifactFiles: unknown }
+  t.same(artifactFiles, [
+    { path: '%FF/caf%E9', bytes: 2 },
+    { path: 'é', bytes: 0 },
+  ])
+})
+
 test('show of a waiting task tells why it waits', async t => {
   const { maker, show } = make(t)
   maker.waitingTask('8:p:v:sparc')

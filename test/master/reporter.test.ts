@@ -202,6 +202,34 @@ test('artifacts are served so that they do no harm', async t => {
   }
 })
 
+test('artifacts are found whatever their names are', async t => {
+  const sandbox = new Sandbox(t)
+  layShowcase(sandbox)
+  const name = sandbox.ls('spool/jobs/cur').find(name => name.startsWith('15:'))!
+  const files = { 'caf\\351.txt': 'bytes', 'caf%%E8.txt': 'as it is', 'd\\377/\\351': 'below' }
+  for (const [file, content] of Object.entries(files)) {
+    const script =
+      'cd "$0/artifacts"; f=$(printf "$1"); case $f in */*) mkdir "${f%/*}" ;; esac; printf %s "$2" >"$f"'
+    sandbox.ok('sh', ['-ec', script, join(sandbox.spool.jobs.cur, name), file, content])
+  }
+  const { url } = await serve(sandbox)
+  const base = `${url}/job/15/artifacts`
+  const { body } = await ask(`${base}/`)
+  const linkTo = (text: string) => new RegExp(`href="([^"]*)"\\s*>${text}<`).exec(body)?.[1]
+  for (const [text, content] of [
+    ['caf%E9.txt', 'bytes'],
+    ['caf%E8.txt', 'as it is'],
+  ] as const) {
+    const link = linkTo(text)
+    t.ok(link, text)
+    t.match(await ask(`${url}${link!}`), { status: 200, body: content }, text)
+  }
+  t.match((await ask(`${url}${linkTo('d%FF/')!}`)).body, '%25E9')
+  t.equal((await ask(`${base}/d%25FF/%25E9`)).body, 'below')
+  t.equal((await ask(`${base}/d%25FE/%25E9`)).status, 404)
+  t.equal((await ask(`${base}/d%zz`)).status, 404, 'what is no escape')
+})
+
 test('HEAD is answered with headers only, and leaves nothing behind', async t => {
   const sandbox = new Sandbox(t)
   layShowcase(sandbox)

@@ -6,6 +6,7 @@ import { join, sep } from 'node:path'
 
 import { isErrno } from '../../../lib/base/errno.ts'
 import type { Spool } from '../../../lib/spool/spool.ts'
+import { pathOf, pathShownAs, shownName } from '../../../lib/system/byte-names.ts'
 import { watch } from '../../../lib/system/watch.ts'
 import type { Watch } from '../../../lib/system/watch.ts'
 import { fileBytes } from '../../../lib/view/bytes.ts'
@@ -51,10 +52,10 @@ async function listArtifacts(job: string, path: string): Promise<Artifact[] | un
   if (directory === undefined) return undefined
   try {
     const entries: Artifact[] = []
-    for (const entry of await readdir(directory, { withFileTypes: true })) {
-      if (entry.isDirectory()) entries.push({ name: entry.name, size: null })
-      else if (entry.isFile())
-        entries.push({ name: entry.name, size: await sizeOf(join(directory, entry.name)) })
+    for (const entry of await readdir(directory, { withFileTypes: true, encoding: 'buffer' })) {
+      const name = shownName(entry.name)
+      if (entry.isDirectory()) entries.push({ name, size: null })
+      else if (entry.isFile()) entries.push({ name, size: await sizeOf(pathOf(directory, entry.name)) })
     }
     const rank = ({ size }: Artifact) => (size === null ? 0 : 1)
     return entries.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
@@ -65,13 +66,19 @@ async function listArtifacts(job: string, path: string): Promise<Artifact[] | un
 }
 
 /** A path below the artifacts as it really is; undefined if it is not there or leads elsewhere. */
-async function inside(job: string, path: string): Promise<string | undefined> {
+async function inside(job: string, path: string): Promise<Buffer | undefined> {
   if (path.includes('\0')) return undefined
   try {
     const root = await realpath(join(job, JOB.artifacts))
     if (!root.startsWith((await realpath(job)) + sep)) return undefined
-    const real = await realpath(join(root, path))
-    return real === root || real.startsWith(root + sep) ? real : undefined
+    const asked = path.split('/').reduce<string | Buffer>(pathShownAs, root)
+    const real = await realpath(asked, 'buffer')
+    const around = Buffer.from(root + sep)
+    return Buffer.concat([real, Buffer.from(sep)])
+      .subarray(0, around.length)
+      .equals(around)
+      ? real
+      : undefined
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENAMETOOLONG', 'ESTALE')) return undefined
     throw error
@@ -79,7 +86,7 @@ async function inside(job: string, path: string): Promise<string | undefined> {
 }
 
 /** What the reporter may not read is not there. */
-async function openReadable(path: string): Promise<Bytes | undefined> {
+async function openReadable(path: string | Buffer): Promise<Bytes | undefined> {
   try {
     return await fileBytes(path)
   } catch (error) {
@@ -88,7 +95,7 @@ async function openReadable(path: string): Promise<Bytes | undefined> {
   }
 }
 
-async function sizeOf(path: string): Promise<number> {
+async function sizeOf(path: Buffer): Promise<number> {
   const file = await openReadable(path)
   await file?.close()
   return file?.size ?? 0
