@@ -50,6 +50,7 @@ export interface TokenFacts {
   /** The repository as the forge names it now; another name than FORGE's after it was renamed. */
   readonly repository: string
   readonly mayRead: boolean
+  /** It may set statuses; of a person's token, as far as can be told, whoever may push. */
   readonly mayPush: boolean
   readonly mayAdmin: boolean
   /** When it ends, in milliseconds since 1970; null if it does not, or the forge does not say. */

@@ -7,10 +7,14 @@ import { optional, setting } from '../base/settings.ts'
 import { secret } from '../system/secret.ts'
 import { Client, ForgeError } from './client.ts'
 import type { ForgeAddress } from './forge.ts'
-import { needNumber, textAt } from './payload.ts'
+import { field, needNumber, textAt } from './payload.ts'
 
 /** Resolves to the token to call with now. */
-export type Credential = () => Promise<string>
+export interface Credential {
+  (): Promise<string>
+  /** Of an app, what its last token may, as `statuses: write`: GitHub's answers show what a person may. */
+  readonly granted?: () => unknown
+}
 
 /** An app's token is replaced so long before it ends, in milliseconds. */
 const EARLY = 300_000
@@ -34,19 +38,26 @@ export function credentialOf(
   if (place.kind !== 'github')
     throw lasting('read the setting FORGE_APP_ID', 'only GitHub has apps; set FORGE_TOKEN_FILE')
   setting('FORGE_APP_KEY_FILE', env)
-  return appTokens(place, app, secret('FORGE_APP_KEY', env) ?? '')
+  const key = secret('FORGE_APP_KEY', env) ?? ''
+  // Git and the API, project by project, get the same token for as long as it is good.
+  const which = [githubApi(place), place.path, app, key].join('\n')
+  const known = apps.get(which) ?? appTokens(place, app, key)
+  apps.set(which, known)
+  return known
 }
 
 /** The API of GitHub: its own address, or below the Enterprise Server's. */
 export const githubApi = ({ server }: ForgeAddress): string =>
   server === 'https://github.com' ? 'https://api.github.com' : `${server}/api/v3`
 
+const apps = new Map<string, Credential>()
+
 function appTokens(place: ForgeAddress, app: string, key: string): Credential {
   const client = new Client(githubApi(place), () =>
     Promise.resolve({ Authorization: `Bearer ${appJwt(app, key)}` }),
   )
-  let kept: { readonly token: string; readonly until: number } | undefined
-  return async () => {
+  let kept: { readonly token: string; readonly until: number; readonly granted: unknown } | undefined
+  const credential = async () => {
     if (kept && Date.now() < kept.until - EARLY) return kept.token
     const installation = await client.get(`/repos/${place.path}/installation`)
     const { body } = await client.post(
@@ -59,9 +70,10 @@ function appTokens(place: ForgeAddress, app: string, key: string): Credential {
     const token = (body as { token?: unknown }).token
     if (typeof token !== 'string' || token === '') throw new ForgeError('it gave no token', 201, true)
     const until = Date.parse(textAt(body, 'expires_at'))
-    kept = { token, until: Number.isNaN(until) ? 0 : until }
+    kept = { token, until: Number.isNaN(until) ? 0 : until, granted: field(body, 'permissions') }
     return token
   }
+  return Object.assign(credential, { granted: () => kept?.granted })
 }
 
 /** The signed token with which an app identifies itself for the next minutes. */

@@ -24,8 +24,17 @@ export class PullApi implements ForgeApi {
   /** How a page of 100 is asked for, and the most files of a change that are listed. */
   readonly #size: string
   readonly #filesMax: number
+  /** What the token of an app may. */
+  readonly #granted: () => unknown
 
-  constructor(client: Client, place: ForgeAddress, size: string, filesMax: number) {
+  constructor(
+    client: Client,
+    place: ForgeAddress,
+    size: string,
+    filesMax: number,
+    granted: () => unknown = () => undefined,
+  ) {
+    this.#granted = granted
     this.client = client
     this.repo = `/repos/${place.path}`
     this.#size = size
@@ -87,6 +96,7 @@ export class PullApi implements ForgeApi {
 
   async lookAtToken(): Promise<TokenFacts> {
     const { body, headers } = await this.client.get(this.repo)
+    const granted = this.#granted()
     const may = (what: string) => field(body, `permissions.${what}`) === true
     const ends = Date.parse(
       (headers.get('github-authentication-token-expiration') ?? '').replace(' UTC', 'Z').replace(' ', 'T'),
@@ -94,8 +104,8 @@ export class PullApi implements ForgeApi {
     return {
       repository: textAt(body, 'full_name'),
       mayRead: true,
-      mayPush: may('push'),
-      mayAdmin: may('admin'),
+      mayPush: granted === undefined ? may('push') : textAt(granted, 'statuses') === 'write',
+      mayAdmin: granted === undefined ? may('admin') : textAt(granted, 'repository_hooks') === 'write',
       ends: Number.isNaN(ends) ? null : ends,
       clock: clockIn(headers),
     }
@@ -146,5 +156,5 @@ export function githubForgeApi(place: ForgeAddress, credential: Credential): For
     Accept: 'application/vnd.github+json',
     'X-GitHub-Api-Version': '2022-11-28',
   }))
-  return new PullApi(client, place, 'per_page=100', FILES_MAX)
+  return new PullApi(client, place, 'per_page=100', FILES_MAX, credential.granted)
 }

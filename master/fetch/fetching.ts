@@ -40,7 +40,11 @@ export class Fetching {
   #tidied = -Infinity
   #said: string | undefined
 
-  constructor(spool: Spool, project: ForgeProject, signal: AbortSignal) {
+  readonly #now: () => number
+
+  /** `now` is a monotonic clock, in milliseconds. */
+  constructor(spool: Spool, project: ForgeProject, signal: AbortSignal, now = () => performance.now()) {
+    this.#now = now
     this.#spool = spool
     this.project = project
     this.#mirror = new Mirror(project.mirror, project.forge, project.env, signal)
@@ -50,7 +54,7 @@ export class Fetching {
 
   /** Does what is to be done now. Returns in how many milliseconds to come again at the latest. */
   async round(): Promise<number> {
-    if (performance.now() >= this.#retryAt) {
+    if (this.#now() >= this.#retryAt) {
       try {
         await this.#work()
         if (this.#said !== undefined) say('info', `${this.project.name}: the forge answers again`)
@@ -67,7 +71,7 @@ export class Fetching {
     } catch (error) {
       warn('look through', this.#spool.root, error)
     }
-    const now = performance.now()
+    const now = this.#now()
     return Math.max(0, (this.#retryAt > now ? this.#retryAt : this.#lookAt) - now)
   }
 
@@ -76,7 +80,7 @@ export class Fetching {
     const why = error instanceof Error ? error.message : String(error)
     if (why !== this.#said) say('warning', `${this.project.name}: ${why}; it is tried again`)
     this.#said = why
-    this.#retryAt = performance.now() + Math.min(PAUSE.last, PAUSE.first * 2 ** this.#failures++)
+    this.#retryAt = this.#now() + Math.min(PAUSE.last, PAUSE.first * 2 ** this.#failures++)
   }
 
   async #work(): Promise<void> {
@@ -86,9 +90,9 @@ export class Fetching {
     // Records that were begun before come first.
     for (const record of records.listDeliveries(inbox)) await this.#finish(record)
     await this.#drain()
-    if (performance.now() < this.#lookAt) return
+    if (this.#now() < this.#lookAt) return
     await this.#look()
-    this.#lookAt = performance.now() + this.project.poll
+    this.#lookAt = this.#now() + this.project.poll
     await this.#drain()
   }
 
@@ -197,8 +201,8 @@ export class Fetching {
   /** Removes records that have been done for RETENTION. */
   #tidy(): void {
     const { inbox, retention } = this.project
-    if (retention === Infinity || performance.now() - this.#tidied < TIDY_EVERY) return
-    this.#tidied = performance.now()
+    if (retention === Infinity || this.#now() - this.#tidied < TIDY_EVERY) return
+    this.#tidied = this.#now()
     for (const name of listIfThere(inbox.done)) {
       const path = join(inbox.done, name)
       if (Date.now() - (timeOf(path) ?? Date.now()) > retention) sweep(path)

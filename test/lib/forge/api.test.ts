@@ -249,6 +249,13 @@ test('a GitHub App gets itself a token for one repository, and keeps it', async 
   t.match(JSON.parse(Buffer.from(body!, 'base64url').toString()), { iss: '4711' })
   t.equal(standIn.asked[2]!.headers.authorization, 'Bearer ghs_of_the_app')
   t.throws(() => openApi(parseForge('gitea:http://x.test/o/r'), env), { message: /only GitHub has apps/ })
+
+  // Git takes the same token, and what the app may is said of the app, not of a person.
+  const access = await gitAccess(parseForge(standIn.forge), { ...env, FORGE: standIn.forge })
+  t.ok(access.GIT_CONFIG_VALUE_0)
+  t.equal(standIn.asked.filter(({ path }) => path.endsWith('/access_tokens')).length, 1)
+  standIn.may = { pull: true, push: false, admin: false }
+  t.match(await api.lookAtToken(), { mayPush: true, mayAdmin: false, ends: null })
 })
 
 test('git gets a token in its environment, and for its server alone', async t => {

@@ -73,3 +73,91 @@ test('who may push, and what a token may', async t => {
   const ends = Date.UTC(2027, 2, 1)
   t.match(await api.lookAtToken(), { repository: 'g/s/r', mayPush: true, mayAdmin: true, ends })
 })
+
+test('files of a commit over pages, and one file', async t => {
+  const tree = '/repository/tree?ref=' + SHA + '&recursive=true&per_page=100&pagination=keyset'
+  const blob = (path: string) => ({
+    id: SHA,
+    name: path.split('/').at(-1),
+    type: 'blob',
+    path,
+    mode: '100644',
+  })
+  const { api } = await opened(t, {
+    [`GET ${tree}`]: {
+      body: [{ ...blob('a'), type: 'tree', mode: '040000' }, blob('a/Testfile')],
+      headers: { Link: `<http://inside.test/x?page_token=2>; rel="next"` },
+    },
+    'GET /repository/tree?page_token=2': { body: [blob('Testfile')] },
+    [`GET /repository/files/a%2FTestfile?ref=${SHA}`]: {
+      body: { encoding: 'base64', content: Buffer.from('all: true\n').toString('base64') },
+    },
+  })
+  t.same(await api.filesAt(SHA), ['a/Testfile', 'Testfile'])
+  t.equal(await api.readFile(SHA, 'a/Testfile'), 'all: true\n')
+  t.equal(await api.readFile(SHA, 'no'), undefined)
+})
+
+test('webhooks are listed and registered', async t => {
+  const hook = (id: number, url: string, more: object = {}) => ({
+    id,
+    url,
+    push_events: true,
+    merge_requests_events: id === 1,
+    alert_status: 'executable',
+    ...more,
+  })
+  const { api, asked } = await opened(t, {
+    'GET /hooks?per_page=100': {
+      body: [hook(1, 'https://ci.test/hooks/x'), hook(2, 'https://o.test/', { alert_status: 'disabled' })],
+    },
+    'POST /hooks': { status: 201, body: hook(3, 'https://ci.test/hooks/y') },
+  })
+  t.same(await api.hooks(), [
+    {
+      id: 1,
+      url: 'https://ci.test/hooks/x',
+      active: true,
+      events: ['push', 'merge_requests'],
+      last: 'executable',
+    },
+    { id: 2, url: 'https://o.test/', active: false, events: ['push'], last: 'disabled' },
+  ])
+  await api.addHook('https://ci.test/hooks/y', 's3cret')
+  t.match(asked.at(-1), {
+    what: 'POST /hooks',
+    body: {
+      url: 'https://ci.test/hooks/y',
+      token: 's3cret',
+      push_events: true,
+      tag_push_events: true,
+      merge_requests_events: true,
+      enable_ssl_verification: true,
+    },
+  })
+})
+
+test('merge requests are listed, and one that is not there is none', async t => {
+  const merge = {
+    iid: 7,
+    title: 'A title',
+    author: { id: 5, username: 'ada' },
+    web_url: 'https://gitlab.test/g/s/r/-/merge_requests/7',
+    diff_refs: { base_sha: SHA, start_sha: 'b'.repeat(40), head_sha: 'c'.repeat(40) },
+    target_branch: 'main',
+    source_branch: 'topic',
+    source_project_id: 2,
+    target_project_id: 1,
+    sha: 'c'.repeat(40),
+    updated_at: '2026-11-27T06:00:00.000Z',
+  }
+  const { api } = await opened(t, {
+    'GET /merge_requests?state=opened&per_page=100': { body: [merge] },
+    'GET /merge_requests/7': { body: { ...merge, source_project_id: 1 } },
+  })
+  t.match(await api.openChanges(), [
+    { number: 7, author: 'ada', authorId: 5, fork: true, head: merge.sha, source: 'topic', target: 'main' },
+  ])
+  t.match(await api.change(7), { fork: false, base: 'b'.repeat(40), updated: Date.UTC(2026, 10, 27, 6) })
+  t.equal(await api.change(8), undefined)
+})

@@ -1,0 +1,115 @@
+// A forge that is away, by a clock that is moved; and what a forge says of a token that has run out, and of another name.
+
+import fs, { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test } from 'tap'
+
+import { openTasks } from '../../../lib/spool/spool.ts'
+import { Fetching } from '../../../master/fetch/fetching.ts'
+import { forgeProjects } from '../../../master/fetch/project.ts'
+import { call } from '../../fixtures/in-process.ts'
+import { started } from '../../fixtures/forge-site.ts'
+
+const HOUR = 3600_000
+
+test('a forge that is away for an hour is asked ever less often, which is said once; then all of it is made', async t => {
+  const { site, first } = await started(t)
+  site.takeEvents()
+  const [main, topic] = [site.commit(), site.git(site.work, 'rev-parse', 'HEAD')]
+  site.push('main', 'main:topic', 'main:refs/pull/7/head')
+  renameSync(site.remote, `${site.remote}.away`)
+  await site.pushed('refs/heads/main', first, main)
+  await site.pushed('refs/heads/topic', null, topic)
+  await site.pulled({ head: main, base: first, fork: false })
+  let rounds = 0
+  const fetchForAnHour = async () => {
+    let clock = 0
+    const spool = openTasks()
+    const [project] = forgeProjects(spool, ['hello'])
+    const fetching = new Fetching(spool, project!, new AbortController().signal, () => clock)
+    while (clock < HOUR) {
+      clock += await fetching.round()
+      rounds++
+      t.same(site.events(), {})
+    }
+    renameSync(`${site.remote}.away`, site.remote)
+    await fetching.round()
+    return 0
+  }
+  // Messages are written to the descriptor itself.
+  const written = t.capture(fs, 'writeSync', fs.writeSync)
+  await call({ main: fetchForAnHour }, [], site.env)
+  written.restore()
+  const said = written().filter(({ args }) => args[0] === 2)
+  const stderr = said.map(({ args }) => args[1] as string).join('')
+  t.ok(rounds >= 12 && rounds <= 20, `${rounds} times in an hour`)
+  t.equal(stderr.match(/it is tried again/g)?.length, 1)
+  t.match(stderr, /hello: the forge answers again/)
+  const events = Object.keys(site.events()).sort()
+  t.same(events, [`refs/heads/main/${main}`, `refs/heads/topic/${topic}`, `refs/pull/7/head/${main}`])
+})
+
+test('a change of 300 commits is one event of its head, compared with where it left its target', async t => {
+  const { site, first } = await started(t)
+  site.takeEvents()
+  site.git(site.work, 'checkout', '-q', '-b', 'topic')
+  const stream = Array.from({ length: 300 }, (_, i) => {
+    const file = `data 1\n${i % 10}\n`
+    return `commit refs/heads/topic\ncommitter A <a@x> ${1e9 + i} +0000\ndata 1\nx\n${i === 0 ? `from ${first}\n` : ''}M 644 inline d${i}/file\n${file}`
+  })
+  site.ok('git', ['fast-import', '--quiet', '--force'], { cwd: site.work, input: stream.join('') })
+  const head = site.git(site.work, 'rev-parse', 'topic')
+  site.push('topic:refs/pull/7/head')
+  await site.pulled({ head, base: first, fork: false })
+  await site.fetch()
+  t.same(Object.keys(site.events()), [`refs/pull/7/head/${head}`])
+  t.match(site.events()[`refs/pull/7/head/${head}`], `BASE=${first}`)
+})
+
+test('deliveries of a repository that was renamed on the forge count as before', async t => {
+  const { site, first } = await started(t)
+  site.takeEvents()
+  const next = site.commit()
+  site.push('main')
+  // The forge names it anew in its deliveries, and answers by its old name as well.
+  const moved = { before: first, after: next, pusher: { name: 'ada' } }
+  const { status } = await site.post('push', {
+    ref: 'refs/heads/main',
+    ...moved,
+    repository: { full_name: 'o/renamed' },
+  })
+  t.equal(status, 202)
+  await site.fetch()
+  t.same(Object.keys(site.events()), [`refs/heads/main/${next}`])
+})
+
+test('a token that has run out is said, without it, and nothing is lost', async t => {
+  const refusing = createServer((_, response) => {
+    response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="forge"' }).end()
+  })
+  await new Promise<void>(done => refusing.listen(0, '127.0.0.1', done))
+  t.teardown(() => {
+    refusing.closeAllConnections()
+    refusing.close()
+  })
+  const { site, first } = await started(t)
+  site.takeEvents()
+  const next = site.commit()
+  site.push('main')
+  await site.pushed('refs/heads/main', first, next)
+  const url = `http://127.0.0.1:${(refusing.address() as AddressInfo).port}`
+  const rc = readFileSync(site.path('spool/conf/hello/rc'), 'utf8')
+  writeFileSync(
+    site.path('spool/conf/hello/rc'),
+    `${rc}FORGE='github:${url}/o/r'\nFORGE_TOKEN=run_out_token\n`,
+  )
+  const { code, stderr } = await site.start('master/bin/fetcher', ['--once']).ended
+  t.equal(code, 0)
+  t.match(stderr, /unable to fetch from 'http:.*(401|[Aa]uthentication|could not read)/)
+  t.notMatch(stderr, 'run_out_token')
+  t.same(site.ls('spool/inbox/hello/doing').length, 1)
+  writeFileSync(site.path('spool/conf/hello/rc'), rc)
+  await site.fetch()
+  t.same(Object.keys(site.events()), [`refs/heads/main/${next}`])
+})
