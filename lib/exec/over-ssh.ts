@@ -130,12 +130,9 @@ function ask(host: string, [program, ...args]: readonly string[]): Promise<strin
 
 /** A machine that refuses us goes on refusing; one that is not there may come back. */
 function refused(host: string, code: number | string | null | undefined, stderr: string): Fatal {
-  const why =
-    stderr
-      .trim()
-      .split('\n')
-      .at(-1)
-      ?.replace(/[\r\n]/g, '') || `exit ${code ?? '?'}`
+  // The last line of tar says nothing.
+  const lines = stderr.split(/[\r\n]+/).filter(line => line !== '' && !line.includes('Exiting with failure'))
+  const why = lines.at(-1) ?? `exit ${code ?? '?'}`
   const make = /denied|verification failed|not allowed|ENOENT/i.test(`${why} ${code ?? ''}`)
     ? lasting
     : temporary

@@ -7,7 +7,7 @@ import tap, { test } from 'tap'
 import { debianFiles } from '../fixtures/debian.ts'
 import { isLong } from '../fixtures/conformance.ts'
 import { lacksPodman, Podman } from '../fixtures/podman.ts'
-import { lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
+import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 const skip = lacksPodman()
 const podman = skip ? undefined : new Podman(tap, new Sandbox(tap))
@@ -78,7 +78,7 @@ test(
 test(
   'CONTAINER_NETWORK is a network of its own, which goes with the container, or one of a name',
   { skip: skip || lacks('ip', 'iptables') },
-  t => {
+  async t => {
     // Nothing of this machine's network is touched.
     const script = 'ip link set lo up; exec "$@"'
     const around = ['unshare', '-m', '-n', '--propagation', 'private', 'sh', '-c', script, 'sh']
@@ -96,7 +96,28 @@ test(
     t.match(seen('ours'), { code: 0, stdout: 'eth0 lo ' })
     t.match(networks(), /^ours$/m, 'it stays')
     t.match(seen('nobodys'), { code: 111, stdout: '', stderr: /nobodys/ })
-    t.end()
+
+    const sandbox = new Sandbox(t)
+    const [program, ...args] = around
+    const bass = [
+      join(ROOT, 'bin/bass'),
+      'exec',
+      '--map',
+      'jobtmp:x',
+      '--in',
+      'busy:1',
+      '--',
+      ...shell('echo up; sleep 1000'),
+    ]
+    const killed = sandbox.start(program!, [...args, ...bass], {
+      env: { ...podman!.env, CONTAINER_NETWORK: 'private' },
+    })
+    await eventually('it runs', () => killed.stdout() === 'up\n', 60)
+    await killed.kill('SIGKILL')
+    await eventually('its container ends by itself', () => podman!.ask('ps', '--all', '--quiet') === '', 10)
+    t.match(networks(), /^bass-/m)
+    seen('none')
+    t.notMatch(networks(), /^bass-/m, 'the next start removes what it left')
   },
 )
 

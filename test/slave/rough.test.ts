@@ -67,7 +67,7 @@ const PLACES: readonly Rough[] = [
     skip: existsSync(FAKETIME) || process.env['BASS_TEST_ALL'] ? (false as const) : 'needs libfaketime',
     before: [],
     place: 'auto',
-    env: { LD_PRELOAD: FAKETIME, FAKETIME: off, FAKETIME_DONT_RESET: '1' },
+    env: { LD_PRELOAD: FAKETIME, FAKETIME: off, FAKETIME_DISABLE_SHM: '1' },
     script: 'true',
     says: /^$/,
   })),

@@ -1,6 +1,6 @@
 // Steps and commands on another machine, which is this one behind a real sshd.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import tap, { test } from 'tap'
 
 import { conform, conformBriefly, isLong, napTime, running } from '../fixtures/conformance.ts'
@@ -91,6 +91,36 @@ test('bass doctor starts an executor there, and says why it cannot', { skip }, t
   }
   t.match(place('box'), /^ok .* box runs steps$/)
   t.match(place('stranger'), /^WRONG .*denied.*; RUN_IN=ssh:stranger asks for it; /)
+  t.end()
+})
+
+test('a machine without room, or of another kind, is one sentence', { skip }, t => {
+  const sandbox = new Sandbox(t)
+  sandbox.ok('git', ['init', '-q', 'code'])
+  const exec = () =>
+    sandbox.run('bin/bass', ['exec', '--ssh', 'box', '--', 'true'], {
+      cwd: 'code',
+      env: { ...settings, RUN_IN: undefined },
+    })
+  sandbox.ok('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', machine.path('ssh/cache')])
+  try {
+    t.match(exec(), {
+      code: 111,
+      stderr: /^bass: fatal: unable to reach 'box': .*No space left on device\n$/,
+    })
+  } finally {
+    sandbox.ok('umount', [machine.path('ssh/cache')])
+  }
+  writeFileSync(machine.path('ssh/far/uname'), '#!/bin/sh\necho riscv64\n', { mode: 0o755 })
+  try {
+    t.match(exec(), {
+      code: 100,
+      stderr: /^bass: fatal: unable to run it on 'box': that is riscv64 .*this Linux \S+\n$/,
+    })
+  } finally {
+    rmSync(machine.path('ssh/far/uname'))
+  }
+  t.equal(exec().code, 0)
   t.end()
 })
 
