@@ -129,7 +129,7 @@ test(
     const page = await openPage(browser)
     await page.goto(`${url}/job/20`)
     t.equal(await page.getByRole('button', { name: 'Cancel' }).count(), 0)
-    await page.getByRole('link', { name: 'Log in' }).click()
+    await page.getByRole('link', { name: 'Log in to cancel' }).click()
     await page.getByLabel('Token').fill('wrong')
     await page.getByRole('button', { name: 'Log in' }).click()
     t.match(await page.getByRole('alert').textContent(), /not the token/)

@@ -59,7 +59,11 @@ test('each check has its own line by its name, and only its own attempts count f
     t.ok(num === 1 || body.includes(`<bdi>web ${num} ${SAFE}`))
   }
   t.notMatch(body, /before:/, 'other checks are no earlier attempts')
-  t.match(body, /class="ref s-failure"/, 'the change failed, although what was made last passed')
+  t.match(
+    body,
+    /id="refs"[^]*class="state s-failure"[^]*id="revisions"/,
+    'the change failed, although what was made last passed',
+  )
   t.match((await ask(`${url}/project/hello/badge.svg`)).body, /failed/)
 })
 

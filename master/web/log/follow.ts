@@ -13,7 +13,7 @@ const WINDOW = 1000
 const LOOK = 1000
 
 /**
- * Windows of the log of a step from a place on: what is there, then what comes, until the step is over or `signal` says
+ * Windows of the log of a step from a place on, with the number of their first line where it is known: what is there, then what comes, until the step is over or `signal` says
  * so. `look` reads the task anew: its job moves when it is over.
  */
 export async function* follow(
@@ -22,7 +22,7 @@ export async function* follow(
   from: Position,
   look: () => TaskView | undefined,
   signal: AbortSignal,
-): AsyncGenerator<LogWindow> {
+): AsyncGenerator<{ readonly window: LogWindow; readonly number: number | undefined }> {
   const first = look()
   if (!first) return
   const bell = await files.watch(first, step)
@@ -32,6 +32,7 @@ export async function* follow(
   signal.addEventListener('abort', ring)
   try {
     let at = from
+    let number: number | undefined
     while (!stopped()) {
       // Asked before the log is read: what was over then, will not grow.
       const now = look()
@@ -41,7 +42,9 @@ export async function* follow(
       try {
         for (;;) {
           const window = await log.forward(at, WINDOW)
-          if (window.lines.length > 0) yield window
+          if (at === from) number = await log.numberAt(at)
+          if (window.lines.length > 0) yield { window, number }
+          if (number !== undefined) number += window.lines.length
           at = window.to
           if (window.last || window.lines.length === 0 || stopped()) break
         }

@@ -13,6 +13,8 @@ import { CHUNK, Stream } from './stream.ts'
 const SEARCHED = 128 << 20
 /** A line that is found costs as much as so many bytes that are looked through. */
 const FOUND_COST = CHUNK / 4
+/** Bytes in which lines are counted, to number what follows: some 20 ms of work. */
+const COUNTED = 64 << 20
 
 export interface LogWindow {
   readonly lines: readonly Line[]
@@ -156,6 +158,14 @@ export class WindowedLog {
       yield piece
       at += piece.length
     }
+  }
+
+  /** The number of the line at a place, from 1; undefined if the place is too far from the beginning to count. */
+  async numberAt(place: Position): Promise<number | undefined> {
+    if (place.out + place.err > COUNTED) return undefined
+    const [out, err] = this.#streams
+    if (out.begin + err.begin > 0) return undefined
+    return 1 + (await out.count(place.out)) + (await err.count(place.err))
   }
 
   /** The place just before a line; any byte of it will do. */

@@ -154,6 +154,18 @@ export class Stream {
     return new Line(this.name, [at, next], bytes, [0, end < 0 ? bytes.length : end])
   }
 
+  /** How many lines begin before a place. */
+  async count(to: number): Promise<number> {
+    let [lines, at] = [0, this.begin]
+    while (at < to) {
+      const chunk = await this.read(at, to - at)
+      if (chunk.length === 0) break
+      for (let i = chunk.indexOf(NEWLINE); i >= 0; i = chunk.indexOf(NEWLINE, i + 1)) lines++
+      at += chunk.length
+    }
+    return lines
+  }
+
   /** The end of the last whole line. */
   async wholeEnd(): Promise<number> {
     return this.lineAt(this.size)

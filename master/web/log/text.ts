@@ -4,6 +4,7 @@
 import { formatPosition } from './line.ts'
 import type { Line } from './line.ts'
 import type { LogWindow, WindowedLog } from './log-window.ts'
+import type { StepView } from '../../../lib/view/view.ts'
 import { LABEL_LENGTH, parseLabel } from '../../../lib/base/tai64n.ts'
 
 /** Lines at a time: about as many as are read at once. */
@@ -25,6 +26,28 @@ export async function* logText(log: WindowedLog, local: boolean): AsyncGenerator
     yield textOf(window.lines.slice(begin), local)
     if (window.last || formatPosition(window.to) === formatPosition(at)) return
     at = window.to
+  }
+}
+
+/** The same, and closes the log when its reader has all of it, or has gone. */
+export async function* closing(log: WindowedLog, text: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* text
+  } finally {
+    await log.close()
+  }
+}
+
+/** The logs of all steps, one behind the other, each below its name. */
+export async function* wholeText(
+  steps: readonly StepView[],
+  open: (step: StepView) => Promise<WindowedLog>,
+  local: boolean,
+): AsyncGenerator<Buffer> {
+  for (const step of steps) {
+    yield Buffer.from(`== ${step.name}: ${step.state}\n`)
+    const log = await open(step)
+    yield* closing(log, logText(log, local))
   }
 }
 

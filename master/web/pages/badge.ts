@@ -10,22 +10,42 @@ import type { State } from '../site/states.ts'
 
 /** Of so many revisions the newest one counts that has ended. */
 const LOOK_BACK = 50
+const LOOK_BACK_ALL = 2000
 
 /** How the newest revision that has ended did, all architectures and checks together, each by its last attempt. */
 export function stateOfRef(site: Site, project: string, ref?: string): State {
   let looked = 0
   for (const rows of site.index.revisions({ project, ref })) {
-    const last = new Map<string, State>()
-    for (const row of rows) {
-      const entry = site.index.entry(row)
-      const key = checkKey(entry.target, entry.label)
-      if (!last.has(key)) last.set(key, entry.state)
-    }
-    const states = [...last.values()]
-    if (states.length > 0 && states.every(isVerdict)) return worst(states)
+    const state = endOf(site, rows)
+    if (state !== undefined) return state
     if (++looked === LOOK_BACK) break
   }
   return 'unread'
+}
+
+/** How a revision did, each architecture and check by its last attempt; undefined if it has not ended. */
+function endOf(site: Site, rows: readonly number[]): State | undefined {
+  const last = new Map<string, State>()
+  for (const row of rows) {
+    const entry = site.index.entry(row)
+    const key = checkKey(entry.target, entry.label)
+    if (!last.has(key)) last.set(key, entry.state)
+  }
+  const states = [...last.values()]
+  return states.length > 0 && states.every(isVerdict) ? worst(states) : undefined
+}
+
+/** The same of each project, as far as its last revisions are among the newest of all. */
+export function statesOfProjects(site: Site, projects: number): ReadonlyMap<string, State> {
+  const found = new Map<string, State>()
+  let looked = 0
+  for (const rows of site.index.revisions()) {
+    const { project } = site.index.entry(rows[0]!)
+    const state = found.has(project) ? undefined : endOf(site, rows)
+    if (state !== undefined) found.set(project, state)
+    if (found.size === projects || ++looked === LOOK_BACK_ALL) break
+  }
+  return found
 }
 
 const COLOURS: Partial<Record<State, string>> = {

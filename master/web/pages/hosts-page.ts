@@ -1,10 +1,11 @@
 // Which hosts there are, and of one host: its takers, what it runs, what it ran.
 
+import { numberOf } from '../../../lib/spool/task-name.ts'
 import type { TakerView } from '../../../lib/view/takers.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
-import { age, hostPath, page, withQuery } from './page.ts'
+import { age, hostPath, jobPath, page, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
 import { boardOf } from '../site/board.ts'
 import type { Site } from '../site/site.ts'
@@ -44,7 +45,12 @@ export function hostsPage(visit: Visit, site: Site): Html {
                       name =>
                         html`<tr data-row="">
                           <th scope="row"><a href="${hostPath(name)}">${name}</a></th>
-                          <td>${takerWords(takers.filter(taker => taker.host === name))}</td>
+                          <td>
+                            ${takerWords(
+                              takers.filter(taker => taker.host === name),
+                              visit,
+                            )}
+                          </td>
                           <td>
                             ${running.filter(({ view }) => view.job?.host === name).map(({ view }) => html`<p>${taskLink(view)}</p>`)}
                           </td>
@@ -58,15 +64,18 @@ export function hostsPage(visit: Visit, site: Site): Html {
   )
 }
 
-function takerWords(takers: readonly TakerView[]): Html | string {
+function takerWords(takers: readonly TakerView[], visit: Visit): Html | string {
   if (takers.length === 0) return html`<span class="quiet">none now</span>`
   return html`<ul class="takers">
     ${takers.map(
-      ({ arch, state, beat, fault }) =>
+      ({ arch, state, beat, fault, version, slot, task }) =>
         html`<li>
           <span class="s-${SIGN[state]}">${signOf(SIGN[state])} ${state}</span> ${arch}
           ${fault !== null && html`<strong class="s-error">${fault}</strong>`}
-          ${state === 'silent' && html`<span class="quiet">last beat ${age(beat)}</span>`}
+          ${task !== null && html`<a href="${jobPath({ num: numberOf(task) })}">#${numberOf(task)}</a>`}
+          <span class="quiet">${beat === null ? 'ended' : html`seen ${age(beat)}`}</span>
+          ${version !== null && html`<span class="quiet">${version}</span>`}
+          ${visit.viewer.name !== undefined && slot !== null && html`<code>${slot}</code>`}
         </li>`,
     )}
   </ul>`
@@ -89,13 +98,7 @@ export function hostPage(visit: Visit, site: Site, host: string, before?: number
     html`<h1>${host}</h1>
       <section aria-labelledby="takers" data-part="takers">
         <h2 id="takers">Takers</h2>
-        ${takerWords(mine)}
-        ${
-          visit.viewer.name !== undefined &&
-          html`<ul class="quiet">
-            ${mine.map(({ slot, version }) => html`<li><code>${slot}</code> ${version}</li>`)}
-          </ul>`
-        }
+        ${takerWords(mine, visit)}
       </section>
       <section aria-labelledby="runs" data-part="runs">
         <h2 id="runs">Runs now</h2>

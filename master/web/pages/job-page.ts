@@ -26,14 +26,14 @@ import {
   projectPath,
   seconds,
   shortRef,
-  since,
   targetOf,
   withQuery,
 } from './page.ts'
 import type { Visit } from './page.ts'
-import { boardOf } from '../site/board.ts'
+import { boardOf, usualSeconds } from '../site/board.ts'
 import type { Site } from '../site/site.ts'
 import { badgeOf, signOf, stateOf, wordFor } from './status.ts'
+import { stepsSection } from './steps.ts'
 import { blocks, durationOf } from './task-parts.ts'
 
 /** Lines of the step that counts. */
@@ -76,11 +76,12 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
           ${author !== undefined && html`<bdi>${author}</bdi>`} ${durationOf(view)}
         </p>
         <p class="actions">${actions(visit, view)}</p>
+        ${live && timesOf(site, view)}
         ${job?.error != null && html`<p class="error">${signOf('error')} ${job.error}</p>`}
         ${(job?.notes ?? []).map(note => html`<p class="note">${note}</p>`)}
         ${live && !job && html`<p class="why">${signOf('waiting')} ${whyOf(site, view)}</p>`}
       </div>
-      ${job && stepsSection(view)} ${step && (await tail(site, view, step))}
+      ${job && stepsSection(site, view)} ${step && (await tail(site, view, step))}
       <div class="columns">
         <section aria-labelledby="facts">
           <h2 id="facts">About</h2>
@@ -88,6 +89,8 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
             ${fact('Revision', revisionLink(forge, view))} ${fact('Check', checkLink(forge, view))}
             ${fact('Author', commit && `${commit.author} <${commit.email}>`)} ${fact('Pushed by', pusher)}
             ${fact('Made', view.made !== null && html`${localTime(view.made)} (${age(view.made)})`)}
+            ${fact('Queued for', queuedFor(view))}
+            ${fact('Started', job?.claimed != null && html`${localTime(job.claimed)} (${age(job.claimed)})`)}
             ${fact('Host', job?.host != null && html`<a href="${hostPath(job.host)}">${job.host}</a>`)}
             ${fact('Ended', job?.ended != null && html`${localTime(job.ended)} (${age(job.ended)})`)}
             ${fact('Retry of', view.retryOf && html`${relative(view.retryOf.parent)}, ${cause(view.retryOf.cause)}`)}
@@ -103,8 +106,40 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
   )
 }
 
-function actions({ viewer }: Visit, view: TaskView): Html | string | false {
+/** How long a job waited for its taker. */
+const queuedFor = ({ made, job }: TaskView): Html | string | false =>
+  made !== null && job?.claimed != null && seconds(Math.max(0, job.claimed - made) / 1000)
+
+/** When it started, and when such jobs usually are over. */
+function timesOf(site: Site, view: TaskView): Html | false {
+  const claimed = view.job?.claimed
+  if (claimed == null) return false
+  const usual = usualSeconds(site, view)
+  const end = usual === null ? undefined : claimed + usual * 1000
+  return html`<p class="quiet">
+    Started ${age(claimed)}.
+    ${
+      end !== undefined &&
+      html`Usually it takes ${seconds(usual)}:
+      ${
+        end > Date.now()
+          ? html`it may end at
+              <time datetime="${new Date(end).toISOString()}">${localTime(end).slice(11)}</time>.`
+          : 'it is late.'
+      }`
+    }
+  </p>`
+}
+
+function actions({ viewer, form, here }: Visit, view: TaskView): Html | string | false {
   const base = jobPath(view)
+  const what = view.state === 'over' ? 'retry' : 'cancel'
+  if (viewer.name === undefined) {
+    if (form) return html`<a href="/login?back=${encodeURIComponent(here)}">Log in to ${what}</a>`
+    return html`<span class="quiet"
+      >To ${what}: <code>bass ${what} ${view.num}</code>; here, once REPORTER_TOKEN is set.</span
+    >`
+  }
   if (view.state !== 'over') {
     return view.cancelling
       ? html`<em>It is being cancelled.</em>`
@@ -145,58 +180,6 @@ function stepThatCounts({ job }: TaskView): StepView | undefined {
   const steps = job?.steps ?? []
   const bad = (step: StepView) => ['failure', 'timeout', 'cancelled', 'interrupted'].includes(step.state)
   return steps.find(step => step.state === 'running') ?? steps.find(bad) ?? steps.at(-1)
-}
-
-function stepsSection(view: TaskView): Html {
-  const steps = view.job?.steps ?? []
-  const begin = Math.min(...steps.map(step => step.started ?? Infinity))
-  const end = Math.max(begin + 1, ...steps.map(step => step.ended ?? Date.now()))
-  return html`<section aria-labelledby="steps" data-part="steps">
-    <h2 id="steps">Steps</h2>
-    ${
-      steps.length === 0
-        ? html`<p class="quiet">No step has started.</p>`
-        : html`<table class="timeline">
-            <thead class="hidden">
-              <tr>
-                <th scope="col">Step</th>
-                <th scope="col">Result</th>
-                <th scope="col">Time</th>
-                <th scope="col">When</th>
-              </tr>
-            </thead>
-            <tbody>
-              ${steps.map(
-                step =>
-                  html`<tr data-row="">
-                    <th scope="row"><a href="${logPath(view, step.name)}">${step.name}</a></th>
-                    <td>${badgeOf(step.state)}${exitOf(step)}</td>
-                    <td class="time">
-                      ${step.seconds === null ? since(step.started) : seconds(step.seconds)}
-                    </td>
-                    <td class="bar">${bar(step, begin, end)}</td>
-                  </tr>`,
-              )}
-            </tbody>
-          </table>`
-    }
-  </section>`
-}
-
-function exitOf({ exit, signal, state }: StepView): string {
-  if (signal !== null) return `, SIG${signal}`
-  return exit !== null && state === 'failure' ? `, exit ${exit}` : ''
-}
-
-/** When a step ran, of the whole, as a bar. */
-function bar(step: StepView, begin: number, end: number): Html | string {
-  if (step.started === null) return ''
-  const part = (time: number) => Math.max(0, Math.min(100, ((time - begin) / (end - begin)) * 100))
-  const x = part(step.started)
-  const width = Math.max(0.6, part(step.ended ?? Date.now()) - x)
-  return html`<svg class="s-${step.state}" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
-    <rect x="${Math.min(x, 99.4).toFixed(2)}" y="1" width="${width.toFixed(2)}" height="8" />
-  </svg>`
 }
 
 async function tail({ files }: Site, view: TaskView, step: StepView): Promise<Html> {

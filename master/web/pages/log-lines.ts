@@ -57,7 +57,10 @@ export interface Options {
  * Lines as a list. `follow`: how many lines a script keeps while it adds those that are still to come; 0 for a log that
  * has ended.
  */
-export function lines(window: LogWindow, options: Options & { follow: number }): Html {
+export function lines(
+  window: LogWindow,
+  options: Options & { follow: number; number?: number | undefined },
+): Html {
   const { base, follow, local } = options
   return html`<ol
     class="log"
@@ -69,22 +72,44 @@ export function lines(window: LogWindow, options: Options & { follow: number }):
     data-follow="${follow === 0 ? '' : Number.isFinite(follow) ? follow : 'all'}"
     data-time="${local ? 'local' : ''}"
   >
-    ${items(window.lines, options)}
+    ${items(window.lines, options, options.number)}
   </ol>`
 }
 
-export const items = (lines: readonly Line[], options: Options): Html =>
-  html`${lines.map(line => item(line, options, renderLine(line.text)))}`
+/** `number`: that of the first of them, where it is known. */
+export const items = (lines: readonly Line[], options: Options, number?: number): Html =>
+  html`${lines.map((line, i) => item(line, options, linked(renderLine(line.text)), number === undefined ? undefined : number + i))}`
 
-export function item(line: Line, { base, start, local }: Options, text: Html | string): Html {
+export function item(
+  line: Line,
+  { base, start, local }: Options,
+  text: Html | string,
+  number?: number,
+): Html {
   const name = formatLineName(line)
   const href = withQuery(base, { line: name, time: local ? 'local' : undefined })
   const side = line.stream === 'err' && html` class="err"`
+  const value = number !== undefined && html` data-number="${number}"`
   const rest = line.cut && html`<i> the rest of this line is in the plain text</i>`
   // There are a thousand of these in a page.
   // prettier-ignore
-  return html`<li id="${name}"${side}><a href="${href}#${name}">${timeOf(line, start, local)}</a><span>${text}${rest}</span></li>
+  return html`<li id="${name}"${side}${value}><a href="${href}#${name}">${timeOf(line, start, local)}</a><span>${text}${rest}</span></li>
 `
+}
+
+const ADDRESS = /\bhttps?:\/\/[^\s<>"'`\\^{|}\u2400-\u2421]+/g
+
+/** A text with its addresses as links. A full stop or bracket that ends one is the sentence's. */
+function linked(text: Html | string): Html | string {
+  if (typeof text !== 'string' || !text.includes('://')) return text
+  const parts: (Html | string)[] = []
+  let at = 0
+  for (const { 0: found, index } of text.matchAll(ADDRESS)) {
+    const address = found.replace(/[.,;:!?)\]]+$/, '')
+    parts.push(text.slice(at, index), html`<a href="${address}" rel="nofollow noreferrer">${address}</a>`)
+    at = index + address.length
+  }
+  return html`${parts}${text.slice(at)}`
 }
 
 /** `12.345`, `1:02.345`, `1:00:02.345` from the start on; or the time of day, as a script can turn it into another's. */

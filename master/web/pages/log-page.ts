@@ -1,22 +1,20 @@
 // A log in the browser: a window of it, with links to what is before and behind, to every line, and to what it holds.
 
 import type { Forge } from '../../../lib/forge/forge.ts'
-import { counted, formatBytes } from '../../../lib/base/text.ts'
+import { formatBytes } from '../../../lib/base/text.ts'
 import type { StepView, TaskView } from '../../../lib/view/view.ts'
-import { plainLine } from '../../../lib/web/ansi.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
-import { formatPosition, parsePosition } from '../log/line.ts'
+import { formatPosition } from '../log/line.ts'
 import type { LogWindow, WindowedLog } from '../log/log-window.ts'
 import { changeLink, commitLink } from './forge-links.ts'
-import { item, lines, readWindow } from './log-lines.ts'
+import { around, findings, foundOf } from './log-found.ts'
+import { lines, readWindow } from './log-lines.ts'
 import type { LogQuery, Options } from './log-lines.ts'
 import { jobPath, logPath, page, projectPath, seconds, since, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
 import { badgeOf, signOf, wordFor } from './status.ts'
 
-/** Lines of a list of findings. */
-const FOUND = 200
 /** The parts of a long log one can jump to. */
 const PARTS = [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
 
@@ -34,6 +32,7 @@ export async function logPage(
   const base = logPath(view, step.name)
   const found = query.q === undefined ? undefined : await findings(log, query.q, query, gone)
   const window = found ?? (await readWindow(log, step, query))
+  const number = found === undefined ? await log.numberAt(window.from) : undefined
   const size = log.size.out + log.size.err
   const options = { base, start: step.started, local: query.local }
   const text = withQuery(base, { plain: 1, tai64nlocal: query.local ? 1 : undefined })
@@ -93,11 +92,15 @@ export async function logPage(
           · <a href="${text}">Plain text</a>
         </p>
       </div>
-      ${found === undefined ? windowOf(window, { ...options, running, size }) : foundOf(window, query.q!, options)}`,
+      ${found === undefined ? windowOf(window, { ...options, running, size, number }) : foundOf(found, query.q!, options, await around(log, found.lines))}
+      ${otherSteps(view, step)}`,
   )
 }
 
-function windowOf(window: LogWindow, options: Options & { running: boolean; size: number }): Html {
+function windowOf(
+  window: LogWindow,
+  options: Options & { running: boolean; size: number; number: number | undefined },
+): Html {
   const { base, local, running, size } = options
   const time = local ? 'local' : undefined
   const long = !window.first || !window.last
@@ -125,42 +128,12 @@ function windowOf(window: LogWindow, options: Options & { running: boolean; size
 
 const partName = (part: number) => (part === 0 ? 'start' : part === 100 ? 'end' : `${part} %`)
 
-async function findings(
-  log: WindowedLog,
-  text: string,
-  query: LogQuery,
-  gone: AbortSignal,
-): Promise<LogWindow> {
-  const from = parsePosition(query.from) ?? { out: 0, err: 0 }
-  if (text === '') return { lines: [], from, to: log.size, first: true, last: true }
-  return log.search(text, from, FOUND, gone)
-}
-
-function foundOf(window: LogWindow, q: string, options: Options): Html {
-  const { base, local } = options
-  const more = withQuery(base, { q, from: formatPosition(window.to), time: local ? 'local' : undefined })
-  return html`<p class="note" role="status">
-      ${window.lines.length === 0 ? 'No line' : counted(window.lines.length, 'line')}${window.last ? '' : ' so far'}
-      with
-      <q>${q}</q>. <a href="${base}">Back to the log</a>
-    </p>
-    <ol class="log found">
-      ${window.lines.map(line => item(line, options, marked(plainLine(line.text), q)))}
-    </ol>
-    ${!window.last && html`<p class="more"><a rel="next" href="${more}">Find more</a></p>`}`
-}
-
-/** The text with each occurrence marked. */
-function marked(text: string, q: string): Html {
-  const [hay, needle] = [text.toLowerCase(), q.toLowerCase()]
-  const parts: (Html | string)[] = []
-  let at = 0
-  // Where lower case is longer than upper case, places do not match: then nothing is marked.
-  while (hay.length === text.length && needle !== '') {
-    const found = hay.indexOf(needle, at)
-    if (found < 0) break
-    parts.push(text.slice(at, found), html`<mark>${text.slice(found, found + needle.length)}</mark>`)
-    at = found + needle.length
-  }
-  return html`${parts}${text.slice(at)}`
+/** Where to go on, behind the end of the log. */
+function otherSteps(view: TaskView, step: StepView): Html {
+  const steps = view.job?.steps ?? []
+  const next = steps[steps.findIndex(({ name }) => name === step.name) + 1]
+  return html`<nav class="pages" aria-label="Other logs">
+    ${next && html`<a href="${logPath(view, next.name)}">Next step: ${signOf(next.state)} ${next.name}</a>`}
+    <a href="${jobPath(view)}/log">The whole job as text</a>
+  </nav>`
 }

@@ -2,6 +2,7 @@
 
 import type { TakerView } from '../../../lib/view/takers.ts'
 import { takersLine } from '../../../lib/view/takers-line.ts'
+import type { CommitView } from '../../../lib/git/commit.ts'
 import { counted, formatSeconds } from '../../../lib/base/text.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
 import { tellWait } from '../../../lib/view/why-waiting.ts'
@@ -16,7 +17,14 @@ import { blocks, taskLink } from './task-parts.ts'
 /** Of what waits, so many are shown. */
 const SHOWN = 8
 
-export function nowSection(visit: Visit, { running, waiting, more, paused, takers }: CurrentWork): Html {
+/** The tasks that it tells of. */
+export const toldOf = ({ running, waiting }: CurrentWork): TaskView[] =>
+  [...running, ...waiting.slice(0, SHOWN)].map(({ view }) => view)
+
+/** `commits`: those of the tasks that it tells of, by revision. */
+export function nowSection(visit: Visit, work: CurrentWork, commits: ReadonlyMap<string, CommitView>): Html {
+  const { running, waiting, more, paused, takers } = work
+  const subject = ({ revision }: TaskView) => commits.get(revision ?? '')?.subject
   const rest = more + Math.max(0, waiting.length - SHOWN)
   const idle = running.length === 0 && waiting.length === 0
   return html`<section aria-labelledby="now" data-part="now" class="now">
@@ -27,13 +35,13 @@ export function nowSection(visit: Visit, { running, waiting, more, paused, taker
     ${
       running.length > 0 &&
       html`<ul class="running">
-        ${running.map(({ view, expected }) => runningItem(visit, view, expected))}
+        ${running.map(({ view, expected }) => runningItem(visit, view, expected, subject(view)))}
       </ul>`
     }
     ${
       waiting.length > 0 &&
       html`<ul class="waiting">
-        ${waiting.slice(0, SHOWN).map(one => waitingItem(visit, one))}
+        ${waiting.slice(0, SHOWN).map(one => waitingItem(visit, one, subject(one.view)))}
       </ul>`
     }
     ${rest > 0 && html`<p class="quiet">${counted(rest, 'more task')} ${rest === 1 ? 'is' : 'are'} queued behind these.</p>`}
@@ -50,13 +58,13 @@ const takersWords = (takers: readonly TakerView[]): string =>
 const pauseWords = (name: string): string =>
   name === 'all' ? 'everything' : name.replace(/^(project|host):/, '$1 ')
 
-function runningItem(visit: Visit, view: TaskView, expected: number | null): Html {
+function runningItem(visit: Visit, view: TaskView, expected: number | null, subject?: string): Html {
   const { job } = view
   const step = job?.steps.find(step => step.state === 'running')
   const elapsed = job?.claimed == null ? 0 : Math.max(0, (Date.now() - job.claimed) / 1000)
   return html`<li data-row="">
     <span class="s-running">${signOf('running')}<span class="hidden">running</span></span>
-    ${taskLink(view)}
+    ${taskLink(view, subject)}
     <span class="doing"
       >${step && html`<span>in <strong>${step.name}</strong></span>`}
       ${job?.host != null && html`<span>on <a href="${hostPath(job.host)}">${job.host}</a></span>`}
@@ -77,10 +85,10 @@ function runningItem(visit: Visit, view: TaskView, expected: number | null): Htm
   </li>`
 }
 
-function waitingItem(visit: Visit, { view, wait }: Waiting): Html {
+function waitingItem(visit: Visit, { view, wait }: Waiting, subject?: string): Html {
   return html`<li data-row="">
     <span class="s-waiting">${signOf('waiting')}<span class="hidden">queued</span></span>
-    ${taskLink(view)} <span class="why">${tellWait(wait)}</span>
+    ${taskLink(view, subject)} <span class="why">${tellWait(wait)}</span>
     <span class="spent">${age(view.made)}</span>
     ${view.cancelling ? '' : button(visit.viewer, `${jobPath(view)}/cancel`, 'Cancel')}
   </li>`

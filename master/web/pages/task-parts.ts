@@ -5,14 +5,16 @@ import type { StepView, TaskView } from '../../../lib/view/view.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 import { changeTitle } from './change.ts'
-import { jobPath, logPath, seconds, since, targetOf } from './page.ts'
+import { jobPath, logPath, seconds, shortRef, since, targetOf } from './page.ts'
 import { signOf, wordFor } from './status.ts'
 
-/** A task by its number, project, change, version, target and check. */
-export const taskLink = (task: TaskView): Html =>
+/** A task by its number, project, change or subject, branch, target and check; without a subject, by its version. */
+export const taskLink = (task: TaskView, subject?: string): Html =>
   html`<a class="task" href="${jobPath(task)}"
-    ><span class="num">#${task.num}</span> ${task.project} ${changeTitle(task)}
-    <code>${task.version}</code> ${targetOf(task)} ${task.label !== null && html`<bdi>${task.label}</bdi>`}</a
+    ><span class="num">#${task.num}</span> ${task.project}
+    ${changeTitle(task) ?? (subject !== undefined && html`<bdi>${subject}</bdi>`)}
+    ${subject === undefined ? html`<code>${task.version}</code>` : task.params['CHANGE'] === undefined && task.ref !== null && html`<span class="ref">${shortRef(task.ref)}</span>`}
+    ${targetOf(task)} ${task.label !== null && html`<bdi>${task.label}</bdi>`}</a
   >`
 
 /** How long its job took, or takes until now. */
@@ -39,6 +41,7 @@ function block(task: TaskView, step: StepView): Html {
     class="step s-${step.state}"
     href="${logPath(task, step.name)}"
     title="${step.name}: ${wordFor(step.state)}"
-    >${signOf(step.state)}<span class="hidden">${step.name} ${wordFor(step.state)} </span>${time}</a
+    >${signOf(step.state)}<span class="step-name">${step.name}</span
+    ><span class="hidden"> ${wordFor(step.state)} </span> ${time}</a
   >`
 }

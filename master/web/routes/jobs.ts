@@ -3,14 +3,19 @@
 import { Readable } from 'node:stream'
 
 import type { Bytes } from '../../../lib/view/bytes.ts'
+import { plainLine } from '../../../lib/web/ansi.ts'
 import { SANDBOX, typeOf } from '../../../lib/web/foreign.ts'
 import { publicView } from '../api.ts'
-import { artifactsPage } from '../pages/artifacts-page.ts'
+import { artifactsPage, textsAmong } from '../pages/artifacts-page.ts'
+import type { Preview } from '../pages/artifacts-page.ts'
 import { jobPage } from '../pages/job-page.ts'
 import { missing, number, taskOf } from './ground.ts'
 import type { App, Asked, Ground } from './ground.ts'
 import { ranged } from './ranged.ts'
 import { tarOf } from './tar.ts'
+
+/** Bytes of a text that are shown beside its name. */
+const PREVIEW = 8 * 1024
 
 export function jobRoutes(app: App, { site, wishes }: Ground): void {
   app.use('/job/:num/*', async (c, next) => {
@@ -39,12 +44,34 @@ export function jobRoutes(app: App, { site, wishes }: Ground): void {
     if (!view) return missing(c)
     if (path === '' || path.endsWith('/')) {
       const entries = await site.files.list(view, path.replace(/\/$/, ''))
-      return entries ? c.html(artifactsPage(c.var.visit, view, path, entries)) : missing(c)
+      if (!entries) return missing(c)
+      const texts: Preview[] = []
+      for (const name of textsAmong(entries)) {
+        const bytes = await site.files.open(view, `artifacts/${path}${name}`)
+        if (bytes) texts.push(await previewOf(name, bytes))
+      }
+      return c.html(artifactsPage(c.var.visit, view, path, entries, texts))
     }
     const bytes = await site.files.open(view, `artifacts/${path}`)
     return bytes ? artifact(c, path, bytes) : missing(c)
   })
 }
+
+/** The beginning of a text, in which nothing drives a terminal, or a page. */
+async function previewOf(name: string, bytes: Bytes): Promise<Preview> {
+  try {
+    const begin = await bytes.read(0, PREVIEW)
+    return { name, text: harmlessText(begin.toString()), cut: bytes.size > PREVIEW }
+  } finally {
+    await bytes.close()
+  }
+}
+
+const harmlessText = (text: string): string =>
+  text
+    .split(/\r?\n/)
+    .map(line => plainLine(Buffer.from(line)))
+    .join('\n')
 
 function artifact(c: Asked, path: string, bytes: Bytes): Promise<Response> {
   const type = typeOf(path)

@@ -11,6 +11,7 @@ import type { IndexEntry } from './task-index.ts'
 
 /** The number of earlier successes that predict a duration, and how far back to look for them. */
 const SAMPLE = 5
+const LOOK_BACK = 500
 /** Of so many waiting tasks it is found out why they wait. */
 const REASONS = 100
 
@@ -58,7 +59,10 @@ export function boardOf(site: Site, project?: string, most = REASONS): CurrentWo
 }
 
 /** How many seconds a success of this project and architecture took lately; null if there was none. */
-function usualSeconds(site: Site, { project, arch }: Pick<TaskView, 'project' | 'arch'>): number | null {
+export function usualSeconds(
+  site: Site,
+  { project, arch }: Pick<TaskView, 'project' | 'arch'>,
+): number | null {
   const spans: number[] = []
   for (const row of site.index.rows({ project, arch, state: 'success' })) {
     const seconds = site.view(site.index.entry(row))?.job?.seconds
@@ -66,6 +70,18 @@ function usualSeconds(site: Site, { project, arch }: Pick<TaskView, 'project' | 
     if (spans.length === SAMPLE) break
   }
   return spans.sort((a, b) => a - b)[spans.length >> 1] ?? null
+}
+
+/** The last success of the same project, architecture and check before this task; undefined if there is none. */
+export function lastLike(site: Site, view: TaskView): TaskView | undefined {
+  const { project, arch, label, num } = view
+  let looked = 0
+  for (const row of site.index.rows({ project, arch, state: 'success' }, num)) {
+    const entry = site.index.entry(row)
+    if (entry.label === (label ?? '')) return site.view(entry)
+    if (++looked === LOOK_BACK) break
+  }
+  return undefined
 }
 
 const viewsOf = (site: Site, entries: readonly Pick<IndexEntry, 'name' | 'num'>[]): TaskView[] =>
