@@ -5,6 +5,7 @@ import { claimScenarios } from './scenarios/claims.ts'
 import { burstScenario, deliveryScenario } from './scenarios/deliveries.ts'
 import { elsewhereScenarios } from './scenarios/elsewhere.ts'
 import { eventsScenario } from './scenarios/events.ts'
+import { farmScenarios } from './scenarios/farm.ts'
 import { idleScenario, memoryScenario } from './scenarios/idle.ts'
 import { jciScenarios } from './scenarios/jci.ts'
 import { jobsScenario } from './scenarios/jobs.ts'
@@ -27,6 +28,7 @@ export const scenarios: readonly Scenario[] = [
   archiveScenario,
   memoryScenario,
   idleScenario,
+  ...farmScenarios,
   ...startScenarios,
   ...elsewhereScenarios,
   ...manyFilesScenarios,

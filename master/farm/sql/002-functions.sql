@@ -2,6 +2,17 @@
 -- pick the same job or worker. It is taken before any row is, so nobody waits for anybody in a circle.
 create function farm_lock() returns void language sql as $$ select pg_advisory_xact_lock(1178686029) $$;
 
+-- The first jobs that wait for such a worker, in their order. By the index, whatever the planner knows of the table: a sort of
+-- all that wait would cost more the more there are.
+create function first_waiting(wanted text, most bigint) returns setof job language sql stable
+  set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
+  set enable_hashjoin = off set enable_mergejoin = off
+as $$
+  select * from job
+  where wants = wanted and cancelled is null and not exists (select from run where run.job = job.num)
+  order by priority desc, turn, depth desc, num limit most
+$$;
+
 -- Matches workers that have no run with jobs that wait, and tells their farmers: one statement for as many as it can. Workers
 -- that could do less else of what waits come first, so that one that is asked for by a label is not taken by what anybody
 -- could do. A worker that is the best one for several jobs takes the first of them; the others are matched once more.
@@ -17,12 +28,9 @@ begin
     ),
     offer as materialized (select id, registered, wants from idle, unnest(gives) wants),
     waiting as materialized (
-      select first.*, row_number() over (partition by first.wants order by priority desc, turn, depth desc, num) nth
-      from (select wants, count(*) n from offer group by wants) room cross join lateral (
-        select num, job.wants, priority, turn, depth, tried from job
-        where job.wants = room.wants and cancelled is null and not exists (select from run where run.job = job.num)
-        order by priority desc, turn, depth desc, num limit room.n
-      ) first
+      select num, first.wants, priority, turn, depth, tried,
+        row_number() over (partition by first.wants order by priority desc, turn, depth desc, num) nth
+      from (select wants, count(*) n from offer group by wants) room cross join lateral first_waiting(room.wants, n) first
     ),
     able as (
       select id, wants, row_number() over (partition by wants order by asked, registered, id) nth
@@ -36,7 +44,6 @@ begin
     made as (
       insert into run (job, worker, try, turn) select num, id, tried + 1, turn from pair returning job, worker
     ),
-    counted as (update job set tried = tried + 1 where num in (select job from made)),
     told as (select count(pg_notify('farm_run', worker::text)::text) n from made)
     select told.n, (select count(*) from waiting) into matched, seen from told;
     exit when matched = 0 or matched = seen;
@@ -105,7 +112,7 @@ begin
       limits, priority, made, retry_of, worker_host, worker_slot, started, verdict, error, steps, files, try)
     select num, attempt, project, change, ref, revision, job.version, label, directory, command, job.arch, job.host, params,
       limits, priority, made, retry_of, worker.host, worker.slot, started, how, why, coalesce(steps_, steps, '[]'),
-      coalesce(over.files, '[]'), greatest(tried, 1)
+      coalesce(over.files, '[]'), coalesce(run.try, greatest(tried, 1))
     from job left join run on run.job = job.num left join worker on worker.id = run.worker where num = which;
   insert into "check" (project, revision, context, state, description, job)
     select project, revision, label, check_state(how), left(case when how = 'success' then 'success' when why is null then how
@@ -143,13 +150,13 @@ declare
   n int;
 begin
   perform farm_lock();
-  for lost in select num, cancelled, losses from job join run on run.job = num where run.worker = any(gone) loop
+  for lost in select num, cancelled, losses, try from job join run on run.job = num where run.worker = any(gone) loop
     if lost.cancelled is not null then
       perform over(lost.num, 'cancelled', lost.cancelled, null, null);
     elsif counts and lost.losses + 1 >= most_losses() then
       perform over(lost.num, 'lost', 'its worker was lost ' || most_losses() || ' times', null, null);
-    elsif counts then
-      update job set losses = losses + 1 where num = lost.num;
+    else
+      update job set losses = losses + counts::int, tried = lost.try where num = lost.num;
     end if;
   end loop;
   delete from worker where id = any(gone);

@@ -8,6 +8,7 @@ import { SpoolMaker } from '../../fixtures/spool-maker.ts'
 import { files } from '../code.ts'
 import { Ground } from '../ground.ts'
 import type { Contender, Scenario, Stage } from '../scenario.ts'
+import { endAndAssign } from '../scenarios/farm.ts'
 import { claimants } from '../scenarios/claims.ts'
 import { stepsRunner, writeLines } from '../scenarios/logs.ts'
 import { pushAndSee, standUp } from '../scenarios/push.ts'
@@ -58,6 +59,22 @@ function curve(
 }
 
 export const curves: readonly Curve[] = [
+  curve(
+    'a job of a farm that ends, and the next one',
+    'waiting jobs, 64 workers',
+    'flat',
+    { quick: [100, 1000, 10_000], full: [100, 1000, 10_000] },
+    { quick: 5, full: 20 },
+    (stage, waiting) => endAndAssign(stage, waiting, 64),
+  ),
+  curve(
+    'a job of a farm that ends, and the next one',
+    'workers, 1,000 waiting jobs',
+    'linear',
+    { quick: [8, 64, 500], full: [8, 64, 500] },
+    { quick: 5, full: 20 },
+    (stage, workers) => endAndAssign(stage, 1000, workers),
+  ),
   curve(
     'a claim, 2 takers',
     'waiting tasks',

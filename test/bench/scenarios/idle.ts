@@ -93,7 +93,7 @@ export const idleScenario: Scenario = {
 }
 
 /** What of a process is in memory, in MB. */
-function residentOf(pid: number): number {
+export function residentOf(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))![1]) / 1024
 }
 
@@ -101,7 +101,7 @@ const usedBy = (pids: ReadonlyMap<string, number>) =>
   new Map([...pids].map(([name, pid]) => [name, processorTime(pid)]))
 
 /** The processor time of all threads of a process and of all its children, in milliseconds, as the scheduler counts it. */
-function processorTime(pid: number): number {
+export function processorTime(pid: number): number {
   const threads = tolerating(['ENOENT', 'ESRCH'], () => readdirSync(`/proc/${pid}/task`)) ?? []
   return threads.reduce((sum, thread) => {
     const read = (file: string) =>
