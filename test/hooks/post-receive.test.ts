@@ -455,6 +455,19 @@ test('what a killed hook had to do is done by the next one, as it was then', asy
   await server.settled()
 })
 
+test('a push whose events were made and are lost in a power cut is worked off whole', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const commits = server.commit(3)
+  server.push(['main'])
+  await server.settled()
+  rmSync(join(server.revs, 'refs'), { recursive: true })
+  const pending = join(server.repository, 'bass-pending/1.1')
+  writeFileSync(pending, `${'0'.repeat(40)} ${commits.at(-1)!} refs/heads/main\n@ 1 1\nover\n`)
+  t.equal(server.sandbox.run('hooks/post-receive', [], { cwd: server.repository }).code, 0)
+  t.same(server.events(), sorted(under('refs/heads/main', commits)))
+  await server.settled()
+})
+
 test('what is made counts as made while it is still brought to the disk', async t => {
   const server = new GitServer(new Sandbox(t))
   const commits = server.commit(2)
