@@ -1,7 +1,7 @@
 // The temporary directory of a job, on the slave's own disk: it holds `code/` and `steps/`, and all that steps write.
 
 import { execFile } from 'node:child_process'
-import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -39,19 +39,32 @@ export async function unpackTask(
   for (const end of both) if (end.status === 'rejected') throw end.reason
 }
 
-/** Removes it, whatever steps have done to the modes in it. */
+/** Removes it, whatever steps have done to it. Links are not followed, whoever makes them meanwhile. */
 export async function removeWork(work: string): Promise<void> {
+  const run = promisify(execFile)
   try {
-    await removeTree(work, breather())
+    if (isOurs(work)) {
+      await removeTree(work, breather())
+      return
+    }
   } catch {
     // It is gone, or has directories without write permission, names that are not UTF-8, paths that are too long.
-    const run = promisify(execFile)
     await run('chmod', ['-R', 'u+rwX', '--', work]).catch(() => undefined)
-    await run('rm', ['-rf', '--', work])
   }
+  await run('rm', ['-rf', '--', work])
 }
 
-/** Links are not followed. */
+/**
+ * False if it is no directory, or another user owns a part of it. A process of that user which is left over could put a link
+ * in the place of a directory while we go by paths; `rm` holds each directory open.
+ */
+function isOurs(work: string): boolean {
+  const me = process.getuid!()
+  return (
+    lstatSync(work).isDirectory() && readdirSync(work).every(name => lstatSync(join(work, name)).uid === me)
+  )
+}
+
 async function removeTree(directory: string, breathe: () => Promise<void>): Promise<void> {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name)
