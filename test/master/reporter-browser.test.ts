@@ -76,6 +76,30 @@ test('a live log shows each new line, and at last that it is over', { skip }, as
   t.same(page.complaints, [])
 })
 
+test('eight tabs of what runs load, because a page that nobody sees asks for nothing', { skip }, async t => {
+  const { browser, url, running } = await scene(t)
+  const context = await browser.newContext()
+  t.teardown(() => context.close())
+  const hide = `
+    Object.defineProperty(document, 'hidden', { value: true, configurable: true })
+    document.dispatchEvent(new Event('visibilitychange'))`
+  const show = hide.replace('value: true', 'value: false')
+  const paths = ['/job/20/log/30-test', '/job/20', '/']
+  const pages = []
+  // A browser has six connections for a site.
+  for (let i = 0; i < 8; i++) {
+    const page = await context.newPage()
+    await page.goto(url + paths[i % paths.length]!, { waitUntil: 'domcontentloaded' })
+    await page.waitForTimeout(200)
+    await page.evaluate(hide)
+    pages.push(page)
+  }
+  printLine(running, 'while nobody looked')
+  await pages[0]!.evaluate(show)
+  await pages[0]!.locator('.log li', { hasText: 'while nobody looked' }).waitFor()
+  t.equal(pages.length, 8)
+})
+
 test('the front page and the page of a job change while one looks', { skip }, async t => {
   const { browser, url, running, maker } = await scene(t)
   const page = await openPage(browser)
