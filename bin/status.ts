@@ -5,7 +5,7 @@ import { command } from '../lib/system/command.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
 import { duration } from '../lib/base/settings.ts'
 import type { HeldChange } from '../lib/spool/held.ts'
-import { eventsWait } from '../lib/view/pending-events.ts'
+import { tellEvents } from '../lib/view/pending-events.ts'
 import type { WaitingEvents } from '../lib/view/pending-events.ts'
 import { takersLine } from '../lib/view/takers-line.ts'
 import { table, terminalOf } from './parts/terminal.ts'
@@ -108,9 +108,8 @@ export function statusLines(
   return parts.flatMap((part, i) => (i === 0 ? part : ['', ...part]))
 }
 
-/** `hello: 2 events wait to become tasks, the oldest came 3 min ago; does its task-maker run?` */
-function lineOf({ project, count, oldest }: WaitingEvents, now: number, terminal: Terminal): string {
-  const text = `${harmless(project)}: ${eventsWait(count)} to become tasks, the oldest came ${ago(now - oldest)}; does its task-maker run?`
+function lineOf(events: WaitingEvents, now: number, terminal: Terminal): string {
+  const text = harmless(tellEvents(events, now))
   return `  ${terminal.paint('yellow', clip(text, terminal.columns - 2))}`
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 import { entriesIfThere, listIfThere } from '../system/listing.ts'
 import { isErrno, tolerating } from '../base/errno.ts'
-import { counted } from '../base/text.ts'
+import { ago, counted } from '../base/text.ts'
 import { warnOnce } from '../system/log.ts'
 import type { Spool } from '../spool/spool.ts'
 
@@ -41,6 +41,10 @@ export function eventsWaiting(spool: Spool, now: number, age = 0): WaitingEvents
 /** `1 event waits`, `2 events wait`. */
 export const eventsWait = (count: number): string =>
   `${counted(count, 'event')} ${count === 1 ? 'waits' : 'wait'}`
+
+/** `hello: 2 events wait to become tasks, the oldest came 3 min ago; does its task-maker run?` */
+export const tellEvents = ({ project, count, oldest }: WaitingEvents, now: number): string =>
+  `${project}: ${eventsWait(count)} to become tasks, the oldest came ${ago(now - oldest)}; does its task-maker run?`
 
 /** When the events below a directory came, in milliseconds. */
 function timesOf(directory: string): number[] {

@@ -1,5 +1,5 @@
 import { request } from 'node:http'
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -228,6 +228,20 @@ test('artifacts are found whatever their names are', async t => {
   t.equal((await ask(`${base}/d%25FF/%25E9`)).body, 'below')
   t.equal((await ask(`${base}/d%25FE/%25E9`)).status, 404)
   t.equal((await ask(`${base}/d%zz`)).status, 404, 'what is no escape')
+})
+
+test('events that nobody makes into tasks are shown', async t => {
+  const sandbox = new Sandbox(t)
+  layShowcase(sandbox)
+  const event = sandbox.path('spool/revs/tables/refs/heads/main', 'a'.repeat(40))
+  mkdirSync(join(event, '..'), { recursive: true })
+  writeFileSync(event, '')
+  utimesSync(event, new Date(), new Date(Date.now() - 180_000))
+  const { url } = await serve(sandbox)
+  const told = 'tables: 1 event waits to become tasks, the oldest came 3 min ago; does its task-maker run?'
+  t.match((await ask(`${url}/`)).body, told)
+  t.match((await ask(`${url}/project/tables`)).body, told)
+  t.notMatch((await ask(`${url}/project/other`)).body, told)
 })
 
 test('HEAD is answered with headers only, and leaves nothing behind', async t => {

@@ -5,6 +5,7 @@ import { takersLine } from '../../../lib/view/takers-line.ts'
 import type { CommitView } from '../../../lib/git/commit.ts'
 import { counted, formatSeconds } from '../../../lib/base/text.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
+import { tellEvents } from '../../../lib/view/pending-events.ts'
 import { tellWait } from '../../../lib/view/why-waiting.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
@@ -23,7 +24,7 @@ export const toldOf = ({ running, waiting }: CurrentWork): TaskView[] =>
 
 /** `commits`: those of the tasks that it tells of, by revision. */
 export function nowSection(visit: Visit, work: CurrentWork, commits: ReadonlyMap<string, CommitView>): Html {
-  const { running, waiting, more, paused, takers } = work
+  const { running, waiting, more, paused, takers, events } = work
   const subject = ({ revision }: TaskView) => commits.get(revision ?? '')?.subject
   const rest = more + Math.max(0, waiting.length - SHOWN)
   const idle = running.length === 0 && waiting.length === 0
@@ -31,6 +32,7 @@ export function nowSection(visit: Visit, work: CurrentWork, commits: ReadonlyMap
     <h2 id="now">Now</h2>
     <p class="side"><a href="/hosts">${takersWords(takers)}</a></p>
     ${paused.length > 0 && html`<p class="note"><strong>Paused:</strong> ${paused.map(pauseWords).join(', ')}.</p>`}
+    ${events.map(one => html`<p class="note">${tellEvents(one, Date.now())}</p>`)}
     ${idle && html`<p class="quiet">Nothing is queued or running.</p>`}
     ${
       running.length > 0 &&

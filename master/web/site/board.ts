@@ -4,6 +4,9 @@ import { paused } from '../../../lib/spool/spool.ts'
 import { readTakers } from '../../../lib/view/takers.ts'
 import type { TakerView } from '../../../lib/view/takers.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
+import { eventsWaiting } from '../../../lib/view/pending-events.ts'
+import type { WaitingEvents } from '../../../lib/view/pending-events.ts'
+import { LATE } from '../../../lib/view/views.ts'
 import { placesInQueue, whyWaiting } from '../../../lib/view/why-waiting.ts'
 import type { WaitView } from '../../../lib/view/why-waiting.ts'
 import type { Site } from './site.ts'
@@ -29,6 +32,8 @@ export interface CurrentWork {
   readonly more: number
   readonly takers: readonly TakerView[]
   readonly paused: readonly string[]
+  /** Events that no task-maker has taken for `LATE`. */
+  readonly events: readonly WaitingEvents[]
 }
 
 /** Running and queued tasks, of one project or of all, by number. */
@@ -55,6 +60,9 @@ export function boardOf(site: Site, project?: string, most = REASONS): CurrentWo
     more: queue.length - waiting.length,
     takers,
     paused: [...stopped].sort(),
+    events: eventsWaiting(site.spool, Date.now(), LATE).filter(
+      events => project === undefined || events.project === project,
+    ),
   }
 }
 
