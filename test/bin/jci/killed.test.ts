@@ -15,10 +15,11 @@ const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(Math.rand
 const sleep = (ms: number) => new Promise(done => setTimeout(done, ms))
 
 /** Kills something again and again until told to stop. Returns how often it hit what. */
-async function killAround(site: JciSite, killJob: () => boolean, isOver: () => boolean) {
+async function killAround(site: JciSite, { killJob, pause }: Round, isOver: () => boolean) {
   const hits = { server: 0, runner: 0, job: 0 }
   while (!isOver()) {
-    await sleep(100 + Math.random() * 1500)
+    await sleep(100 + Math.random() * pause)
+    if (isOver()) break
     const dice = Math.random()
     if (dice < 0.25) {
       await site.killServer()
@@ -34,22 +35,29 @@ async function killAround(site: JciSite, killJob: () => boolean, isOver: () => b
 interface Round {
   readonly jobs: number
   readonly killJob: () => boolean
+  /** Between two kills at most, in milliseconds. */
+  readonly pause: number
 }
 
-async function round(t: Test, site: JciSite, name: string, { jobs, killJob }: Round): Promise<void> {
+async function round(t: Test, site: JciSite, name: string, plan: Round): Promise<void> {
+  const { jobs } = plan
   const { forge, witness } = site
   const commits = Array.from({ length: jobs }, (_, i) =>
     forge.repository(`${name}-${i}`, witness.script((Math.random() * 2).toFixed(1))),
   )
   const statuses = forge.api.statuses.length
   let over = false
-  const killing = killAround(site, killJob, () => over)
-  for (const [i, commit] of commits.entries()) await site.deliver(`${name}-${i}`, commit)
+  const killing = killAround(site, plan, () => over)
   // A part of the jobs gets through meanwhile; then it is left in peace.
   const finals = () => commits.filter(commit => site.ends(commit).length > 0).length
-  if (LONG) await eventually('half of them are over', () => finals() >= jobs / 2, 60 + jobs * 10)
-  else await sleep(8000)
-  over = true
+  try {
+    for (const [i, commit] of commits.entries()) await site.deliver(`${name}-${i}`, commit)
+    if (LONG) await eventually('half of them are over', () => finals() >= jobs / 2, 60 + jobs * 30)
+    else await sleep(8000)
+  } finally {
+    over = true
+    await killing
+  }
   const hits = await killing
   await site.allOver(commits, 60 + jobs * 10)
 
@@ -106,7 +114,8 @@ test('killed at random instants, every job as processes of the runner has one en
       return false
     }
   }
-  for (let i = 0; i < ROUNDS; i++) await round(t, site, `r${i}`, { jobs: LONG ? 100 : 6, killJob })
+  for (let i = 0; i < ROUNDS; i++)
+    await round(t, site, `r${i}`, { jobs: LONG ? 100 : 6, killJob, pause: 1500 })
   t.equal((await site.runner.kill('SIGTERM')).code, 0)
   t.same(processesWith(`JCI_JOB_OF=${id()}`), [], 'no process is left')
   t.same(site.sandbox.ls('runner/here'), [], 'no file is left')
@@ -132,7 +141,8 @@ test('killed at random instants, every job in a container has one end', { skip: 
       sandbox.run(program!, [...options, 'kill', '-s', 'KILL', id], { env: podman.env }).code === 0
     )
   }
-  for (let i = 0; i < ROUNDS; i++) await round(t, site, `c${i}`, { jobs: LONG ? 100 : 3, killJob })
+  for (let i = 0; i < ROUNDS; i++)
+    await round(t, site, `c${i}`, { jobs: LONG ? 100 : 3, killJob, pause: LONG ? 8000 : 3000 })
   t.equal((await site.runner.kill('SIGTERM')).code, 0)
   await eventually('no container is left', () => podman.ask('ps', '--all', '--quiet') === '', 60)
 })

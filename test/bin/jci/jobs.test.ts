@@ -1,0 +1,293 @@
+// What becomes of jobs that do not simply end: by the server with short spans of time, a forge with real repositories, and
+// runners that are played here.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+import type { Test } from 'tap'
+
+import { JciForge, push, RUNNER_SECRET } from '../../fixtures/jci-forge.ts'
+import { eventually, ROOT, Sandbox } from '../../fixtures/sandbox.ts'
+import type { Running } from '../../fixtures/sandbox.ts'
+
+interface Given {
+  readonly job_id: string
+  readonly clone_url: string
+  readonly commit_sha: string
+}
+
+const sleep = (ms: number) => new Promise(done => setTimeout(done, ms))
+
+class Played {
+  readonly sandbox: Sandbox
+  readonly forge: JciForge
+  readonly settings: Record<string, string>
+  url = ''
+  server!: Running
+
+  private constructor(sandbox: Sandbox, forge: JciForge, settings: Record<string, string>) {
+    this.sandbox = sandbox
+    this.forge = forge
+    this.settings = settings
+  }
+
+  static async open(t: Test, settings: Record<string, string> = {}, begin?: (forge: JciForge) => void) {
+    const sandbox = new Sandbox(t)
+    const played = new Played(sandbox, await JciForge.open(t, sandbox), settings)
+    begin?.(played.forge)
+    await played.start()
+    return played
+  }
+
+  async start(): Promise<void> {
+    const listen = this.url === '' ? {} : { JCI_LISTEN: new URL(this.url).host }
+    const { running, url } = await this.forge.serve({ ...this.settings, ...listen }, 'fast')
+    this.server = running
+    this.url = url
+  }
+
+  async push(name: string, commit: string): Promise<void> {
+    const { body, headers } = push(name, commit)
+    await fetch(`${this.url}/webhook`, { method: 'POST', body, headers })
+  }
+
+  async poll(runner: string, jobs?: readonly string[]): Promise<Given | null> {
+    const body = JSON.stringify({ runner_id: runner, secret: RUNNER_SECRET, jobs })
+    const answer = await fetch(`${this.url}/poll`, { method: 'POST', body })
+    return ((await answer.json()) as { job: Given | null }).job
+  }
+
+  /** Polls until there is a job. */
+  async got(runner: string, jobs?: readonly string[]): Promise<Given> {
+    for (const end = Date.now() + 60_000; Date.now() < end; await sleep(200)) {
+      const job = await this.poll(runner, jobs)
+      if (job) return job
+    }
+    throw new Error(`no job for ${runner}: ${this.server.stderr()}`)
+  }
+
+  /** Tries a credential with git itself. */
+  async isAlive({ clone_url }: Given): Promise<boolean> {
+    const git = this.sandbox.start('git', ['-c', 'credential.helper=', 'ls-remote', clone_url], {
+      env: { GIT_TERMINAL_PROMPT: '0' },
+    })
+    const { code, stderr } = await git.ended
+    if (code !== 0 && !/could not read|Authentication failed|error: 40[13]/.test(stderr))
+      throw new Error(stderr)
+    return code === 0
+  }
+
+  /** Does a job as a runner would. */
+  run(job: unknown, cwd = '.', env: Record<string, string | undefined> = {}) {
+    return this.sandbox.start('node', [join(ROOT, 'dist/bin/jci/runner/job.js')], {
+      input: JSON.stringify(job),
+      env: { BASS_ROOT: ROOT, ...env },
+      cwd,
+    }).ended
+  }
+
+  told(): string[] {
+    return this.forge.api.statuses.map(
+      ({ state, description }) => `${state} ${description.replace('jci: ', '')}`,
+    )
+  }
+
+  over(text: string): Promise<unknown> {
+    return eventually(`${text}: ${this.server.stderr()}`, () => this.told().includes(text), 60)
+  }
+}
+
+test('a job whose time is over fails with nobody polling, and its credential is dead though the server was killed', async t => {
+  const played = await Played.open(t, { JCI_JOB_TIMEOUT: '6' })
+  const commit = played.forge.repository('hello', 'true')
+  await played.push('hello', commit)
+  const job = await played.got('r1')
+  t.ok(await played.isAlive(job))
+  played.server.child.kill('SIGKILL')
+  await played.server.ended
+  await sleep(6500)
+  // Not even the look that ends the job is to be had, and for git the server is there at once.
+  played.forge.api.fault = ({ path }) => (path.includes('/statuses') ? { status: 503 } : undefined)
+  await played.start()
+  t.notOk(await played.isAlive(job))
+  played.forge.api.fault = () => undefined
+  await played.over('failure job timed out')
+  t.same(
+    played.told().filter(text => !text.startsWith('pending')),
+    ['failure job timed out'],
+  )
+  t.same(played.forge.api.lies, [])
+})
+
+test('a runner that is silent loses a job that has not begun; the old credential is dead then', async t => {
+  const played = await Played.open(t)
+  await played.push('hello', played.forge.repository('hello', 'true'))
+  const first = await played.got('r1')
+  const second = await played.got('r2')
+  t.equal(second.job_id, first.job_id)
+  t.notOk(await played.isAlive(first), 'the first attempt')
+  t.ok(await played.isAlive(second), 'the second attempt')
+  t.equal((await played.run(first)).code === 0, false, 'the first runs nothing any more')
+  t.same(played.forge.runs('hello'), [])
+  t.equal((await played.run(second)).code, 0)
+  await played.over('success job completed')
+})
+
+test('what a runner says it lacks is given away at once, three times, and is lost then', async t => {
+  const played = await Played.open(t)
+  await played.push('hello', played.forge.repository('hello', 'true'))
+  let job = await played.got('r1', [])
+  for (let again = 1; again <= 3; again++) {
+    const next = await played.got('r1', [])
+    t.equal(next.job_id, job.job_id)
+    job = next
+  }
+  t.equal(await played.poll('r1', [job.job_id]), null, 'it has it')
+  await sleep(2500)
+  t.notOk(played.told().includes('failure job lost'), 'and keeps it')
+  await played.poll('r1', [])
+  await played.over('failure job lost')
+  t.equal(played.told().filter(text => text === 'pending queued').length <= 4, true)
+})
+
+test('a job that has begun is not begun again; one that was killed is lost', async t => {
+  const played = await Played.open(t)
+  await played.push('hello', played.forge.repository('hello', 'sleep 1000'))
+  const job = await played.got('old')
+  const running = played.sandbox.start('node', [join(ROOT, 'dist/bin/jci/runner/job.js')], {
+    input: JSON.stringify(job),
+    env: { BASS_ROOT: ROOT },
+  })
+  await eventually('it runs', () => played.forge.runs('hello').some(run => run.endsWith(' running')))
+  running.child.kill('SIGKILL')
+  // Longer than a silent runner is waited for. This one is of the kind that does not say what it has.
+  await sleep(8000)
+  t.equal(await played.poll('other'), null)
+  t.same(
+    played.told().filter(text => text !== 'pending queued'),
+    ['pending job assigned'],
+  )
+  await played.poll('old', [])
+  await played.over('failure job lost')
+  t.notOk(await played.isAlive(job))
+})
+
+test('a run that was there before does not end a job', async t => {
+  const played = await Played.open(t)
+  const commit = played.forge.repository('hello', 'exit 1')
+  const work = played.sandbox.path('work/o/hello')
+  const bare = played.sandbox.path('forge/o/hello.git')
+  const old = ['-c', 'user.name=x', '-c', 'user.email=x@y']
+  played.sandbox.ok('sh', ['-ec', 'echo ok >status.txt; git add status.txt'], { cwd: 'work/o/hello' })
+  played.sandbox.git(work, ...old, 'commit', '-qm', 'a run')
+  played.sandbox.git(work, 'push', '-q', bare, `HEAD:refs/jci-runs/${commit}/1700000000-aaaa`)
+  await played.push('hello', commit)
+  const job = await played.got('r1')
+  await sleep(3000)
+  t.same(
+    played.told().filter(text => !text.startsWith('pending')),
+    [],
+  )
+  t.equal((await played.run(job)).code, 1)
+  await played.over('failure job completed')
+})
+
+test('a commit that is neither a tip nor on the default branch is tested; without anybody to be', async t => {
+  const played = await Played.open(t)
+  played.forge.repository('hello', 'exit 9')
+  const work = played.sandbox.path('work/o/hello')
+  const git = (...args: string[]) => played.sandbox.git(work, ...args)
+  git('checkout', '-q', '-b', 'topic')
+  const commits = ['cat "$JCI_REPO_ROOT/file"; test -z "$(git config user.name)"', 'exit 8'].map(script => {
+    writeFileSync(join(work, '.jci/run.sh'), script)
+    git('commit', '-qam', 'topic')
+    return git('rev-parse', 'HEAD')
+  })
+  git('push', '-q', played.sandbox.path('forge/o/hello.git'), 'topic')
+  await played.push('hello', commits[0]!)
+  const job = await played.got('r1')
+  const nobody = Object.fromEntries(
+    ['AUTHOR', 'COMMITTER']
+      .flatMap(who => [`GIT_${who}_NAME`, `GIT_${who}_EMAIL`])
+      .map(name => [name, undefined]),
+  )
+  t.equal((await played.run(job, '.', { ...nobody, HOME: '/nonexistent' })).code, 0)
+  t.match(played.forge.runs('hello'), [/ ok$/])
+})
+
+test('a job that cannot fetch its commit pushes nothing, wherever it was started', async t => {
+  const played = await Played.open(t)
+  const { sandbox } = played
+  const commit = played.forge.repository('hello', 'true')
+  const bare = sandbox.path('forge/o/hello.git')
+  mkdirSync(sandbox.path('innocent'))
+  sandbox.git(sandbox.path('innocent'), 'init', '-q')
+  sandbox.git(sandbox.path('innocent'), 'remote', 'add', 'origin', bare)
+  sandbox.git(
+    sandbox.path('innocent'),
+    'fetch',
+    '-q',
+    'origin',
+    `main:refs/jci-runs/${commit}/1700000000-aaaa`,
+  )
+  await played.push('hello', commit)
+  const job = await played.got('r1')
+  t.not((await played.run({ ...job, clone_url: job.clone_url.replace('hello', 'gone') }, 'innocent')).code, 0)
+  t.not((await played.run({ ...job, commit_sha: 'e'.repeat(40) }, 'innocent')).code, 0)
+  t.same(played.forge.runs('hello'), [])
+})
+
+test('a repository that is gone keeps no other job waiting', async t => {
+  const played = await Played.open(t)
+  await played.push('gone', 'a'.repeat(40))
+  await played.push('hello', played.forge.repository('hello', 'true'))
+  t.match(await played.got('r1'), { repo_name: 'hello' })
+})
+
+test('with tokens of the forge: one for each job, deleted when it is over, and what is left at each start', async t => {
+  const left = (forge: JciForge) => {
+    forge.api.tokens.set('jci-job-of-long-ago', 'old')
+    forge.api.tokens.set('somebody', 'else')
+  }
+  const played = await Played.open(t, { JCI_CREDENTIAL: 'token' }, left)
+  const { forge } = played
+  t.match(played.server.stderr(), /warning: JCI_CREDENTIAL=token: .* does not expire/)
+  t.same([...forge.api.tokens.keys()], ['somebody'])
+  await played.push('hello', forge.repository('hello', 'echo hello'))
+  const job = await played.got('r1', [])
+  t.same([...forge.api.tokens.keys()], ['somebody', `jci-job-${job.job_id}`])
+  t.match(new URL(job.clone_url), { username: 'ci', host: new URL(forge.url).host }, 'it is the forge itself')
+  t.notMatch(job.clone_url, 'the-token-of-the-forge')
+  t.ok(await played.isAlive(job))
+  t.equal((await fetch(`${played.url}/o/hello.git/info/refs?service=git-upload-pack`)).status, 404, 'no door')
+
+  // Taken back and given again: the token is another one.
+  const again = await played.got('r1', [])
+  t.equal(again.job_id, job.job_id)
+  t.notOk(await played.isAlive(job))
+  t.ok(await played.isAlive(again))
+
+  // While its job goes on, no start deletes it; when that is over meanwhile, the next start does.
+  await played.server.kill('SIGKILL')
+  await played.start()
+  t.ok(await played.isAlive(again))
+  t.equal((await played.run(again)).code, 0)
+  await played.over('success job completed')
+  await eventually('the token is gone', () => !forge.api.tokens.has(`jci-job-${job.job_id}`))
+  t.notOk(await played.isAlive(again))
+  t.same(forge.api.lies, [])
+})
+
+test('bodies without a length are bounded too', async t => {
+  const played = await Played.open(t)
+  const endless = new ReadableStream({
+    pull: controller => controller.enqueue(new Uint8Array(1 << 20)),
+  })
+  const init = { method: 'POST', body: endless, duplex: 'half' } as RequestInit
+  const status = await fetch(`${played.url}/webhook`, init).then(
+    answer => answer.status,
+    () => 'cut off',
+  )
+  t.ok(status === 413 || status === 'cut off', String(status))
+  t.equal((await fetch(`${played.url}/poll`, { method: 'POST', body: '{' })).status, 400, 'it lives')
+})
