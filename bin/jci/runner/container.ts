@@ -9,9 +9,8 @@ import { optional, setting } from '../../../lib/base/settings.ts'
 import { ask, askIf, findEngine } from '../../../lib/container/engine.ts'
 import type { Engine } from '../../../lib/container/engine.ts'
 import { containerFlags } from '../../../lib/container/flags.ts'
-import { gitEnvironment, runGit } from '../../../lib/git/process.ts'
 import { warn } from '../../../lib/system/log.ts'
-import { split, withCredential } from './clone-url.ts'
+import { imageOf } from './image.ts'
 import type { Assigned, Place } from './place.ts'
 import { layTools, TOOLS, TREE } from './tool.ts'
 
@@ -36,7 +35,7 @@ export class Containers implements Place {
     const name = `jci-job-${job.job_id}`
     const deadline = Math.floor((Date.now() + this.#timeout) / 1000)
     const plan = {
-      image: (await imageOf(job)) ?? setting('JCI_IMAGE'),
+      image: (await imageOf(job, setting('JCI_SERVER'))) ?? setting('JCI_IMAGE'),
       name,
       network: optional('JCI_NETWORK') ?? 'bridge',
       labels: {
@@ -114,24 +113,5 @@ export class Containers implements Place {
     } catch (error) {
       warn('remove the container', id, error)
     }
-  }
-}
-
-/** The image that the commit names in `.jci/image`; undefined if it names none. */
-async function imageOf({ clone_url, commit_sha }: Assigned): Promise<string | undefined> {
-  const where = split(clone_url)
-  const directory = mkdtempSync(join(tmpdir(), 'git-jci-'))
-  const env = { ...gitEnvironment(), ...withCredential(where) }
-  const git = (...args: string[]) =>
-    runGit({ place: directory, env, signal: AbortSignal.timeout(60_000) }, args)
-  try {
-    await git('init', '--quiet', '--bare')
-    await git('config', 'remote.origin.url', where.url)
-    await git('fetch', '--quiet', '--depth=1', '--filter=blob:limit=4k', '--no-tags', 'origin', commit_sha)
-    const { code, stdout } = await git('cat-file', 'blob', `${commit_sha}:.jci/image`)
-    const image = code === 0 ? stdout.toString().trim() : ''
-    return /^[A-Za-z0-9][\w./:@-]{0,254}$/.test(image) ? image : undefined
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
   }
 }

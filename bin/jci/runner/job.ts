@@ -17,12 +17,13 @@ import { split } from './clone-url.ts'
 
 export const job = { description: { name: 'git-jci job' }, main }
 
-/** For how long a push is tried that finds nobody, and the longest wait between two tries, in milliseconds. */
-const PATIENCE = 300_000
+/** For how long a fetch or push is tried that finds nobody, and the longest wait between two tries, in milliseconds. */
+const FETCH_PATIENCE = 60_000
+const PUSH_PATIENCE = 300_000
 const LAST_WAIT = 15_000
 
-/** What git says where the door lets it in no more. */
-const REFUSED = /error: 40[13]|Authentication failed|could not read Username/
+/** What git says where the door lets it in no more, or does not have what it wants. */
+const REFUSED = /error: 40[134]|Authentication failed|could not read Username|not our ref|not found/
 
 async function main([file = '-']: string[]): Promise<number> {
   const { clone_url, commit_sha } = JSON.parse(readFileSync(file === '-' ? 0 : file, 'utf8')) as Record<
@@ -33,7 +34,7 @@ async function main([file = '-']: string[]): Promise<number> {
     throw lasting('read the job', 'it names no commit')
   const directory = mkdtempSync(join(realpathSync(tmpdir()), 'git-jci-code-'))
   try {
-    check(directory, clone_url, commit_sha!)
+    await check(directory, clone_url, commit_sha!)
     process.chdir(directory)
     const path = process.env['JCI_SCRIPT_PATH']
     const { ok } = await perform({ onStored: push, always: true, ...(path === undefined ? {} : { path }) })
@@ -45,27 +46,31 @@ async function main([file = '-']: string[]): Promise<number> {
 }
 
 /** Fetches the commit and checks it out. The credential goes into a file of the repository, not into an argument. */
-function check(directory: string, cloneUrl: string, commit: string): void {
+async function check(directory: string, cloneUrl: string, commit: string): Promise<void> {
   const { url, origin, header } = split(cloneUrl)
   git(directory, 'init', '--quiet')
   git(directory, 'remote', 'add', 'origin', url)
   appendFileSync(join(directory, '.git/config'), `[http "${origin}/"]\n\textraHeader = ${header}\n`, {
     mode: 0o600,
   })
-  git(directory, 'fetch', '--quiet', '--depth=1', '--no-tags', 'origin', commit)
+  await patiently('fetch the commit', FETCH_PATIENCE, () => {
+    git(directory, 'fetch', '--quiet', '--depth=1', '--no-tags', 'origin', commit)
+  })
   git(directory, '-c', 'advice.detachedHead=false', 'checkout', '--quiet', '--detach', commit)
 }
 
-/** Pushes the run, also if the server is away for some time. */
-async function push(directory: string): Promise<void> {
-  const end = performance.now() + PATIENCE
+const push = (directory: string): Promise<void> =>
+  patiently('push the run of the job', PUSH_PATIENCE, async () => void (await pushRuns(directory, 'origin')))
+
+/** Does something with the server also if that is away for some time, or the network is not there yet. Throws Fatal. */
+async function patiently(what: string, patience: number, act: () => Promise<void> | void): Promise<void> {
+  const end = performance.now() + patience
   for (let wait = 500; ; wait = Math.min(2 * wait, LAST_WAIT)) {
     try {
-      await pushRuns(directory, 'origin')
+      await act()
       return
     } catch (error) {
-      if (performance.now() > end || REFUSED.test(String(error)))
-        throw temporary('push the run of the job', error)
+      if (performance.now() > end || REFUSED.test(String(error))) throw temporary(what, error)
       await sleep(wait)
     }
   }
