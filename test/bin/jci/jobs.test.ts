@@ -66,6 +66,12 @@ class Played {
     throw new Error(`no job for ${runner}: ${this.server.stderr()}`)
   }
 
+  /** From now on that runner is heard of, and has this job; returns what ends that. */
+  keep(runner: string, { job_id }: Given): () => void {
+    const timer = setInterval(() => void this.poll(runner, [job_id]).catch(() => undefined), 1000)
+    return () => clearInterval(timer)
+  }
+
   /** Tries a credential with git itself. */
   async isAlive({ clone_url }: Given): Promise<boolean> {
     const git = this.sandbox.start('git', ['-c', 'credential.helper=', 'ls-remote', clone_url], {
@@ -77,13 +83,15 @@ class Played {
     return code === 0
   }
 
-  /** Does a job as a runner would. */
-  run(job: unknown, cwd = '.', env: Record<string, string | undefined> = {}) {
-    return this.sandbox.start('node', [join(ROOT, 'dist/bin/jci/runner/job.js')], {
+  /** Does a job as a runner would, which is heard of meanwhile. */
+  async run(runner: string, job: Given, cwd = '.', env: Record<string, string | undefined> = {}) {
+    const stop = this.keep(runner, job)
+    const ended = this.sandbox.start('node', [join(ROOT, 'dist/bin/jci/runner/job.js')], {
       input: JSON.stringify(job),
       env: { BASS_ROOT: ROOT, ...env },
       cwd,
     }).ended
+    return ended.finally(stop)
   }
 
   told(): string[] {
@@ -127,9 +135,9 @@ test('a runner that is silent loses a job that has not begun; the old credential
   t.equal(second.job_id, first.job_id)
   t.notOk(await played.isAlive(first), 'the first attempt')
   t.ok(await played.isAlive(second), 'the second attempt')
-  t.equal((await played.run(first)).code === 0, false, 'the first runs nothing any more')
+  t.equal((await played.run('r1', first)).code === 0, false, 'the first runs nothing any more')
   t.same(played.forge.runs('hello'), [])
-  t.equal((await played.run(second)).code, 0)
+  t.equal((await played.run('r2', second)).code, 0)
   await played.over('success job completed')
 })
 
@@ -143,7 +151,9 @@ test('what a runner says it lacks is given away at once, three times, and is los
     job = next
   }
   t.equal(await played.poll('r1', [job.job_id]), null, 'it has it')
+  const stop = played.keep('r1', job)
   await sleep(2500)
+  stop()
   t.notOk(played.told().includes('failure job lost'), 'and keeps it')
   await played.poll('r1', [])
   await played.over('failure job lost')
@@ -183,12 +193,14 @@ test('a run that was there before does not end a job', async t => {
   played.sandbox.git(work, 'push', '-q', bare, `HEAD:refs/jci-runs/${commit}/1700000000-aaaa`)
   await played.push('hello', commit)
   const job = await played.got('r1')
+  const stop = played.keep('r1', job)
   await sleep(3000)
+  stop()
   t.same(
     played.told().filter(text => !text.startsWith('pending')),
     [],
   )
-  t.equal((await played.run(job)).code, 1)
+  t.equal((await played.run('r1', job)).code, 1)
   await played.over('failure job completed')
 })
 
@@ -211,7 +223,7 @@ test('a commit that is neither a tip nor on the default branch is tested; withou
       .flatMap(who => [`GIT_${who}_NAME`, `GIT_${who}_EMAIL`])
       .map(name => [name, undefined]),
   )
-  t.equal((await played.run(job, '.', { ...nobody, HOME: '/nonexistent' })).code, 0)
+  t.equal((await played.run('r1', job, '.', { ...nobody, HOME: '/nonexistent' })).code, 0)
   t.match(played.forge.runs('hello'), [/ ok$/])
 })
 
@@ -232,8 +244,11 @@ test('a job that cannot fetch its commit pushes nothing, wherever it was started
   )
   await played.push('hello', commit)
   const job = await played.got('r1')
-  t.not((await played.run({ ...job, clone_url: job.clone_url.replace('hello', 'gone') }, 'innocent')).code, 0)
-  t.not((await played.run({ ...job, commit_sha: 'e'.repeat(40) }, 'innocent')).code, 0)
+  t.not(
+    (await played.run('r1', { ...job, clone_url: job.clone_url.replace('hello', 'gone') }, 'innocent')).code,
+    0,
+  )
+  t.not((await played.run('r1', { ...job, commit_sha: 'e'.repeat(40) }, 'innocent')).code, 0)
   t.same(played.forge.runs('hello'), [])
 })
 
@@ -271,7 +286,7 @@ test('with tokens of the forge: one for each job, deleted when it is over, and w
   await played.server.kill('SIGKILL')
   await played.start()
   t.ok(await played.isAlive(again))
-  t.equal((await played.run(again)).code, 0)
+  t.equal((await played.run('r1', again)).code, 0)
   await played.over('success job completed')
   await eventually('the token is gone', () => !forge.api.tokens.has(`jci-job-${job.job_id}`))
   t.notOk(await played.isAlive(again))
