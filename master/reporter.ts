@@ -24,7 +24,8 @@ It reads the spool and nothing else, and everybody who can reach it may read. To
 needs the token (a form to log in, or 'Authorization: Bearer TOKEN'), or a proxy that names a
 person. Says on standard error where it listens, and runs until it is told to stop. For programs:
 /api/status and /api/show/NUMBER (as 'bass status --json' and 'bass show --json'), /metrics,
-/healthz, /project/P/badge.svg?ref=REF, /project/P/feed.atom.
+/healthz, /project/P/badge.svg?ref=REF, /project/P/feed.atom, /job/N/log (all of it as text),
+/job/N/artifacts.tar.
 
 POST /hooks/PROJECT takes webhooks of a forge, of at most 25 MB: signed with the secret in the
 project's FORGE_SECRET_FILE, stored in inbox/PROJECT for the fetcher, then answered.`,

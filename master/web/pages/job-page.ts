@@ -31,6 +31,7 @@ import {
 } from './page.ts'
 import type { Visit } from './page.ts'
 import { boardOf, usualSeconds } from '../site/board.ts'
+import type { CommitView } from '../../../lib/git/commit.ts'
 import type { Site } from '../site/site.ts'
 import { badgeOf, signOf, stateOf, wordFor } from './status.ts'
 import { stepsSection } from './steps.ts'
@@ -43,7 +44,6 @@ const SMALL = 64 * 1024
 
 export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise<Html> {
   const { job, project, num, revision } = view
-  const { pusher, params } = pusherOf(view)
   const commit = revision === null ? undefined : (await site.commits([view])).get(revision)
   const forge = site.forgeOf(project)
   const state = stateOf(view)
@@ -83,27 +83,34 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
       </div>
       ${job && stepsSection(site, view)} ${step && (await tail(site, view, step))}
       <div class="columns">
-        <section aria-labelledby="facts">
-          <h2 id="facts">About</h2>
-          <dl class="about">
-            ${fact('Revision', revisionLink(forge, view))} ${fact('Check', checkLink(forge, view))}
-            ${fact('Author', commit && `${commit.author} <${commit.email}>`)} ${fact('Pushed by', pusher)}
-            ${fact('Made', view.made !== null && html`${localTime(view.made)} (${age(view.made)})`)}
-            ${fact('Queued for', queuedFor(view))}
-            ${fact('Started', job?.claimed != null && html`${localTime(job.claimed)} (${age(job.claimed)})`)}
-            ${fact('Host', job?.host != null && html`<a href="${hostPath(job.host)}">${job.host}</a>`)}
-            ${fact('Ended', job?.ended != null && html`${localTime(job.ended)} (${age(job.ended)})`)}
-            ${fact('Retry of', view.retryOf && html`${relative(view.retryOf.parent)}, ${cause(view.retryOf.cause)}`)}
-            ${fact('Retried as', job?.retriedAs != null && relative(job.retriedAs))}
-            ${Object.entries(params).map(([key, value]) =>
-              fact(key, (key === 'CHANGE' && changeLink(forge, view)) || value),
-            )}
-          </dl>
-        </section>
-        ${relatives(site, view)} ${job?.artifacts && artifactsSection(view, await site.files.list(view, ''))}
+        ${aboutSection(site, view, commit)} ${relatives(site, view)}
+        ${job?.artifacts && artifactsSection(view, await site.files.list(view, ''))}
       </div>
       ${visit.viewer.name !== undefined && job && (await details(site, view))}`,
   )
+}
+
+function aboutSection(site: Site, view: TaskView, commit: CommitView | undefined): Html {
+  const { job } = view
+  const { pusher, params } = pusherOf(view)
+  const forge = site.forgeOf(view.project)
+  return html`<section aria-labelledby="facts">
+    <h2 id="facts">About</h2>
+    <dl class="about">
+      ${fact('Revision', revisionLink(forge, view))} ${fact('Check', checkLink(forge, view))}
+      ${fact('Author', commit && `${commit.author} <${commit.email}>`)} ${fact('Pushed by', pusher)}
+      ${fact('Made', view.made !== null && html`${localTime(view.made)} (${age(view.made)})`)}
+      ${fact('Queued for', queuedFor(view))}
+      ${fact('Started', job?.claimed != null && html`${localTime(job.claimed)} (${age(job.claimed)})`)}
+      ${fact('Host', job?.host != null && html`<a href="${hostPath(job.host)}">${job.host}</a>`)}
+      ${fact('Ended', job?.ended != null && html`${localTime(job.ended)} (${age(job.ended)})`)}
+      ${fact('Retry of', view.retryOf && html`${relative(view.retryOf.parent)}, ${cause(view.retryOf.cause)}`)}
+      ${fact('Retried as', job?.retriedAs != null && relative(job.retriedAs))}
+      ${Object.entries(params).map(([key, value]) =>
+        fact(key, (key === 'CHANGE' && changeLink(forge, view)) || value),
+      )}
+    </dl>
+  </section>`
 }
 
 /** How long a job waited for its taker. */

@@ -35,7 +35,6 @@ export async function logPage(
   const number = found === undefined ? await log.numberAt(window.from) : undefined
   const size = log.size.out + log.size.err
   const options = { base, start: step.started, local: query.local }
-  const text = withQuery(base, { plain: 1, tai64nlocal: query.local ? 1 : undefined })
   return page(
     visit,
     {
@@ -66,35 +65,34 @@ export async function logPage(
             >`,
         )}
       </nav>
-      <div class="tools">
-        <form method="get" action="${base}" role="search" class="find">
-          ${query.local && html`<input type="hidden" name="time" value="local" />`}
-          <label
-            ><span>Find in this log</span
-            ><input
-              type="search"
-              name="q"
-              value="${query.q}"
-              data-find=""
-              autocomplete="off"
-              spellcheck="false"
-          /></label>
-          <button>Find</button>
-        </form>
-        <p>
-          Times
-          ${
-            query.local
-              ? html`<a href="${base}">from the start</a> <strong>local</strong>`
-              : html`<strong>from the start</strong>
-                  <a href="${withQuery(base, { time: 'local' })}">local</a>`
-          }
-          · <a href="${text}">Plain text</a>
-        </p>
-      </div>
+      ${tools(base, query)}
       ${found === undefined ? windowOf(window, { ...options, running, size, number }) : foundOf(found, query.q!, options, await around(log, found.lines))}
       ${otherSteps(view, step)}`,
   )
+}
+
+/** What finds lines, and says how they are shown. */
+function tools(base: string, query: LogQuery): Html {
+  const text = withQuery(base, { plain: 1, tai64nlocal: query.local ? 1 : undefined })
+  return html`<div class="tools">
+    <form method="get" action="${base}" role="search" class="find">
+      ${query.local && html`<input type="hidden" name="time" value="local" />`}
+      <label
+        ><span>Find in this log</span
+        ><input type="search" name="q" value="${query.q}" data-find="" autocomplete="off" spellcheck="false"
+      /></label>
+      <button>Find</button>
+    </form>
+    <p>
+      Times
+      ${
+        query.local
+          ? html`<a href="${base}">from the start</a> <strong>local</strong>`
+          : html`<strong>from the start</strong> <a href="${withQuery(base, { time: 'local' })}">local</a>`
+      }
+      · <a href="${text}">Plain text</a>
+    </p>
+  </div>`
 }
 
 function windowOf(

@@ -16,6 +16,11 @@ import { ranged } from './ranged.ts'
 const SUBJECTS = 200
 
 export function apiRoutes(app: App, ground: Ground): void {
+  tasksApi(app, ground)
+  actsApi(app, ground)
+}
+
+function tasksApi(app: App, ground: Ground): void {
   const { site, wishes } = ground
   app.use('/api/*', async (c, next) => {
     await next()
@@ -47,6 +52,17 @@ export function apiRoutes(app: App, ground: Ground): void {
     if (!view) return noJson(c)
     return c.json({ view: publicView(site, c.var.viewer, view), settled: site.isSettled(view) })
   })
+  app.get('/api/log/:num/:step/:stream{out|err}', async c => {
+    const found = stepOf(site, c)
+    if (!found) return missing(c)
+    const path = `steps/${found.step.name}/std${c.req.param('stream')}.txt`
+    const bytes = await site.files.open(found.view, path)
+    return bytes ? ranged(c, bytes, { 'Content-Type': 'application/octet-stream' }) : noJson(c)
+  })
+}
+
+function actsApi(app: App, ground: Ground): void {
+  const { site, wishes } = ground
   app.get('/api/find', async c => {
     const { task = '', which = 'all' } = c.req.query()
     await wishes.recall?.(task)
@@ -59,13 +75,6 @@ export function apiRoutes(app: App, ground: Ground): void {
     return ambiguous === undefined
       ? c.json({ names: names.slice(-1), coming })
       : c.json({ error: ambiguous }, 404)
-  })
-  app.get('/api/log/:num/:step/:stream{out|err}', async c => {
-    const found = stepOf(site, c)
-    if (!found) return missing(c)
-    const path = `steps/${found.step.name}/std${c.req.param('stream')}.txt`
-    const bytes = await site.files.open(found.view, path)
-    return bytes ? ranged(c, bytes, { 'Content-Type': 'application/octet-stream' }) : noJson(c)
   })
   app.post('/api/cancel/:num', c =>
     act(c, ground, async view => {

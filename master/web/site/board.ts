@@ -10,7 +10,7 @@ import { LATE } from '../../../lib/view/views.ts'
 import { placesInQueue, whyWaiting } from '../../../lib/view/why-waiting.ts'
 import type { WaitView } from '../../../lib/view/why-waiting.ts'
 import type { Site } from './site.ts'
-import type { IndexEntry } from './task-index.ts'
+import type { IndexEntry } from './entry.ts'
 
 /** The number of earlier successes that predict a duration, and how far back to look for them. */
 const SAMPLE = 5

@@ -10,7 +10,7 @@ import { readIfThere } from '../../../lib/system/durable.ts'
 import { listIfThere } from '../../../lib/system/listing.ts'
 import type { Whereabouts } from '../../../lib/view/whereabouts.ts'
 import type { State } from './states.ts'
-import type { Facts } from './task-index.ts'
+import type { Facts } from './entry.ts'
 import { JOB, TASK } from '../../../lib/spool/job-files.ts'
 
 /** `current`: its task is in `tasks/cur`. */

@@ -26,7 +26,7 @@ import type { JobFiles } from './job-files.ts'
 import { SpoolFiles } from './spool-files.ts'
 import { isOver } from './states.ts'
 import { TaskIndex } from './task-index.ts'
-import type { IndexEntry } from './task-index.ts'
+import type { IndexEntry } from './entry.ts'
 
 /** So many of the newest tasks are read before the first page is served. */
 const FIRST = 200
