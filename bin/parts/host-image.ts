@@ -4,6 +4,7 @@ import { realpathSync } from 'node:fs'
 
 import { feed } from '../../lib/container/engine.ts'
 import type { Engine } from '../../lib/container/engine.ts'
+import { ownerLabel } from '../../lib/container/owner.ts'
 import { programFile } from '../../lib/system/program.ts'
 import { toName } from '../../lib/exec/listing.ts'
 import { tarOf } from '../../lib/exec/pack.ts'
@@ -19,5 +20,8 @@ export async function makeHostImage(
   const libraries = [...new Set(found.flatMap(({ path }) => librariesOf(path)))]
   const items = [...found, ...libraries.map(path => ({ path, name: path.slice(1) }))]
   const packed = items.map(({ path, name }) => ({ path: toName(realpathSync(path)), name: toName(name) }))
-  await feed(engine, 'make an image', ['import', '-', image], tarOf(packed))
+  // Who makes one may be killed before it removes it.
+  const labels = Object.entries(ownerLabel()).map(([name, value]) => `LABEL ${name}="${value}"`)
+  const changes = labels.flatMap(label => ['--change', label])
+  await feed(engine, 'make an image', ['import', ...changes, '-', image], tarOf(packed))
 }

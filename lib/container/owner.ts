@@ -39,6 +39,11 @@ const KINDS = [
     inspect: ['volume', 'inspect', '--format', `{{.Name}} {{index .Labels "${OWNER}"}}`],
     remove: ['volume', 'rm'],
   },
+  {
+    list: ['images', '--quiet'],
+    inspect: ['image', 'inspect', '--format', `{{.Id}} {{index .Config.Labels "${OWNER}"}}`],
+    remove: ['rmi', '--force'],
+  },
 ] as const
 
 /**

@@ -61,6 +61,8 @@ export async function launch(
       died,
     ])
     died.catch(() => undefined)
+    // Nobody else is to come; so a client that is killed leaves nothing here.
+    rmSync(directory, { recursive: true, force: true })
     return {
       client,
       close: async () => {
