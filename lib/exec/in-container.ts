@@ -101,6 +101,8 @@ async function findVolume(engine: Engine, image: string): Promise<string> {
   await fill(engine, image, volume)
   await askIf(engine, 'name the volume', ['volume', 'create', '--label', `bass.volume=${volume}`, ready])
   const stands = await ask(engine, 'look for the executor', inspect)
+  // A container that was to be filled by one that was killed holds its volume.
+  await sweepDead(engine).catch(() => [])
   await removeUnfinished(engine, stands)
   return stands
 }
