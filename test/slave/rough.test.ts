@@ -113,7 +113,11 @@ for (const { where, skip, before, place, env, script, says } of PLACES) {
           ...{ directory: root, inherit: true, contentRoot: root, wantArchive: true },
           environment: { LD_PRELOAD: '' },
         },
-        { output: (stream, data) => void (stream === 1 && (said += data.toString())) },
+        {
+          output: (stream, data) => {
+            if (stream === 1) said += data.toString()
+          },
+        },
       ).result
       t.match(result, { error: '', exitCode: 5 })
       t.match(said, says)

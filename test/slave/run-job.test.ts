@@ -51,7 +51,10 @@ class Given implements Assignment {
   beat(onWord: (word: 'cancelled' | 'lost') => void) {
     this.beats++
     this.word = onWord
-    return { stop: () => void this.beats-- }
+    const stop = () => {
+      this.beats--
+    }
+    return { stop }
   }
 
   begin(): boolean {
