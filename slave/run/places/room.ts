@@ -138,7 +138,7 @@ export class Room {
     return this.#pipes !== undefined
   }
 
-  /** Starts a command, as the leader of a session of its own, with its output in the pipes of this room. */
+  /** Starts a command, as the leader of a group of its own, with its output in the pipes of this room. */
   run(command: readonly string[], directory: string, env: Readonly<Record<string, string>>): RoomStep {
     const entries = Object.entries(env).map(([name, value]) => `${name}=${value}`)
     const fields = [directory, String(command.length), ...command, ...entries]
@@ -244,7 +244,7 @@ export class Rooms {
 }
 
 const hasPerl = (): Promise<boolean> =>
-  promisify(execFile)('perl', ['-MPOSIX', '-e', '1']).then(
+  promisify(execFile)('perl', ['-MFcntl', '-e', '1']).then(
     () => true,
     () => false,
   )
