@@ -210,6 +210,7 @@ async function keepShowing(lines: () => Promise<string[]>): Promise<number> {
   if (!stdout.isTTY) throw lasting('watch', 'standard output is no terminal')
   const [hide, show] = ['\x1b[?1049h\x1b[?25l', '\x1b[?25h\x1b[?1049l']
   let ended = false
+  const isOver = () => ended
   let wake: (() => void) | undefined
   const draw = async () => {
     const fitting = (await lines()).slice(0, stdout.rows - 1)
@@ -224,9 +225,9 @@ async function keepShowing(lines: () => Promise<string[]>): Promise<number> {
   stdout.on('resize', redraw)
   stdout.write(hide)
   try {
-    while (!ended) {
+    while (!isOver()) {
       await draw()
-      if (ended) break
+      if (isOver()) break
       await new Promise<void>(done => {
         const timer = setTimeout(done, EACH)
         wake = () => {

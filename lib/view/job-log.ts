@@ -100,6 +100,15 @@ class Tail {
   }
 }
 
+function takeAll(tail: Tail): LogLine[] {
+  const lines: LogLine[] = []
+  for (let { head } = tail; head; head = tail.head) {
+    lines.push(head)
+    tail.take()
+  }
+  return lines
+}
+
 /** The log of one step as far as it is written; each read returns the lines that are new. */
 export class MergedLog {
   readonly #open: () => Promise<StepLog>
@@ -136,15 +145,13 @@ export class MergedLog {
           lines.push(first.head!)
           first.take()
         }
-        if (lines.length === 0) {
-          const rest = out.head ? out : err
-          if (!rest.head) return
-          while (rest.head) {
-            lines.push(rest.head)
-            rest.take()
-          }
+        if (lines.length > 0) {
+          yield lines
+          continue
         }
-        yield lines
+        const rest = takeAll(out.head ? out : err)
+        if (rest.length === 0) return
+        yield rest
       }
     } finally {
       await closeStepLog(log)

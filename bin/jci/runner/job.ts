@@ -60,7 +60,9 @@ async function check(directory: string, cloneUrl: string, commit: string): Promi
 }
 
 const push = (directory: string): Promise<void> =>
-  patiently('push the run of the job', PUSH_PATIENCE, async () => void (await pushRuns(directory, 'origin')))
+  patiently('push the run of the job', PUSH_PATIENCE, async () => {
+    await pushRuns(directory, 'origin')
+  })
 
 /** Does something with the server also if that is away for some time, or the network is not there yet. Throws Fatal. */
 async function patiently(what: string, patience: number, act: () => Promise<void> | void): Promise<void> {

@@ -17,7 +17,9 @@ export function overviewRoutes(app: App, { site, origin }: Ground): void {
   app.use('/project/:project/*', async (c, next) => {
     const known = site.knows(c.req.param('project'))
     // Nothing is approved, and no badge lies, of what nobody knows.
-    return known || c.req.path.endsWith('/badge.svg') || c.req.method === 'POST' ? next() : missing(c)
+    return known || c.req.path.endsWith('/badge.svg') || c.req.method === 'POST'
+      ? next()
+      : missing(c as Asked)
   })
   app.get('/project/:project', async c => {
     const project = c.req.param('project')

@@ -227,8 +227,8 @@ test('deliveries of Gitea and GitLab become jobs', async t => {
     return answer.status
   }
   const jobs = async (count: number) => {
-    for (let rows: { text: string }[] = []; ; await new Promise(done => setTimeout(done, 50))) {
-      rows = await farm.db<
+    for (; ; await new Promise(done => setTimeout(done, 50))) {
+      const rows = await farm.db<
         { text: string }[]
       >`select label || ' ' || left(revision, 7) || ' ' || coalesce(command, '.bass') as text
         from job order by num`
