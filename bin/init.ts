@@ -9,6 +9,7 @@ import { mustList } from '../lib/system/listing.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
 import { setting } from '../lib/base/settings.ts'
 import { shellQuote } from '../lib/base/shell-quote.ts'
+import { say } from '../lib/system/log.ts'
 import { spoolAt } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { parseForge } from '../lib/forge/parse-forge.ts'
@@ -18,6 +19,7 @@ import type { ForgeProject } from './setup/forge-project.ts'
 import { makeDirectoryWithMode, makeFile } from './setup/make.ts'
 import { addProject, hookCommands, installHook } from './setup/project.ts'
 import type { NewProject } from './setup/project.ts'
+import { bassCommand, isUp } from './setup/what-next.ts'
 
 const description = {
   name: 'bass init',
@@ -77,7 +79,7 @@ export const verb = command(description, async ([directory], options) => {
   if (onForge) {
     addForgeProject(spool, onForge)
     const registered = options.register ? [await registerHook(spool, onForge)] : []
-    print([...registered, ...forgeSteps(spool, onForge, options.register), up(spool)])
+    print([...registered, ...forgeSteps(spool, onForge, options.register), ...up(spool)])
     return
   }
   if (project) addProject(spool, project)
@@ -156,11 +158,15 @@ function startCounter(spool: Spool): void {
 /** The commands to type until a push becomes a job. */
 function whatNext(spool: Spool, project: NewProject | undefined, hooked: boolean): string[] {
   const before = !project
-    ? [`bass init ${shellQuote(spool.root)} --project NAME --code REPO --hook`]
+    ? [`${bassCommand()} init ${shellQuote(spool.root)} --project NAME --code REPO --hook`]
     : hooked
       ? []
       : hookCommands(spool, project)
-  return [...before, up(spool)]
+  return [...before, ...up(spool)]
 }
 
-const up = (spool: Spool) => `bass up ${shellQuote(spool.root)}`
+const up = ({ root }: Spool): string[] => {
+  if (!isUp(root)) return [`${bassCommand()} up ${shellQuote(root)}`]
+  say('info', `'bass up' runs ${quote(root)} already, and takes up what changes in its conf`)
+  return []
+}

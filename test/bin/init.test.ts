@@ -32,7 +32,14 @@ test('init makes a spool that programs accept, and says what to type next', asyn
   const { code, stdout, stderr } = sandbox.run('bin/bass', ['init', 'spool'])
   t.same([code, stderr], [0, ''])
   const spool = sandbox.path('spool')
-  t.equal(stdout, `bass init ${spool} --project NAME --code REPO --hook\nbass up ${spool}\n`)
+  const bass = `${ROOT}/bin/bass`
+  t.equal(stdout, `${bass} init ${spool} --project NAME --code REPO --hook\n${bass} up ${spool}\n`)
+  const env = { PATH: `${ROOT}/bin:${sandbox.env['PATH']!}` }
+  t.match(
+    sandbox.ok('bin/bass', ['init', 'spool'], { env }),
+    /^bass init .*\nbass up [^\n]*$/,
+    'in PATH it has a name',
+  )
   t.same(sandbox.ls('spool'), ['conf', 'jobs', 'pause', 'revs', 'takers', 'tasks'])
   t.same(sandbox.ls('spool/tasks'), ['ctr', 'cur', 'old', 'tmp'])
   t.same(sandbox.ls('spool/jobs'), ['cur', 'old', 'tmp'])
@@ -146,7 +153,7 @@ test('without --hook the commands that install it are printed, and work', async 
   const { sandbox, project, init } = start(t)
   const { stdout } = sandbox.run('bin/bass', ['init', ...project])
   t.notOk(sandbox.ls('hello.git/hooks').includes('post-receive'))
-  sandbox.ok('sh', ['-ec', stdout.replace(/bass up .*/, '')])
+  sandbox.ok('sh', ['-ec', stdout.replace(/.*bass up .*/, '')])
   const installed = snapshot(sandbox, 'hello.git')
   t.equal(await init([...project, '--hook']), 0, 'then there is nothing left to do')
   t.equal(snapshot(sandbox, 'hello.git'), installed)

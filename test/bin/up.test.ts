@@ -129,7 +129,9 @@ test('settings are followed: a project that is added is served, and what is chan
   t.match(log(2), 'testarch yes')
 
   sandbox.ok('git', ['clone', '-q', '--bare', 'hello.git', 'other.git'])
-  sandbox.ok('bin/bass', ['init', 'spool', '--project', 'other', '--code', 'other.git'])
+  const added = sandbox.run('bin/bass', ['init', 'spool', '--project', 'other', '--code', 'other.git'])
+  t.match(added, { code: 0, stderr: /^bass: info: 'bass up' runs '.*' already, and takes up/ })
+  t.notMatch(added.stdout, / up /, 'what need not be typed is not printed')
   sandbox.ok('bin/bass', ['event', 'other', 'main'])
   await eventually('a third verdict', () => verdicts().length === 3, 60)
 
