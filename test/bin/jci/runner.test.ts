@@ -182,7 +182,8 @@ sleep 4; exit 3`
     t.ok(ids().includes(other))
     const commit = forge.repository('hello', 'sleep 1000')
     await ask('hello', commit)
-    t.equal(await ended(), 'failure jci: job lost', 'the server hears at once that it is gone')
+    // The job may still have said that its script was ended, or the server hears that it is gone.
+    t.match(await ended(), /^failure jci: job (lost|completed)$/)
     podman.ask('rm', '-f', '-t', '0', later, other)
     await end()
   })
