@@ -34,6 +34,7 @@ PostgreSQL of its own and in files below FARMER_DATA.`,
       FARMER_LISTEN: 'where to listen: [ADDRESS:]PORT; loopback alone without a secret',
       WORKER_SECRET_FILE: 'the file with the secret of workers, at least 16 characters',
       REPORTER_TOKEN: 'who knows it may cancel and retry on the pages',
+      RETENTION: 'how long results, their files and deliveries are kept; without it, for ever',
     },
   },
   async () => {

@@ -3,7 +3,7 @@
 
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
+import { open, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -22,7 +22,12 @@ export interface Blobs {
   addressFor(key: string, size: number): Promise<string>
   /** A file as it is there; undefined if it is not. */
   open(key: string): Promise<Bytes | undefined>
+  /** Removes all files below a place, which ends with a slash. */
+  remove(place: string): Promise<void>
 }
+
+/** Where the files of a job are kept, those of all its attempts. */
+export const placeOf = (job: number): string => `jobs/${job}/`
 
 /** The store that the settings name. */
 export async function openBlobs(directory: string, origin: string, secret: string): Promise<Blobs> {
@@ -87,6 +92,10 @@ export class Files implements Blobs {
     }
   }
 
+  remove(place: string): Promise<void> {
+    return rm(join(this.#root, place), { recursive: true, force: true })
+  }
+
   async open(key: string): Promise<Bytes | undefined> {
     const path = join(this.#root, key)
     try {
@@ -138,6 +147,12 @@ async function openS3(bucket: string): Promise<Blobs> {
           return answer.status === 206 ? bytes.subarray(0, end - at) : bytes.subarray(at, end)
         },
         close: () => Promise.resolve(),
+      }
+    },
+    remove: async place => {
+      // One by one: for many at once a store may want a digest that the client does not send.
+      for (const { Key } of (await client.listObjects('/', place)) ?? []) {
+        if (!(await client.deleteObject(Key))) throw temporary(`remove '${Key}'`, 'the store does not do it')
       }
     },
   }

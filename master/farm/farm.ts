@@ -18,6 +18,7 @@ import { farmMetrics, queueJson } from './metrics.ts'
 import { openPages } from './pages.ts'
 import { poster } from './poster.ts'
 import type { Projects } from './projects.ts'
+import { Retention } from './retention.ts'
 import { Showcase } from './showcase.ts'
 import { workerApi } from './v1.ts'
 import { Workers } from './workers.ts'
@@ -98,6 +99,8 @@ async function begin(app: Hono, parts: Parts, address: string): Promise<() => Pr
   await workers.open()
   await deliveries.open()
   await checks.open()
+  const retention = new Retention(db, blobs)
+  retention.open()
   const showcase = new Showcase(join(data, 'pages', String(process.pid)), db)
   const files = new FarmFiles(db, blobs)
   const pages = await openPages(db, deliveries, showcase, files, data, [host], parts.url)
@@ -107,6 +110,7 @@ async function begin(app: Hono, parts: Parts, address: string): Promise<() => Pr
     workers.close()
     await deliveries.close()
     await checks.close()
+    await retention.close()
     await pages.close()
   }
 }

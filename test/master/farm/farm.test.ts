@@ -62,5 +62,16 @@ test('a push becomes jobs of the Testfiles above what it changed, which workers 
   const samples = farm.run('/usr/bin/python3', ['-c', parser], { input: await text(`${farmer.url}/metrics`) })
   t.ok(Number(samples.stdout) >= 8, samples.stderr)
   t.match(await (await fetch(`${farmer.url}/api/queue`)).json(), { waiting: 0, running: 0 })
+  // What has been over for long enough is forgotten, and nothing of it is left.
+  t.ok(farm.ls('data/files/jobs').length > 0)
+  await farm.farmer({ RETENTION: '1' })
+  for (
+    let left = 1;
+    left > 0;
+    left = (await farm.db`select num from result union all select 1 from delivery`).length
+  ) {
+    await new Promise(done => setTimeout(done, 100))
+  }
+  t.same(farm.ls('data/files/jobs'), [])
   t.equal((await farmer.kill('SIGTERM')).code, 0)
 })

@@ -34,6 +34,11 @@ test('logs and artifacts go to S3, also where that is away at the end of a job',
   const [{ attempt } = { attempt: '' }] = await farm.db<{ attempt: string }[]>`select attempt from result`
   const key = `${swift.settings['S3_ENDPOINT']}/farm/jobs/${result!.num}/${attempt}/steps/log/stdout.txt`
   t.ok((await fetch(key)).status >= 400, 'nobody reads the store without a key')
+  t.ok((await swift.list()).every(name => name.startsWith(`jobs/${result!.num}/`)))
+  const forgetful = await farm.farmer({ ...swift.settings, RETENTION: '1' })
+  while ((await farm.db`select 1 from result`).length > 0) await new Promise(done => setTimeout(done, 100))
+  t.same(await swift.list(), [], 'what is forgotten leaves nothing')
+  await forgetful.kill('SIGTERM')
   const wrong = await farm.start('master/bin/farmer', [], {
     env: { ...swift.settings, AWS_SECRET_ACCESS_KEY: 'wrong', FARMER_LISTEN: '127.0.0.1:0' },
   }).ended
