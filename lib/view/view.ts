@@ -3,7 +3,7 @@
 // milliseconds since 1970, spans are seconds. Text of a slave or a user is unchanged: printing it safely is
 // the caller's task.
 
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 import { openIfThere, readIfThere, readSmall, timeOf, timeOfFile } from '../system/durable.ts'
 import { listAllIfThere, listIfThere } from '../system/listing.ts'
@@ -92,7 +92,15 @@ const SKIPPED = 77
  * meanwhile. The view of a task that is over never changes again, but for `retriedAs`, which may come later: then
  * there is a new task whose `retryOf.parent` has its name. So it can be kept.
  */
-export function readView({ task, taskAt, jobAt }: Whereabouts): TaskView | undefined {
+export function readView(where: Whereabouts): TaskView | undefined {
+  const view = readAt(where)
+  const { task, taskAt } = where
+  // One that was archived while it was read would lack what a finished one has for ever.
+  if (taskAt === undefined || basename(dirname(taskAt)) === 'old' || timeOf(taskAt) !== null) return view
+  return readAt({ ...where, taskAt: join(dirname(dirname(taskAt)), 'old', task.name) })
+}
+
+function readAt({ task, taskAt, jobAt }: Whereabouts): TaskView | undefined {
   const files = taskAt === undefined ? [] : listAllIfThere(taskAt)
   const job = jobAt === undefined ? null : readJob(jobAt)
   if (files.length === 0 && job === null) return undefined

@@ -23,6 +23,10 @@ const sealed = (...more: string[]) => [
   ...more,
   '--tmpfs',
   '/tmp',
+  // This tree may be below one of them.
+  '--ro-bind',
+  ROOT,
+  ROOT,
 ]
 const needsRoot = process.getuid?.() === 0 ? false : 'needs root'
 

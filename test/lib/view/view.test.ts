@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -117,6 +117,16 @@ test('a job whose task was pruned is still read', async t => {
   maker.finishedJob(NAME)
   rmSync(join(spool.tasks.old, NAME), { recursive: true })
   t.match(view(), { revision: null, state: 'over', job: { verdict: 'success' } })
+})
+
+test('a job that is archived while it is read lacks nothing', async t => {
+  const { spool, maker } = make(t)
+  maker.waitingTask(NAME, { revision: 'a'.repeat(40), ref: 'refs/heads/topic', made: NOON })
+  const where = whereIs(spool, NAME)!
+  renameSync(join(spool.tasks.cur, NAME), join(spool.tasks.old, NAME))
+  t.match(readView(where), { revision: 'a'.repeat(40), ref: 'refs/heads/topic', made: NOON })
+  rmSync(join(spool.tasks.old, NAME), { recursive: true })
+  t.equal(readView(where), undefined)
 })
 
 test('what is in `cur` and what is archived are listed apart', async t => {

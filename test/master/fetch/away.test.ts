@@ -23,6 +23,8 @@ test('a forge that is away for an hour is asked ever less often, which is said o
   await site.pushed('refs/heads/topic', null, topic)
   await site.pulled({ head: main, base: first, fork: false })
   let rounds = 0
+  const early: string[] = []
+  // What is printed within is not seen by whoever counts tests.
   const fetchForAnHour = async () => {
     let clock = 0
     const spool = openTasks()
@@ -31,7 +33,7 @@ test('a forge that is away for an hour is asked ever less often, which is said o
     while (clock < HOUR) {
       clock += await fetching.round()
       rounds++
-      t.same(site.events(), {})
+      early.push(...Object.keys(site.events()))
     }
     renameSync(`${site.remote}.away`, site.remote)
     await fetching.round()
@@ -50,6 +52,7 @@ test('a forge that is away for an hour is asked ever less often, which is said o
   })
   await call({ main: fetchForAnHour }, [], site.env)
   Object.assign(fs, { writeSync })
+  t.same(early, [])
   t.ok(rounds >= 12 && rounds <= 20, `${rounds} times in an hour`)
   t.equal(stderr.match(/it is tried again/g)?.length, 1)
   t.match(stderr, /hello: the forge answers again/)
