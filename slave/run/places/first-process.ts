@@ -43,7 +43,10 @@ pipe my $woken, my $wake or die;
 $SIG{CHLD} = sub { syswrite $wake, '.' };
 my ($step, $buffer, @pipes) = (0, '');
 sub say_line { print "@_\n" }
-sub more { sysread(STDIN, $buffer, 65536, length $buffer) or exit }
+sub more {
+    my $got = sysread STDIN, $buffer, 65536, length $buffer;
+    exit unless $got or !defined $got && $! == $EINTR;
+}
 sub line { more while index($buffer, "\n") < 0; $buffer =~ s/^(.*?)\n//s; $1 }
 sub reap {
     while ((my $pid = waitpid -1, $WNOHANG) > 0) {
@@ -89,7 +92,8 @@ while (1) {
     if ($buffer !~ /\n/) {
         my $ready = '';
         vec($ready, fileno $_, 1) = 1 for *STDIN, $woken;
-        select($ready, undef, undef, undef) > 0 or next;
+        # Perl defers a handler: a signal right before select does not end that, so it looks again while a step runs.
+        select($ready, undef, undef, $step ? 0.2 : undef) > 0 or next;
         sysread $woken, my $dots, 4096 if vec $ready, fileno $woken, 1;
         more if vec $ready, fileno STDIN, 1;
         next;
