@@ -9,88 +9,71 @@ import { isErrno, reasonOf } from '../../../lib/base/errno.ts'
 import { quote, temporary } from '../../../lib/base/exit.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import type { Cage } from './cage.ts'
-import type { StepCommand, StepProcess } from './place.ts'
+import type { StepCommand } from './place.ts'
 import { signal } from './processes.ts'
+import { StartedStep } from './started-step.ts'
 import { become } from './step-user.ts'
 
 /** The exit codes of a shell that cannot run a command: not found, or found and of no use. */
 const [NOT_FOUND, NOT_EXECUTABLE] = [127, 126]
 
-export class LocalProcess implements StepProcess {
-  readonly ended: Promise<ProcessEnd>
+export class LocalProcess extends StartedStep {
   readonly #cage: Cage
   readonly #child: ChildProcess | undefined
-  #over = false
-  #killer: NodeJS.Timeout | undefined
 
   constructor(cage: Cage, step: StepCommand) {
+    const { child, ended } = spawnIn(cage, step)
+    super(ended)
     this.#cage = cage
-    const [program, ...args] = [...cage.enter(step.directory, asUser(step)), ...step.command]
-    let child: ChildProcess | undefined
-    this.ended = new Promise(done => {
-      const fail = (error: unknown) => done(Promise.resolve(error).then(why => refused(step, why)))
-      try {
-        child = spawn(program!, args, {
-          cwd: step.directory,
-          env: step.env,
-          stdio: [
-            step.stdin ?? 'ignore',
-            step.stdout,
-            step.stderr,
-            ...(cage.tells ? (['pipe'] as const) : []),
-          ],
-          detached: true,
-        })
-      } catch (error) {
-        fail(error)
-        return
-      }
-      child.on('spawn', () => closeFiles(step))
-      child.on('error', fail)
-      child.on('exit', (code, name) => done(name === null ? { code: code! } : { signal: name.slice(3) }))
-    })
     this.#child = child
-    if (child?.pid !== undefined)
-      cage.entered(child.pid, (child.stdio[3] ?? undefined) as Readable | undefined)
-    const over = () => {
-      this.#over = true
-      clearTimeout(this.#killer)
-    }
-    this.ended.then(over, over)
   }
 
-  get over(): boolean {
-    return this.#over
-  }
-
-  end(grace: number): void {
-    if (this.#over) return
+  protected override send(name: NodeJS.Signals): void {
     const pid = this.#child?.pid
-    if (pid !== undefined && grace > 0) {
-      this.#cage.signal(pid, 'SIGTERM')
-      // One that is stopped could not hear it; what entered the cage for it stops when it does.
-      this.#cage.signal(pid, 'SIGCONT')
-      signal(pid, 'SIGCONT')
-    }
-    clearTimeout(this.#killer)
-    this.#killer = setTimeout(() => void this.#kill(), grace)
+    if (pid === undefined) return
+    this.#cage.signal(pid, name)
+    // The process that entered the cage for it stops when it does.
+    if (name === 'SIGCONT') signal(pid, name)
   }
 
-  signal(name: NodeJS.Signals): void {
-    const pid = this.#child?.pid
-    if (!this.#over && pid !== undefined) this.#cage.signal(pid, name)
-  }
-
-  async #kill(): Promise<void> {
+  protected override kill(): void {
     const pid = this.#child?.pid ?? 0
     // The process that entered the cage for it stands outside, and no namespace ends before such a parent of its processes has.
-    if (pid > 0 && !this.#over) signal(pid, 'SIGKILL')
-    await this.#cage.clear(pid)
+    if (pid > 0 && !this.over) signal(pid, 'SIGKILL')
+    void this.#cage.clear(pid)
   }
 
-  async leave(): Promise<void> {
+  override async leave(): Promise<void> {
     await this.#cage.leave(this.#child?.pid ?? 0)
   }
+}
+
+/** Spawns a step in its cage; there is no child where the system refuses at once. */
+function spawnIn(
+  cage: Cage,
+  step: StepCommand,
+): { readonly child: ChildProcess | undefined; readonly ended: Promise<ProcessEnd> } {
+  const [program, ...args] = [...cage.enter(step.directory, asUser(step)), ...step.command]
+  let child: ChildProcess | undefined
+  const ended = new Promise<ProcessEnd>(done => {
+    const fail = (error: unknown) => done(Promise.resolve(error).then(why => refused(step, why)))
+    try {
+      child = spawn(program!, args, {
+        cwd: step.directory,
+        env: step.env,
+        stdio: [step.stdin ?? 'ignore', step.stdout, step.stderr, ...(cage.tells ? (['pipe'] as const) : [])],
+        detached: true,
+      })
+    } catch (error) {
+      fail(error)
+      return
+    }
+    child.on('spawn', () => closeFiles(step))
+    child.on('error', fail)
+    child.on('exit', (code, name) => done(name === null ? { code: code! } : { signal: name.slice(3) }))
+  })
+  if (child?.pid !== undefined) cage.entered(child.pid, (child.stdio[3] ?? undefined) as Readable | undefined)
+  return { child, ended }
 }
 
 /** Returns the prefix of a command that has the user and the limits of its step. */

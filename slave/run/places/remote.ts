@@ -18,6 +18,7 @@ import type { TaskResult } from '../../../lib/exec/protocol.ts'
 import { say } from '../../../lib/system/log.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import type { Place, StepCommand, StepProcess } from './place.ts'
+import { StartedStep } from './started-step.ts'
 
 const writeAsync = promisify(write)
 
@@ -145,43 +146,28 @@ async function writeAll(fd: number, data: Buffer): Promise<void> {
     at += (await writeAsync(fd, data, at, data.length - at, null)).bytesWritten
 }
 
-class RemoteProcess implements StepProcess {
-  readonly ended: Promise<ProcessEnd>
+class RemoteProcess extends StartedStep {
   readonly #execution: Execution
-  #over = false
-  #killer: NodeJS.Timeout | undefined
 
   constructor(execution: Execution, { stdout, stderr }: StepCommand) {
+    super(
+      execution.result.then(endOf).finally(() => {
+        for (const fd of [stdout, stderr]) closeSync(fd)
+      }),
+    )
     this.#execution = execution
-    this.ended = execution.result.then(endOf).finally(() => {
-      this.#over = true
-      clearTimeout(this.#killer)
-      for (const fd of [stdout, stderr]) closeSync(fd)
-    })
-    this.ended.catch(() => undefined)
   }
 
-  get over(): boolean {
-    return this.#over
+  protected override send(name: NodeJS.Signals): void {
+    this.#execution.signal(name.slice(3))
   }
 
-  end(grace: number): void {
-    if (this.#over) return
-    if (grace > 0) {
-      this.signal('SIGTERM')
-      // One that is stopped could not hear it.
-      this.signal('SIGCONT')
-    }
-    clearTimeout(this.#killer)
-    this.#killer = setTimeout(() => this.#execution.cancel(), grace)
-  }
-
-  signal(name: NodeJS.Signals): void {
-    if (!this.#over) this.#execution.signal(name.slice(3))
+  protected override kill(): void {
+    this.#execution.cancel()
   }
 
   /** The executor has seen to it before it said how the step ended. */
-  async leave(): Promise<void> {
+  override async leave(): Promise<void> {
     return Promise.resolve()
   }
 }
