@@ -1,7 +1,5 @@
 // Makes tasks of events. Everything it does is in maker.ts; here is when.
 
-import { setMaxListeners } from 'node:events'
-
 import { command, run } from '../lib/system/command.ts'
 import { EXIT, Fatal, lasting, quote } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
@@ -109,8 +107,6 @@ async function makeOne(settings: MakerSettings): Promise<number> {
 
 async function makeAll(settings: MakerSettings): Promise<number> {
   const stop = new AbortController()
-  // Each git that runs for it listens.
-  setMaxListeners(0, stop.signal)
   const maker = new Maker(settings, print, stop.signal)
   const watched = await watch([settings.project.revs], readWatchSettings(), DEPTH)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

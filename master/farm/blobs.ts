@@ -29,6 +29,10 @@ export interface Blobs {
 /** Where the files of a job are kept, those of all its attempts. */
 export const placeOf = (job: number): string => `jobs/${job}/`
 
+/** Where one file of an attempt is kept. */
+export const keyOf = (job: number, attempt: string, path: string): string =>
+  `${placeOf(job)}${attempt}/${path}`
+
 /** The store that the settings name. */
 export async function openBlobs(directory: string, origin: string, secret: string): Promise<Blobs> {
   const bucket = optional('S3_BUCKET')

@@ -8,10 +8,10 @@ import type { Watch } from '../../lib/system/watch.ts'
 import type { Bytes } from '../../lib/view/bytes.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 import type { Artifact, JobFiles } from '../web/site/job-files.ts'
+import { keyOf } from './blobs.ts'
 import type { Blobs } from './blobs.ts'
 import type { Database } from './database.ts'
 import { liveBytes } from './live-bytes.ts'
-import { keyOf } from './v1.ts'
 
 /** For how long a worker sends its output after somebody has looked, in seconds; and when that is prolonged. */
 const WATCHED = 30

@@ -12,7 +12,7 @@ import { VERDICTS } from '../../lib/spool/job.ts'
 import { isPart } from '../../lib/spool/task-name.ts'
 import { isSecret } from './secret.ts'
 import type { Blobs } from './blobs.ts'
-import { Files, placeOf } from './blobs.ts'
+import { Files, keyOf } from './blobs.ts'
 import type { Database } from './database.ts'
 import type { Workers } from './workers.ts'
 
@@ -106,10 +106,6 @@ export function workerApi(db: Database, workers: Workers, blobs: Blobs, secret: 
   })
   return app
 }
-
-/** Where a file of a job is kept. */
-export const keyOf = (job: number, attempt: string, path: string): string =>
-  `${placeOf(job)}${attempt}/${path}`
 
 const gone = (c: Context) => c.json({ error: 'it does not stand any more' }, 410)
 
