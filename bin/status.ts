@@ -1,6 +1,7 @@
 // bass status: what is going on now.
 
 import type { BoardTask } from '../lib/view/board.ts'
+import { Bell } from '../lib/system/bell.ts'
 import { command } from '../lib/system/command.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
 import { duration } from '../lib/base/settings.ts'
@@ -211,30 +212,23 @@ async function keepShowing(lines: () => Promise<string[]>): Promise<number> {
   const [hide, show] = ['\x1b[?1049h\x1b[?25l', '\x1b[?25h\x1b[?1049l']
   let ended = false
   const isOver = () => ended
-  let wake: (() => void) | undefined
+  const bell = new Bell()
   const draw = async () => {
     const fitting = (await lines()).slice(0, stdout.rows - 1)
     stdout.write('\x1b[H' + fitting.map(line => `${line}\x1b[K\n`).join('') + '\x1b[J')
   }
   const end = () => {
     ended = true
-    wake?.()
+    bell.ring()
   }
   process.once('SIGINT', end).once('SIGTERM', end)
-  const redraw = () => wake?.()
+  const redraw = () => bell.ring()
   stdout.on('resize', redraw)
   stdout.write(hide)
   try {
     while (!isOver()) {
       await draw()
-      if (isOver()) break
-      await new Promise<void>(done => {
-        const timer = setTimeout(done, EACH)
-        wake = () => {
-          clearTimeout(timer)
-          done()
-        }
-      })
+      await bell.next(EACH)
     }
   } finally {
     stdout.off('resize', redraw)

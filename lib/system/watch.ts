@@ -4,6 +4,7 @@
 
 import { watch as watchPlainly } from 'node:fs'
 
+import { Bell } from './bell.ts'
 import { isLocal } from './local.ts'
 import { say } from './log.ts'
 import { reasonOf } from '../base/errno.ts'
@@ -50,26 +51,11 @@ export async function watch(
   const events = how === 'events' || (how === 'auto' && directories.every(isLocal))
   let interval = events ? Math.max(SAFETY_NET, poll) : poll
 
-  let rung = false
-  let wake: (() => void) | undefined
+  const bell = new Bell()
   const ring = () => {
-    if (!rung) trace('woken', directories.join(' '))
-    rung = true
-    wake?.()
+    if (bell.ring()) trace('woken', directories.join(' '))
   }
-  const next = async () => {
-    if (!rung) {
-      await new Promise<void>(done => {
-        const timer = setTimeout(done, interval)
-        wake = () => {
-          clearTimeout(timer)
-          done()
-        }
-      })
-      wake = undefined
-    }
-    rung = false
-  }
+  const next = () => bell.next(interval)
   const giveUp = (why: unknown) => {
     if (interval !== poll) {
       say(

@@ -4,6 +4,7 @@
 import { LRUCache } from 'lru-cache'
 
 import type { JobFile } from '../../lib/farm/protocol.ts'
+import { Bell } from '../../lib/system/bell.ts'
 import type { Watch } from '../../lib/system/watch.ts'
 import type { Bytes } from '../../lib/view/bytes.ts'
 import type { TaskView } from '../../lib/view/view.ts'
@@ -94,27 +95,13 @@ export class FarmFiles implements JobFiles {
 
   async watch({ num }: TaskView): Promise<Watch> {
     const attempt = await this.#look(num)
-    let [rung, wake] = [false, () => undefined as void]
-    const ring = () => {
-      rung = true
-      wake()
-    }
+    const bell = new Bell()
+    const ring = () => void bell.ring()
     const bells = this.#bells.get(attempt ?? '') ?? new Set()
     if (attempt !== undefined) this.#bells.set(attempt, bells.add(ring))
     return {
       ring,
-      next: async () => {
-        if (!rung) {
-          await new Promise<void>(done => {
-            const timer = setTimeout(done, LOOK)
-            wake = () => {
-              clearTimeout(timer)
-              done()
-            }
-          })
-        }
-        rung = false
-      },
+      next: () => bell.next(LOOK),
       close: () => {
         bells.delete(ring)
         if (bells.size === 0 && attempt !== undefined) this.#bells.delete(attempt)
