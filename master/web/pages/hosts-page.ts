@@ -7,6 +7,7 @@ import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 import { age, hostPath, jobPath, page, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
+import { scrollTable } from './table.ts'
 import { boardOf } from '../site/board.ts'
 import type { Site } from '../site/site.ts'
 import { badgeOf, signOf, stateOf } from './status.ts'
@@ -31,34 +32,26 @@ export function hostsPage(visit: Visit, site: Site): Html {
                 <p><strong>No taker has been seen yet.</strong></p>
                 <p>A machine appears here when a <code>task-taker</code> starts on it.</p>
               </div>`
-            : html`<div class="scroll" role="region" aria-label="Hosts" tabindex="0">
-                <table class="plain">
-                  <thead>
-                    <tr>
-                      <th scope="col">Host</th>
-                      <th scope="col">Takers</th>
-                      <th scope="col">Runs</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    ${names.map(
-                      name =>
-                        html`<tr data-row="">
-                          <th scope="row"><a href="${hostPath(name)}">${name}</a></th>
-                          <td>
-                            ${takerWords(
-                              takers.filter(taker => taker.host === name),
-                              visit,
-                            )}
-                          </td>
-                          <td>
-                            ${running.filter(({ view }) => view.job?.host === name).map(({ view }) => html`<p>${taskLink(view)}</p>`)}
-                          </td>
-                        </tr>`,
-                    )}
-                  </tbody>
-                </table>
-              </div>`
+            : scrollTable(
+                'Hosts',
+                'plain',
+                ['Host', 'Takers', 'Runs'],
+                names.map(
+                  name =>
+                    html`<tr data-row="">
+                      <th scope="row"><a href="${hostPath(name)}">${name}</a></th>
+                      <td>
+                        ${takerWords(
+                          takers.filter(taker => taker.host === name),
+                          visit,
+                        )}
+                      </td>
+                      <td>
+                        ${running.filter(({ view }) => view.job?.host === name).map(({ view }) => html`<p>${taskLink(view)}</p>`)}
+                      </td>
+                    </tr>`,
+                ),
+              )
         }
       </div>`,
   )
@@ -133,28 +126,18 @@ function pastOf(site: Site, host: string, before?: number): { ran: TaskView[]; m
 }
 
 const jobsTable = (views: readonly TaskView[]): Html =>
-  html`<div class="scroll" role="region" aria-label="Jobs" tabindex="0">
-    <table class="plain">
-      <thead>
-        <tr>
-          <th scope="col">Job</th>
-          <th scope="col">Verdict</th>
-          <th scope="col">Steps</th>
-          <th scope="col">Time</th>
-          <th scope="col">Ended</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${views.map(
-          view =>
-            html`<tr data-row="">
-              <th scope="row">${taskLink(view)}</th>
-              <td>${badgeOf(stateOf(view))}</td>
-              <td>${blocks(view)}</td>
-              <td>${durationOf(view)}</td>
-              <td>${age(view.job?.ended ?? null)}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`
+  scrollTable(
+    'Jobs',
+    'plain',
+    ['Job', 'Verdict', 'Steps', 'Time', 'Ended'],
+    views.map(
+      view =>
+        html`<tr data-row="">
+          <th scope="row">${taskLink(view)}</th>
+          <td>${badgeOf(stateOf(view))}</td>
+          <td>${blocks(view)}</td>
+          <td>${durationOf(view)}</td>
+          <td>${age(view.job?.ended ?? null)}</td>
+        </tr>`,
+    ),
+  )

@@ -11,6 +11,7 @@ import { stateOfRef } from './badge.ts'
 import { changeAuthor, changeTitle, checkKey } from './change.ts'
 import { changeLink } from './forge-links.ts'
 import { age, jobPath, projectPath, shortRef, withQuery } from './page.ts'
+import { scrollTable } from './table.ts'
 import { badgeOf, signOf, wordFor, worst } from './status.ts'
 
 /** Refs that are shown, at most; they are looked for among so many of the newest tasks. */
@@ -77,21 +78,12 @@ export function refsTable(
   if (refs.length === 0) return false
   return html`<section aria-labelledby="refs" data-part="refs">
     <h2 id="refs">Branches and changes</h2>
-    <div class="scroll" role="region" aria-label="Branches and changes" tabindex="0">
-      <table class="plain">
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">State</th>
-            <th scope="col">Last</th>
-            <th scope="col">Age</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${refs.map(one => refRow(site, one, commits))}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable(
+      'Branches and changes',
+      'plain',
+      ['Name', 'State', 'Last', 'Age'],
+      refs.map(one => refRow(site, one, commits)),
+    )}
   </section>`
 }
 

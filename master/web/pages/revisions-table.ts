@@ -8,6 +8,7 @@ import type { Site } from '../site/site.ts'
 import { changeAuthor, changeTitle } from './change.ts'
 import { changeLink, commitLink } from './forge-links.ts'
 import { age, jobPath, projectPath, shortRef, targetOf, withQuery } from './page.ts'
+import { scrollTable } from './table.ts'
 import { signOf, stateOf, wordFor } from './status.ts'
 import { blocks, durationOf } from './task-parts.ts'
 
@@ -25,20 +26,12 @@ export function revisionsTable(
   named: boolean,
 ): Html {
   const targets = [...new Set(rows.flatMap(row => row.views.map(targetOf)))].sort()
-  return html`<div class="scroll" role="region" aria-label="Revisions" tabindex="0">
-    <table class="revisions ${targets.length === 1 && 'one'}">
-      <thead>
-        <tr>
-          <th scope="col">Revision</th>
-          <th scope="col">Age</th>
-          ${targets.map(target => html`<th scope="col">${target}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map(row => rowOf(site, row, targets, commits, named))}
-      </tbody>
-    </table>
-  </div>`
+  return scrollTable(
+    'Revisions',
+    targets.length === 1 ? 'revisions one' : 'revisions',
+    ['Revision', 'Age', ...targets],
+    rows.map(row => rowOf(site, row, targets, commits, named)),
+  )
 }
 
 function rowOf(

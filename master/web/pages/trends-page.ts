@@ -9,6 +9,7 @@ import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 import { jobPath, page, projectPath, targetOf } from './page.ts'
 import type { Visit } from './page.ts'
+import { scrollTable } from './table.ts'
 import type { Site } from '../site/site.ts'
 import { wordFor } from './status.ts'
 
@@ -70,22 +71,12 @@ export async function trendsPage(visit: Visit, site: Site, project: string): Pro
         target =>
           html`<section>
             <h2 class="name">${target}</h2>
-            <div class="scroll" role="region" aria-label="Steps of ${target}" tabindex="0">
-              <table class="plain trends">
-                <thead>
-                  <tr>
-                    <th scope="col">Step</th>
-                    <th scope="col">Passed</th>
-                    <th scope="col">Usually</th>
-                    <th scope="col">At most</th>
-                    <th scope="col">Last runs, the newest on the right</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  ${rowsOf(trends.filter(trend => trend.target === target))}
-                </tbody>
-              </table>
-            </div>
+            ${scrollTable(
+              `Steps of ${target}`,
+              'plain trends',
+              ['Step', 'Passed', 'Usually', 'At most', 'Last runs, the newest on the right'],
+              rowsOf(trends.filter(trend => trend.target === target)),
+            )}
           </section>`,
       )}
       ${trends.length === 0 && html`<p class="empty">No step has run yet.</p>`}`,
