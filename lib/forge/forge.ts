@@ -40,6 +40,31 @@ export interface Change {
   readonly updated: number | null
 }
 
+/** How many paths of what decides what is run are named. */
+const TOLD = 5
+
+/** Of paths that differ, those of `.bass/` and Testfiles, which decide what is run; of many the first. Pure. */
+export function touchesTests(paths: readonly string[]): string[] {
+  const found = paths.filter(path => /^\.bass\/|(?:^|\/)Testfile$/.test(path))
+  return found.length > TOLD ? [...found.slice(0, TOLD), 'and more'] : found
+}
+
+/** What steps and people are told of a change; `touches` of one from outside, for what decides what is run. Pure. */
+export const paramsOf = (
+  change: Change,
+  base: string | undefined,
+  touches: readonly string[],
+): Record<string, string> => ({
+  CHANGE: String(change.number),
+  TITLE: change.title,
+  AUTHOR: change.author,
+  ...(change.url === null ? {} : { URL: change.url }),
+  ...(base === undefined ? {} : { BASE: base }),
+  TARGET: change.target,
+  FORK: change.fork ? 'yes' : 'no',
+  ...(touches.length > 0 ? { TOUCHES: touches.join(', ') } : {}),
+})
+
 /** The requests of a delivery. */
 export type Wish =
   { readonly kind: 'ping' } | { readonly kind: 'nothing'; readonly why: string } | PushWish | ChangeWish

@@ -2,7 +2,8 @@
 // touches the database.
 
 import { ForgeError } from '../../lib/forge/client.ts'
-import type { Change, ChangeWish, PushWish, Wish } from '../../lib/forge/forge.ts'
+import { paramsOf, touchesTests } from '../../lib/forge/forge.ts'
+import type { ChangeWish, PushWish, Wish } from '../../lib/forge/forge.ts'
 import { gitAccess, isTrusted, openApi } from '../../lib/forge/open.ts'
 import { checkName, checksOf } from '../../lib/testfile/choose.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
@@ -73,7 +74,7 @@ async function planChange(
     revision: open ? revision : undefined,
     over: open ? undefined : 'the change was closed',
     supersedes: project.supersede !== 'no',
-    params: paramsOf(change, looked?.base, fork ? (looked?.files ?? []) : []),
+    params: paramsOf(change, looked?.base, fork ? touchesTests(looked?.files ?? []).map(utf8) : []),
     head: looked?.head ?? NONE,
   }
 }
@@ -190,28 +191,5 @@ function headOf(project: Project, checks: readonly Check[], bass: boolean): Head
     broken: checks.flatMap(check =>
       'error' in check ? [{ label: utf8(check.name), error: utf8(check.error) }] : [],
     ),
-  }
-}
-
-/** How many paths of what decides what is run are named. */
-const TOLD = 5
-
-/** What steps and people are told of a change; `files` of one from outside, for what decides what is run. */
-function paramsOf(
-  change: Change,
-  base: string | undefined,
-  files: readonly string[],
-): Record<string, string> {
-  const touched = files.filter(path => /^\.bass\/|(?:^|\/)Testfile$/.test(path)).map(utf8)
-  const named = touched.length > TOLD ? [...touched.slice(0, TOLD), 'and more'] : touched
-  return {
-    CHANGE: String(change.number),
-    TITLE: change.title,
-    AUTHOR: change.author,
-    ...(change.url === null ? {} : { URL: change.url }),
-    ...(base === undefined ? {} : { BASE: base }),
-    TARGET: change.target,
-    FORK: change.fork ? 'yes' : 'no',
-    ...(named.length > 0 ? { TOUCHES: named.join(', ') } : {}),
   }
 }

@@ -1,5 +1,6 @@
 // Which events a wish leads to, once the mirror has what the forge has now: that counts, not what the delivery said.
 
+import { paramsOf, touchesTests } from '../../lib/forge/forge.ts'
 import type { ChangeWish, PushWish } from '../../lib/forge/forge.ts'
 import { isTrusted } from '../../lib/forge/open.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
@@ -112,16 +113,7 @@ export async function decideChange(
     where: (await isTrusted(change, project.trust, project.api)) ? 'revs' : 'held',
     ref,
     revision: head,
-    params: {
-      CHANGE: String(change.number),
-      TITLE: change.title,
-      AUTHOR: change.author,
-      ...(change.url === null ? {} : { URL: change.url }),
-      ...(base === undefined ? {} : { BASE: base }),
-      TARGET: change.target,
-      FORK: change.fork ? 'yes' : 'no',
-      ...(touched.length > 0 ? { TOUCHES: touched.join(', ') } : {}),
-    },
+    params: paramsOf(change, base, touched),
     again: again ? id : '',
   }
   const tips: FetchPlan['tips'] = [[ref, (await mirror.tip(ref)) ?? head]]
@@ -134,15 +126,9 @@ function pick(change: ChangeWish['change']): Omit<ChangeState, 'ref' | 'open' | 
   return { number, title, author, member, fork, url, base, target, source, updated: change.updated ?? 0 }
 }
 
-/** How many paths of what decides what is run are named. */
-const TOLD = 5
-
 /** Returns the paths of `.bass/` and Testfiles that a change touches: they decide what is run. */
 async function touchedTests(mirror: Mirror, base: string | undefined, head: string): Promise<string[]> {
   const from = base === undefined ? undefined : await mirror.mergeBase(base, head)
   if (from === undefined) return ['all']
-  const paths = (await mirror.changedPaths(from, head)).filter(path =>
-    /^\.bass\/|(?:^|\/)Testfile$/.test(path),
-  )
-  return paths.length > TOLD ? [...paths.slice(0, TOLD), 'and more'] : paths
+  return touchesTests(await mirror.changedPaths(from, head))
 }
