@@ -1,9 +1,8 @@
 // The demo of a forge: a webhook is registered, a pull request is opened, and its checks turn green.
 
+import { freePort } from './free-ports.ts'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { availableParallelism } from 'node:os'
 
 import { EXIT, temporary } from '../../lib/base/exit.ts'
@@ -57,15 +56,6 @@ export async function playForge(stage: Stage): Promise<number> {
   } finally {
     forge.close()
   }
-}
-
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise(done => server.close(done))
-  return port
 }
 
 /** Makes the spool and the project, and registers its webhook. */

@@ -1,5 +1,6 @@
 // The programs that speak with a forge over HTTP: the reporter, to which it delivers, and the notifier, which sets its checks.
 
+import { freePort } from '../../bin/demo/free-ports.ts'
 import { createHmac } from 'node:crypto'
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -15,14 +16,6 @@ import type { World } from './world.ts'
 
 /** How long a forge waits for an answer here, in milliseconds. */
 const PATIENCE = 2000
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise(done => server.close(done))
-  return port
-}
 
 /** Starts a reporter and sends it a delivery, once it listens; its standard output is the status of the answer. */
 async function deliverTo(world: World): Promise<Ended> {

@@ -1,10 +1,8 @@
 // The README is true: its commands are run as they stand there, and its tables are held against the tree.
 
+import { freePort } from '../../bin/demo/free-ports.ts'
 import { createHmac } from 'node:crypto'
-import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -109,14 +107,6 @@ test('services, deployment and doctor work by the commands as they stand there',
   t.equal(code, 1, 'nothing runs')
   t.match(stdout, /^WRONG {2}arch linux-/m)
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
 
 test('a farmer and a worker are set up by the commands as they stand there', async t => {
   const sandbox = new Sandbox(t)
