@@ -3,7 +3,7 @@
 
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
-import { open, rm, stat } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -12,6 +12,7 @@ import { isErrno } from '../../lib/base/errno.ts'
 import { lasting, temporary } from '../../lib/base/exit.ts'
 import { optional, setting } from '../../lib/base/settings.ts'
 import { token } from '../../lib/system/durable.ts'
+import { fileBytes } from '../../lib/view/bytes.ts'
 import type { Bytes } from '../../lib/view/bytes.ts'
 
 /** How long an address can be used, in seconds: a job's files are sent as soon as it is over, and asked for anew after. */
@@ -101,21 +102,10 @@ export class Files implements Blobs {
   }
 
   async open(key: string): Promise<Bytes | undefined> {
-    const path = join(this.#root, key)
     try {
-      const { size } = await stat(path)
-      const file = await open(path)
-      return {
-        size,
-        read: async (at, length) => {
-          const buffer = Buffer.alloc(Math.max(0, Math.min(length, size - at)))
-          const { bytesRead } = await file.read(buffer, 0, buffer.length, at)
-          return buffer.subarray(0, bytesRead)
-        },
-        close: () => file.close(),
-      }
+      return await fileBytes(join(this.#root, key))
     } catch (error) {
-      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG')) return undefined
+      if (isErrno(error, 'ENAMETOOLONG')) return undefined
       throw error
     }
   }

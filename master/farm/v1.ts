@@ -54,6 +54,13 @@ export function workerApi(db: Database, workers: Workers, blobs: Blobs, secret: 
     return bodyLimit({ maxSize: JSON_MAX, onError: tooLarge })(c, next)
   })
 
+  workerRoutes(app, db, workers)
+  runRoutes(app, db, blobs)
+  return app
+}
+
+/** What workers say of themselves, and ask for. */
+function workerRoutes(app: Hono, db: Database, workers: Workers): void {
   app.post('/workers', async c => {
     const worker = await workers.register(readRegistration(await jsonOf(c)))
     return c.json({ worker }, 201)
@@ -72,6 +79,10 @@ export function workerApi(db: Database, workers: Workers, blobs: Blobs, secret: 
     const word = await workers.alive(readAlive(await jsonOf(c)))
     return word === 'gone' ? gone(c) : c.json(word)
   })
+}
+
+/** What they say of the job that they run. */
+function runRoutes(app: Hono, db: Database, blobs: Blobs): void {
   app.post('/runs/:attempt/files', async c => {
     const attempt = uuid(c.req.param('attempt'), 'attempt')
     const files = readFiles((await jsonOf(c))['files'])
@@ -104,7 +115,6 @@ export function workerApi(db: Database, workers: Workers, blobs: Blobs, secret: 
       select lose(array(select worker from run where attempt = ${attempt}), true) as n`
     return row!.n > 0 ? c.json({}) : gone(c)
   })
-  return app
 }
 
 const gone = (c: Context) => c.json({ error: 'it does not stand any more' }, 410)
