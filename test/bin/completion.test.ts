@@ -95,5 +95,9 @@ test('every verb has a manual page that groff reads without complaint', { skip: 
 test("the page that 'git jci --help' shows is what git-jci --man prints", async t => {
   // Where bin is in the PATH, man looks into the directory in it.
   const page = readFileSync(join(ROOT, 'bin/man/man1/git-jci.1'), 'utf8')
-  t.equal(page.trim(), new Sandbox(t).ok('bin/git-jci', ['--man']), 'bin/git-jci --man >bin/man/man1/git-jci.1')
+  t.equal(
+    page.trim(),
+    new Sandbox(t).ok('bin/git-jci', ['--man']),
+    'bin/git-jci --man >bin/man/man1/git-jci.1',
+  )
 })
