@@ -1,11 +1,11 @@
 // bass attach: where a job runs, or what is kept of it, on the host that has it.
 
-import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
 import { command } from '../lib/system/command.ts'
 import { readIfThere } from '../lib/system/durable.ts'
-import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
+import { runSync } from '../lib/system/run.ts'
+import { EXIT, lasting, quote } from '../lib/base/exit.ts'
 import { findOne } from '../lib/view/find-task.ts'
 import { setting } from '../lib/base/settings.ts'
 import { shellQuote } from '../lib/base/shell-quote.ts'
@@ -44,12 +44,10 @@ tmux, the shell or ssh does.`,
     if (!path) throw fail(view?.state === 'waiting' ? 'it has not started' : 'its job names no directory')
     const host = view?.job?.host ?? ''
     if (!isPart(host)) throw fail('its job names no host')
-    const [program, args] =
+    const command =
       host === setting('HOST')
-        ? (['sh', ['-c', ENTER, 'sh', path]] as const)
-        : (['ssh', ['-t', host, `sh -c ${shellQuote(ENTER)} sh ${shellQuote(path)}`]] as const)
-    const { status, error } = spawnSync(program, args, { stdio: 'inherit' })
-    if (error) throw temporary(`run ${quote(program)}`, error)
-    return status ?? EXIT.temporary
+        ? ['sh', '-c', ENTER, 'sh', path]
+        : ['ssh', '-t', host, `sh -c ${shellQuote(ENTER)} sh ${shellQuote(path)}`]
+    return runSync(command, { stdio: 'inherit' }).code ?? EXIT.temporary
   },
 )

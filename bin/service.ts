@@ -1,6 +1,5 @@
 // bass service: has the supervisor of this machine keep programs of a spool running.
 
-import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 
@@ -13,6 +12,7 @@ import { PROGRAMS } from './setup/program-kinds.ts'
 import type { ProgramName, SingleProgram } from './setup/program-kinds.ts'
 import { optional, setting } from '../lib/base/settings.ts'
 import { shellQuote } from '../lib/base/shell-quote.ts'
+import { lookUpUser } from '../lib/system/user.ts'
 import { isPart } from '../lib/spool/task-name.ts'
 
 /** An option for each program of which a spool, or a machine of a farm, has one. */
@@ -74,7 +74,7 @@ export const verb = command(description, ([action, where], { systemd, user, ...w
     throw usage(description, `${quote(user)} cannot be the name of a user`)
   if (systemd && wanted.state !== undefined)
     throw usage(description, 'systemd keeps them in /var/lib/bass: --state is for the others')
-  if (user !== undefined && !isUser(user))
+  if (user !== undefined && !lookUpUser(user))
     throw lasting(
       `run services as ${quote(user)}`,
       `there is no such user; 'useradd --system ${user}' makes one`,
@@ -121,8 +121,6 @@ function findSpool(): string {
   if (listAllIfThere(spool).includes('tasks')) return spool
   throw lasting(`use the spool ${quote(spool)}`, "there is none; 'bass init DIR' makes one")
 }
-
-const isUser = (name: string) => spawnSync('id', ['-u', '--', name], { stdio: 'ignore' }).status === 0
 
 /** Where supervisors look, on the systems that we know. */
 const SCANNED = ['/service', '/etc/service', '/var/service', '/run/service', '/etc/sv']

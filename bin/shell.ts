@@ -1,12 +1,11 @@
 // bass shell: a shell where the step that failed started, here or in a container like the failed step's.
 
-import { spawn } from 'node:child_process'
-import type { SpawnOptions } from 'node:child_process'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 
 import { command } from '../lib/system/command.ts'
 import { readIfThere } from '../lib/system/durable.ts'
+import { start } from '../lib/system/run.ts'
 import { parseEnvironment } from './parts/env-file.ts'
 import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { findOne } from '../lib/view/find-task.ts'
@@ -122,15 +121,15 @@ const stepVariable = (work: string, step: string | undefined) =>
   step === undefined ? {} : { BASS_STEP: join(workPaths(work).steps, step) }
 
 function runShell(
-  [program, ...args]: readonly [string, ...string[]],
-  options: Pick<SpawnOptions, 'cwd' | 'env'>,
+  command: readonly [string, ...string[]],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv },
 ): Promise<number> {
-  const child = spawn(program, args, { ...options, stdio: 'inherit' })
+  const child = start(command, { ...options, stdio: 'inherit' })
   // Ctrl-C is meant for what runs in the shell.
   const ignore = () => undefined
   process.on('SIGINT', ignore)
   return new Promise((done, fail) => {
-    child.on('error', error => fail(temporary(`start the shell ${quote(program)}`, error)))
+    child.on('error', error => fail(temporary(`start the shell ${quote(command[0])}`, error)))
     child.on('close', (code, signal) => {
       process.off('SIGINT', ignore)
       done(code ?? (signal ? 128 + constants.signals[signal] : EXIT.temporary))

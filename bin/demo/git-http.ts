@@ -1,9 +1,9 @@
 // Git over HTTP, by git's own program for it, which speaks CGI.
 
-import { spawn } from 'node:child_process'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import { gitEnvironment } from '../../lib/git/process.ts'
+import { start } from '../../lib/system/run.ts'
 
 /** Answers a request of git for a repository below `root`. Without a `user` it may fetch, and push nothing. */
 export function serveGit(
@@ -14,7 +14,7 @@ export function serveGit(
 ): void {
   const url = new URL(request.url ?? '/', 'http://git')
   const { headers } = request
-  const child = spawn('git', ['http-backend'], {
+  const child = start(['git', 'http-backend'], {
     env: {
       ...gitEnvironment(),
       GIT_PROJECT_ROOT: root,

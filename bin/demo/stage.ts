@@ -1,6 +1,5 @@
 // Where a demo plays: a directory of its own, verbs that run there, and what is told of it.
 
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,6 +9,7 @@ import { EXIT, lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { setting } from '../../lib/base/settings.ts'
 import { environmentToFill } from '../../lib/conf/sourced.ts'
 import { spoolAt } from '../../lib/spool/spool.ts'
+import { start } from '../../lib/system/run.ts'
 import { programsOf } from '../setup/programs.ts'
 import { Supervisor } from '../setup/supervisor.ts'
 import type { Program } from '../setup/supervisor.ts'
@@ -60,7 +60,7 @@ export class Stage {
     quiet?: 'quiet',
   ): Promise<number> {
     const stdio = ['ignore', quiet ? 'ignore' : 'inherit', 'inherit'] as const
-    const child = spawn(program, args, { cwd, env, stdio: [...stdio], signal: this.signal })
+    const child = start([program, ...args], { cwd, env, stdio: [...stdio], signal: this.signal })
     return new Promise((resolve, reject) => {
       child.on('error', reject)
       child.on('exit', code => resolve(code ?? EXIT.temporary))
@@ -130,7 +130,7 @@ export class Stage {
 /** Shows a page, where there is something to show it on. */
 export function open(url: string): void {
   if (!process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']) return
-  const opener = spawn('xdg-open', [url], { stdio: 'ignore', detached: true })
+  const opener = start(['xdg-open', url], { stdio: 'ignore', detached: true })
   // Without one, the address is there to be clicked.
   opener.on('error', () => undefined)
   opener.unref()

@@ -1,8 +1,7 @@
 // The programs that BASS runs, and their versions.
 
-import { spawnSync } from 'node:child_process'
-
 import { optional, words } from '../../lib/base/settings.ts'
+import { tryRunSync } from '../../lib/system/run.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
 
@@ -38,8 +37,8 @@ function checkTmux(env: NodeJS.ProcessEnv): Finding {
 function checkCompressor(env: NodeJS.ProcessEnv): Finding {
   const [program, ...args] = words('COMPRESSOR', env)
   const subject = `COMPRESSOR ${[program, ...args].join(' ')}`
-  const { status, stdout } = spawnSync(program ?? '', args, { env, input: 'some bytes' })
-  if (status !== 0 || stdout.length === 0) {
+  const tried = tryRunSync(words('COMPRESSOR', env), { env, input: 'some bytes' })
+  if (tried?.code !== 0 || tried.stdout === '') {
     const fix = `apt-get install ${program ?? 'zstd'}, or unset COMPRESSOR`
     return wrong('program', subject, 'it does not compress', fix)
   }
@@ -52,7 +51,7 @@ export function versionOf(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): string | undefined {
-  const { status, stdout } = spawnSync(program, args, { env, encoding: 'utf8' })
-  if (status !== 0) return undefined
-  return /\d+(?:\.\w+)+/.exec(stdout)?.[0] ?? 'there is one'
+  const asked = tryRunSync([program, ...args], { env })
+  if (asked?.code !== 0) return undefined
+  return /\d+(?:\.\w+)+/.exec(asked.stdout)?.[0] ?? 'there is one'
 }

@@ -1,9 +1,8 @@
 // Each setting that has a value, where it comes from, and whether it can be read.
 
-import { spawnSync } from 'node:child_process'
-
 import { temporary } from '../../lib/base/exit.ts'
 import { optional } from '../../lib/base/settings.ts'
+import { failureOf, runSync } from '../../lib/system/run.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
 import { faultOf, isSecret } from './values.ts'
@@ -41,12 +40,11 @@ done`
 
 function originsOf(names: readonly string[], env: NodeJS.ProcessEnv): Map<string, string> {
   const { BASS_RC = '', SPOOL = '' } = env
-  const { status, stdout, error } = spawnSync('sh', ['-c', ASK, 'sh', ...names], {
+  const asked = runSync(['sh', '-c', ASK, 'sh', ...names], {
     env: { ...env, BASS_RC, FOUND_RC: SPOOL === '' ? '' : `${SPOOL}/conf/rc` },
-    encoding: 'utf8',
   })
-  if (status !== 0) throw temporary("read the settings with 'sh'", error ?? 'it failed')
-  const values = stdout.split('\0')
+  if (asked.code !== 0) throw temporary("read the settings with 'sh'", failureOf(asked))
+  const values = asked.stdout.split('\0')
   return new Map(
     names.map((name, i) => {
       const [byFile, byDefault] = values.slice(2 * i)

@@ -1,13 +1,12 @@
 // How each setting that is not any text is read, to try its value.
 
-import { execFileSync } from 'node:child_process'
-
 import { BOUNDS, ELSEWHERE, readBounds, readElsewhere } from '../../lib/base/elsewhere.ts'
 import { Fatal, lasting, quote } from '../../lib/base/exit.ts'
 import { address, choice, count, duration, listenAt, setting, size, words } from '../../lib/base/settings.ts'
 import { TRUSTS } from '../../lib/forge/open.ts'
 import { forgeOf } from '../../lib/forge/parse-forge.ts'
 import { isPart, isTarget } from '../../lib/spool/task-name.ts'
+import { lookUpUser } from '../../lib/system/user.ts'
 
 type Environment = NodeJS.ProcessEnv
 type Reader = (name: string, env: Environment) => unknown
@@ -76,9 +75,6 @@ function each(isGood: (word: string) => boolean, fault: string): Reader {
 }
 
 function user(name: string, env: Environment): void {
-  try {
-    execFileSync('id', ['-u', '--', setting(name, env)], { stdio: 'ignore' })
-  } catch {
-    throw lasting(`read the setting ${name}`, `there is no user ${quote(setting(name, env))} on this host`)
-  }
+  if (lookUpUser(setting(name, env))) return
+  throw lasting(`read the setting ${name}`, `there is no user ${quote(setting(name, env))} on this host`)
 }

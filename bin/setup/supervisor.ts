@@ -1,11 +1,12 @@
 // Keeps programs running: what they say is passed on line by line, what ends is started again, and nothing is left of
 // them when this ends, even by kill -9.
 
-import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
 import { EXIT } from '../../lib/base/exit.ts'
+import { start, tryRunSync } from '../../lib/system/run.ts'
+import type { Command } from '../../lib/system/run.ts'
 
 export interface Program {
   /** The prefix of its output: `task-taker 2`. */
@@ -124,9 +125,8 @@ export class Supervisor {
   #start(kept: Kept, wait: number): void {
     const { program } = kept
     const began = performance.now()
-    const [file, args] = leashed(program.file, program.args ?? [])
     // A session of its own: Ctrl-C reaches this program alone, which signals each of them once.
-    const child = spawn(file, args, {
+    const child = start(leashed([program.file, ...(program.args ?? [])]), {
       cwd: program.directory,
       env: program.env,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -181,7 +181,7 @@ const LEASH = ['--pdeathsig', 'TERM', '--']
 let hasLeash: boolean | undefined
 
 /** Starts the program so that the system stops it when this one dies, where the system can. */
-function leashed(file: string, args: readonly string[]): [string, readonly string[]] {
-  hasLeash ??= spawnSync('setpriv', [...LEASH, 'true']).status === 0
-  return hasLeash ? ['setpriv', [...LEASH, file, ...args]] : [file, args]
+function leashed(command: Command): Command {
+  hasLeash ??= tryRunSync(['setpriv', ...LEASH, 'true'])?.code === 0
+  return hasLeash ? ['setpriv', ...LEASH, ...command] : command
 }

@@ -1,7 +1,7 @@
 // Decompresses a file, recognised by its first bytes and not by its name. Node knows gzip; zstd and xz are
 // left to the programs of that name, but for small files of zstd, which most bundles are.
 
-import { spawn } from 'node:child_process'
+import { start } from '../system/run.ts'
 import { once } from 'node:events'
 import { constants, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -106,16 +106,16 @@ async function* throughProgram(
   args: readonly string[],
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer, void> {
-  const child = spawn(program, args, { stdio: [file.fd, 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' })
+  const child = start([program, ...args], { stdio: [file.fd, 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' })
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
   // It is met below, or of no interest because the reader has had enough.
   closed.catch(() => undefined)
   let complaint = ''
-  child.stderr!.on('data', (bytes: Buffer) => {
+  child.stderr.on('data', (bytes: Buffer) => {
     complaint = (complaint + bytes.toString()).slice(0, COMPLAINT_MAX)
   })
   try {
-    yield* child.stdout! as AsyncIterable<Buffer>
+    yield* child.stdout as AsyncIterable<Buffer>
     const [code, killer] = await closed
     if (code === 0) return
     const why = complaint.split('\n')[0] ?? ''

@@ -1,12 +1,12 @@
 // Where an archive goes: to an open file, as it is while it is small, and otherwise through a compressor. To start one takes
 // longer than to write a small archive, and readers recognise what they get by its content.
 
-import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { writeSync } from 'node:fs'
 
 import { isErrno } from '../base/errno.ts'
 import { lasting, quote, temporary } from '../base/exit.ts'
+import { start } from '../system/run.ts'
 
 /** So many bytes at most are written as they are. */
 export const PLAIN_MAX = 512 * 1024
@@ -99,15 +99,13 @@ export class Output {
   }
 
   #start(): ChildProcess {
-    const [program, ...args] = this.#compressor
-    const options = { stdio: ['pipe', this.#fd, 'pipe'] as ['pipe', number, 'pipe'] }
-    const child = spawn(program!, args, { ...options, ...(this.#signal ? { signal: this.#signal } : {}) })
+    const child = start(this.#compressor, { stdio: ['pipe', this.#fd, 'pipe'], signal: this.#signal })
     let complaint = ''
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
       if (complaint.length < 10_000) complaint += text
     })
     // Its exit code says more.
-    child.stdin!.on('error', () => undefined)
+    child.stdin.on('error', () => undefined)
     this.#ended = new Promise((resolve, reject) => {
       const fail = (error: unknown) => {
         this.#failed = true
@@ -115,7 +113,7 @@ export class Output {
       }
       child.on('error', error => {
         const absent = isErrno(error, 'ENOENT')
-        fail(absent ? lasting(`run ${quote(program!)}`, 'no such program') : error)
+        fail(absent ? lasting(`run ${quote(this.#compressor[0]!)}`, 'no such program') : error)
       })
       child.on('close', (code, killer) => {
         if (code === 0) return resolve()

@@ -1,12 +1,11 @@
 // The settings of a project, such as its repository: from this environment, or from the project's own file.
 
-import { spawnSync } from 'node:child_process'
 import { basename, join } from 'node:path'
 
 import { listAllIfThere, listIfThere } from '../system/listing.ts'
-import { notStarted } from '../base/exit.ts'
 import { optional } from '../base/settings.ts'
 import type { Spool } from '../spool/spool.ts'
+import { runSync } from '../system/run.ts'
 
 /** The code repository of a project. */
 export const repositoryOf = (spool: Spool, project: string) => ofProject(spool, project, 'PROJ')
@@ -33,13 +32,10 @@ export const projectsOf = (spool: Spool): string[] => listIfThere(spool.revs).so
 export function sourcedFrom(rc: string, names: readonly string[]): Record<string, string> {
   const unset = Object.fromEntries(names.map(name => [name, '']))
   const script = '. "$BASS_RC" >/dev/null && for name; do eval "printf \'%s\\0\' \\"\\${$name-}\\""; done'
-  const { status, stdout, error } = spawnSync('sh', ['-c', script, 'sh', ...names], {
+  const { code, stdout } = runSync(['sh', '-c', script, 'sh', ...names], {
     env: { ...process.env, ...unset, BASS_RC: rc },
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
   })
-  if (error) throw notStarted('sh', error)
-  if (status !== 0) return {}
+  if (code !== 0) return {}
   const values = stdout.split('\0')
   return Object.fromEntries(
     names.map((name, i) => [name, values[i]!] as const).filter(([, value]) => value !== ''),

@@ -1,12 +1,12 @@
 // The environment that the programs of a spool have.
 
-import { spawnSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 
 import { listIfThere } from '../system/listing.ts'
-import { lasting, notStarted, quote } from '../base/exit.ts'
+import { lasting, quote } from '../base/exit.ts'
 import { optional, setting } from '../base/settings.ts'
 import { isPart } from '../spool/task-name.ts'
+import { failureOf, runSync } from '../system/run.ts'
 import { settingNames } from './setting-names.ts'
 
 /** Settings of one project. A settings file that sets some of them must not inherit the others. */
@@ -55,13 +55,11 @@ export const settingsOfProject = (env: NodeJS.ProcessEnv, rc: string): NodeJS.Pr
 
 /** `env` as lib/rc fills it in; `of` names what it is of. */
 function sourced(env: NodeJS.ProcessEnv, of: string): NodeJS.ProcessEnv {
-  const { status, stdout, stderr, error } = spawnSync('sh', ['-c', '. "$BASS_ROOT/lib/rc" && exec env -0'], {
+  const asked = runSync(['sh', '-c', '. "$BASS_ROOT/lib/rc" && exec env -0'], {
     env: { ...env, BASS_ROOT: setting('BASS_ROOT') },
-    encoding: 'utf8',
   })
-  if (error) throw notStarted('sh', error)
-  if (status !== 0) throw lasting(`read the settings of ${quote(of)}`, stderr.trim().split('\n').at(-1))
-  const entries = stdout.split('\0').filter(entry => entry !== '')
+  if (asked.code !== 0) throw lasting(`read the settings of ${quote(of)}`, failureOf(asked))
+  const entries = asked.stdout.split('\0').filter(entry => entry !== '')
   return Object.fromEntries(
     entries.map(entry => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
   )

@@ -1,15 +1,14 @@
 // The container engine of this machine or of another one: podman or docker, through their command lines, which take the
 // same flags. Nothing here mounts a directory, so that an engine elsewhere (DOCKER_HOST, CONTAINER_HOST) does as well.
 
-import { execFile, spawn } from 'node:child_process'
 import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
-import { isErrno, reasonOf } from '../base/errno.ts'
 import { Fatal, lasting, quote, temporary } from '../base/exit.ts'
 import { words } from '../base/settings.ts'
 import { findProgram } from '../system/program.ts'
 import type { Environment } from '../base/settings.ts'
+import { run, start } from '../system/run.ts'
 
 export interface Engine {
   readonly name: 'podman' | 'docker'
@@ -41,20 +40,13 @@ const ANSWER_MAX = 64 << 20
  * the last sentence of the engine: a lasting one where it cannot be run at all.
  */
 export async function ask(engine: Engine, attempt: string, args: readonly string[]): Promise<string> {
-  const [program, ...options] = engine.command
-  return new Promise((done, fail) => {
-    execFile(
-      program!,
-      [...options, ...args],
-      { env: engine.env, encoding: 'utf8', maxBuffer: ANSWER_MAX },
-      (error, stdout, stderr) => {
-        if (!error) done(stdout.trim())
-        else if (isErrno(error, 'ENOENT', 'EACCES'))
-          fail(lasting(attempt, `${quote(program!)}: ${reasonOf(error)}`))
-        else fail(temporary(attempt, complaintOf(engine, stderr) || error.message))
-      },
-    )
-  })
+  const { code, stdout, stderr } = await run([...engine.command, ...args], { env: engine.env }).catch(
+    (error: unknown) => {
+      throw lasting(attempt, error)
+    },
+  )
+  if (code !== 0) throw temporary(attempt, complaintOf(engine, stderr))
+  return stdout.trim()
 }
 
 /** As `ask`, where a refusal is an answer too: then undefined. */
@@ -78,8 +70,7 @@ export async function feed(
   args: readonly string[],
   source: AsyncIterable<Buffer>,
 ): Promise<void> {
-  const [program, ...options] = engine.command
-  const child = spawn(program!, [...options, ...args], { stdio: ['pipe', 'ignore', 'pipe'], env: engine.env })
+  const child = start([...engine.command, ...args], { stdio: ['pipe', 'ignore', 'pipe'], env: engine.env })
   let complaint = ''
   child.stderr.on('data', (bytes: Buffer) => (complaint = (complaint + bytes.toString()).slice(-ANSWER_MAX)))
   const ended = new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))

@@ -1,7 +1,6 @@
 // Starts an executor as a child, whatever brings it to where it runs, and connects to it through its standard streams. The
 // gRPC library wants an address, so a socket that is ours alone stands between.
 
-import { spawn } from 'node:child_process'
 import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -11,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { temporary } from '../base/exit.ts'
+import { start } from '../system/run.ts'
 import { ExecutorClient } from './client.ts'
 
 /** How long an executor may take to start, in milliseconds: an image may have to be fetched first. */
@@ -39,7 +39,7 @@ export async function launch(
 ): Promise<Launched> {
   const directory = mkdtempSync(join(tmpdir(), 'bass-client-'))
   const secret = randomBytes(24).toString('base64url')
-  const child = spawn(command[0]!, command.slice(1), { stdio: 'pipe', env, detached: true })
+  const child = start(command, { stdio: ['pipe', 'pipe', 'pipe'], env, detached: true })
   const ended = endOf(child)
   const bridge = bridgeTo(child)
   const close = async (): Promise<void> => {

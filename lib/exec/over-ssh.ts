@@ -2,7 +2,6 @@
 // no port is opened. The executor is kept there under its hash; it ends when its input ends, because an ssh that is killed
 // leaves what it runs.
 
-import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +11,8 @@ import { Fatal, lasting, quote, temporary } from '../base/exit.ts'
 import { duration } from '../base/settings.ts'
 import { shellQuote } from '../base/shell-quote.ts'
 import { token } from '../system/durable.ts'
+import { run, start } from '../system/run.ts'
+import type { Command } from '../system/run.ts'
 import { launch } from './launch.ts'
 import type { Opened } from './launch.ts'
 import { tarOf } from './pack.ts'
@@ -82,7 +83,7 @@ export async function openOverSsh(host: string, env = process.env): Promise<Over
     ...['ssh', ...options, host, ['sh', '-c', script, 'sh', ...args].map(shellQuote).join(' ')],
   ]
   const end = async () => {
-    await new Promise<void>(done => execFile('ssh', [...options, '-O', 'exit', host], () => done()))
+    await run(['ssh', ...options, '-O', 'exit', host]).catch(() => undefined)
     rmSync(control, { recursive: true, force: true })
   }
   try {
@@ -119,32 +120,27 @@ export async function openOverSsh(host: string, env = process.env): Promise<Over
 }
 
 /** What a command prints, trimmed. 255 is ssh's own failure. */
-function ask(host: string, [program, ...args]: readonly string[]): Promise<string> {
-  return new Promise((done, fail) =>
-    execFile(program!, args, { encoding: 'utf8' }, (error, stdout, stderr) => {
-      if (error) fail(refused(host, error.code, stderr))
-      else done(stdout.trim())
-    }),
-  )
+async function ask(host: string, command: Command): Promise<string> {
+  const { code, stdout, stderr } = await run(command)
+  if (code !== 0) throw refused(host, code, stderr)
+  return stdout.trim()
 }
 
 /** A machine that refuses us goes on refusing; one that is not there may come back. */
-function refused(host: string, code: number | string | null | undefined, stderr: string): Fatal {
+function refused(host: string, code: number | null, stderr: string): Fatal {
   // The last line of tar says nothing.
   const lines = stderr.split(/[\r\n]+/).filter(line => line !== '' && !line.includes('Exiting with failure'))
   const why = lines.at(-1) ?? `exit ${code ?? '?'}`
-  const make = /denied|verification failed|not allowed|ENOENT/i.test(`${why} ${code ?? ''}`)
-    ? lasting
-    : temporary
+  const make = /denied|verification failed|not allowed/i.test(why) ? lasting : temporary
   return make(`reach ${quote(host)}`, why)
 }
 
 async function keep(
   host: string,
-  [program, ...args]: readonly string[],
+  command: Command,
   items: ReturnType<typeof findRuntime>['items'],
 ): Promise<void> {
-  const child = spawn(program!, args, { stdio: ['pipe', 'ignore', 'pipe'] })
+  const child = start(command, { stdio: ['pipe', 'ignore', 'pipe'] })
   let complaint = ''
   child.stderr.on('data', (bytes: Buffer) => (complaint += bytes.toString()))
   const ended = new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))

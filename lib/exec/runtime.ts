@@ -1,13 +1,13 @@
 // What an executor brings with it into any Linux of the same architecture: this Node with its libraries and loader, our
 // compiled files, and the packages they need. It is the same for all jobs of one version, so it is made once and kept.
 
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 import { ROOT } from '../base/root.ts'
 import { programFile } from '../system/program.ts'
+import { runSync } from '../system/run.ts'
 import type { Item } from './pack.ts'
 import { toName } from './listing.ts'
 
@@ -57,8 +57,7 @@ function makeRuntime(): Runtime {
 
 /** The shared libraries of a program, its loader among them. */
 export function librariesOf(program: string): string[] {
-  const told = execFileSync('ldd', [program], { encoding: 'utf8' })
-  return [...told.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!)
+  return [...runSync(['ldd', program]).stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!)
 }
 
 /** The files below a directory of this tree. */

@@ -2,13 +2,14 @@
 // `--end-of-options` or to standard input. The environment leads git to the repository that is meant and to no other,
 // and its messages are in one language, because some are matched and all stand in ours.
 
-import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 import { tolerating } from '../base/errno.ts'
 import { lasting, notStarted, quote } from '../base/exit.ts'
+import { runSync, start } from '../system/run.ts'
+import type { Ran } from '../system/run.ts'
 
 /** Git was asked and said no; the message is its own sentence. */
 export class GitError extends Error {
@@ -64,7 +65,7 @@ export function startGit(
   stdio: StdioOptions,
 ): ChildProcess {
   const where = place === undefined ? [] : ['-C', place]
-  return spawn('git', [...where, ...args], { env, stdio, ...(signal ? { signal } : {}) })
+  return start(['git', ...where, ...args], { env, stdio, signal })
 }
 
 /** Runs git to its end with `input` on its standard input. Throws Fatal if it cannot be started. */
@@ -109,24 +110,18 @@ export function sentence({ code, stderr }: Ended): string {
 // --- For the people's verbs, which have nothing else to do meanwhile.
 
 /** Runs git to its end. Throws Fatal if it cannot be started. */
-function runSync(repository: string, args: readonly string[]): Ended & { readonly stdout: Buffer } {
-  const { status, stdout, stderr, error } = spawnSync('git', ['-C', repository, ...args], {
-    env: gitEnvironment(),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    maxBuffer: 1 << 28,
-  })
-  if (error) throw notStarted('git', error)
-  return { code: status, stdout, stderr: stderr.toString() }
+function ask(repository: string, args: readonly string[]): Ran {
+  return runSync(['git', '-C', repository, ...args], { env: gitEnvironment() })
 }
 
-const textOf = ({ stdout }: { readonly stdout: Buffer }): string => stdout.toString().trimEnd()
+const textOf = ({ stdout }: Ran): string => stdout.trimEnd()
 
 const unusable = (repository: string, end: Ended) =>
   lasting(`use the repository ${quote(repository)}`, sentence(end))
 
 /** Returns what git prints, without the line feed at its end. Throws Fatal with git's own sentence if it fails. */
 export function git(repository: string, ...args: string[]): string {
-  const end = runSync(repository, args)
+  const end = ask(repository, args)
   if (end.code !== 0) throw unusable(repository, end)
   return textOf(end)
 }
@@ -136,7 +131,7 @@ export function git(repository: string, ...args: string[]): string {
  * own sentence if it fails otherwise, as in a repository that it does not trust.
  */
 export function askGit(repository: string, ...args: string[]): string | undefined {
-  const end = runSync(repository, args)
+  const end = ask(repository, args)
   if (end.code === 0) return textOf(end)
   if (end.code === 1) return undefined
   throw unusable(repository, end)
@@ -144,6 +139,6 @@ export function askGit(repository: string, ...args: string[]): string | undefine
 
 /** As `git`, or undefined if git fails for whatever reason. */
 export function tryGit(repository: string, ...args: string[]): string | undefined {
-  const end = runSync(repository, args)
+  const end = ask(repository, args)
   return end.code === 0 ? textOf(end) : undefined
 }

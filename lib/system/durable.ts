@@ -28,6 +28,7 @@ import { ignoringENOENT, isErrno, tolerating } from '../base/errno.ts'
 import { askingAgain, listAllIfThere } from './listing.ts'
 import { openPlainSync } from './plain.ts'
 import type { Path } from '../base/brand.ts'
+import { runSync } from './run.ts'
 
 /**
  * Returns a unique name of 16 hex digits. It comes from the kernel: loading Node's crypto takes longer than a
@@ -274,8 +275,7 @@ export function remove(path: Path): void {
   } catch (error) {
     // Node recurses, and a step can make directories deeper than a stack; rm does not.
     if (error instanceof RangeError) {
-      // Hardly ever needed, and a tenth of the start of a small program.
-      process.getBuiltinModule('node:child_process').spawnSync('rm', ['-rf', '--', path])
+      runSync(['rm', '-rf', '--', path])
     } else if (!isErrno(error, 'ENOTEMPTY', 'EBUSY', 'EEXIST', 'ESTALE')) throw error
   }
 }

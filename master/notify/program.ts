@@ -1,7 +1,6 @@
 // A channel that is a program in the project's notify.d: it reads the notice on standard input, with the most
 // needed facts in its environment. Exit 0: delivered; 100: refused; anything else: try again.
 
-import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -12,6 +11,7 @@ import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { EXIT } from '../../lib/base/exit.ts'
 import { isPart } from '../../lib/spool/task-name.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
+import { start } from '../../lib/system/run.ts'
 import { PATIENCE, Refused } from './deliver.ts'
 import type { Deliver } from './deliver.ts'
 import type { Notice } from './notice.ts'
@@ -44,7 +44,7 @@ function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
   const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !SECRET.test(name)))
   return (notice, body) =>
     new Promise((done, failed) => {
-      const child = spawn(target, {
+      const child = start([target], {
         env: { ...inherited, ...variablesOf(notice) },
         stdio: ['pipe', 'ignore', 'pipe'],
         // A group of its own: when its time is over, whatever it started ends as well.

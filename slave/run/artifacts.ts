@@ -4,7 +4,6 @@
 // no link is followed, whatever is exchanged meanwhile. An artifact never fails its job and takes no room that the job
 // needs: what cannot be kept is left out, and the job says so. Names are bytes, written here in latin1.
 
-import { spawn } from 'node:child_process'
 import { constants, existsSync, lstatSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import { mkdir, open, readdir, readlink, statfs, symlink, unlink } from 'node:fs/promises'
@@ -16,6 +15,7 @@ import { quote } from '../../lib/base/exit.ts'
 import { formatBytes } from '../../lib/base/text.ts'
 import { listAllIfThere } from '../../lib/system/listing.ts'
 import { warn } from '../../lib/system/log.ts'
+import { start } from '../../lib/system/run.ts'
 
 export interface ArtifactLimits {
   /** Bytes of all artifacts together, as a reader gets them: a hole counts as what it reads as. */
@@ -218,7 +218,7 @@ class Keeper {
  */
 async function copySparse(input: FileHandle, output: FileHandle, stop: AbortSignal): Promise<boolean> {
   if (!existsSync('/proc/self/fd')) return false
-  const cp = spawn('cp', ['--sparse=always', '/proc/self/fd/3', '/proc/self/fd/4'], {
+  const cp = start(['cp', '--sparse=always', '/proc/self/fd/3', '/proc/self/fd/4'], {
     stdio: ['ignore', 'ignore', 'ignore', input.fd, output.fd],
   })
   const end = () => cp.kill('SIGKILL')

@@ -20,7 +20,7 @@ import { openPlace, prepareIsolation } from './places/open-place.ts'
 import type { Place } from './places/place.ts'
 import { Pools } from './places/pools.ts'
 import { findUser, handOver, takeBack } from './places/step-user.ts'
-import type { StepUser } from './places/step-user.ts'
+import type { User } from '../../lib/system/user.ts'
 import { findNearStep, findSteps, PREPARE } from './steps.ts'
 import type { Step } from './steps.ts'
 import { JOB } from '../../lib/spool/job-files.ts'
@@ -34,7 +34,7 @@ const MERCY = 1900
 /** A Fatal where the settings ask for what this machine cannot do. For a program that starts. */
 export async function checkLimits(limits: Limits, pools: Pools): Promise<void> {
   await prepareIsolation(limits.isolate, pools)
-  if (limits.user !== undefined) await findUser(limits.user)
+  if (limits.user !== undefined) findUser(limits.user)
 }
 
 /**
@@ -79,7 +79,7 @@ class Run {
   readonly #begun = performance.now()
   readonly #paths: ReturnType<typeof workPaths>
   readonly #secrets: readonly string[]
-  #user: StepUser | undefined
+  #user: User | undefined
   #stoppedAt: number | undefined
 
   constructor(plan: Plan, stop: AbortSignal, pools: Pools, audience?: Audience) {
@@ -96,7 +96,7 @@ class Run {
     const { home, tmp, artifacts, pkg } = this.#paths
     for (const directory of [home, tmp, artifacts]) mkdirSync(directory, { recursive: true })
     writeFileSync(pkg, '')
-    if (limits.user !== undefined) this.#user = await findUser(limits.user)
+    if (limits.user !== undefined) this.#user = findUser(limits.user)
     const noteStop = () => (this.#stoppedAt ??= performance.now())
     if (this.#stop.aborted) noteStop()
     this.#stop.addEventListener('abort', noteStop)

@@ -1,16 +1,15 @@
 // The steps of a job in a tmux server of their own, for people who want to watch. The job's temporary directory holds
 // an executable `tmux` that attaches to it. We hand the plan to a window of it, and learn the outcome from a file.
 
-import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { serialize } from 'node:v8'
 
 import { readIfThere } from '../../lib/system/durable.ts'
 import { Fatal, temporary } from '../../lib/base/exit.ts'
 import { self, startOf } from '../../lib/system/process.ts'
+import { failureOf, run } from '../../lib/system/run.ts'
 import type { Outcome, Plan, StopReason } from './plan.ts'
 import { killRemains, markOf, signal } from './places/processes.ts'
 
@@ -80,8 +79,9 @@ async function openWindow(plan: Plan): Promise<number> {
   ]
   const env = Object.fromEntries(PASSED.map(name => [name, process.env[name]]))
   try {
-    const { stdout } = await promisify(execFile)('tmux', args, { cwd: work, env })
-    return Number(stdout)
+    const started = await run(['tmux', ...args], { cwd: work, env })
+    if (started.code === 0) return Number(started.stdout)
+    throw new Error(failureOf(started))
   } catch (error) {
     throw temporary('start tmux, as JOB_TMUX=yes demands', error)
   }

@@ -1,11 +1,11 @@
 // The temporary directory of a job, on the slave's own disk: it holds `code/` and `steps/`, and all that steps write.
 
-import { execFile } from 'node:child_process'
 import { lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 
+import { quote, temporary } from '../../lib/base/exit.ts'
 import { breather } from '../../lib/system/breath.ts'
+import { failureOf, run } from '../../lib/system/run.ts'
 import { unpack } from '../../lib/bundle/bundle.ts'
 import { workPaths } from './environment.ts'
 import type { Path } from '../../lib/base/brand.ts'
@@ -41,7 +41,6 @@ export async function unpackTask(
 
 /** Removes it, whatever steps have done to it. Links are not followed, whoever makes them meanwhile. */
 export async function removeWork(work: string): Promise<void> {
-  const run = promisify(execFile)
   try {
     if (isOurs(work)) {
       await removeTree(work, breather())
@@ -49,9 +48,10 @@ export async function removeWork(work: string): Promise<void> {
     }
   } catch {
     // It is gone, or has directories without write permission, names that are not UTF-8, paths that are too long.
-    await run('chmod', ['-R', 'u+rwX', '--', work]).catch(() => undefined)
+    await run(['chmod', '-R', 'u+rwX', '--', work])
   }
-  await run('rm', ['-rf', '--', work])
+  const removed = await run(['rm', '-rf', '--', work])
+  if (removed.code !== 0) throw temporary(`remove ${quote(work)}`, failureOf(removed))
 }
 
 /**

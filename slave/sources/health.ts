@@ -1,17 +1,16 @@
 // Whether this machine can run jobs. A taker tries its places before it takes a task: what fails through its own fault
 // says nothing of the work and is left to others. A machine that fails rests, with growing pauses, and says so once.
 
-import { execFile } from 'node:child_process'
 import { accessSync, constants, mkdirSync, rmdirSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 
 import { ignoringENOENT, isErrno, reasonOf, tolerating } from '../../lib/base/errno.ts'
 import { quote } from '../../lib/base/exit.ts'
 import { token } from '../../lib/system/durable.ts'
 import { listAllIfThere } from '../../lib/system/listing.ts'
 import { say } from '../../lib/system/log.ts'
+import { failureOf, run } from '../../lib/system/run.ts'
 import { MachineFault } from '../run/places/machine-fault.ts'
 import { missingUnpackers, neededUnpackers } from '../run/unpackers.ts'
 import type { Path } from '../../lib/base/brand.ts'
@@ -196,7 +195,8 @@ async function runProgramIn(place: string, PATH: string): Promise<void> {
   mkdirSync(place, { mode: 0o700 })
   const program = join(place, PROGRAM)
   writeFileSync(program, '#!/bin/sh\nexit 0\n', { mode: 0o700 })
-  await promisify(execFile)(program, { env: { PATH } })
+  const ran = await run([program], { env: { PATH } })
+  if (ran.code !== 0) throw new Error(failureOf(ran))
 }
 
 /** Fails if it is no directory that can be written; with `make` it is made where it is not there. */

@@ -237,6 +237,14 @@ test('names that others rely on change in the protocol alone', async t => {
   }
 })
 
+test('one module starts other programs', async t => {
+  const others = [...readArrows().keys()].filter(module => {
+    const source = readFileSync(join(ROOT, `${module}.ts`), 'utf8').replace(/^import type .*$/gm, '')
+    return source.includes('child_process')
+  })
+  t.same(others, ['lib/system/run'])
+})
+
 /** Names of files in tasks and jobs that mean nothing else. */
 const LAYOUT =
   /^(?:owner|result|retried-as|retry-of|tmp-path|exitcode|stdout|stderr|code-revision|label|pkg|env)\.txt$/

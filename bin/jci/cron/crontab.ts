@@ -1,20 +1,19 @@
 // The user's crontab, by the command `crontab`. It is read and written as bytes, one character each.
 
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { lasting } from '../../../lib/base/exit.ts'
+import { runSync } from '../../../lib/system/run.ts'
 
 function crontab(args: readonly string[], input?: string) {
-  const { status, stdout, stderr, error } = spawnSync('crontab', args, {
+  const { code, stdout, stderr } = runSync(['crontab', ...args], {
     encoding: 'latin1',
     env: { ...process.env, LC_ALL: 'C' },
-    ...(input === undefined ? {} : { input: Buffer.from(input, 'latin1') }),
+    ...(input === undefined ? {} : { input }),
   })
-  if (error) throw lasting("run 'crontab'", error)
-  return { ok: status === 0, stdout, why: stderr.trim().split('\n')[0] ?? '' }
+  return { ok: code === 0, stdout, why: stderr.trim().split('\n')[0] ?? '' }
 }
 
 /** What is installed; empty if there is none. Throws Fatal if that cannot be known. */

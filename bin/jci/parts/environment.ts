@@ -1,8 +1,7 @@
 // The environment of whoever called us, for scripts of theirs: without the settings that our launcher has filled in.
 
-import { spawnSync } from 'node:child_process'
-
 import { setting } from '../../../lib/base/settings.ts'
+import { runSync } from '../../../lib/system/run.ts'
 
 /** Kept in any case: who had no locale is no worse off with one. */
 const KEPT = new Set(['PATH', 'HOME', 'LANG', 'PWD', 'OLDPWD', 'SHLVL', '_', 'TMPDIR'])
@@ -11,9 +10,8 @@ const KEPT = new Set(['PATH', 'HOME', 'LANG', 'PWD', 'OLDPWD', 'SHLVL', '_', 'TM
 export function inheritedEnvironment(env = process.env): NodeJS.ProcessEnv {
   const root = setting('BASS_ROOT', env)
   const { PATH, HOME, TMPDIR } = env
-  const { stdout } = spawnSync('sh', ['-c', '. "$BASS_ROOT/lib/rc" && exec env -0'], {
+  const { stdout } = runSync(['sh', '-c', '. "$BASS_ROOT/lib/rc" && exec env -0'], {
     env: { PATH, HOME, BASS_ROOT: root, ...(TMPDIR === undefined ? {} : { TMPDIR }) },
-    encoding: 'utf8',
   })
   const given = new Set(stdout.split('\0').filter(entry => !KEPT.has(entry.slice(0, entry.indexOf('=')))))
   return Object.fromEntries(

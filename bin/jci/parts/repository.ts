@@ -1,16 +1,15 @@
 // The repository that a command of git jci is about.
 
-import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
 import { lasting, quote } from '../../../lib/base/exit.ts'
 import { tryGit } from '../../../lib/git/process.ts'
+import { runSync } from '../../../lib/system/run.ts'
 
 /** What git says here, in the environment as it is: a user, or a hook, may have named another repository. */
 function here(...args: string[]): string | undefined {
-  const { status, stdout, stderr, error } = spawnSync('git', args, { encoding: 'utf8' })
-  if (error) throw lasting("run 'git'", error)
-  if (status === 0) return stdout.trimEnd()
+  const { code, stdout, stderr } = runSync(['git', ...args])
+  if (code === 0) return stdout.trimEnd()
   const why = /^fatal: (.*)/m.exec(stderr)?.[1]
   if (why !== undefined) throw lasting(`find the repository of ${quote(process.cwd())}`, why)
   return undefined

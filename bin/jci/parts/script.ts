@@ -1,9 +1,9 @@
 // Runs `.jci/run.sh`.
 
-import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { lasting } from '../../../lib/base/exit.ts'
+import { start } from '../../../lib/system/run.ts'
 import { killAll } from './owners.ts'
 import type { RunOutcome, RunWork } from './work.ts'
 
@@ -14,7 +14,7 @@ const LINGER = 500
 /** Runs the script with bash in the output directory; returns when it has ended, or was interrupted and has been ended. */
 export async function runScript(path: string, work: RunWork, stop: AbortSignal): Promise<RunOutcome> {
   // One pipe for both streams, so that their order is kept; the shell becomes bash.
-  const child = spawn('sh', ['-c', 'exec bash "$0" 2>&1', path], {
+  const child = start(['sh', '-c', 'exec bash "$0" 2>&1', path], {
     cwd: work.output,
     env: work.environment,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,6 +1,5 @@
 // Jobs as processes of this machine, without containers: for those that trust what they run.
 
-import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, realpathSync } from 'node:fs'
@@ -9,6 +8,7 @@ import { join } from 'node:path'
 import { ROOT } from '../../../lib/base/root.ts'
 import { remove } from '../../../lib/system/durable.ts'
 import { processesWith } from '../../../lib/system/process.ts'
+import { start } from '../../../lib/system/run.ts'
 import type { Assigned, Place } from './place.ts'
 
 interface Running {
@@ -34,7 +34,7 @@ export class Here implements Place {
   start(job: Assigned): Promise<void> {
     const files = join(this.#directory, job.job_id)
     mkdirSync(files, { recursive: true })
-    const child = spawn(process.execPath, [join(ROOT, 'dist/bin/jci/runner/job.js')], {
+    const child = start([process.execPath, join(ROOT, 'dist/bin/jci/runner/job.js')], {
       stdio: ['pipe', 'ignore', 'inherit'],
       cwd: '/',
       env: { ...environment(), JCI_JOB_OF: this.#runner, JCI_JOB_ID: job.job_id, TMPDIR: files },

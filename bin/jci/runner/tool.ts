@@ -1,12 +1,12 @@
 // What is put into a container besides this tree, because an image may lack it: node, git, bash, and the libraries that
 // they need, each behind a small script that starts it with those.
 
-import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
 import { lasting, quote } from '../../../lib/base/exit.ts'
 import { move } from '../../../lib/system/durable.ts'
+import { failureOf, runSync } from '../../../lib/system/run.ts'
 
 /** Where the two directories are seen in a container. */
 export const TREE = '/jci/bass'
@@ -19,9 +19,8 @@ export function layTools(directory: string): string {
   const made = `${tools}.new`
   rmSync(made, { recursive: true, force: true })
   for (const name of ['bin', 'lib', 'libexec', 'git-core']) mkdirSync(join(made, name), { recursive: true })
-  const path = (program: string) =>
-    realpathSync(execFileSync('sh', ['-c', 'command -v "$0"', program], { encoding: 'utf8' }).trim())
-  const core = execFileSync('git', ['--exec-path'], { encoding: 'utf8' }).trim()
+  const path = (program: string) => realpathSync(ask('sh', '-c', 'command -v "$0"', program))
+  const core = ask('git', '--exec-path')
   const carry = (program: string, from: string, into: string, extra = '') => {
     copyFileSync(from, join(made, 'libexec', program))
     const loader = copyLibraries(from, join(made, 'lib'))
@@ -40,9 +39,15 @@ export function layTools(directory: string): string {
   return tools
 }
 
+function ask(...command: string[]): string {
+  const asked = runSync(command)
+  if (asked.code !== 0) throw lasting(`run ${quote(command.join(' '))}`, failureOf(asked))
+  return asked.stdout.trim()
+}
+
 /** Copies the libraries of a program; returns the name of its loader. */
 function copyLibraries(program: string, to: string): string {
-  const listed = execFileSync('ldd', [program], { encoding: 'utf8' })
+  const listed = ask('ldd', program)
   const files = [...listed.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(match => match[1]!)
   for (const file of files) copyFileSync(file, join(to, basename(file)))
   const loader = files.map(file => basename(file)).find(name => name.startsWith('ld-'))

@@ -1,6 +1,5 @@
 // The addresses of `git jci web`. What a run stored is served so that it cannot act on our origin.
 
-import { spawn } from 'node:child_process'
 import { Readable } from 'node:stream'
 
 import { Hono } from 'hono'
@@ -10,6 +9,7 @@ import { gitEnvironment } from '../../../lib/git/process.ts'
 import { readObjects } from '../runs/objects.ts'
 import { isCommitId, isRunId } from '../../../lib/jci/run-ref.ts'
 import { warn } from '../../../lib/system/log.ts'
+import { start } from '../../../lib/system/run.ts'
 import { SANDBOX, typeOf } from '../../../lib/web/foreign.ts'
 import { html } from '../../../lib/web/html.ts'
 import { readStyle } from '../../../lib/web/style.ts'
@@ -107,7 +107,7 @@ async function view(repository: string, detail: Detail, path: string): Promise<F
 async function raw(c: Context, repository: string, detail: Detail, path: string): Promise<Response> {
   const found = await findFile(repository, detail.id, path)
   if (!found) return c.notFound()
-  const git = spawn('git', ['-C', repository, 'cat-file', 'blob', found.blob], {
+  const git = start(['git', '-C', repository, 'cat-file', 'blob', found.blob], {
     env: gitEnvironment(),
     stdio: ['ignore', 'pipe', 'ignore'],
   })

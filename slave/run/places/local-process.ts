@@ -1,6 +1,5 @@
 // The process of a step on this machine: started in its cage, asked to end, killed.
 
-import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, writeSync } from 'node:fs'
 import type { Readable } from 'node:stream'
@@ -8,6 +7,7 @@ import type { Readable } from 'node:stream'
 import { isErrno, reasonOf } from '../../../lib/base/errno.ts'
 import { quote, temporary } from '../../../lib/base/exit.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
+import { start } from '../../../lib/system/run.ts'
 import type { Cage } from './cage.ts'
 import type { StepCommand } from './place.ts'
 import { signal } from './processes.ts'
@@ -48,31 +48,24 @@ export class LocalProcess extends StartedStep {
   }
 }
 
-/** Spawns a step in its cage; there is no child where the system refuses at once. */
+/** Spawns a step in its cage. */
 function spawnIn(
   cage: Cage,
   step: StepCommand,
-): { readonly child: ChildProcess | undefined; readonly ended: Promise<ProcessEnd> } {
-  const [program, ...args] = [...cage.enter(step.directory, asUser(step)), ...step.command]
-  let child: ChildProcess | undefined
+): { readonly child: ChildProcess; readonly ended: Promise<ProcessEnd> } {
+  const command = [...cage.enter(step.directory, asUser(step)), ...step.command]
+  const child: ChildProcess = start(command, {
+    cwd: step.directory,
+    env: step.env,
+    stdio: [step.stdin ?? 'ignore', step.stdout, step.stderr, ...(cage.tells ? (['pipe'] as const) : [])],
+    detached: true,
+  })
   const ended = new Promise<ProcessEnd>(done => {
-    const fail = (error: unknown) => done(Promise.resolve(error).then(why => refused(step, why)))
-    try {
-      child = spawn(program!, args, {
-        cwd: step.directory,
-        env: step.env,
-        stdio: [step.stdin ?? 'ignore', step.stdout, step.stderr, ...(cage.tells ? (['pipe'] as const) : [])],
-        detached: true,
-      })
-    } catch (error) {
-      fail(error)
-      return
-    }
     child.on('spawn', () => closeFiles(step))
-    child.on('error', fail)
+    child.on('error', error => done(Promise.resolve(error).then(why => refused(step, why))))
     child.on('exit', (code, name) => done(name === null ? { code: code! } : { signal: name.slice(3) }))
   })
-  if (child?.pid !== undefined) cage.entered(child.pid, (child.stdio[3] ?? undefined) as Readable | undefined)
+  if (child.pid !== undefined) cage.entered(child.pid, (child.stdio[3] ?? undefined) as Readable | undefined)
   return { child, ended }
 }
 

@@ -1,12 +1,9 @@
 // Which place a job's steps get: as ISOLATE says and this machine can.
 
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
-
 import type { ContainerBounds, Elsewhere } from '../../../lib/base/elsewhere.ts'
-import { isErrno } from '../../../lib/base/errno.ts'
-import { lasting, temporary } from '../../../lib/base/exit.ts'
+import { EXIT, Fatal, lasting, temporary } from '../../../lib/base/exit.ts'
 import { say } from '../../../lib/system/log.ts'
+import { failureOf, run } from '../../../lib/system/run.ts'
 import { MachineFault } from './machine-fault.ts'
 import { NamespacePlace } from './namespace.ts'
 import type { OwnPipes, Place, StepCommand, StepProcess } from './place.ts'
@@ -77,10 +74,8 @@ export async function prepareIsolation(how: Isolate, pools: Pools): Promise<void
 }
 
 async function prepareSandbox(): Promise<void> {
-  const [program, ...args] = [...sandboxFlags({ writable: [], network: false }, '/'), 'true']
-  await promisify(execFile)(program, args).catch((error: unknown) => {
-    throw lasting('make a sandbox, as ISOLATE=bwrap demands', error)
-  })
+  const ran = await run([...sandboxFlags({ writable: [], network: false }, '/'), 'true'])
+  if (ran.code !== 0) throw lasting('make a sandbox, as ISOLATE=bwrap demands', failureOf(ran))
 }
 
 const demanded = (error: unknown) => lasting('make a pid namespace, as ISOLATE=pid demands', error)
@@ -89,7 +84,7 @@ const demanded = (error: unknown) => lasting('make a pid namespace, as ISOLATE=p
 const PASSING = /temporarily unavailable|cannot allocate memory|no space left|too many open files/i
 
 const isPassing = (error: unknown): boolean =>
-  isErrno(error, 'EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE') ||
+  (error instanceof Fatal && error.exitCode === EXIT.temporary) ||
   (error instanceof Error && PASSING.test(error.message))
 
 /** No pipes: what is wrong meets the start of the step as well, which tells it. */

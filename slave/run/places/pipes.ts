@@ -2,13 +2,12 @@
 // open; so they are named pipes whose names are gone before the step begins. A pipe that every writer has closed is
 // empty and serves the next step.
 
-import { execFile } from 'node:child_process'
 import { chmodSync, closeSync, constants, existsSync, openSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 
 import { ignoringENOENT } from '../../../lib/base/errno.ts'
 import { temporary, quote } from '../../../lib/base/exit.ts'
+import { failureOf, run } from '../../../lib/system/run.ts'
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
 
@@ -64,8 +63,8 @@ export class PipePool {
     // Where there is no /proc the names stay, so each pair has its own.
     const paths = ['stdout', 'stderr'].map(name => join(directory, `.${name}-${++this.#made}`))
     try {
-      const [program, ...args] = this.#mkfifo
-      await promisify(execFile)(program!, [...args, ...paths])
+      const made = await run([...this.#mkfifo, ...paths])
+      if (made.code !== 0) throw new Error(failureOf(made))
       // mkfifo could set it only where there is a /proc.
       for (const path of paths) chmodSync(path, MODE)
     } catch (error) {

@@ -2,7 +2,7 @@
 
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import type { Pipes } from './pipes.ts'
-import type { StepUser } from './step-user.ts'
+import type { User } from '../../../lib/system/user.ts'
 
 export interface StepCommand {
   readonly command: readonly string[]
@@ -10,7 +10,7 @@ export interface StepCommand {
   readonly directory: string
   readonly env: Readonly<Record<string, string>>
   /** The user it runs as, if not as ourselves, and how many processes that user may have. */
-  readonly user?: StepUser
+  readonly user?: User
   readonly procs?: number
   /** Open files for its output, which `start` closes; after a failure they are the caller's. */
   readonly stdout: number

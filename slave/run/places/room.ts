@@ -5,15 +5,15 @@
 // others in the namespace, and the kernel says whether there was any. A listing would not do: a process can be made so
 // that it is no child of the first one (CLONE_PARENT), and can fork faster than a listing goes.
 
-import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
-import { getSystemErrorMap, promisify } from 'node:util'
+import { getSystemErrorMap } from 'node:util'
 
 import { tolerating } from '../../../lib/base/errno.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
+import { run, start } from '../../../lib/system/run.ts'
 import { KEEPER, STARTER } from './first-process.ts'
 import { Lines } from './lines.ts'
 import type { Hold } from './lines.ts'
@@ -64,8 +64,8 @@ export class Room {
     const user = isRoot() ? [] : ['--user', '--map-current-user']
     // Mounts of the host come in, those made inside stay inside.
     const how = ['-p', '--fork', '--kill-child', '--propagation', 'slave', '--mount-proc']
-    const unshare = spawn('unshare', [...user, ...how, ...first], {
-      stdio: 'pipe',
+    const unshare = start(['unshare', ...user, ...how, ...first], {
+      stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
       cwd: '/',
       env: { PATH: process.env['PATH'] },
@@ -244,7 +244,7 @@ export class Rooms {
 }
 
 const hasPerl = (): Promise<boolean> =>
-  promisify(execFile)('perl', ['-MFcntl', '-e', '1']).then(
-    () => true,
+  run(['perl', '-MFcntl', '-e', '1']).then(
+    ({ code }) => code === 0,
     () => false,
   )

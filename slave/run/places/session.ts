@@ -1,7 +1,6 @@
 // The place of steps where no namespace can be made: a session that is killed, and a search for what left it.
 
-import { spawn } from 'node:child_process'
-
+import { start } from '../../../lib/system/run.ts'
 import type { Cage } from './cage.ts'
 import { LocalProcess } from './local-process.ts'
 import type { Place, StepCommand, StepProcess } from './place.ts'
@@ -40,7 +39,7 @@ export class SessionPlace implements Place {
 }
 
 function openSession(work: string): Cage {
-  const guardian = spawn('sh', ['-c', GUARDIAN, 'guardian', markOf(work)], {
+  const guardian = start(['sh', '-c', GUARDIAN, 'guardian', markOf(work)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
     cwd: '/',

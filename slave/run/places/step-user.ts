@@ -1,40 +1,29 @@
 // Running steps as another user: a root who runs tests of strangers lends them a body that can write neither the
 // spool nor what is ours.
 
-import { execFile } from 'node:child_process'
 import { chmod, lchown, lstat, readdir } from 'node:fs/promises'
-import { promisify } from 'node:util'
 
 import { lasting, quote } from '../../../lib/base/exit.ts'
+import { lookUpUser } from '../../../lib/system/user.ts'
+import type { User } from '../../../lib/system/user.ts'
 
-export interface StepUser {
-  readonly name: string
-  readonly uid: number
-  readonly gid: number
-}
-
-const known = new Map<string, StepUser>()
+const known = new Map<string, User>()
 
 /** Looks up the user of $STEP_USER; a Fatal if there is none, or if we are not root. */
-export async function findUser(name: string): Promise<StepUser> {
+export function findUser(name: string): User {
   const found = known.get(name)
   if (found) return found
   const attempt = `run steps as ${quote(name)}`
   if (process.getuid?.() !== 0) throw lasting(attempt, 'only root can, and this is not root')
-  const id = async (flag: string) => Number((await promisify(execFile)('id', [flag, '--', name])).stdout)
-  const user = await Promise.all([id('-u'), id('-g')]).then(
-    ([uid, gid]) => ({ name, uid, gid }),
-    () => {
-      throw lasting(attempt, 'there is no such user')
-    },
-  )
+  const user = lookUpUser(name)
+  if (!user) throw lasting(attempt, 'there is no such user')
   if (user.uid === 0) throw lasting(attempt, 'that is root itself')
   known.set(name, user)
   return user
 }
 
 /** Returns the prefix of a command that runs as this user. */
-export function become({ uid, gid }: StepUser): string[] {
+export function become({ uid, gid }: User): string[] {
   return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups']
 }
 
@@ -42,7 +31,7 @@ export function become({ uid, gid }: StepUser): string[] {
  * Gives directories and all that is in them to the user, and to no other but us; `work` above them stays ours, and the user
  * may pass through it.
  */
-export async function handOver(user: StepUser, work: string, directories: readonly string[]): Promise<void> {
+export async function handOver(user: User, work: string, directories: readonly string[]): Promise<void> {
   for (const directory of directories) {
     await chmod(directory, 0o700)
     await give(user, Buffer.from(directory).toString('latin1'))
@@ -54,7 +43,7 @@ export async function handOver(user: StepUser, work: string, directories: readon
  * Files that the user owns already are left alone: a cache from an earlier job may hold names of files of others.
  * Hence a directory comes last, when all in it is given. Names are bytes, written here in latin1.
  */
-async function give(user: StepUser, directory: string): Promise<void> {
+async function give(user: User, directory: string): Promise<void> {
   const path = Buffer.from(directory, 'latin1')
   if ((await lstat(path)).uid === user.uid) return
   for (const entry of await readdir(path, { withFileTypes: true, encoding: 'buffer' })) {
