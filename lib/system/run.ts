@@ -118,8 +118,8 @@ export function runSync([program = '', ...args]: Command, how: SyncHow = {}): Ra
   return {
     code: status,
     signal,
-    stdout: (stdout) ?? '',
-    stderr: (stderr) ?? '',
+    stdout: stdout ?? '',
+    stderr: stderr ?? '',
   }
 }
 
