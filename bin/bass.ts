@@ -1,6 +1,6 @@
 // bass: the command for people. It only finds the verb; each is a command of its own.
 
-import { run } from '../lib/system/command.ts'
+import { runMain } from '../lib/system/command.ts'
 import { version } from '../lib/system/version.ts'
 import { EXIT, lasting, quote } from '../lib/base/exit.ts'
 import { nearest } from './parts/nearest.ts'
@@ -76,4 +76,4 @@ function overview(): string {
   return ['usage: bass VERB [ARGUMENT...]', ...groups, how].join('\n\n') + '\n'
 }
 
-if (require.main === module) run(bass)
+if (require.main === module) runMain(bass)

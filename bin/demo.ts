@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { command } from '../lib/system/command.ts'
 import { EXIT } from '../lib/base/exit.ts'
 import { findEngine } from '../lib/container/engine.ts'
-import { say, Stage } from './demo/stage.ts'
+import { tellLine, Stage } from './demo/stage.ts'
 
 export const verb = command(
   {
@@ -77,7 +77,7 @@ docker; the image is made of a few programs of this machine, and removed afterwa
       return 128 + constants.signals[interrupt.signal.reason as NodeJS.Signals]
     } finally {
       if (seen && !keep) rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
-      else say(`Everything is still in ${directory}.`)
+      else tellLine(`Everything is still in ${directory}.`)
     }
   },
 )

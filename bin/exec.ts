@@ -8,7 +8,7 @@ import { readBounds } from '../lib/base/elsewhere.ts'
 import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { parseDuration } from '../lib/base/settings.ts'
 import { writeS2 } from '../lib/bundle/s2.ts'
-import type { Execution, ExecutorClient } from '../lib/exec/client.ts'
+import type { RemoteExecution, ExecutorClient } from '../lib/exec/client.ts'
 import { tarOf } from '../lib/exec/pack.ts'
 import type { TaskLog, TaskResult } from '../lib/exec/protocol.ts'
 import { command, usage } from '../lib/system/command.ts'
@@ -125,7 +125,7 @@ function tell({ level, message, attributes }: TaskLog, verbose: boolean): void {
 }
 
 /** Passes signals and input on while it runs. */
-async function during(execution: Execution, input: boolean): Promise<TaskResult> {
+async function during(execution: RemoteExecution, input: boolean): Promise<TaskResult> {
   let interrupts = 0
   const interrupt = () => (interrupts++ === 0 ? execution.signal('INT') : execution.cancel())
   const end = () => execution.cancel()
@@ -141,7 +141,7 @@ async function during(execution: Execution, input: boolean): Promise<TaskResult>
   }
 }
 
-async function feed(execution: Execution): Promise<void> {
+async function feed(execution: RemoteExecution): Promise<void> {
   try {
     for await (const data of process.stdin as AsyncIterable<Buffer>)
       if (!execution.input(data)) await execution.drained()

@@ -53,7 +53,7 @@ async function unknown(word: string): Promise<number> {
 
 /** Runs it as a program, with all that a program of ours does at its start where it does more than print. */
 async function runItself(argv: string[]): Promise<void> {
-  if (wordsFor(argv) === undefined) (await import('../lib/system/command.ts')).run(gitJci)
+  if (wordsFor(argv) === undefined) (await import('../lib/system/command.ts')).runMain(gitJci)
   else process.exitCode = await main(argv)
 }
 

@@ -15,7 +15,7 @@ import type { Spool } from '../lib/spool/spool.ts'
 import { parseForge } from '../lib/forge/parse-forge.ts'
 import { isPart, isTarget, parseTaskName } from '../lib/spool/task-name.ts'
 import { addForgeProject, forgeSteps, registerHook } from './setup/forge-project.ts'
-import type { ForgeProject } from './setup/forge-project.ts'
+import type { NewForgeProject } from './setup/forge-project.ts'
 import { makeDirectoryWithMode, makeFile } from './setup/make.ts'
 import { addProject, hookCommands, installHook } from './setup/project.ts'
 import type { NewProject } from './setup/project.ts'
@@ -59,7 +59,7 @@ The settings are in DIR/conf/rc, those of a project in DIR/conf/NAME/rc. Prints 
   },
 } as const
 
-interface Options {
+interface InitOptions {
   readonly project: string | undefined
   readonly code: string | undefined
   readonly forge: string | undefined
@@ -92,7 +92,7 @@ const print = (lines: readonly string[]) => process.stdout.write(lines.map(line 
 type Common = Pick<NewProject, 'name' | 'steps' | 'archs'>
 
 /** The options of a project wherever its code is; undefined if there is none. */
-function commonOf(options: Options): Common | undefined {
+function commonOf(options: InitOptions): Common | undefined {
   const { project: name, steps } = options
   if (name === undefined) {
     const all = ['code', 'steps', 'archs', 'hook', 'forge', 'register'] as const
@@ -110,7 +110,10 @@ function commonOf(options: Options): Common | undefined {
   return { name, steps: steps === undefined ? undefined : resolve(steps), archs }
 }
 
-function forgeProjectOf(common: Common, { forge, code, hook, register }: Options): ForgeProject | undefined {
+function forgeProjectOf(
+  common: Common,
+  { forge, code, hook, register }: InitOptions,
+): NewForgeProject | undefined {
   if (forge === undefined) {
     if (register) throw usage(description, '--register is for --forge')
     return undefined
@@ -120,7 +123,7 @@ function forgeProjectOf(common: Common, { forge, code, hook, register }: Options
   return { ...common, text: forge, forge: parseForge(forge) }
 }
 
-function projectOf(common: Common, { code }: Options): NewProject {
+function projectOf(common: Common, { code }: InitOptions): NewProject {
   if (code === undefined)
     throw usage(description, `--code must name the repository of ${quote(common.name)}, or --forge`)
   if (/^\w+:\/\//.test(code))

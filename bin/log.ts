@@ -6,7 +6,7 @@ import { command } from '../lib/system/command.ts'
 import { lasting, quote, temporary } from '../lib/base/exit.ts'
 import { MergedLog } from '../lib/view/job-log.ts'
 import type { LogLine } from '../lib/view/job-log.ts'
-import { jsonPrinter, textPrinter, TIMES } from './parts/log-printer.ts'
+import { jsonPrinter, textPrinter, TIME_FORMATS } from './parts/log-printer.ts'
 import type { Printer } from './parts/log-printer.ts'
 import { harmless } from '../lib/base/text.ts'
 import { EXIT_OF, VERDICT_EXITS } from './parts/verdict-style.ts'
@@ -39,7 +39,7 @@ milliseconds since 1970.`,
     options: {
       follow: { type: 'boolean', about: 'go on until there is a verdict', alias: 'f' },
       lines: { type: 'string', about: 'only the last N lines of a step', alias: 'n', value: 'N' },
-      time: { type: 'string', about: `how to tell the time: ${TIMES.join(', ')}`, value: 'HOW' },
+      time: { type: 'string', about: `how to tell the time: ${TIME_FORMATS.join(', ')}`, value: 'HOW' },
       json: { type: 'boolean', about: 'print lines for programs' },
     },
     environment: {
@@ -52,8 +52,8 @@ milliseconds since 1970.`,
   async ([text, step], { follow, lines, time, json }) => {
     if (lines !== undefined && !/^[1-9]\d{0,5}$/.test(lines))
       throw lasting('understand --lines', `${quote(lines)} is not a number from 1 to 999999`)
-    const how = TIMES.find(word => word === (time ?? 'relative'))
-    if (!how) throw lasting('understand --time', `${quote(time!)} is not one of ${TIMES.join(', ')}`)
+    const how = TIME_FORMATS.find(word => word === (time ?? 'relative'))
+    if (!how) throw lasting('understand --time', `${quote(time!)} is not one of ${TIME_FORMATS.join(', ')}`)
     const views = await openViews()
     const name = await views.one(text!)
     const print = json ? jsonPrinter() : textPrinter(how, step === undefined)

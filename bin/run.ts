@@ -2,7 +2,7 @@
 
 import { lasting, quote } from '../lib/base/exit.ts'
 import { command } from '../lib/system/command.ts'
-import { findOne } from '../lib/view/find-task.ts'
+import { findOne } from './views/find-task.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import { EXIT_OF, VERDICT_EXITS } from './parts/verdict-style.ts'
 import { LIMITS_HELP } from '../slave/run/limits.ts'

@@ -8,7 +8,7 @@ import { ago, formatBytes, formatSeconds, harmless, harmlessLine } from '../lib/
 import { COLOURS } from './parts/verdict-style.ts'
 import { pusherOf } from '../lib/view/view.ts'
 import type { StepView } from '../lib/view/view.ts'
-import type { Shown } from '../lib/view/views.ts'
+import type { TaskDetails } from '../lib/view/views.ts'
 import { tellWait } from '../lib/view/why-waiting.ts'
 import { openViews, VIEWS_ENVIRONMENT } from './views/open.ts'
 
@@ -49,7 +49,7 @@ there, null where there is nothing to say; times are milliseconds since 1970.`,
 )
 
 /** The output as lines for a terminal. */
-function lines(shown: Shown, terminal: Terminal, now = Date.now()): string[] {
+function lines(shown: TaskDetails, terminal: Terminal, now = Date.now()): string[] {
   const parts = [
     [terminal.paint('bold', shown.name), ...table(facts(shown, now), terminal)],
     section('steps', table((shown.job?.steps ?? []).map(stepCells), terminal), terminal),
@@ -62,11 +62,11 @@ function lines(shown: Shown, terminal: Terminal, now = Date.now()): string[] {
 const section = (title: string, body: string[], terminal: Terminal) =>
   body.length === 0 ? [] : [terminal.paint('bold', title), ...body]
 
-function facts(shown: Shown, now: number): Cell[][] {
+function facts(shown: TaskDetails, now: number): Cell[][] {
   const { job, commit, wait, retryOf, made } = shown
   const { pusher, params } = pusherOf(shown)
   const rows: [string, string | null | undefined, Cell['colour']?][] = [
-    ['state', stateOf(shown, now), COLOURS[job?.verdict ?? (shown.state as 'waiting')]],
+    ['state', stateInWords(shown, now), COLOURS[job?.verdict ?? (shown.state as 'waiting')]],
     ['why', job?.error ?? (wait && tellWait(wait))],
     ...(job?.notes ?? []).map((note): [string, string] => ['note', note]),
     ['ref', shown.ref],
@@ -98,7 +98,7 @@ function facts(shown: Shown, now: number): Cell[][] {
   )
 }
 
-function stateOf({ state, job, cancelling, made }: Shown, now: number): string {
+function stateInWords({ state, job, cancelling, made }: TaskDetails, now: number): string {
   const asked = cancelling && state !== 'over' ? ', to be cancelled' : ''
   if (state === 'waiting')
     return `queued${made === null ? '' : ` for ${formatSeconds((now - made) / 1000)}`}${asked}`
@@ -120,7 +120,7 @@ function stepCells(step: StepView): Cell[] {
   ]
 }
 
-function lastPart({ lastLines, job }: Shown, terminal: Terminal): string[] {
+function lastPart({ lastLines, job }: TaskDetails, terminal: Terminal): string[] {
   const [first] = lastLines
   if (!first) return []
   const body = lastLines.map(({ stream, text }) => {
@@ -130,7 +130,7 @@ function lastPart({ lastLines, job }: Shown, terminal: Terminal): string[] {
   return section(`${job?.verdict ? 'the end of' : 'now in'} ${harmless(first.step)}`, body, terminal)
 }
 
-function artifactLines({ artifactFiles }: Shown, terminal: Terminal): string[] {
+function artifactLines({ artifactFiles }: TaskDetails, terminal: Terminal): string[] {
   const rows = artifactFiles
     .slice(0, ARTIFACTS)
     .map(({ path, bytes }): Cell[] => [{ text: formatBytes(bytes), right: true }, { text: harmless(path) }])

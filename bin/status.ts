@@ -14,7 +14,7 @@ import type { Cell, Terminal } from './parts/terminal.ts'
 import { ago, clip, counted, formatSeconds, harmless } from '../lib/base/text.ts'
 import { COLOURS } from './parts/verdict-style.ts'
 import type { TaskView } from '../lib/view/view.ts'
-import type { Status } from '../lib/view/views.ts'
+import type { Overview } from '../lib/view/views.ts'
 import { openViews, VIEWS_ENVIRONMENT } from './views/open.ts'
 
 /** How many that are over are shown, and how many that wait for one reason. */
@@ -57,7 +57,7 @@ expected } in seconds; and events that no task-maker has taken, as { project, co
     const views = await openViews()
     const silentAfter = duration('LOST_AFTER')
     const read = () => views.status(project, recent)
-    const linesOf = async (status: Status) => {
+    const linesOf = async (status: Overview) => {
       const told = [...status.running, ...toldOf(status.waiting), ...status.recent]
       const subjects = await views.subjects(told)
       return statusLines(
@@ -79,7 +79,7 @@ type SubjectOf = (task: TaskView) => string | null
 
 /** The status as lines for a terminal. Pure. */
 export function statusLines(
-  status: Status,
+  status: Overview,
   terminal: Terminal,
   silentAfter: number,
   subjectOf: SubjectOf = () => null,
@@ -171,7 +171,7 @@ function whatOf({ params, ref, label }: TaskView): string {
   return harmless(label === null ? of : `${of} ${label}`)
 }
 
-function runningCells(task: Status['running'][number], now: number, silentAfter: number): Cell[] {
+function runningCells(task: Overview['running'][number], now: number, silentAfter: number): Cell[] {
   const { job, expected, cancelling } = task
   const step = job?.steps.find(step => step.state === 'running')
   const elapsed = job?.claimed == null ? '' : formatSeconds(Math.max(0, now - job.claimed) / 1000)

@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { command, usage } from '../lib/system/command.ts'
 import { duration, setting } from '../lib/base/settings.ts'
 import { followSettings } from './setup/follow.ts'
-import { programsOf, stateOfSettings } from './setup/programs.ts'
+import { programsOf, stateOfPrograms } from './setup/programs.ts'
 import { environmentToFill, filled } from '../lib/conf/sourced.ts'
 import { Supervisor } from './setup/supervisor.ts'
 
@@ -49,7 +49,7 @@ export const verb = command(description, async ([directory], { takers, web }) =>
   const root = resolve(directory ?? setting('SPOOL'))
   const env = environmentToFill(root)
   const wish = { root, env, web, takers: takers === undefined ? availableParallelism() : Number(takers) }
-  const state = stateOfSettings(root, env)
+  const state = stateOfPrograms(root, env)
   const programs = programsOf(wish)
   let tell = teller(programs.map(program => program.name))
   const grace = duration('DRAIN', filled(root, env)) + GRACE

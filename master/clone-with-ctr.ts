@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 
-import { command, run } from '../lib/system/command.ts'
+import { command, runMain } from '../lib/system/command.ts'
 import { isErrno } from '../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../lib/base/exit.ts'
 import { cloneWithNumbers } from '../lib/spool/fan-out.ts'
@@ -42,4 +42,4 @@ the disk. Each copy appears when it is complete; numbers are never given out twi
   },
 )
 
-if (require.main === module) run(cloneWithCtr, 'small')
+if (require.main === module) runMain(cloneWithCtr, 'small')

@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 
 import { lasting } from '../lib/base/exit.ts'
 import { optional, listenAt, setting } from '../lib/base/settings.ts'
-import { command, run } from '../lib/system/command.ts'
+import { command, runMain } from '../lib/system/command.ts'
 import { say } from '../lib/system/log.ts'
 import { connect, migrate } from './farm/database.ts'
 import type { Database } from './farm/database.ts'
@@ -76,4 +76,4 @@ function stopSignal(): Promise<void> {
   })
 }
 
-if (require.main === module) run(farmer)
+if (require.main === module) runMain(farmer)

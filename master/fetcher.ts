@@ -3,7 +3,7 @@
 import { EXIT } from '../lib/base/exit.ts'
 import { openTasks } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
-import { command, run } from '../lib/system/command.ts'
+import { command, runMain } from '../lib/system/command.ts'
 import { isToEnd, onHup } from '../lib/system/renewal.ts'
 import { TREE_DIRECTORIES } from '../lib/system/tree.ts'
 import { readWatchSettings, watch } from '../lib/system/watch.ts'
@@ -78,4 +78,4 @@ async function keepFetching(fetching: Fetching, spool: Spool, stop: AbortControl
   }
 }
 
-if (require.main === module) run(fetcher)
+if (require.main === module) runMain(fetcher)

@@ -3,9 +3,9 @@
 
 import { join } from 'node:path'
 
-import { projectsWithChannels, stateOfSettings } from './notify/channels.ts'
+import { projectsWithChannels, stateOfChannels } from './notify/channels.ts'
 import type { ProjectChannels } from './notify/channels.ts'
-import { command, run } from '../lib/system/command.ts'
+import { command, runMain } from '../lib/system/command.ts'
 import { sweep } from '../lib/system/durable.ts'
 import { listIfThere, mustList } from '../lib/system/listing.ts'
 import { Fatal, lasting, quote, temporary } from '../lib/base/exit.ts'
@@ -22,7 +22,7 @@ import { standBy } from './notify/alone.ts'
 import { Courier } from './notify/courier.ts'
 import { kindNamed } from './notify/kinds.ts'
 import { Lookout } from './notify/lookout.ts'
-import type { Told } from './notify/lookout.ts'
+import type { ToldProject } from './notify/lookout.ts'
 import { Records } from './notify/records.ts'
 import { RefStates } from './notify/ref-state.ts'
 
@@ -97,8 +97,8 @@ within 30 seconds of a change.`,
  * The projects by their current settings. After the start these may be half-written: then a project without
  * channels is no error, and no record is removed for it.
  */
-function openProjects(spool: Spool, first: boolean): { settings: string; projects: Told[] } {
-  const settings = stateOfSettings(spool.root)
+function openProjects(spool: Spool, first: boolean): { settings: string; projects: ToldProject[] } {
+  const settings = stateOfChannels(spool.root)
   const projects = projectsWithChannels(spool.root, process.env).map(project =>
     openProject(spool, withGoodLinks(project, first), first),
   )
@@ -127,7 +127,7 @@ async function tell(
     while (!over.aborted) {
       try {
         await lookout.look()
-        if (stateOfSettings(spool.root) !== settings) break
+        if (stateOfChannels(spool.root) !== settings) break
       } catch (error) {
         // The spool is away or full: say so and look again.
         warn('look through', spool.root, error)
@@ -154,7 +154,7 @@ function withGoodLinks(project: ProjectChannels, first: boolean): ProjectChannel
 }
 
 /** Opens the records of a project's channels. A channel that is set wrong is reported. Throws Fatal if the spool is away. */
-function openProject(spool: Spool, project: ProjectChannels, first: boolean): Told {
+function openProject(spool: Spool, project: ProjectChannels, first: boolean): ToldProject {
   const directory = join(spool.root, 'notices', project.name)
   const names = new Set(project.channels.map(({ name }) => name))
   // A channel that comes again after it was taken away is a new one.
@@ -186,4 +186,4 @@ function overNow({ tasks, jobs }: Spool): number[] {
   return [...names].map(numberOf).filter(Number.isInteger)
 }
 
-if (require.main === module) run(notifier)
+if (require.main === module) runMain(notifier)

@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { command, run } from '../lib/system/command.ts'
+import { command, runMain } from '../lib/system/command.ts'
 import { warn } from '../lib/system/log.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import { isToEnd, onHup } from '../lib/system/renewal.ts'
@@ -54,4 +54,4 @@ reported once and never touched.`,
   },
 )
 
-if (require.main === module) run(reaper)
+if (require.main === module) runMain(reaper)

@@ -3,7 +3,7 @@
 import { createServer } from 'node:http'
 import { hostname } from 'node:os'
 
-import { command, run } from '../lib/system/command.ts'
+import { command, runMain } from '../lib/system/command.ts'
 import { temporary } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
 import { ofProject, repositoryOf } from '../lib/conf/project-settings.ts'
@@ -114,4 +114,4 @@ function stopSignal(): Promise<void> {
   })
 }
 
-if (require.main === module) run(reporter)
+if (require.main === module) runMain(reporter)

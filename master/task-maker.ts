@@ -1,6 +1,6 @@
 // Makes tasks of events. Everything it does is in maker.ts; here is when.
 
-import { command, run } from '../lib/system/command.ts'
+import { command, runMain } from '../lib/system/command.ts'
 import { EXIT, Fatal, lasting, quote } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
 import { choice, count, optional, setting, sizeLimit, words } from '../lib/base/settings.ts'
@@ -149,4 +149,4 @@ async function work(maker: Maker, watched: Watch, stopped: () => boolean): Promi
   }
 }
 
-if (require.main === module) run(taskMaker)
+if (require.main === module) runMain(taskMaker)

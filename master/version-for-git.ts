@@ -1,6 +1,6 @@
 // The command that prints the version of a commit.
 
-import { command, run } from '../lib/system/command.ts'
+import { command, runMain } from '../lib/system/command.ts'
 import { EXIT, lasting, quote } from '../lib/base/exit.ts'
 import { GitError, Repository } from '../lib/git/repository.ts'
 import { print } from '../lib/system/print.ts'
@@ -32,4 +32,4 @@ dirty. Bytes that may not stand in the name of a task become '-'; of a long vers
   },
 )
 
-if (require.main === module) run(versionForGit, 'small')
+if (require.main === module) runMain(versionForGit, 'small')

@@ -7,8 +7,8 @@ import { Duplex } from 'node:stream'
 
 import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { ROOT } from '../lib/base/root.ts'
-import { command, run } from '../lib/system/command.ts'
-import { makeServer } from './execute/server.ts'
+import { command, runMain } from '../lib/system/command.ts'
+import { makeExecutorServer } from './execute/server.ts'
 import { AlonePlace } from './run/places/alone.ts'
 import { ISOLATE, openPlace } from './run/places/open-place.ts'
 import type { Place } from './run/places/place.ts'
@@ -39,7 +39,7 @@ other process, for the first process of a container; the others are as ISOLATE.`
     try {
       const secret = await readLine()
       const pools = new Pools(new PipePool(bundledMkfifo()))
-      const { server, close } = await makeServer({
+      const { server, close } = await makeExecutorServer({
         secret,
         place: await placeOf(how ?? 'auto', scratch, pools),
         pools,
@@ -123,4 +123,4 @@ function bundledMkfifo(): readonly string[] {
     : [at('ld.so'), '--library-path', at('lib64'), at('mkfifo')]
 }
 
-if (require.main === module) run(executor)
+if (require.main === module) runMain(executor)

@@ -2,7 +2,7 @@
 
 import { basename, join } from 'node:path'
 
-import { command, run } from '../lib/system/command.ts'
+import { command, runMain } from '../lib/system/command.ts'
 import { lasting, quote, temporary } from '../lib/base/exit.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import { parseTaskName } from '../lib/spool/task-name.ts'
@@ -49,4 +49,4 @@ architecture or host, or taken. TERM ends the job as task-taker does.`,
   },
 )
 
-if (require.main === module) run(jobStarter)
+if (require.main === module) runMain(jobStarter)

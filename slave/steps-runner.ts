@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 
-import { command, run } from '../lib/system/command.ts'
+import { command, runMain } from '../lib/system/command.ts'
 import { readIfThere } from '../lib/system/durable.ts'
 import { listIfThere } from '../lib/system/listing.ts'
 import { EXIT, lasting, quote } from '../lib/base/exit.ts'
@@ -13,7 +13,7 @@ import { setting } from '../lib/base/settings.ts'
 import { parseTaskName } from '../lib/spool/task-name.ts'
 import { parseExit } from '../lib/view/view.ts'
 import { buildEnvironment } from './run/environment.ts'
-import { readFacts } from './run/facts.ts'
+import { readTaskFacts } from './run/facts.ts'
 import { ISOLATION_HELP } from './run/places/open-place.ts'
 import { persistJob } from './run/job-writer.ts'
 import { LIMITS_HELP, readLimits } from './run/limits.ts'
@@ -54,7 +54,7 @@ ${ISOLATION_HELP}`,
     const work = process.cwd()
     const cache = join(work, 'cache')
     mkdirSync(cache, { recursive: true })
-    const facts = { task, host: setting('HOST'), work, cache, ...readFacts(source) }
+    const facts = { task, host: setting('HOST'), work, cache, ...readTaskFacts(source) }
     const limits = readLimits(process.env, facts.limits)
     const plan = { task, job, work, environment: buildEnvironment(facts), limits }
 
@@ -83,4 +83,4 @@ function exitCodeOf(job: Path, { verdict, step }: Outcome): number {
   return end?.exit ?? EXIT.temporary
 }
 
-if (require.main === module) run(stepsRunner)
+if (require.main === module) runMain(stepsRunner)

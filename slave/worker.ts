@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { lasting } from '../lib/base/exit.ts'
 import { optional, setting, words } from '../lib/base/settings.ts'
-import { command, run } from '../lib/system/command.ts'
+import { command, runMain } from '../lib/system/command.ts'
 import { version } from '../lib/system/version.ts'
 import { warnOnce } from '../lib/system/log.ts'
 import { secret } from '../lib/system/secret.ts'
@@ -83,4 +83,4 @@ function farmerUrl(): string {
   return url
 }
 
-if (require.main === module) run(worker)
+if (require.main === module) runMain(worker)

@@ -10,7 +10,7 @@ import { makeHostImage } from '../parts/host-image.ts'
 import { token } from '../../lib/system/durable.ts'
 import { makeBare, makeContainerCode, push } from './push-code.ts'
 import { playJob } from './push-play.ts'
-import { say, show, tell } from './stage.ts'
+import { tellLine, show, tell } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 /** What tells engines where they are and what to do. */
@@ -30,7 +30,7 @@ export async function playContainer(stage: Stage, web: boolean): Promise<number>
   for (const name of OF_ENGINES) stage.env[name] = optional(name)
   const image = `bass-demo:${token()}`
   try {
-    say(`In ${stage.directory}:\n`)
+    tellLine(`In ${stage.directory}:\n`)
     show(`tar -c ... | ${engine.name} import - ${image}`, `# ${PROGRAMS.join(' ')}, and their libraries`)
     await makeHostImage(engine, image, PROGRAMS)
     makeBare(stage.at('code.git'))
@@ -39,7 +39,7 @@ export async function playContainer(stage: Stage, web: boolean): Promise<number>
     show(`bass ${init.join(' ')}`)
     await stage.bass(...init)
     show('cat code/.bass/image')
-    say(`  ${image}`)
+    tellLine(`  ${image}`)
     show('git -C code push ../code.git HEAD:main')
     const pushed = performance.now()
     push(source, stage.at('code.git'))

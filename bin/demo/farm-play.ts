@@ -10,7 +10,7 @@ import { EXIT, temporary } from '../../lib/base/exit.ts'
 import { git } from '../../lib/git/process.ts'
 import { HOME } from '../../lib/system/tree.ts'
 import { AS } from './push-code.ts'
-import { open, say, show, tell } from './stage.ts'
+import { open, tellLine, show, tell } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 /** Between two looks at the jobs, in milliseconds. */
@@ -42,7 +42,7 @@ const CODE = {
 export async function playFarm(stage: Stage, web: boolean): Promise<number> {
   // The server of the farmer's PostgreSQL runs as another user, below this directory.
   chmodSync(stage.directory, 0o711)
-  say(`In ${stage.directory}:\n`)
+  tellLine(`In ${stage.directory}:\n`)
   const secret = randomBytes(24).toString('base64')
   const [before, after] = makeCode(stage.at('code'))
   show('cat conf/sieve/rc')
@@ -72,7 +72,7 @@ export async function playFarm(stage: Stage, web: boolean): Promise<number> {
       await deliver(url, secret, before, after)
       return follow(url, pushed, stage.signal)
     })
-    if (code === EXIT.done) say(WHAT_NEXT)
+    if (code === EXIT.done) tellLine(WHAT_NEXT)
     if (web) await stage.keepOpen()
     return code
   })
@@ -99,7 +99,7 @@ function writeProject(stage: Stage, secret: string): void {
   writeFileSync(stage.at('hook-secret'), `${secret}\n`, { mode: 0o600 })
   const rc = `FORGE=github:demo/sieve\nFORGE_SECRET_FILE=${stage.at('hook-secret')}\nFARMER_CLONE=${stage.at('code')}\n`
   writeFileSync(stage.at('conf/sieve/rc'), rc)
-  say(rc.replace(/^/gm, '  ').trimEnd())
+  tellLine(rc.replace(/^/gm, '  ').trimEnd())
 }
 
 async function deliver(url: string, secret: string, before: string, after: string): Promise<void> {
@@ -151,7 +151,7 @@ async function follow(url: string, since: number, signal: AbortSignal): Promise<
     for (const { num, name, params, job } of [...recent, ...running].sort((a, b) => a.num - b.num)) {
       if (verdicts.has(name) || !job) continue
       const label = params['CHECK'] ?? name
-      if (!printed.has(name)) say(`== ${label}`)
+      if (!printed.has(name)) tellLine(`== ${label}`)
       printed.set(name, printed.get(name) ?? 0)
       for (const step of job.steps) {
         const answer = await ask(`/job/${num}/log/${encodeURIComponent(step.name)}?plain`)
@@ -162,12 +162,12 @@ async function follow(url: string, since: number, signal: AbortSignal): Promise<
           .replace(/^@\S+ /gm, '')
           .split('\n')
           .slice(0, -1)
-        for (const line of lines.slice(printed.get(name))) say(`   ${line}`)
+        for (const line of lines.slice(printed.get(name))) tellLine(`   ${line}`)
         printed.set(name, lines.length)
       }
       if (job.verdict === null) continue
       verdicts.set(name, job.verdict)
-      say(
+      tellLine(
         `== ${label}: ${job.verdict}, ${((performance.now() - since) / 1000).toFixed(1)} s after the webhook`,
       )
     }

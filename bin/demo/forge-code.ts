@@ -37,7 +37,7 @@ export const CHECKS = {
 }
 
 /** Makes the work tree with the first commit; returns that. */
-export function makeWork(path: string): string {
+export function makeWorkTree(path: string): string {
   mkdirSync(path)
   git(path, '-c', 'init.defaultBranch=main', 'init', '-q')
   return commit(path, FIRST, 'a site that greets')

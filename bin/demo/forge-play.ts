@@ -8,11 +8,11 @@ import { availableParallelism } from 'node:os'
 import { EXIT, temporary } from '../../lib/base/exit.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
 import { git } from '../../lib/git/process.ts'
-import { CHECKS, makeChange, makeWork } from './forge-code.ts'
-import { AUTHOR, DemoForge, OWNER } from './forge.ts'
+import { CHECKS, makeChange, makeWorkTree } from './forge-code.ts'
+import { AUTHOR, DemoForge, DEMO_OWNER } from './forge.ts'
 import { SIGNS } from './forge-page.ts'
 import type { DemoCheck } from './forge-page.ts'
-import { open, say, show, tell } from './stage.ts'
+import { open, tellLine, show, tell } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 const BRANCH = 'greet'
@@ -20,13 +20,13 @@ const TOKEN_FILE = 'spool/conf/site/forge.token'
 
 /** Returns 0 if all checks became green, else 1. */
 export async function playForge(stage: Stage): Promise<number> {
-  say(`In ${stage.directory}:\n`)
+  tellLine(`In ${stage.directory}:\n`)
   const token = randomBytes(20).toString('hex')
   const work = stage.at('work')
-  const first = makeWork(work)
+  const first = makeWorkTree(work)
   const forge = await DemoForge.open(stage.at('forge'), work, token)
   try {
-    const site = `${forge.url}/${OWNER}/site`
+    const site = `${forge.url}/${DEMO_OWNER}/site`
     tell('forge', `${site}, a stand-in for a Gitea`)
     const port = await freePort()
     const pages = `http://127.0.0.1:${port}`
@@ -45,11 +45,11 @@ export async function playForge(stage: Stage): Promise<number> {
     return await stage.whileUp(takers, true, async () => {
       tell('pages', await stage.pages())
       open(site)
-      say(`\nThe first look at the forge builds main, all of it: ${directories(CHECKS.first)}.`)
+      tellLine(`\nThe first look at the forge builds main, all of it: ${directories(CHECKS.first)}.`)
       const mainIsGreen = await follow(stage, forge, first, CHECKS.first)
-      say(`\nA pull request that touches ${directories(CHECKS.change)} runs what is there alone.`)
+      tellLine(`\nA pull request that touches ${directories(CHECKS.change)} runs what is there alone.`)
       const changeIsGreen = await openChange(stage, forge)
-      if (mainIsGreen && changeIsGreen) say(WHAT_NEXT(stage.root))
+      if (mainIsGreen && changeIsGreen) tellLine(WHAT_NEXT(stage.root))
       await stage.keepOpen()
       return mainIsGreen && changeIsGreen ? EXIT.done : 1
     })
@@ -79,7 +79,7 @@ async function openChange(stage: Stage, forge: DemoForge): Promise<boolean> {
   const opened = performance.now()
   const green = follow(stage, forge, head, CHECKS.change)
   for (const told of await forge.openChange(BRANCH)) tell('delivery', told)
-  tell('change', `${forge.url}/${OWNER}/site/pulls/1`)
+  tell('change', `${forge.url}/${DEMO_OWNER}/site/pulls/1`)
   if (!(await green)) return false
   const seconds = ((performance.now() - opened) / 1000).toFixed(1)
   tell('verdict', `${CHECKS.change.length} checks are green, ${seconds} s after the pull request was opened`)
@@ -98,7 +98,7 @@ async function follow(
   forge.onStatus = (sha, { context, state, description }) => {
     if (sha !== commit) return
     const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(5)
-    say(`${seconds} s  ${coloured(state, SIGNS[state] ?? '·')} ${context.padEnd(width)}  ${description}`)
+    tellLine(`${seconds} s  ${coloured(state, SIGNS[state] ?? '·')} ${context.padEnd(width)}  ${description}`)
   }
   const over = () => {
     const told = forge.checksOf(commit).filter(({ state }) => state !== 'pending')

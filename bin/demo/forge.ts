@@ -28,7 +28,7 @@ interface Hook {
 }
 
 /** Who has the repository, and who has a fork of it and may push to it. */
-export const OWNER = 'demo'
+export const DEMO_OWNER = 'demo'
 export const AUTHOR = 'ada'
 
 const BODY_MAX = 1 << 20
@@ -58,7 +58,7 @@ export class DemoForge {
   /** Opens a forge below `root`, with the repository `demo/site`, which is the branch `main` of `work`, and a fork of it. */
   static async open(root: string, work: string, token: string): Promise<DemoForge> {
     const forge = new DemoForge(root, token)
-    for (const who of [OWNER, AUTHOR]) {
+    for (const who of [DEMO_OWNER, AUTHOR]) {
       mkdirSync(join(root, who), { recursive: true })
       git(root, 'clone', '-q', '--bare', '--single-branch', '--branch', 'main', work, forge.repository(who))
     }
@@ -89,7 +89,7 @@ export class DemoForge {
   /** Opens the pull request of a branch of the fork; returns what became of the delivery to each webhook. */
   async openChange(branch: string): Promise<string[]> {
     const ref = 'refs/pull/1/head'
-    const repository = this.repository(OWNER)
+    const repository = this.repository(DEMO_OWNER)
     git(repository, 'fetch', '-q', this.repository(AUTHOR), `+refs/heads/${branch}:${ref}`)
     const head = git(repository, 'rev-parse', ref)
     this.#change = { head, branch, title: git(repository, 'log', '-1', '--format=%s', head) }
@@ -97,7 +97,7 @@ export class DemoForge {
       action: 'opened',
       number: 1,
       pull_request: this.#pull(),
-      repository: this.#repo(OWNER),
+      repository: this.#repo(DEMO_OWNER),
       sender: { id: 2, login: AUTHOR },
     })
     return Promise.all(this.#hooks.map(hook => deliver(hook, body)))
@@ -106,15 +106,15 @@ export class DemoForge {
   /** The pull request, as the API shows it. */
   #pull() {
     const { head, branch, title } = this.#change!
-    const base = git(this.repository(OWNER), 'rev-parse', 'refs/heads/main')
+    const base = git(this.repository(DEMO_OWNER), 'rev-parse', 'refs/heads/main')
     return {
       number: 1,
       title,
       state: 'open',
       user: { id: 2, login: AUTHOR },
-      html_url: `${this.url}/${OWNER}/site/pulls/1`,
+      html_url: `${this.url}/${DEMO_OWNER}/site/pulls/1`,
       merge_base: base,
-      base: { ref: 'main', label: 'main', sha: base, repo_id: 1, repo: this.#repo(OWNER) },
+      base: { ref: 'main', label: 'main', sha: base, repo_id: 1, repo: this.#repo(DEMO_OWNER) },
       head: { ref: branch, label: branch, sha: head, repo_id: 2, repo: this.#repo(AUTHOR) },
     }
   }
@@ -123,13 +123,13 @@ export class DemoForge {
     const html = `${this.url}/${who}/site`
     const permissions = { admin: true, push: true, pull: true }
     return {
-      id: who === OWNER ? 1 : 2,
+      id: who === DEMO_OWNER ? 1 : 2,
       name: 'site',
       full_name: `${who}/site`,
       html_url: html,
       clone_url: `${html}.git`,
       default_branch: 'main',
-      fork: who !== OWNER,
+      fork: who !== DEMO_OWNER,
       permissions,
     }
   }
@@ -153,12 +153,12 @@ export class DemoForge {
   }
 
   #answer(call: string, body: string): Answer {
-    const repo = `/repos/${OWNER}/site`
+    const repo = `/repos/${DEMO_OWNER}/site`
     const sha = /^POST \/repos\/demo\/site\/statuses\/([0-9a-f]{40,64})$/.exec(call)?.[1]
     if (sha !== undefined) return this.#setStatus(sha, JSON.parse(body) as DemoCheck)
     switch (call) {
       case `GET ${repo}`:
-        return { status: 200, body: this.#repo(OWNER) }
+        return { status: 200, body: this.#repo(DEMO_OWNER) }
       case `GET ${repo}/hooks`:
         return { status: 200, body: this.#hooks.map(shownHook) }
       case `POST ${repo}/hooks`:
@@ -189,7 +189,7 @@ export class DemoForge {
 
   /** The page of the change, or before that of main; files and commits as plain text, as links of BASS lead to them. */
   #servePage(response: ServerResponse, pathname: string): void {
-    const repository = this.repository(OWNER)
+    const repository = this.repository(DEMO_OWNER)
     const [, commit] = /^\/demo\/site\/commit\/([0-9a-f]{40,64})$/.exec(pathname) ?? []
     const [, at, file] = /^\/demo\/site\/src\/commit\/([0-9a-f]{40,64})\/(.+)$/.exec(pathname) ?? []
     const object = commit ?? (file === undefined ? undefined : `${at}:${decodeURIComponent(file)}`)

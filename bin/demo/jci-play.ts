@@ -6,7 +6,7 @@ import { EXIT } from '../../lib/base/exit.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
 import { git } from '../../lib/git/process.ts'
 import { makeBare, makeJciCode } from './push-code.ts'
-import { open, say, show, tell } from './stage.ts'
+import { open, tellLine, show, tell } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 /** Returns 0 if the page shows the run's success, else 1. */
@@ -23,7 +23,7 @@ export async function playJci(stage: Stage, web: boolean): Promise<number> {
   git(stage.at('mine'), 'remote', 'add', 'origin', stage.at('code.git'))
   git(stage.at('mine'), 'push', '-q', 'origin', 'HEAD:refs/heads/main')
   git(directory, 'clone', '-q', '-b', 'main', stage.at('code.git'), stage.at('theirs'))
-  say(`In ${directory}: code.git, and two clones of it, mine and theirs.\n`)
+  tellLine(`In ${directory}: code.git, and two clones of it, mine and theirs.\n`)
 
   const codes = [
     await jci('mine', 'run'),
@@ -48,7 +48,7 @@ export async function playJci(stage: Stage, web: boolean): Promise<number> {
     tell('page', `${address}: ${status}`)
     tell('ref', ref)
     const good = codes.every(code => code === EXIT.done) && status === 'success'
-    if (good) say(whatNext(root))
+    if (good) tellLine(whatNext(root))
     if (web) await stage.keepOpen()
     return good ? EXIT.done : 1
   })

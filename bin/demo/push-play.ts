@@ -9,7 +9,7 @@ import { plural } from '../../lib/base/text.ts'
 import { mustList } from '../../lib/system/listing.ts'
 import { findHistory, makeBare, makeSteps, push } from './push-code.ts'
 import type { DemoSource } from './push-code.ts'
-import { open, say, show, tell } from './stage.ts'
+import { open, tellLine, show, tell } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 /** Returns the exit code of the job. */
@@ -22,7 +22,7 @@ export async function playPush(stage: Stage, web: boolean): Promise<number> {
     NODE_MODULES: join(root, 'node_modules'),
   })
   mkdirSync(stage.at('jobtmp'))
-  say(`In ${stage.directory}:\n`)
+  tellLine(`In ${stage.directory}:\n`)
   makeBare(stage.at('code.git'))
   makeSteps(root, stage.at('steps'))
   const source = findHistory(root, stage.at('code'))
@@ -34,7 +34,7 @@ export async function playPush(stage: Stage, web: boolean): Promise<number> {
   const pushed = performance.now()
   push(source, stage.at('code.git'))
   tell('event', relative(stage.directory, join(spool.revs, 'bass/refs/heads/main', source.tip)))
-  return playJob(stage, web, pushed, () => say(WHAT_NEXT(root)))
+  return playJob(stage, web, pushed, () => tellLine(WHAT_NEXT(root)))
 }
 
 /**

@@ -117,7 +117,7 @@ export class Stage {
   /** In a terminal, waits until a person has seen enough. */
   async keepOpen(): Promise<void> {
     if (!process.stdin.isTTY) return
-    say('\nThe pages are still there: press Enter to end the demo.')
+    tellLine('\nThe pages are still there: press Enter to end the demo.')
     process.stdin.resume()
     try {
       await once(process.stdin, 'data', { signal: this.signal })
@@ -136,6 +136,7 @@ export function open(url: string): void {
   opener.unref()
 }
 
-export const say = (text: string): boolean => process.stdout.write(`${text}\n`)
-export const show = (line: string, comment = ''): boolean => say(`$ ${line}${comment && `   ${comment}`}`)
-export const tell = (what: string, path: string): boolean => say(`  ${what.padEnd(9)}${path}`)
+export const tellLine = (text: string): boolean => process.stdout.write(`${text}\n`)
+export const show = (line: string, comment = ''): boolean =>
+  tellLine(`$ ${line}${comment && `   ${comment}`}`)
+export const tell = (what: string, path: string): boolean => tellLine(`  ${what.padEnd(9)}${path}`)

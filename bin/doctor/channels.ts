@@ -10,15 +10,15 @@ import { kindNamed } from '../../master/notify/kinds.ts'
 import { tryMailer } from '../../master/notify/mail.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
-import type { Project } from './settings-files.ts'
+import type { ProjectFile } from './settings-files.ts'
 
-export async function checkChannels(spool: Spool, projects: readonly Project[]): Promise<Finding[]> {
+export async function checkChannels(spool: Spool, projects: readonly ProjectFile[]): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const project of projects) findings.push(...(await checkProject(spool, project)))
   return findings
 }
 
-async function checkProject(spool: Spool, { name, rc, env }: Project): Promise<Finding[]> {
+async function checkProject(spool: Spool, { name, rc, env }: ProjectFile): Promise<Finding[]> {
   try {
     const channels = channelsOf(name, join(spool.root, 'conf', name, 'notify.d'), env)
     for (const channel of channels)

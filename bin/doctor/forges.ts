@@ -14,14 +14,14 @@ import { openApi } from '../../lib/forge/open.ts'
 import { forgeOf } from '../../lib/forge/parse-forge.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
-import type { Project } from './settings-files.ts'
+import type { ProjectFile } from './settings-files.ts'
 
 const DAY = 86_400_000
 /** How early it is said that a token ends, and how far two clocks may differ: signatures of apps are good for minutes. */
 const SOON = 14 * DAY
 const CLOCK = 60_000
 
-export async function checkForges(projects: readonly Project[]): Promise<Finding[]> {
+export async function checkForges(projects: readonly ProjectFile[]): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const { name, rc, env } of projects) {
     try {

@@ -15,7 +15,7 @@ import { prepareIsolation } from '../../slave/run/places/open-place.ts'
 import { Pools } from '../../slave/run/places/pools.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
-import { versionOf } from './programs.ts'
+import { programVersion } from './programs.ts'
 
 interface Trial {
   readonly subject: string
@@ -64,7 +64,7 @@ function sandbox(env: NodeJS.ProcessEnv): Trial {
     askedBy: asks(env, 'ISOLATE', 'bwrap'),
     run: async () => {
       await prepareIsolation('bwrap', new Pools())
-      return `each step can have a sandbox of bubblewrap ${versionOf('bwrap', ['--version'], env) ?? ''}`
+      return `each step can have a sandbox of bubblewrap ${programVersion('bwrap', ['--version'], env) ?? ''}`
     },
     fix: 'apt-get install bubblewrap, or set ISOLATE=auto',
   }
@@ -85,7 +85,7 @@ async function tryContainer(env: NodeJS.ProcessEnv): Promise<string> {
   const engine = findEngine(env)
   const [program, ...options] = engine.command
   await runTrue(engine, env)
-  const name = `${engine.name} ${versionOf(program!, [...options, '--version'], env) ?? ''}`
+  const name = `${engine.name} ${programVersion(program!, [...options, '--version'], env) ?? ''}`
   const elsewhere = readElsewhere(env)
   if (!elsewhere || !('image' in elsewhere)) return `${name} ran a container`
   const { image } = elsewhere
@@ -121,7 +121,7 @@ function machine(env: NodeJS.ProcessEnv): Trial {
 }
 
 async function tryMachine(env: NodeJS.ProcessEnv): Promise<string> {
-  const version = versionOf('ssh', ['-V'], env)
+  const version = programVersion('ssh', ['-V'], env)
   if (version === undefined) throw new Error('there is no ssh')
   const elsewhere = readElsewhere(env)
   if (!elsewhere || !('host' in elsewhere)) return 'there is an ssh; RUN_IN=ssh:HOST runs steps on HOST'

@@ -19,7 +19,7 @@ export function checkNode(version: string): Finding {
 }
 
 function checkGit(env: NodeJS.ProcessEnv): Finding {
-  const version = versionOf('git', ['--version'], env)
+  const version = programVersion('git', ['--version'], env)
   if (version !== undefined) return fine('program', 'git', version)
   return optional('PROJ', env) === undefined
     ? fine('program', 'git', 'none here; only makers of tasks need it')
@@ -27,7 +27,7 @@ function checkGit(env: NodeJS.ProcessEnv): Finding {
 }
 
 function checkTmux(env: NodeJS.ProcessEnv): Finding {
-  const version = versionOf('tmux', ['-V'], env)
+  const version = programVersion('tmux', ['-V'], env)
   if (version !== undefined) return fine('program', 'tmux', version)
   return optional('JOB_TMUX', env) === 'yes'
     ? wrong('program', 'tmux', 'there is none, and JOB_TMUX is yes', 'apt-get install tmux')
@@ -42,11 +42,11 @@ function checkCompressor(env: NodeJS.ProcessEnv): Finding {
     const fix = `apt-get install ${program ?? 'zstd'}, or unset COMPRESSOR`
     return wrong('program', subject, 'it does not compress', fix)
   }
-  return fine('program', subject, versionOf(program!, ['--version'], env) ?? 'it says no version')
+  return fine('program', subject, programVersion(program!, ['--version'], env) ?? 'it says no version')
 }
 
 /** The first version number that a program prints; undefined if it cannot be run. */
-export function versionOf(
+export function programVersion(
   program: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,

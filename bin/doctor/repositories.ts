@@ -15,13 +15,13 @@ import { listIfThere } from '../../lib/system/listing.ts'
 import { HOOK, hooksOf, ourHook } from '../setup/project.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
-import type { Project } from './settings-files.ts'
+import type { ProjectFile } from './settings-files.ts'
 
 /** A push that is being worked off is worked off, or handed on, within this many milliseconds. */
 const PATIENCE = 60_000
 
 /** `alone`: no other host has takers, so what makes tasks is here. */
-export function checkRepositories(spool: Spool, projects: readonly Project[], alone: boolean): Finding[] {
+export function checkRepositories(spool: Spool, projects: readonly ProjectFile[], alone: boolean): Finding[] {
   return projects.flatMap(project => {
     const { name, rc, env } = project
     const [code, steps] = [optional('PROJ', env), optional('STEPS', env)]
@@ -61,7 +61,7 @@ function checkHook(spool: Spool, project: string, code: string): Finding {
   const hooks = hooksOf(code)
   const install = `bass init ${shellQuote(spool.root)} --project ${project} --code ${shellQuote(code)} --hook`
   const configure = `git -C ${shellQuote(code)} config bass.revs ${shellQuote(revs)}`
-  const hook = contentOf(join(hooks, 'post-receive'))
+  const hook = readContent(join(hooks, 'post-receive'))
   if (standing === '' && hook === undefined)
     return fine('hook', project, `none: pushes make no events; '${install}' installs it`)
   if (standing === '') return wrong('hook', project, 'bass.revs is not set', configure)
@@ -72,18 +72,18 @@ function checkHook(spool: Spool, project: string, code: string): Finding {
     return fine('hook', project, `${join(hooks, 'post-receive')} is another one, which is to run ours`)
   for (const file of HOOK) {
     const path = join(hooks, file)
-    const text = contentOf(path)
+    const text = readContent(path)
     if (text === undefined) return wrong('hook', project, `there is no ${path} that can be read`, install)
     if (file === 'post-receive' && !canRun(path))
       return wrong('hook', project, `${path} is not executable`, `chmod +x ${shellQuote(path)}`)
     const copy = `cp ${shellQuote(ourHook(file))} ${shellQuote(path)}`
-    if (text !== contentOf(ourHook(file)))
+    if (text !== readContent(ourHook(file)))
       return wrong('hook', project, `${path} is of another version`, copy)
   }
   return fine('hook', project, 'pushes make events')
 }
 
-const contentOf = (path: string): string | undefined =>
+const readContent = (path: string): string | undefined =>
   tolerating(['ENOENT', 'ENOTDIR', 'EACCES'], () => readFileSync(path, 'utf8'))
 
 function canRun(path: string): boolean {

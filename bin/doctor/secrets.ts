@@ -10,10 +10,10 @@ import type { Spool } from '../../lib/spool/spool.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
 import { assignedIn } from './settings-files.ts'
-import type { Project } from './settings-files.ts'
+import type { ProjectFile } from './settings-files.ts'
 import { isSecret } from './values.ts'
 
-export function checkSecrets(spool: Spool, projects: readonly Project[], env = process.env): Finding[] {
+export function checkSecrets(spool: Spool, projects: readonly ProjectFile[], env = process.env): Finding[] {
   const files = new Map<string, string>()
   for (const one of [env, ...projects.map(project => project.env)]) {
     for (const name of Object.keys(one).filter(name => /(?:TOKEN|KEY|PASSWORD|SECRET)_FILE$/.test(name))) {

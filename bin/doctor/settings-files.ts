@@ -16,7 +16,7 @@ import type { Finding } from './finding.ts'
 import { faultOf } from './values.ts'
 
 /** A project whose settings can be read. */
-export interface Project {
+export interface ProjectFile {
   readonly name: string
   /** The path of its settings file. */
   readonly rc: string
@@ -32,10 +32,10 @@ export function readSettingsFiles(
   spool: Spool,
   known: readonly string[],
   env = process.env,
-): { projects: Project[]; findings: Finding[] } {
+): { projects: ProjectFile[]; findings: Finding[] } {
   const common = join(spool.root, 'conf/rc')
   const findings = checkNames(common, known, env)
-  const projects: Project[] = []
+  const projects: ProjectFile[] = []
   for (const [name, rc] of projectFiles(spool.root)) {
     try {
       const project = { name, rc, env: settingsOfProject(env, rc) }
@@ -51,7 +51,7 @@ export function readSettingsFiles(
 
 /** The values that a project does not share with this environment, where they are looked at already. */
 function checkValues(
-  { name, rc, env }: Project,
+  { name, rc, env }: ProjectFile,
   known: readonly string[],
   ours: NodeJS.ProcessEnv,
 ): Finding[] {

@@ -13,7 +13,7 @@ import { publishFile, readIfThere } from '../../lib/system/durable.ts'
 import { say, warn } from '../../lib/system/log.ts'
 import { OURS } from './ours.ts'
 import { takeLock } from './parts/lock.ts'
-import type { Assigned, Place } from './runner/place.ts'
+import type { Assigned, JobPlace } from './runner/place.ts'
 import { RUNNER_NEEDS, RUNNER_SETTINGS } from './settings.ts'
 
 /** Spans of time, in milliseconds. */
@@ -75,7 +75,7 @@ function identity(path: string): string {
   return id
 }
 
-async function placeOf(directory: string, runner: string): Promise<Place> {
+async function placeOf(directory: string, runner: string): Promise<JobPlace> {
   const timeout = duration('JCI_JOB_TIMEOUT')
   const where = optional('JCI_RUN_IN')
   if (where === 'here') return new (await import('./runner/here.ts')).Here(directory, runner, timeout)
@@ -83,7 +83,7 @@ async function placeOf(directory: string, runner: string): Promise<Place> {
   return new (await import('./runner/container.ts')).Containers(directory, runner, timeout)
 }
 
-async function pollAlways(runner: string, place: Place, times: Times, stop: AbortSignal): Promise<void> {
+async function pollAlways(runner: string, place: JobPlace, times: Times, stop: AbortSignal): Promise<void> {
   let away = 0
   while (!stop.aborted) {
     let wait = times.pause + Math.random() * times.jitter
@@ -106,7 +106,7 @@ async function pollAlways(runner: string, place: Place, times: Times, stop: Abor
 }
 
 /** The jobs that run; undefined if that is not known, which says nothing. */
-async function jobsAt(place: Place): Promise<string[] | undefined> {
+async function jobsAt(place: JobPlace): Promise<string[] | undefined> {
   try {
     return await place.jobs()
   } catch (error) {

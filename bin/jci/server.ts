@@ -11,9 +11,9 @@ import { say } from '../../lib/system/log.ts'
 import { OURS } from './ours.ts'
 import { takeLock } from './parts/lock.ts'
 import { makeServer } from './server/app.ts'
-import { Courier } from './server/courier.ts'
+import { StatusCourier } from './server/courier.ts'
 import { checkPassword, makePassword, readKey } from './server/credential.ts'
-import { Desk, TIMES } from './server/desk.ts'
+import { Desk, DESK_TIMES } from './server/desk.ts'
 import type { Times } from './server/desk.ts'
 import { ForgeClient } from './server/forge.ts'
 import { Jobs } from './server/jobs.ts'
@@ -34,7 +34,7 @@ its repository and push runs of its commit, nothing else, and that is dead when 
     environment: SERVER_SETTINGS,
     ...OURS,
   },
-  () => serve(TIMES),
+  () => serve(DESK_TIMES),
 )
 
 const WIDE_TOKEN =
@@ -56,7 +56,7 @@ export async function serve(times: Times): Promise<void> {
   const jobs = new Jobs(join(directory, 'jobs'))
   await tryToken(forge, jobs)
   if (credential === 'token') say('warning', WIDE_TOKEN)
-  const courier = new Courier(jobs, forge, stop.signal)
+  const courier = new StatusCourier(jobs, forge, stop.signal)
   const results = new Results(join(directory, 'results'), forge, stop.signal)
   const key = readKey(join(directory, 'key'))
   const door = {
@@ -138,13 +138,13 @@ async function tryToken(forge: ForgeClient, jobs: Jobs): Promise<void> {
   }
 }
 
-interface Place {
+interface Listening {
   /** Empty for every address. */
   readonly host: string
   readonly port: number
 }
 
-async function listen(server: Server, { host, port }: Place): Promise<void> {
+async function listen(server: Server, { host, port }: Listening): Promise<void> {
   await new Promise<void>((done, failed) => {
     server.once('error', error => failed(temporary(`listen on ${quote(setting('JCI_LISTEN'))}`, error)))
     server.listen({ port, ...(host === '' ? {} : { host }) }, done)
@@ -154,7 +154,7 @@ async function listen(server: Server, { host, port }: Place): Promise<void> {
 }
 
 /** `:8080`, `127.0.0.1:8080`, `[::1]:8080`: where to listen. */
-function listenPlace(text: string): Place {
+function listenPlace(text: string): Listening {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]*)):(\d{1,5})$/.exec(text)
   if (!match || Number(match[3]) > 65_535)
     throw lasting('read the setting JCI_LISTEN', `'${text}' is not a place to listen, such as :8080`)

@@ -10,7 +10,7 @@ import { COLOURS } from './verdict-style.ts'
 import type { StepView, TaskView } from '../../lib/view/view.ts'
 
 /** The formats of a line's time. */
-export const TIMES = ['relative', 'local', 'label', 'none'] as const
+export const TIME_FORMATS = ['relative', 'local', 'label', 'none'] as const
 
 export interface Printer {
   stepBegins(step: StepView): void
@@ -39,7 +39,7 @@ function gathered() {
 }
 
 /** Prints for people; `headings` adds lines for steps and the verdict. */
-export function textPrinter(how: (typeof TIMES)[number], headings: boolean): Printer {
+export function textPrinter(how: (typeof TIME_FORMATS)[number], headings: boolean): Printer {
   const terminal = terminalOf()
   const { say, isFull, flush } = gathered()
   const stamp = (line: LogLine, begin: number): string => {

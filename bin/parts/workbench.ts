@@ -12,7 +12,7 @@ import { terminalOf } from './terminal.ts'
 import { COLOURS } from './verdict-style.ts'
 import { buildEnvironment, workPaths } from '../../slave/run/environment.ts'
 import type { StepEnvironment } from '../../slave/run/environment.ts'
-import { readFacts } from '../../slave/run/facts.ts'
+import { readTaskFacts } from '../../slave/run/facts.ts'
 import type { TaskFacts } from '../../slave/run/facts.ts'
 import { readLimits } from '../../slave/run/limits.ts'
 import type { Limits } from '../../slave/run/limits.ts'
@@ -41,7 +41,7 @@ export async function layTask(
   more: Readonly<Record<string, string>> = {},
 ): Promise<Bench> {
   await unpackTask(from, work, sizeLimit('BUNDLE_MAX'))
-  return benchOf(task, work, readFacts(from), more)
+  return benchOf(task, work, readTaskFacts(from), more)
 }
 
 /** The bench of what was put into `work`. */

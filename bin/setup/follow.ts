@@ -1,8 +1,8 @@
 // Has a supervisor follow the settings of a spool while its programs run.
 
 import { reasonOf } from '../../lib/base/errno.ts'
-import { programsOf, stateOfSettings } from './programs.ts'
-import type { Wish } from './programs.ts'
+import { programsOf, stateOfPrograms } from './programs.ts'
+import type { Programs } from './programs.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** How often the settings files are read, in milliseconds. What is being written is let be until it is the same twice. */
@@ -11,13 +11,13 @@ const LOOK = 1000
 /** `state` is what the settings were when the programs were chosen that run; `say` is told where they cannot be read. */
 export function followSettings(
   supervisor: Supervisor,
-  wish: Wish,
+  wish: Programs,
   state: string,
   say: (line: string) => void,
 ): void {
   let [seen, said] = [state, '']
   const look = () => {
-    const now = stateOfSettings(wish.root, wish.env)
+    const now = stateOfPrograms(wish.root, wish.env)
     const isNew = now !== state && now === seen
     seen = now
     if (!isNew) return

@@ -17,7 +17,7 @@ import type { Spool } from '../../lib/spool/spool.ts'
 import { makeDirectoryWithMode, makeFile } from './make.ts'
 import { mustAgree } from './project.ts'
 
-export interface ForgeProject {
+export interface NewForgeProject {
   readonly name: string
   readonly forge: Forge
   /** FORGE as it was given. */
@@ -30,7 +30,7 @@ const mirrorOf = (spool: Spool, name: string) => join(spool.root, 'mirrors', `${
 const fileOf = (spool: Spool, name: string, file: string) => join(spool.root, 'conf', name, file)
 
 /** Makes what is missing of a project. Throws a lasting error if it is set up already and of something else. */
-export function addForgeProject(spool: Spool, project: ForgeProject): void {
+export function addForgeProject(spool: Spool, project: NewForgeProject): void {
   const { name } = project
   mustAgree(spool, name, { FORGE: project.text, PROJ: mirrorOf(spool, name), STEPS: project.steps })
   makeDirectoryWithMode(join(spool.revs, name))
@@ -43,7 +43,7 @@ export function addForgeProject(spool: Spool, project: ForgeProject): void {
 }
 
 // As in project.ts, the spool is where this file is.
-const settingsOf = ({ name, text, steps, archs }: ForgeProject) => `# shellcheck shell=sh disable=SC2034
+const settingsOf = ({ name, text, steps, archs }: NewForgeProject) => `# shellcheck shell=sh disable=SC2034
 # The settings of the project ${name}; ../rc has those of the spool.
 : "\${SPOOL:=\${BASS_RC%/conf/*/rc}}"
 . "\${BASS_RC%/*/*}/rc"
@@ -72,7 +72,7 @@ function hookUrl(name: string, env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /** Registers the webhook on the forge, unless it is there. Returns what became of it. */
-export async function registerHook(spool: Spool, { name, forge }: ForgeProject): Promise<string> {
+export async function registerHook(spool: Spool, { name, forge }: NewForgeProject): Promise<string> {
   const env = settingsOfProject(process.env, fileOf(spool, name, 'rc'))
   const stop = (why: string) => lasting(`register the webhook of ${quote(name)}`, why)
   const url = hookUrl(name, env)
@@ -102,7 +102,7 @@ const tokenMissing = (spool: Spool, name: string, { place }: Forge) =>
     : `there is no token in ${fileOf(spool, name, 'forge.token')}`
 
 /** The next steps of a person: commands and, after `#`, what to set on the forge. */
-export function forgeSteps(spool: Spool, { name, forge }: ForgeProject, registered: boolean): string[] {
+export function forgeSteps(spool: Spool, { name, forge }: NewForgeProject, registered: boolean): string[] {
   if (forge.place.kind === 'git') return []
   const token = fileOf(spool, name, 'forge.token')
   const paste = existsSync(token)

@@ -14,7 +14,7 @@ import type { Program } from './supervisor.ts'
 import { HOME } from '../../lib/system/tree.ts'
 
 /** What is to run: programs of the spool `root`, with so many takers, and the pages if `web`. */
-export interface Wish {
+export interface Programs {
   readonly root: string
   /** As `environmentToFill` makes it: each program fills it in by itself, when it starts. */
   readonly env: NodeJS.ProcessEnv
@@ -27,15 +27,15 @@ export interface Wish {
  * fetcher where one is on a forge, and the reporter if it is wanted, by the settings that there are now. Throws a lasting
  * error where these cannot be read.
  */
-export function programsOf({ root, env, takers, web }: Wish): Program[] {
+export function programsOf({ root, env, takers, web }: Programs): Program[] {
   const settings = filled(root, env)
   if (!listAllIfThere(setting('TASKS', settings)).includes('ctr')) {
     throw lasting(`use the spool ${quote(root)}`, "there is none; 'bass init DIR' makes one")
   }
   const projects = projectFiles(root)
   for (const rc of projects.values()) settingsOfProject(settings, rc)
-  const common = contentOf(optional('BASS_RC', settings))
-  const state = [common, ...[...projects.values()].map(contentOf)].join('\0')
+  const common = settingsText(optional('BASS_RC', settings))
+  const state = [common, ...[...projects.values()].map(settingsText)].join('\0')
   // Each time it is started, a launcher finds the tree that is there then.
   const program = (name: string, path: string, more: Partial<Program> = {}): Program => ({
     name,
@@ -60,16 +60,16 @@ export function programsOf({ root, env, takers, web }: Wish): Program[] {
 }
 
 /** A text that becomes another one when `programsOf` may: the content of all settings files, and the names of programs that tell. */
-export function stateOfSettings(root: string, env: NodeJS.ProcessEnv): string {
+export function stateOfPrograms(root: string, env: NodeJS.ProcessEnv): string {
   const rcs = [optional('BASS_RC', env) ?? join(root, 'conf/rc'), ...projectFiles(root).values()]
   const told = [...projectFiles(root).keys()].flatMap(name =>
     listIfThere(join(root, 'conf', name, 'notify.d')),
   )
-  return [...rcs.flatMap(rc => [rc, contentOf(rc)]), ...told].join('\0')
+  return [...rcs.flatMap(rc => [rc, settingsText(rc)]), ...told].join('\0')
 }
 
 /** The content of a settings file; empty where there is none. */
-const contentOf = (rc: string | undefined): string =>
+const settingsText = (rc: string | undefined): string =>
   (rc !== undefined && tolerating(['ENOENT'], () => readFileSync(rc, 'utf8'))) || ''
 
 /** A task-maker for each project. Projects have settings files; a site with one project may have none. */
@@ -84,7 +84,7 @@ function makersOf(
     return [...projects].map(([name, rc]) =>
       program(`task-maker ${name}`, {
         env: { ...environmentOfProject(env, rc), BASS_ROOT: '' },
-        state: `${common}\0${contentOf(rc)}`,
+        state: `${common}\0${settingsText(rc)}`,
       }),
     )
   }

@@ -24,7 +24,7 @@ export interface Service {
 }
 
 /** What services are told of this machine. */
-export interface Places {
+export interface ServicePlaces {
   /** The spool; undefined where all are of a farm, which knows none. */
   readonly SPOOL: string | undefined
   /** The file of settings, for those of a farm. */
@@ -40,7 +40,7 @@ type Files = ReadonlyMap<string, { readonly content: string; readonly mode: numb
  */
 export function addServices(
   directory: string,
-  places: Places,
+  places: ServicePlaces,
   user: string | undefined,
   services: readonly Service[],
 ): string[] {
@@ -61,7 +61,7 @@ export function addServices(
 /** Makes units in `directory`; returns the names for `systemctl enable`. */
 export function addUnits(
   directory: string,
-  places: Places,
+  places: ServicePlaces,
   user: string | undefined,
   services: readonly Service[],
 ): string[] {
@@ -89,7 +89,7 @@ const unitOf = ({ kind, instance }: Service) => `bass-${kind}${instance === unde
 
 const example = (...path: string[]) => readFileSync(join(setting('BASS_ROOT'), 'examples', ...path), 'utf8')
 
-function filesOf({ kind, values }: Service, places: Places, user: string | undefined): Files {
+function filesOf({ kind, values }: Service, places: ServicePlaces, user: string | undefined): Files {
   const assigned: Record<string, string | undefined> = { BASS: HOME, ...places, RUN_AS: user, ...values }
   const run = example('service', kind, 'run').replace(/^([A-Z_]+)=.*$/gm, (line, name: string) => {
     const value = assigned[name]

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 
 import { EXIT } from '../../lib/base/exit.ts'
 import { start, tryRunSync } from '../../lib/system/run.ts'
-import type { Command } from '../../lib/system/run.ts'
+import type { CommandLine } from '../../lib/system/run.ts'
 
 export interface Program {
   /** The prefix of its output: `task-taker 2`. */
@@ -181,7 +181,7 @@ const LEASH = ['--pdeathsig', 'TERM', '--']
 let hasLeash: boolean | undefined
 
 /** Starts the program so that the system stops it when this one dies, where the system can. */
-function leashed(command: Command): Command {
+function leashed(command: CommandLine): CommandLine {
   hasLeash ??= tryRunSync(['setpriv', ...LEASH, 'true'])?.code === 0
   return hasLeash ? ['setpriv', ...LEASH, ...command] : command
 }

@@ -12,7 +12,7 @@ import { openStepLog } from '../../lib/view/bytes.ts'
 import type { Bytes, StepLog } from '../../lib/view/bytes.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 import { API } from '../../lib/view/views.ts'
-import type { Cancelled, Seen, Shown, Status, Views } from '../../lib/view/views.ts'
+import type { Cancelled, Seen, TaskDetails, Overview, Views } from '../../lib/view/views.ts'
 import { STEP } from '../../lib/spool/job-files.ts'
 
 /** How long an answer may take, in milliseconds. */
@@ -79,10 +79,10 @@ export class RemoteViews implements Views {
     return answer.status === 404 || seen.view.name !== name ? undefined : seen
   }
 
-  async status(project: string | undefined, recent: number): Promise<Status> {
+  async status(project: string | undefined, recent: number): Promise<Overview> {
     const path = project === undefined ? '/api/status' : `/api/status/${encodeURIComponent(project)}`
     const answer = await this.#ask(`${path}?recent=${recent}`, { well: [404] })
-    const status = this.#json(answer) as Status
+    const status = this.#json(answer) as Overview
     if (answer.status === 404) throw lasting(`find the project ${quote(project ?? '')}`, 'there is none')
     return status
   }
@@ -94,9 +94,9 @@ export class RemoteViews implements Views {
     return new Map(Object.entries(this.#json(answer) as Record<string, string>))
   }
 
-  async show(name: TaskId): Promise<Shown | undefined> {
+  async show(name: TaskId): Promise<TaskDetails | undefined> {
     const answer = await this.#ask(`/api/show/${numberOf(name)}`, { well: [404] })
-    const shown = this.#json(answer) as Shown
+    const shown = this.#json(answer) as TaskDetails
     return answer.status === 404 ? undefined : shown
   }
 

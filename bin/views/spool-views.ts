@@ -14,21 +14,21 @@ import type { TaskId } from '../../lib/spool/task-name.ts'
 import { readBoard } from '../../lib/view/board.ts'
 import { fileBytes, openStepLog } from '../../lib/view/bytes.ts'
 import type { StepLog } from '../../lib/view/bytes.ts'
-import { findAll, findOne } from '../../lib/view/find-task.ts'
-import type { Revisions } from '../../lib/view/find-task.ts'
-import { historyOf } from '../../lib/view/history.ts'
-import type { History } from '../../lib/view/history.ts'
+import { findAll, findOne } from './find-task.ts'
+import type { Revisions } from './find-task.ts'
+import { historyOf } from './history.ts'
+import type { History } from './history.ts'
 import { lastLinesOf } from '../../lib/view/last-lines.ts'
 import { eventsWaiting, hasEvent } from '../../lib/view/pending-events.ts'
 import { isSettled, look } from '../../lib/view/settled.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 import { LATE } from '../../lib/view/views.ts'
-import type { Cancelled, Seen, Shown, Status, Views } from '../../lib/view/views.ts'
+import type { Cancelled, Seen, TaskDetails, Overview, Views } from '../../lib/view/views.ts'
 import { whereIs } from '../../lib/view/whereabouts.ts'
 import { knownProjects, noSuchProject } from '../parts/known-projects.ts'
 import { Subjects } from '../parts/subjects.ts'
 import { cancelLast, retryLast } from '../../lib/view/wishes.ts'
-import { pathOf, shownName } from '../../lib/system/byte-names.ts'
+import { bytePath, shownName } from '../../lib/system/byte-names.ts'
 import { JOB, stepDirectory } from '../../lib/spool/job-files.ts'
 
 /** How many lines are told of the step that decides. */
@@ -66,7 +66,7 @@ export class SpoolViews implements Views {
     return found && { view: found.view, settled: isSettled(this.spool, found) }
   }
 
-  async status(project: string | undefined, count: number): Promise<Status> {
+  async status(project: string | undefined, count: number): Promise<Overview> {
     const { tasks, ...rest } = readBoard(this.spool, duration('LOST_AFTER'))
     const wanted = (task: { project: string }) => project === undefined || task.project === project
     const ours = tasks.filter(wanted)
@@ -95,7 +95,7 @@ export class SpoolViews implements Views {
     return new Map(pairs.filter((pair): pair is readonly [string, string] => pair[1] !== null))
   }
 
-  async show(name: TaskId): Promise<Shown | undefined> {
+  async show(name: TaskId): Promise<TaskDetails | undefined> {
     const found = look(this.spool, name)
     if (!found) return undefined
     const { view, where } = found
@@ -149,7 +149,7 @@ function filesBelow(directory: string | Buffer, shown = ''): { path: string; byt
   const entries =
     ignoringENOENT(() => readdirSync(directory, { withFileTypes: true, encoding: 'buffer' })) ?? []
   const files = entries.flatMap(entry => {
-    const [at, path] = [pathOf(directory, entry.name), shown + shownName(entry.name)]
+    const [at, path] = [bytePath(directory, entry.name), shown + shownName(entry.name)]
     if (entry.isDirectory()) return filesBelow(at, `${path}/`)
     return entry.isFile() ? [{ path, bytes: ignoringENOENT(() => statSync(at).size) ?? 0 }] : []
   })

@@ -3,7 +3,7 @@
 declare const kind: unique symbol
 
 /** A text of one kind: a text of no kind may become it, a text of another kind may not. */
-export type Kind<K extends string> = { readonly [kind]?: K }
+export type Brand<K extends string> = { readonly [kind]?: K }
 
 /** A path. Any text may be one, a `TaskId` may not. */
-export type Path = string & Kind<'path'>
+export type Path = string & Brand<'path'>

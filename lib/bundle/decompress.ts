@@ -48,9 +48,9 @@ export async function* decompress(path: string, signal?: AbortSignal): AsyncGene
     const magic = buffer.toString('hex', 0, bytesRead)
     const program = PROGRAMS.find(([pattern]) => pattern.test(magic))
     if (program) yield* throughProgram(file, program[1], program[2], signal)
-    else if (isS2(buffer.subarray(0, bytesRead))) yield* readS2(contentOf(file))
+    else if (isS2(buffer.subarray(0, bytesRead))) yield* readS2(fileContent(file))
     else if (magic.startsWith(GZIP)) yield* gunzip(file)
-    else yield* contentOf(file)
+    else yield* fileContent(file)
   } finally {
     await file.close()
   }
@@ -85,13 +85,13 @@ async function openFile(path: string): Promise<FileHandle> {
   throw new BundleError('not a regular file')
 }
 
-const contentOf = (file: FileHandle): AsyncIterable<Buffer> =>
+const fileContent = (file: FileHandle): AsyncIterable<Buffer> =>
   file.createReadStream({ start: 0, highWaterMark: CHUNK })
 
 async function* gunzip(file: FileHandle): AsyncGenerator<Buffer, void> {
   const output = createGunzip({ chunkSize: CHUNK })
   // An error of either side destroys the other, so that it is met in reading `output`.
-  pipeline(contentOf(file), output, () => undefined)
+  pipeline(fileContent(file), output, () => undefined)
   try {
     yield* output as AsyncIterable<Buffer>
   } catch (error) {

@@ -40,7 +40,7 @@ export async function* readS2(source: AsyncIterable<Buffer>): AsyncGenerator<Buf
     const body = await chunks.take(length)
     if (body.length < length) throw damaged('it ends in the middle of a chunk')
     if (type === STREAM) checkIdentifier(body)
-    else yield contentOf(type, body)
+    else yield blockContent(type, body)
   }
 }
 
@@ -48,7 +48,7 @@ function checkIdentifier(body: Buffer): void {
   if (!['S2sTwO', 'sNaPpY'].includes(body.toString('latin1'))) throw damaged('it is of an unknown kind')
 }
 
-function contentOf(type: number, body: Buffer): Buffer {
+function blockContent(type: number, body: Buffer): Buffer {
   if (body.length < 4) throw damaged('a chunk without a checksum')
   const data = body.subarray(4)
   if (type === PLAIN && data.length > CONTENT_MAX) throw damaged('a chunk that is too long')

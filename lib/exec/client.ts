@@ -8,7 +8,7 @@ import type { Client, ClientDuplexStream, ClientReadableStream, ClientWritableSt
 
 import { reasonOf } from '../base/errno.ts'
 import { lasting, temporary } from '../base/exit.ts'
-import { CHANNEL_OPTIONS, load, PIECE, SECRET, VERSION } from './protocol.ts'
+import { CHANNEL_OPTIONS, loadProtocol, PIECE, SECRET, VERSION } from './protocol.ts'
 import type {
   ClientMessage,
   PutRequest,
@@ -49,7 +49,7 @@ interface Methods extends Client {
 export class ExecutorClient {
   readonly #methods: Methods
   readonly #metadata: unknown
-  readonly #running = new Set<Execution>()
+  readonly #running = new Set<RemoteExecution>()
 
   private constructor(methods: Methods, metadata: unknown) {
     this.#methods = methods
@@ -66,7 +66,7 @@ export class ExecutorClient {
     within: number,
     signal?: AbortSignal,
   ): Promise<ExecutorClient> {
-    const { grpc, Executor } = await load()
+    const { grpc, Executor } = await loadProtocol()
     if (signal?.aborted) throw temporary('reach the executor', 'it has ended')
     const methods = new Executor(
       address,
@@ -117,8 +117,8 @@ export class ExecutorClient {
   }
 
   /** Runs a command. */
-  execute(wish: ExecutionRequest, sinks: Sinks = {}): Execution {
-    const execution = new Execution(() => this.#methods.execute(this.#metadata), complete(wish), sinks)
+  execute(wish: ExecutionRequest, sinks: Sinks = {}): RemoteExecution {
+    const execution = new RemoteExecution(() => this.#methods.execute(this.#metadata), complete(wish), sinks)
     this.#running.add(execution)
     const over = () => void this.#running.delete(execution)
     execution.result.then(over, over)
@@ -177,7 +177,7 @@ function told(attempt: string, error: unknown) {
 type Call = ClientDuplexStream<ClientMessage, ServerMessage>
 
 /** A command that runs there. */
-export class Execution {
+export class RemoteExecution {
   /** How it ended; fails with a Fatal if that is not known. */
   readonly result: Promise<TaskResult>
   readonly #open: () => Call

@@ -12,7 +12,7 @@ import { duration } from '../base/settings.ts'
 import { shellQuote } from '../base/shell-quote.ts'
 import { token } from '../system/durable.ts'
 import { run, start } from '../system/run.ts'
-import type { Command } from '../system/run.ts'
+import type { CommandLine } from '../system/run.ts'
 import { launch } from './launch.ts'
 import type { Opened } from './launch.ts'
 import { tarOf } from './pack.ts'
@@ -120,7 +120,7 @@ export async function openOverSsh(host: string, env = process.env): Promise<Over
 }
 
 /** What a command prints, trimmed. 255 is ssh's own failure. */
-async function ask(host: string, command: Command): Promise<string> {
+async function ask(host: string, command: CommandLine): Promise<string> {
   const { code, stdout, stderr } = await run(command)
   if (code !== 0) throw refused(host, code, stderr)
   return stdout.trim()
@@ -137,7 +137,7 @@ function refused(host: string, code: number | null, stderr: string): Fatal {
 
 async function keep(
   host: string,
-  command: Command,
+  command: CommandLine,
   items: ReturnType<typeof findRuntime>['items'],
 ): Promise<void> {
   const child = start(command, { stdio: ['pipe', 'ignore', 'pipe'] })

@@ -93,7 +93,7 @@ export interface PutRequest {
 export const speaks = (version: string): boolean => version.split('.')[0] === VERSION.split('.')[0]
 
 /** The libraries and the service. */
-export async function load() {
+export async function loadProtocol() {
   const [grpc, loader] = await Promise.all([import('@grpc/grpc-js'), import('@grpc/proto-loader')])
   const definition = loader.loadSync('executor.proto', {
     includeDirs: [join(ROOT, 'lib/exec')],

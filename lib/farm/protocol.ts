@@ -60,7 +60,7 @@ export interface Alive {
   readonly steps?: readonly StepView[]
 }
 
-export interface Word {
+export interface WordToWorker {
   /** The attempt is to end: somebody cancelled it, or it does not stand any more. */
   readonly word?: 'cancelled' | 'lost'
   /** Somebody watches its output. */

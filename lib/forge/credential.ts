@@ -90,7 +90,7 @@ function appJwt(app: string, key: string): string {
 }
 
 /** How git uses a token: in its environment, never in its arguments or in a URL. */
-export function gitEnvironment({ server, kind }: ForgeAddress, token: string): Record<string, string> {
+export function tokenEnvironment({ server, kind }: ForgeAddress, token: string): Record<string, string> {
   const user = kind === 'github' ? 'x-access-token' : 'oauth2'
   const basic = Buffer.from(`${user}:${token}`).toString('base64')
   return {

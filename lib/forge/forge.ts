@@ -50,7 +50,7 @@ export function touchesTests(paths: readonly string[]): string[] {
 }
 
 /** What steps and people are told of a change; `touches` of one from outside, for what decides what is run. Pure. */
-export const paramsOf = (
+export const changeParams = (
   change: Change,
   base: string | undefined,
   touches: readonly string[],

@@ -2,7 +2,7 @@
 
 import type { Forge, ForgeAddress } from './forge.ts'
 
-export const git = (place: ForgeAddress): Forge => ({
+export const gitForge = (place: ForgeAddress): Forge => ({
   place,
   page: null,
   cloneUrl: place.server,

@@ -15,7 +15,7 @@ const FILES_MAX = 3000
 const LIST_MAX = 10_000
 
 const STATES = { cancelled: 'error', running: 'pending' } as const
-const stateOf = (state: Status['state']) => (STATES as Partial<Record<string, string>>)[state] ?? state
+const stateOnGithub = (state: Status['state']) => (STATES as Partial<Record<string, string>>)[state] ?? state
 
 /** GitHub, as Gitea and Forgejo answer too: the paths and bodies that they have in common. */
 export class PullApi implements ForgeApi {
@@ -43,7 +43,7 @@ export class PullApi implements ForgeApi {
 
   async setStatus({ sha, context, state, description, url }: Status): Promise<void> {
     await this.client.post(`${this.repo}/statuses/${sha}`, {
-      state: stateOf(state),
+      state: stateOnGithub(state),
       context,
       description: shorten(description),
       ...(url === null ? {} : { target_url: url }),

@@ -13,7 +13,7 @@ const DEVELOPER = 30
 const MAINTAINER = 40
 
 const STATES = { failure: 'failed', error: 'failed', cancelled: 'canceled' } as const
-const stateOf = (state: Status['state']) => (STATES as Partial<Record<string, string>>)[state] ?? state
+const stateOnGitlab = (state: Status['state']) => (STATES as Partial<Record<string, string>>)[state] ?? state
 
 class GitLabApi implements ForgeApi {
   readonly #client: Client
@@ -27,7 +27,7 @@ class GitLabApi implements ForgeApi {
   async setStatus({ sha, context, state, description, url }: Status): Promise<void> {
     try {
       await this.#client.post(`${this.#project}/statuses/${sha}`, {
-        state: stateOf(state),
+        state: stateOnGitlab(state),
         name: context,
         description: shorten(description),
         ...(url === null ? {} : { target_url: url }),

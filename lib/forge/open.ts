@@ -2,7 +2,7 @@
 
 import { optional } from '../base/settings.ts'
 import type { ForgeApi } from './api.ts'
-import { credentialOf, gitEnvironment } from './credential.ts'
+import { credentialOf, tokenEnvironment } from './credential.ts'
 import type { Credential } from './credential.ts'
 import type { Change, Forge, ForgeKind, ForgeAddress } from './forge.ts'
 import { giteaForgeApi } from './gitea-api.ts'
@@ -40,5 +40,5 @@ export async function isTrusted(change: Change, trust: Trust, api: ForgeApi | un
 export async function gitAccess({ place, cloneUrl }: Forge, env: NodeJS.ProcessEnv = process.env) {
   if (!/^https?:/.test(cloneUrl) || optional('FORGE', env) === undefined) return {}
   const credential = credentialOf(place, env)
-  return credential ? gitEnvironment(place, await credential()) : {}
+  return credential ? tokenEnvironment(place, await credential()) : {}
 }

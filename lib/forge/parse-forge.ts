@@ -4,7 +4,7 @@ import { lasting, quote } from '../base/exit.ts'
 import { optional } from '../base/settings.ts'
 import { FORGE_KINDS } from './forge.ts'
 import type { Forge, ForgeKind, ForgeAddress } from './forge.ts'
-import { git } from './git.ts'
+import { gitForge } from './git.ts'
 import { gitea } from './gitea.ts'
 import { github } from './github.ts'
 import { gitlab } from './gitlab.ts'
@@ -14,7 +14,7 @@ const OF_KIND: Record<ForgeKind, (place: ForgeAddress) => Forge> = {
   gitea,
   forgejo: gitea,
   gitlab,
-  git,
+  git: gitForge,
 }
 
 /** Where a forge is that is named without its address. */

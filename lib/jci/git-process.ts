@@ -6,32 +6,32 @@ import type { ChildProcess } from 'node:child_process'
 import { ended, gitEnvironment, GitError, runGit as run, sentence, startGit } from '../git/process.ts'
 import type { Ended, Start } from '../git/process.ts'
 
-interface Options {
+interface GitOptions {
   readonly input?: string | Buffer
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 const DURABLE = ['-c', 'core.fsync=committed,loose-object,reference']
 
-const startIn = (repository: string, env: Options['env'] = {}): Start => ({
+const startIn = (repository: string, env: GitOptions['env'] = {}): Start => ({
   place: repository,
   env: { ...gitEnvironment(), ...env },
 })
 
 /** Runs git in a repository to its end. Throws Fatal if git cannot be started. */
-export const runGit = (
+export const runGitIn = (
   repository: string,
   args: readonly string[],
-  { input, env }: Options = {},
+  { input, env }: GitOptions = {},
 ): Promise<Ended & { readonly stdout: Buffer }> => run(startIn(repository, env), [...DURABLE, ...args], input)
 
 /** Returns what git printed, without the line feed at its end. Throws GitError with git's own sentence if it fails. */
 export async function gitOutput(
   repository: string,
   args: readonly string[],
-  options: Options = {},
+  options: GitOptions = {},
 ): Promise<string> {
-  const end = await runGit(repository, args, options)
+  const end = await runGitIn(repository, args, options)
   if (end.code !== 0) throw new GitError(sentence(end))
   return end.stdout.toString().replace(/\n$/, '')
 }

@@ -2,7 +2,7 @@
 // what it ends with is a child of that commit, so that every push and fetch of it is a fast-forward.
 
 import { GitError, sentence } from '../git/process.ts'
-import { gitOutput, runGit } from './git-process.ts'
+import { gitOutput, runGitIn } from './git-process.ts'
 import { drawRunId, refOf } from './run-ref.ts'
 import type { RunName } from './run-ref.ts'
 import { writeTree } from './tree.ts'
@@ -66,7 +66,7 @@ const NOBODY = { name: 'git-jci', email: 'git-jci@localhost' }
 /** The author: from the environment, else the repository, else a fixed name. */
 async function identity(repository: string): Promise<Record<string, string>> {
   const args = ['-c', 'user.useConfigOnly=true', 'var', 'GIT_COMMITTER_IDENT']
-  const { code, stdout } = await runGit(repository, args)
+  const { code, stdout } = await runGitIn(repository, args)
   const [, name, email] = (code === 0 && /^(.*) <(.*)> \d+ [-+]\d+$/m.exec(stdout.toString())) || []
   const who = name && email ? { name, email } : NOBODY
   const given = (variable: string, value: string) => ({ [variable]: process.env[variable] || value })
@@ -80,12 +80,12 @@ async function identity(repository: string): Promise<Record<string, string>> {
 
 /** Sets a ref that is now at `old`, or not there where that is empty. False if it is not so. Throws GitError. */
 async function moveRef(repository: string, ref: string, id: string, old: string): Promise<boolean> {
-  const end = await runGit(repository, ['update-ref', '--no-deref', '--stdin'], {
+  const end = await runGitIn(repository, ['update-ref', '--no-deref', '--stdin'], {
     input: old === '' ? `create ${ref} ${id}\n` : `update ${ref} ${id} ${old}\n`,
   })
   if (end.code === 0) return true
   // Only what stands there now tells a ref that others have moved from a disk that is full.
-  const { code, stdout } = await runGit(repository, ['rev-parse', '--verify', '--quiet', ref])
+  const { code, stdout } = await runGitIn(repository, ['rev-parse', '--verify', '--quiet', ref])
   const now = code === 0 ? stdout.toString().trim() : ''
   if (now === id && old !== '') return true
   if (now !== old) return false

@@ -9,7 +9,7 @@ import { DEAD, fsyncPath, remove, sweep, timeOf } from '../system/durable.ts'
 import { mustList, mustListAll } from '../system/listing.ts'
 import { ignoringENOENT } from '../base/errno.ts'
 import { parsePrivateName } from './claim.ts'
-import { pathOf } from '../system/byte-names.ts'
+import { bytePath } from '../system/byte-names.ts'
 import type { Spool } from './spool.ts'
 import { parseTasks } from './spool.ts'
 import type { TaskId, TaskName } from './task-name.ts'
@@ -83,7 +83,7 @@ export class Freed {
     if (stat.isDirectory()) {
       this.#bytes += bytes
       const names = ignoringENOENT(() => readdirSync(path, { encoding: 'buffer' })) ?? []
-      for (const name of names) this.add(pathOf(path, name))
+      for (const name of names) this.add(bytePath(path, name))
       return
     }
     const file = this.#files.get(stat.ino) ?? { bytes, links: Number(stat.nlink) }

@@ -1,9 +1,9 @@
 // Names of tasks, `NUM:PROJECT:VERSION:ARCH[:HOST]`. Pure.
 
-import type { Kind } from '../base/brand.ts'
+import type { Brand } from '../base/brand.ts'
 
 /** A text that is a task's whole name: one that was parsed, or a literal of that form. No path is one. */
-export type TaskId = `${number}:${string}:${string}:${string}` & Kind<'task'>
+export type TaskId = `${number}:${string}:${string}:${string}` & Brand<'task'>
 
 /** The form of each part of a name. */
 const PART = /^[A-Za-z0-9][A-Za-z0-9._+~@-]*$/

@@ -15,16 +15,16 @@ const escapeBytes = (name: Buffer): string =>
 export const shownName = (name: Buffer): string => (isUtf8(name) ? name.toString() : escapeBytes(name))
 
 /** The path of an entry of a directory, whatever its bytes are. */
-export const pathOf = (directory: string | Buffer, name: string | Buffer): Buffer =>
+export const bytePath = (directory: string | Buffer, name: string | Buffer): Buffer =>
   Buffer.concat([directory, '/', name].map(part => (typeof part === 'string' ? Buffer.from(part) : part)))
 
 /** The path of the entry of a directory that is shown by this name; that name itself where there is none. */
 export function pathShownAs(directory: string | Buffer, shown: string): Buffer {
-  const path = pathOf(directory, shown)
+  const path = bytePath(directory, shown)
   if (!/%[0-9A-F]{2}/.test(shown) || lstatSync(path, { throwIfNoEntry: false })) return path
   const names = readdirSync(directory, { encoding: 'buffer' })
   const name = names.find(name => !isUtf8(name) && escapeBytes(name) === shown)
-  return name ? pathOf(directory, name) : path
+  return name ? bytePath(directory, name) : path
 }
 
 /**
@@ -32,7 +32,7 @@ export function pathShownAs(directory: string | Buffer, shown: string): Buffer {
  * left for the next time.
  */
 export function escapeNames(directory: string): void {
-  const path = (name: Buffer | string) => pathOf(directory, name)
+  const path = (name: Buffer | string) => bytePath(directory, name)
   for (const name of readdirSync(directory, { encoding: 'buffer' })) {
     if (isUtf8(name)) continue
     const to = path(escapeBytes(name))

@@ -54,7 +54,7 @@ const TO_END = 5000
  * ends it with one line, and so does having nothing left to wait for without an answer. For the last line of a command. `small`
  * says that it prints with `print` alone.
  */
-export function run(
+export function runMain(
   command: Pick<Command, 'main'> & { description: { name: string } },
   size: 'small' | 'any' = 'any',
 ): void {

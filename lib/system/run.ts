@@ -9,7 +9,7 @@ import type { Readable, Writable } from 'node:stream'
 import { EXIT, Fatal, notStarted } from '../base/exit.ts'
 
 /** A program, and its arguments. */
-export type Command = readonly string[]
+export type CommandLine = readonly string[]
 
 /** How a program that was run has ended. */
 export interface Ran {
@@ -53,11 +53,11 @@ const processes = () => process.getBuiltinModule('node:child_process')
 
 /** Starts a program. Whatever keeps it from being started is told by the child's `error`; `notStarted` says how it counts. */
 export function start<const I, const O, const E>(
-  command: Command,
+  command: CommandLine,
   how: StartHow<readonly [I, O, E, ...('pipe' | number)[]]>,
 ): ChildProcessByStdio<End<I, Writable>, End<O, Readable>, End<E, Readable>>
-export function start(command: Command, how: StartHow<StdioOptions>): ChildProcess
-export function start([program = '', ...args]: Command, how: StartHow<unknown>): ChildProcess {
+export function start(command: CommandLine, how: StartHow<StdioOptions>): ChildProcess
+export function start([program = '', ...args]: CommandLine, how: StartHow<unknown>): ChildProcess {
   const { signal, ...rest } = how
   const options = { ...rest, stdio: how.stdio as StdioOptions, ...(signal ? { signal } : {}) }
   try {
@@ -82,7 +82,7 @@ function withStreams(child: ChildProcess): ChildProcess {
 }
 
 /** Runs a program to its end. Rejects with a Fatal if it cannot be started. */
-export async function run([program = '', ...args]: Command, how: RunHow = {}): Promise<Ran> {
+export async function run([program = '', ...args]: CommandLine, how: RunHow = {}): Promise<Ran> {
   const options = { encoding: 'utf8' as const, maxBuffer: OUTPUT_MAX, ...how }
   return new Promise((done, failed) => {
     const over = (error: ExecFileException | Error | null, stdout: string, stderr: string) => {
@@ -105,7 +105,7 @@ interface SyncHow extends RunHow {
 }
 
 /** Runs a program to its end, for those who have nothing else to do meanwhile. Throws a Fatal if it cannot be started. */
-export function runSync([program = '', ...args]: Command, how: SyncHow = {}): Ran {
+export function runSync([program = '', ...args]: CommandLine, how: SyncHow = {}): Ran {
   const { input, encoding = 'utf8', ...rest } = how
   const { status, signal, stdout, stderr, error } = processes().spawnSync(program, args, {
     maxBuffer: OUTPUT_MAX,
@@ -130,7 +130,7 @@ export function failureOf({ code, signal, stderr }: Omit<Ran, 'stdout'>): string
 }
 
 /** As `runSync`; undefined if there is no such program. */
-export function tryRunSync(command: Command, how: SyncHow = {}): Ran | undefined {
+export function tryRunSync(command: CommandLine, how: SyncHow = {}): Ran | undefined {
   try {
     return runSync(command, how)
   } catch (error) {

@@ -30,10 +30,10 @@ export interface Views {
   /** A task as it is now; undefined if it is gone. */
   look(name: TaskId): Promise<Seen | undefined>
   /** What goes on, of one project or of all, and the last `recent` that are over. Throws if there is no such project. */
-  status(project: string | undefined, recent: number): Promise<Status>
+  status(project: string | undefined, recent: number): Promise<Overview>
   /** The subjects of the commits of these tasks, by revision, as far as their repository is at hand. */
   subjects(tasks: readonly TaskView[]): Promise<ReadonlyMap<string, string>>
-  show(name: TaskId): Promise<Shown | undefined>
+  show(name: TaskId): Promise<TaskDetails | undefined>
   /** Opens the log of a step as far as it is written. The caller closes both. */
   log(view: TaskView, step: string): Promise<StepLog>
   /** Asks that a task end, or the last of what it was retried as. */
@@ -57,7 +57,7 @@ export interface Cancelled {
   readonly refused: string | null
 }
 
-export interface Status extends Omit<Board, 'tasks'> {
+export interface Overview extends Omit<Board, 'tasks'> {
   readonly held: readonly HeldChange[]
   readonly waiting: readonly BoardTask[]
   /** `expected`: how many seconds such a job took lately. */
@@ -67,7 +67,7 @@ export interface Status extends Omit<Board, 'tasks'> {
   readonly events: readonly WaitingEvents[]
 }
 
-export interface Shown extends TaskView {
+export interface TaskDetails extends TaskView {
   readonly wait: WaitView | null
   /** Null where the repository of the project is not on that host. */
   readonly commit: CommitView | null

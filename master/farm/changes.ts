@@ -1,13 +1,17 @@
 // What becomes of a plan in the database: the change as it stands now, its earlier jobs cancelled, its new ones queued.
 
 import type { Database } from './database.ts'
-import type { Head, Plan } from './plan.ts'
-import type { Project } from './projects.ts'
+import type { Head, FarmPlan } from './plan.ts'
+import type { FarmProject } from './projects.ts'
 
 type Transaction = Parameters<Parameters<Database['begin']>[1]>[0]
 
 /** Does what a plan says, and returns what there is to say of it. */
-export async function apply(sql: Transaction, project: Project, plan: Plan): Promise<string | undefined> {
+export async function apply(
+  sql: Transaction,
+  project: FarmProject,
+  plan: FarmPlan,
+): Promise<string | undefined> {
   const { name, ref, revision, over, held, fork, target, title, author, url, params, heard, head } = plan
   // What comes late changes nothing: a change that was closed is not opened by what happened before.
   const [row] = await sql<{ id: number; approved: string | null }[]>`
@@ -29,9 +33,9 @@ export async function apply(sql: Transaction, project: Project, plan: Plan): Pro
 }
 
 /** Lets this head of a change run, which is held; false if it is not any more. */
-export async function approve(
+export async function approveChange(
   sql: Transaction,
-  project: Project,
+  project: FarmProject,
   name: string,
   revision: string,
   head: Head,
@@ -58,7 +62,7 @@ async function cancel(
 
 async function queueHead(
   sql: Transaction,
-  project: Project,
+  project: FarmProject,
   {
     id,
     ref,

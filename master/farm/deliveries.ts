@@ -5,12 +5,12 @@
 import { reasonOf } from '../../lib/base/errno.ts'
 import { BadDelivery } from '../../lib/forge/forge.ts'
 import { warn } from '../../lib/system/log.ts'
-import { apply, approve } from './changes.ts'
+import { apply, approveChange } from './changes.ts'
 import type { Database } from './database.ts'
 import { FarmMirror } from './mirror.ts'
 import { planHead, planOf } from './plan.ts'
 import { mirrorOf } from './projects.ts'
-import type { Project, Projects } from './projects.ts'
+import type { FarmProject, Projects } from './projects.ts'
 import { WorkLoop } from './work-loop.ts'
 
 /** How often one is tried that fails, and the most time between two tries, in seconds. */
@@ -137,10 +137,10 @@ export class Deliveries {
       where project = ${project} and name = ${name} and head = ${revision} and held and open and approved is distinct from head`
     if (!row) return false
     const plan = await planHead(found, { name, revision, ...row }, this.#mirror(found))
-    return this.#db.begin(sql => approve(sql, found, name, revision, plan))
+    return this.#db.begin(sql => approveChange(sql, found, name, revision, plan))
   }
 
-  #mirror({ name, clone }: Project): FarmMirror {
+  #mirror({ name, clone }: FarmProject): FarmMirror {
     const known = this.#mirrors.get(name)
     if (known?.url === clone) return known.mirror
     const mirror = new FarmMirror(mirrorOf(this.#directory, name), clone)

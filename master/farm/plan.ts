@@ -2,13 +2,13 @@
 // touches the database.
 
 import { ForgeError } from '../../lib/forge/client.ts'
-import { paramsOf, touchesTests } from '../../lib/forge/forge.ts'
+import { changeParams, touchesTests } from '../../lib/forge/forge.ts'
 import type { ChangeWish, PushWish, Wish } from '../../lib/forge/forge.ts'
 import { gitAccess, isTrusted, openApi } from '../../lib/forge/open.ts'
 import { checkName, checksOf } from '../../lib/testfile/choose.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
 import type { FarmMirror } from './mirror.ts'
-import type { Project } from './projects.ts'
+import type { FarmProject } from './projects.ts'
 
 /** A job, for each of the project's targets. Texts are UTF-8. */
 export interface PlannedJob {
@@ -27,7 +27,7 @@ export interface Head {
   readonly gone?: string
 }
 
-export interface Plan {
+export interface FarmPlan {
   /** A change's number as text, or the full name of a ref. */
   readonly name: string
   readonly ref: string
@@ -52,17 +52,21 @@ export interface Plan {
 const NONE: Head = { jobs: [], broken: [] }
 
 /** The plan of a delivery; undefined if nothing comes of it. Throws where forge or git cannot be asked. */
-export async function planOf(project: Project, wish: Wish, mirror: FarmMirror): Promise<Plan | undefined> {
+export async function planOf(
+  project: FarmProject,
+  wish: Wish,
+  mirror: FarmMirror,
+): Promise<FarmPlan | undefined> {
   if (wish.kind === 'push') return planPush(project, wish, mirror)
   if (wish.kind === 'change') return planChange(project, wish, mirror)
   return undefined
 }
 
 async function planChange(
-  project: Project,
+  project: FarmProject,
   { action, change }: ChangeWish,
   mirror: FarmMirror,
-): Promise<Plan> {
+): Promise<FarmPlan> {
   const { title, author, url, fork, target, head: revision, updated: heard } = change
   const name = String(change.number)
   const ref = project.forge.changeRef(change.number) ?? `refs/heads/${change.source}`
@@ -74,16 +78,16 @@ async function planChange(
     revision: open ? revision : undefined,
     over: open ? undefined : 'the change was closed',
     supersedes: project.supersede !== 'no',
-    params: paramsOf(change, looked?.base, fork ? touchesTests(looked?.files ?? []).map(utf8) : []),
+    params: changeParams(change, looked?.base, fork ? touchesTests(looked?.files ?? []).map(utf8) : []),
     head: looked?.head ?? NONE,
   }
 }
 
 async function planPush(
-  project: Project,
+  project: FarmProject,
   { ref, before, after, author }: PushWish,
   mirror: FarmMirror,
-): Promise<Plan> {
+): Promise<FarmPlan> {
   const looked = after === null ? undefined : await lookAt(project, { ref, revision: after, before }, mirror)
   return {
     ...{ name: ref, ref, fork: false, target: null, title: '', author, url: null, heard: null, held: false },
@@ -100,7 +104,7 @@ async function planPush(
 
 /** The checks of the head of a change that is known already. */
 export async function planHead(
-  project: Project,
+  project: FarmProject,
   change: { name: string; ref: string; revision: string; target: string | null },
   mirror: FarmMirror,
 ): Promise<Head> {
@@ -127,7 +131,7 @@ interface Looked {
   readonly head: Head
 }
 
-async function lookAt(project: Project, wanted: Wanted, mirror: FarmMirror): Promise<Looked> {
+async function lookAt(project: FarmProject, wanted: Wanted, mirror: FarmMirror): Promise<Looked> {
   const { ref, revision } = wanted
   const target = wanted.target ? `refs/heads/${wanted.target}` : undefined
   const access =
@@ -167,7 +171,7 @@ async function baseOf(
 }
 
 /** The files of a change as the forge lists them; undefined where it does not, or not all: then git knows. */
-async function listedFiles({ forge, settings }: Project, number: number): Promise<string[] | undefined> {
+async function listedFiles({ forge, settings }: FarmProject, number: number): Promise<string[] | undefined> {
   try {
     const found = await openApi(forge, settings)?.changedFiles(number)
     return found?.complete ? found.names.map(name => Buffer.from(name).toString('latin1')) : undefined
@@ -179,7 +183,7 @@ async function listedFiles({ forge, settings }: Project, number: number): Promis
 
 const utf8 = (text: string): string => Buffer.from(text, 'latin1').toString('utf8')
 
-function headOf(project: Project, checks: readonly Check[], bass: boolean): Head {
+function headOf(project: FarmProject, checks: readonly Check[], bass: boolean): Head {
   const jobs = checks.flatMap(check =>
     'command' in check
       ? [{ label: utf8(check.name), directory: utf8(check.directory), command: utf8(check.command) }]

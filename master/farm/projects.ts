@@ -16,7 +16,7 @@ import { listIfThere } from '../../lib/system/listing.ts'
 import { warn } from '../../lib/system/log.ts'
 import { longSecret } from './secret.ts'
 
-export interface Project {
+export interface FarmProject {
   readonly name: string
   readonly settings: NodeJS.ProcessEnv
   readonly forge: Forge
@@ -34,7 +34,7 @@ export interface Project {
 
 export class Projects {
   readonly #directory: string
-  readonly #known = new Map<string, { readonly time: number; readonly project: Project | undefined }>()
+  readonly #known = new Map<string, { readonly time: number; readonly project: FarmProject | undefined }>()
 
   constructor(directory: string) {
     this.#directory = directory
@@ -45,14 +45,14 @@ export class Projects {
   }
 
   /** The project of this name; undefined if there is none, or its settings are wrong, which is said. */
-  find(name: string): Project | undefined {
+  find(name: string): FarmProject | undefined {
     if (!isPart(name)) return undefined
     const rc = join(this.#directory, name, 'rc')
     const time = ignoringENOENT(() => statSync(rc).mtimeMs)
     if (time === undefined) return undefined
     const known = this.#known.get(name)
     if (known?.time === time) return known.project
-    let project: Project | undefined
+    let project: FarmProject | undefined
     try {
       project = read(name, settingsOfProject(process.env, rc), rc)
     } catch (error) {
@@ -63,7 +63,7 @@ export class Projects {
   }
 }
 
-function read(name: string, settings: NodeJS.ProcessEnv, rc: string): Project | undefined {
+function read(name: string, settings: NodeJS.ProcessEnv, rc: string): FarmProject | undefined {
   const forge = forgeOf(settings)
   if (!forge) return undefined
   const targets = words('ARCHS', settings)

@@ -16,5 +16,5 @@ export function longSecret(name: string, env: NodeJS.ProcessEnv = process.env): 
 const digest = (text: string) => createHash('sha256').update(text).digest()
 
 /** True if both are the same; how long it takes says nothing about where they differ. */
-export const isSecret = (given: string | undefined, secret: string): boolean =>
+export const isSameSecret = (given: string | undefined, secret: string): boolean =>
   given !== undefined && timingSafeEqual(digest(given), digest(secret))

@@ -10,7 +10,7 @@ import { FILES_MAX, isFilePath, JSON_MAX, OUTPUT_MAX } from '../../lib/farm/prot
 import type { Alive, JobFile, Registration, Result } from '../../lib/farm/protocol.ts'
 import { VERDICTS } from '../../lib/spool/job.ts'
 import { isPart } from '../../lib/spool/task-name.ts'
-import { isSecret } from './secret.ts'
+import { isSameSecret } from './secret.ts'
 import type { Blobs } from './blobs.ts'
 import { Files, keyOf } from './blobs.ts'
 import type { Database } from './database.ts'
@@ -45,7 +45,8 @@ export function workerApi(db: Database, workers: Workers, blobs: Blobs, secret: 
 
   app.use(async (c, next) => {
     const given = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1]
-    if (secret !== undefined && !isSecret(given, secret)) return c.json({ error: 'the secret is wrong' }, 401)
+    if (secret !== undefined && !isSameSecret(given, secret))
+      return c.json({ error: 'the secret is wrong' }, 401)
     return next()
   })
   app.use('/runs/:attempt/output', bodyLimit({ maxSize: OUTPUT_MAX, onError: tooLarge }))

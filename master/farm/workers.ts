@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { warnOnce } from '../../lib/system/log.ts'
-import type { Alive, Registration, Word, Work } from '../../lib/farm/protocol.ts'
+import type { Alive, Registration, WordToWorker, Work } from '../../lib/farm/protocol.ts'
 import { POLL, SILENCE } from '../../lib/farm/protocol.ts'
 import type { Database } from './database.ts'
 
@@ -15,7 +15,7 @@ const COLLECT = 500
 
 interface Sign {
   readonly alive: Alive
-  readonly answer: (word: Word | 'gone' | Error) => void
+  readonly answer: (word: WordToWorker | 'gone' | Error) => void
 }
 
 export class Workers {
@@ -97,7 +97,7 @@ export class Workers {
   }
 
   /** Writes a sign of life with those of all others, and returns what the worker should hear. */
-  alive(alive: Alive): Promise<Word | 'gone'> {
+  alive(alive: Alive): Promise<WordToWorker | 'gone'> {
     return new Promise((done, failed) => {
       this.#signs.push({ alive, answer: word => (word instanceof Error ? failed(word) : done(word)) })
     })

@@ -1,6 +1,6 @@
 // Which events a wish leads to, once the mirror has what the forge has now: that counts, not what the delivery said.
 
-import { paramsOf, touchesTests } from '../../lib/forge/forge.ts'
+import { changeParams, touchesTests } from '../../lib/forge/forge.ts'
 import type { ChangeWish, PushWish } from '../../lib/forge/forge.ts'
 import { isTrusted } from '../../lib/forge/open.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
@@ -113,7 +113,7 @@ export async function decideChange(
     where: (await isTrusted(change, project.trust, project.api)) ? 'revs' : 'held',
     ref,
     revision: head,
-    params: paramsOf(change, base, touched),
+    params: changeParams(change, base, touched),
     again: again ? id : '',
   }
   const tips: FetchPlan['tips'] = [[ref, (await mirror.tip(ref)) ?? head]]

@@ -110,7 +110,7 @@ export class Fetching {
   /** F1 to F4. */
   async #finish(record: string): Promise<void> {
     const { inbox, name } = this.project
-    const plan = records.planOf(record) ?? (await this.#decide(record))
+    const plan = records.readFetchPlan(record) ?? (await this.#decide(record))
     if (!plan) return
     const tmp = this.#spool.tasks.tmp
     if (plan.change) {
@@ -161,7 +161,7 @@ export class Fetching {
         why: all.map(({ why }) => why).join('; ') || 'nothing to do',
       },
     )
-    return records.planOf(record)
+    return records.readFetchPlan(record)
   }
 
   /**

@@ -79,7 +79,7 @@ export function deliveryIn(record: string): Buffer | undefined {
 }
 
 /** Reads the decision about a record; undefined if there is none yet. */
-export function planOf(record: string): FetchPlan | undefined {
+export function readFetchPlan(record: string): FetchPlan | undefined {
   if (!listAllIfThere(record).includes(PLAN)) return undefined
   const text = readIfThere(join(record, PLAN))
   return text === undefined ? undefined : (JSON.parse(text) as FetchPlan)

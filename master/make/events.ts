@@ -24,7 +24,7 @@ export class BadEvent extends Error {
 }
 
 /** How an event is called in messages. Pure. */
-export const pathOf = (event: Event): string => join(event.ref, event.revision)
+export const eventPath = (event: Event): string => join(event.ref, event.revision)
 
 type OnUnseen = (path: string, error: unknown) => void
 
@@ -96,6 +96,6 @@ export async function inOrder<E extends Event>(events: readonly E[], repository:
   const place = new Map(order.map((id, i) => [id, i]))
   const placeOf = (event: E) => place.get(commits.get(event)?.id ?? '') ?? -1
   return [...events].sort(
-    (a, b) => Number(a.time - b.time) || placeOf(a) - placeOf(b) || (pathOf(a) < pathOf(b) ? -1 : 1),
+    (a, b) => Number(a.time - b.time) || placeOf(a) - placeOf(b) || (eventPath(a) < eventPath(b) ? -1 : 1),
   )
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import type { Instead, Packer } from '../../lib/bundle/pack.ts'
 import type { Commit, Repository } from '../../lib/git/repository.ts'
-import { contentOf } from './lfs.ts'
+import { packContent } from './lfs.ts'
 import { packRepository } from './code-git.ts'
 import { packSubmodule } from './submodules.ts'
 
@@ -34,7 +34,7 @@ export function packing(
   const insteadIn = (repository: Repository, id: string, prefix: string, depth: number): Instead => {
     return entry => {
       if (lfs && (entry.kind === 'file' || entry.kind === 'executable'))
-        return packer => contentOf(repository, entry, packer)
+        return packer => packContent(repository, entry, packer)
       if (!submodules || entry.kind !== 'submodule') return undefined
       const below = (inner: Repository) => insteadIn(inner, entry.id, `${entry.name}/`, depth + 1)
       return packer => packSubmodule({ repository, commit: id, prefix, depth, scratch }, entry, packer, below)

@@ -30,7 +30,11 @@ export function parsePointer(text: string): Pointer | undefined {
 }
 
 /** Packs the content of a pointer instead of it; false if the file is none. Throws GitError if the content is not to be had. */
-export async function contentOf(repository: Repository, entry: TreeEntry, packer: Packer): Promise<boolean> {
+export async function packContent(
+  repository: Repository,
+  entry: TreeEntry,
+  packer: Packer,
+): Promise<boolean> {
   const blob = await repository.blob(entry.id, POINTER_MAX)
   const pointer = parsePointer(blob?.toString('latin1') ?? '')
   if (!pointer) return false

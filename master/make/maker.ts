@@ -16,7 +16,7 @@ import type { Sources } from './bundle.ts'
 import type { Extras } from './extras.ts'
 import { EventQueue, OTHERS_TURN, SYSTEM_PAUSE } from './event-queue.ts'
 import type { Pending } from './event-queue.ts'
-import { BadEvent, inOrder, pathOf } from './events.ts'
+import { BadEvent, inOrder, eventPath } from './events.ts'
 import type { Event } from './events.ts'
 import * as records from './record.ts'
 import { makeRecipes } from './recipes.ts'
@@ -164,7 +164,7 @@ export class Maker {
     try {
       record ??= records.takeEvent(project, event)
     } catch (error) {
-      warnOnce('take the event', join(project.revs, pathOf(event)), error)
+      warnOnce('take the event', join(project.revs, eventPath(event)), error)
     }
     if (record === undefined) return undefined
     const recipes = this.#prepare(sources, record, event)
@@ -179,7 +179,10 @@ export class Maker {
   }
 
   #makeRecipes(sources: Sources, record: string, event: Event): Promise<readonly Recipe[]> {
-    return makeRecipes(sources, this.#settings.targets, { ...event, params: records.paramsOf(record, event) })
+    return makeRecipes(sources, this.#settings.targets, {
+      ...event,
+      params: records.readParams(record, event),
+    })
   }
 
   /** E1 to E4: makes the tasks, or counts one more failure and returns it. */
@@ -204,7 +207,7 @@ export class Maker {
   /** True if another maker has ended the record, as far as can be known. */
   #isOver(record: string): boolean {
     try {
-      return records.isOver(this.#settings.project, record)
+      return records.isEnded(this.#settings.project, record)
     } catch {
       // Then it is tried again, which says the same if it has.
       return false
@@ -250,7 +253,7 @@ export class Maker {
   /** Leaves an event that failed for its next turn, or gives it up. Returns the reason, and the delay. */
   #fail(record: string, event: Event, error: unknown): Fatal {
     const { spool, project, eventTries } = this.#settings
-    const attempt = `make tasks of ${quote(pathOf(event))}`
+    const attempt = `make tasks of ${quote(eventPath(event))}`
     const why = error instanceof Error ? error.message : String(error)
     let pause = SYSTEM_PAUSE
     if (error instanceof GitError || error instanceof BadEvent) {

@@ -73,7 +73,7 @@ export function listRecords(project: ProjectDirectories): string[] {
 }
 
 /** True if a record is not there any more: another maker has ended it. Throws if that cannot be known. */
-export const isOver = (project: ProjectDirectories, record: string): boolean =>
+export const isEnded = (project: ProjectDirectories, record: string): boolean =>
   !listNow(project.making).includes(basename(record))
 
 /** The event in a record; undefined if it holds none. Throws if something in it cannot be looked into. */
@@ -83,7 +83,7 @@ export function eventOf(record: string): Event | undefined {
 }
 
 /** The lines of the event in a record; throws BadEvent if it cannot be read. */
-export function paramsOf(record: string, event: Event): string {
+export function readParams(record: string, event: Event): string {
   const path = join(placeOf(record, event), event.revision)
   try {
     const { size } = statSync(path)
@@ -207,7 +207,7 @@ export function decide(
  */
 function standing(project: ProjectDirectories, record: string): Decision | undefined {
   for (let tries = 1; ; tries++) {
-    if (isOver(project, record)) return undefined
+    if (isEnded(project, record)) return undefined
     try {
       return decisionOf(record)
     } catch (error) {

@@ -33,10 +33,10 @@ export interface ChannelKind {
   /** The channels of this kind. What is set and makes no sense ends the program with 100. */
   read(source: Source): readonly Channel[]
   /** Opens a channel; `directory`, in the spool, is its own. */
-  open(channel: Channel, env: NodeJS.ProcessEnv, directory: string): Opened
+  open(channel: Channel, env: NodeJS.ProcessEnv, directory: string): OpenChannel
 }
 
-export interface Opened {
+export interface OpenChannel {
   readonly deliver: Deliver
   /** In which order pending notices are told; that in which things happened if it is left out. */
   readonly order?: (pending: readonly Key[]) => Key[]

@@ -37,7 +37,7 @@ export function projectsWithChannels(root: string, env: NodeJS.ProcessEnv): Proj
 }
 
 /** A text that becomes another one when a file of `projectsWithChannels` does. */
-export function stateOfSettings(root: string): string {
+export function stateOfChannels(root: string): string {
   const files = [...projectFiles(root)].flatMap(([name, rc]) => {
     const programs = programsOf(root, name)
     return [rc, programs, ...listIfThere(programs).map(file => join(programs, file))]

@@ -27,7 +27,7 @@ export function checkOf(
   }
   // It runs again, as another task, which is told of by itself.
   if (task.job?.verdict === 'lost' && task.job.retriedAs !== null) return undefined
-  return { context, state: stateOf(task), description: overText(notice) }
+  return { context, state: checkState(task), description: overText(notice) }
 }
 
 /** The name of its line of a Testfile, or its project; and its architecture where there is more than one. */
@@ -40,7 +40,7 @@ function contextOf(task: TaskView, archs: number): string {
 const queuedText = ({ arch, host, retryOf }: TaskView, why: string | undefined): string =>
   `queued: ${retryOf ? 'again; ' : ''}${why ?? `for ${host === null ? `a taker of ${arch}` : `the host ${host}`}`}`
 
-function stateOf({ job }: TaskView): Status['state'] {
+function checkState({ job }: TaskView): Status['state'] {
   if (job?.verdict === 'success' || job?.verdict === 'failure') return job.verdict
   return job?.verdict === 'cancelled' ? 'cancelled' : 'error'
 }

@@ -4,7 +4,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { Channel, Opened } from './channel.ts'
+import type { Channel, OpenChannel } from './channel.ts'
 import { reasonOf } from '../../lib/base/errno.ts'
 import { say, warn } from '../../lib/system/log.ts'
 import { Later, NotYet, Refused } from './deliver.ts'
@@ -24,7 +24,7 @@ const nameOf = ({ num, stage }: Key) => `${num}.${stage}`
 export class Courier {
   readonly channel: Channel
   readonly records: Records
-  readonly #opened: Opened
+  readonly #opened: OpenChannel
   /** Failures in a row: of the channel, and of the notices it refused, with the time of the next try. */
   #failures = 0
   /** How long the channel wants to be left alone after the last of them. */
@@ -34,7 +34,7 @@ export class Courier {
   #told: string | undefined
   #bell = new AbortController()
 
-  constructor(channel: Channel, records: Records, opened: Opened) {
+  constructor(channel: Channel, records: Records, opened: OpenChannel) {
     this.channel = channel
     this.records = records
     this.#opened = opened

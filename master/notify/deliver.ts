@@ -22,4 +22,4 @@ export class NotYet extends Later {}
 export type Deliver = (notice: Notice, body: string) => Promise<void>
 
 /** How long one try may take, in milliseconds. */
-export const PATIENCE = 30_000
+export const TRY_TIMEOUT = 30_000

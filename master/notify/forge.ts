@@ -9,7 +9,7 @@ import { duration, words } from '../../lib/base/settings.ts'
 import { openSpool } from '../../lib/spool/spool.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 import { readBoard } from '../../lib/view/board.ts'
-import type { Channel, ChannelKind, Opened } from './channel.ts'
+import type { Channel, ChannelKind, OpenChannel } from './channel.ts'
 import { checkOf } from './check.ts'
 import { Later, NotYet, Refused } from './deliver.ts'
 import { Latest } from './latest.ts'
@@ -49,7 +49,7 @@ export const forge: ChannelKind = {
     if (found === undefined || openApi(found, env) === undefined) return []
     return [{ project, kind: 'forge', name: 'forge', target: env.FORGE ?? '', policy: 'all' }]
   },
-  open(_channel, env, directory): Opened {
+  open(_channel, env, directory): OpenChannel {
     const found = forgeOf(env)!
     const isGitHub = found.place.kind === 'github'
     const latest = new Latest(directory)

@@ -15,7 +15,7 @@ import { whereIs } from '../../lib/view/whereabouts.ts'
 import type { Courier } from './courier.ts'
 import { describe } from './notice.ts'
 import { changeOf, outcomeOf, stagesOf, wants } from './policy.ts'
-import type { Stage } from './policy.ts'
+import type { TaskStage } from './policy.ts'
 import type { RefStates } from './ref-state.ts'
 
 /** Between two listings of what is over, in milliseconds: only what came there unseen is found by that. */
@@ -24,20 +24,20 @@ const OLD_EVERY = 60_000
 const TIDY_EVERY = 3_600_000
 
 /** A project whose couriers are at work. */
-export interface Told extends ProjectChannels {
+export interface ToldProject extends ProjectChannels {
   readonly couriers: readonly Courier[]
   readonly states: RefStates
 }
 
 export class Lookout {
   readonly #spool: Spool
-  readonly #projects: ReadonlyMap<string, Told>
+  readonly #projects: ReadonlyMap<string, ToldProject>
   /** The tasks current at the last round: they may be finished and in `old` at the next. */
   #current = new Map<string, TaskName>()
   #old: { at: number; time: number | null | undefined } = { at: -Infinity, time: undefined }
   #tidied = -Infinity
 
-  constructor(spool: Spool, projects: readonly Told[]) {
+  constructor(spool: Spool, projects: readonly ToldProject[]) {
     this.#spool = spool
     this.#projects = new Map(projects.map(project => [project.name, project]))
   }
@@ -75,7 +75,7 @@ export class Lookout {
     return new Map(tasks.map(task => [task.name, task]))
   }
 
-  async #see(task: TaskName, stage: Stage, current: Map<string, TaskName>): Promise<void> {
+  async #see(task: TaskName, stage: TaskStage, current: Map<string, TaskName>): Promise<void> {
     const project = this.#projects.get(task.project)!
     if (!project.couriers.some(courier => lacks(courier, task.num, stage))) return
     try {
@@ -87,7 +87,7 @@ export class Lookout {
   }
 
   /** N0: decides for each channel which notices of this task it gets. Returns false if that has to wait. */
-  async #record(project: Told, task: TaskName, stage: Stage): Promise<boolean> {
+  async #record(project: ToldProject, task: TaskName, stage: TaskStage): Promise<boolean> {
     const where = whereIs(this.#spool, task.name)
     const view = where && readView(where)
     // Pruned already, or taken for over while it was on its way from one directory to the next.
@@ -131,7 +131,7 @@ export class Lookout {
   }
 }
 
-const lacks = ({ channel, records }: Courier, num: number, stage: Stage): boolean =>
+const lacks = ({ channel, records }: Courier, num: number, stage: TaskStage): boolean =>
   (stage === 'over' || channel.policy === 'all') && !records.has({ num, stage })
 
 const byNumber = (tasks: ReadonlyMap<string, TaskName>): TaskName[] =>

@@ -6,7 +6,7 @@ import { named, odd as oddWord, policyOf } from './channel.ts'
 import type { Channel, ChannelKind } from './channel.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { setting, words } from '../../lib/base/settings.ts'
-import { PATIENCE, Refused } from './deliver.ts'
+import { TRY_TIMEOUT, Refused } from './deliver.ts'
 import type { Deliver } from './deliver.ts'
 import { mailOf } from './mail-text.ts'
 import { secret } from '../../lib/system/secret.ts'
@@ -71,8 +71,8 @@ function optionsOf(mailer: string, password: string | undefined) {
     secure,
     // A password is not sent for everyone to read.
     ...(user === '' ? {} : { auth: { user, pass: password ?? '' }, requireTLS: !secure }),
-    connectionTimeout: PATIENCE,
-    greetingTimeout: PATIENCE,
-    socketTimeout: PATIENCE,
+    connectionTimeout: TRY_TIMEOUT,
+    greetingTimeout: TRY_TIMEOUT,
+    socketTimeout: TRY_TIMEOUT,
   }
 }

@@ -8,7 +8,7 @@ import { lastLinesOf } from '../../lib/view/last-lines.ts'
 import type { LastLine } from '../../lib/view/last-lines.ts'
 import { address, optional } from '../../lib/base/settings.ts'
 import type { TaskView } from '../../lib/view/view.ts'
-import type { StatusChange, Stage } from './policy.ts'
+import type { StatusChange, TaskStage } from './policy.ts'
 
 /** How many lines of the failing step, and how many commits. */
 const LINES = 20
@@ -17,7 +17,7 @@ const COMMITS = 20
 export interface Notice {
   /** The same however often it is tried; no other notice has it. */
   readonly id: string
-  readonly stage: Stage
+  readonly stage: TaskStage
   /** When the task came to this stage, in milliseconds since 1970; null if nothing says. */
   readonly at: number | null
   /** The change this makes for its ref and architecture. */
@@ -39,7 +39,7 @@ export async function describe(
   jobAt: string | undefined,
   change: StatusChange | null,
   since: string | null,
-): Promise<(stage: Stage) => Notice> {
+): Promise<(stage: TaskStage) => Notice> {
   const pages = address('REPORTER_URL', env)
   const shared = {
     url: pages === undefined ? null : new URL(`/job/${view.num}`, pages).href,

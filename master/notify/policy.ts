@@ -9,7 +9,7 @@ export type Policy = (typeof POLICIES)[number]
 
 /** The stages of a task, in order. */
 export const STAGES = ['waiting', 'running', 'over'] as const
-export type Stage = (typeof STAGES)[number]
+export type TaskStage = (typeof STAGES)[number]
 
 /** Whether a verdict speaks for or against the code: null if the job was cancelled, or lost and runs again. */
 export type CodeOutcome = 'good' | 'bad'
@@ -28,7 +28,7 @@ export function changeOf(outcome: CodeOutcome | null, before: CodeOutcome | null
 /** True if a channel of this policy gets the notice. */
 export function wants(
   policy: Policy,
-  stage: Stage,
+  stage: TaskStage,
   outcome: CodeOutcome | null,
   change: StatusChange | null,
 ): boolean {
@@ -37,7 +37,7 @@ export function wants(
 }
 
 /** The stages that a task has reached, whether observed or not. */
-export function stagesOf({ state, job }: TaskView): Stage[] {
+export function stagesOf({ state, job }: TaskView): TaskStage[] {
   const ran = state === 'running' || (job?.started ?? null) !== null
   return STAGES.filter(stage => stage === 'waiting' || (stage === 'running' ? ran : state === 'over'))
 }

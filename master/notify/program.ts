@@ -12,7 +12,7 @@ import { EXIT } from '../../lib/base/exit.ts'
 import { isPart } from '../../lib/spool/task-name.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { start } from '../../lib/system/run.ts'
-import { PATIENCE, Refused } from './deliver.ts'
+import { TRY_TIMEOUT, Refused } from './deliver.ts'
 import type { Deliver } from './deliver.ts'
 import type { Notice } from './notice.ts'
 
@@ -55,7 +55,7 @@ function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
       // It need not read all, or anything.
       child.stdin.on('error', () => undefined)
       child.stdin.end(body)
-      const timer = setTimeout(() => kill(child.pid), PATIENCE)
+      const timer = setTimeout(() => kill(child.pid), TRY_TIMEOUT)
       child.on('error', failed)
       child.on('exit', (code, signal) => {
         clearTimeout(timer)

@@ -12,11 +12,11 @@ import { listAllIfThere, listIfThere } from '../../lib/system/listing.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import { STAGES } from './policy.ts'
-import type { Stage } from './policy.ts'
+import type { TaskStage } from './policy.ts'
 
 export interface Key {
   readonly num: number
-  readonly stage: Stage
+  readonly stage: TaskStage
 }
 
 const fileOf = ({ num, stage }: Key): string => `${num}.${stage}`

@@ -17,7 +17,7 @@ import type { Spool } from '../../lib/spool/spool.ts'
 import { remove } from '../../lib/system/durable.ts'
 import { whereIs } from '../../lib/view/whereabouts.ts'
 import { NAME_FILE, writeOutput } from './refs-output.ts'
-import type { Channel, ChannelKind, Opened } from './channel.ts'
+import type { Channel, ChannelKind, OpenChannel } from './channel.ts'
 import { Refused } from './deliver.ts'
 import type { Notice } from './notice.ts'
 
@@ -44,7 +44,7 @@ export const refs: ChannelKind = {
     // Of the project's directory in notices, `refs` is taken: it holds how its branches were.
     return [{ project, kind: 'refs', name: 'jci-runs', target: env['PROJ'] ?? '', policy: 'all' }]
   },
-  open(_channel, env, directory): Opened {
+  open(_channel, env, directory): OpenChannel {
     const repository = optional('PROJ', env)
     if (repository === undefined) throw lasting('store jobs as refs', 'PROJ is not set')
     const spool = openSpool()

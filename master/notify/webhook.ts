@@ -10,7 +10,7 @@ import type { Channel, ChannelKind } from './channel.ts'
 import { version } from '../../lib/system/version.ts'
 import { lasting } from '../../lib/base/exit.ts'
 import { words } from '../../lib/base/settings.ts'
-import { PATIENCE, Refused } from './deliver.ts'
+import { TRY_TIMEOUT, Refused } from './deliver.ts'
 import type { Deliver } from './deliver.ts'
 import { secret } from '../../lib/system/secret.ts'
 
@@ -64,7 +64,7 @@ function post(target: string, body: string, headers: OutgoingHttpHeaders): Promi
   const url = new URL(target)
   const request = url.protocol === 'https:' ? https.request : http.request
   return new Promise((resolve, reject) => {
-    request(url, { method: 'POST', headers, signal: AbortSignal.timeout(PATIENCE) }, response => {
+    request(url, { method: 'POST', headers, signal: AbortSignal.timeout(TRY_TIMEOUT) }, response => {
       // Its body is of no interest, and may have no end.
       response.destroy()
       resolve(response.statusCode ?? 0)

@@ -6,7 +6,7 @@ import { decisiveStep } from '../../lib/view/view.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 import { eventsWaiting } from '../../lib/view/pending-events.ts'
 import { LATE } from '../../lib/view/views.ts'
-import type { Shown, Status } from '../../lib/view/views.ts'
+import type { TaskDetails, Overview } from '../../lib/view/views.ts'
 import { whereIs } from '../../lib/view/whereabouts.ts'
 import type { Viewer } from './pages/page.ts'
 import { WindowedLog } from './log/log-window.ts'
@@ -32,7 +32,7 @@ export function publicView(site: Site, viewer: Viewer, view: TaskView): TaskView
 }
 
 /** The JSON of `bass show --json`. */
-export async function showJson(site: Site, viewer: Viewer, view: TaskView): Promise<Shown> {
+export async function showJson(site: Site, viewer: Viewer, view: TaskView): Promise<TaskDetails> {
   const { taskAt = null, jobAt = null } = whereIs(site.spool, view.name) ?? {}
   const commits = await site.commits([view])
   const known = viewer.name !== undefined
@@ -71,7 +71,7 @@ async function lastLines({ files }: Site, view: TaskView) {
 }
 
 /** The JSON of `bass status --json`. */
-export function statusJson(site: Site, viewer: Viewer, count = RECENT, project?: string): Status {
+export function statusJson(site: Site, viewer: Viewer, count = RECENT, project?: string): Overview {
   const now = Date.now()
   const { running, waiting, takers, paused } = boardOf(site, project, Infinity)
   const shown = (view: TaskView) => publicView(site, viewer, view)

@@ -20,7 +20,7 @@ import { readS2, writeS2 } from '../../lib/bundle/s2.ts'
 import { changesOf, listBefore, listTree, toName } from '../../lib/exec/listing.ts'
 import type { Listing } from '../../lib/exec/listing.ts'
 import { tarOf } from '../../lib/exec/pack.ts'
-import { CHANNEL_OPTIONS, load, PIECE, SECRET, speaks, VERSION } from '../../lib/exec/protocol.ts'
+import { CHANNEL_OPTIONS, loadProtocol, PIECE, SECRET, speaks, VERSION } from '../../lib/exec/protocol.ts'
 import type { ClientMessage, PutRequest, StartTaskRequest } from '../../lib/exec/protocol.ts'
 import type { Place } from '../run/places/place.ts'
 import type { Pools } from '../run/places/pools.ts'
@@ -52,10 +52,10 @@ interface Own {
 }
 
 /** Makes a server; whoever made it binds it, or gives it a connection. */
-export async function makeServer(
+export async function makeExecutorServer(
   own: Own,
 ): Promise<{ readonly server: Server; readonly close: () => Promise<void> }> {
-  const { grpc, Executor } = await load()
+  const { grpc, Executor } = await loadProtocol()
   const server = new grpc.Server(CHANNEL_OPTIONS)
   const service = new Service(own)
   server.addService(Executor.service, service.calls)

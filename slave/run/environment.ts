@@ -16,7 +16,7 @@ export interface StepEnvironment {
 }
 
 /** The facts of a task and its job that steps see in their environment. */
-export interface Facts {
+export interface StepFacts {
   readonly task: TaskName
   readonly host: string
   /** The commit, as `code-revision.txt` has it. */
@@ -47,7 +47,7 @@ export const workPaths = (work: string) => ({
 })
 
 /** The environment of a job's steps, from its task and the settings $STEP_ENV, $SECRETS, $PATH and $LANG. */
-export function buildEnvironment(facts: Facts, settings: Environment = process.env): StepEnvironment {
+export function buildEnvironment(facts: StepFacts, settings: Environment = process.env): StepEnvironment {
   const { task, work } = facts
   const paths = workPaths(work)
   const secrets = words('SECRETS', settings).filter(name => NAME.test(name))

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { readIfThere } from '../../lib/system/durable.ts'
 import { parseParams } from '../../lib/spool/event.ts'
 import { parseLimits } from '../../lib/spool/limits.ts'
-import type { Facts } from './environment.ts'
+import type { StepFacts } from './environment.ts'
 import type { Path } from '../../lib/base/brand.ts'
 import { TASK } from '../../lib/spool/job-files.ts'
 
-export interface TaskFacts extends Facts {
+export interface TaskFacts extends StepFacts {
   /** The limits that its project sets, in place of this machine's. */
   readonly limits?: Readonly<Record<string, string>>
 }
@@ -18,7 +18,9 @@ export interface TaskFacts extends Facts {
  * The revision, the ref, the parameters and the limits of a task; empty where its files do not say. `fault` only if it has
  * one.
  */
-export function readFacts(task: Path): Pick<TaskFacts, 'revision' | 'ref' | 'params' | 'fault' | 'limits'> {
+export function readTaskFacts(
+  task: Path,
+): Pick<TaskFacts, 'revision' | 'ref' | 'params' | 'fault' | 'limits'> {
   const read = (file: string) => readIfThere(join(task, file)) ?? ''
   // An environment cannot hold a NUL. White space at the end may belong to a ref.
   const word = (file: string) => /^([^\0]*?)[ \n]*$/.exec(read(file))?.[1] ?? ''

@@ -13,7 +13,7 @@ import { now } from '../../lib/base/tai64n.ts'
 import { trace } from '../../lib/system/trace.ts'
 import { Masker } from './mask.ts'
 import { patiently } from './patience.ts'
-import { CHUNK } from './places/buffers.ts'
+import { PIPE_BYTES } from './places/buffers.ts'
 import type { BufferPool, Buffers } from './places/buffers.ts'
 
 const writeAsync = promisify(write)
@@ -94,7 +94,7 @@ export class LogWriter {
   #read(length: number): boolean {
     this.#options.heard()
     this.#show(this.#masker.push(this.#buffers.input.subarray(0, length)))
-    return this.#gathered < CHUNK || !this.writing
+    return this.#gathered < PIPE_BYTES || !this.writing
   }
 
   #show(bytes: Buffer): void {

@@ -14,7 +14,7 @@ import type { TaskName } from '../../lib/spool/task-name.ts'
 import { remove } from '../../lib/system/durable.ts'
 import { mustList } from '../../lib/system/listing.ts'
 import { warn } from '../../lib/system/log.ts'
-import { readFacts } from '../run/facts.ts'
+import { readTaskFacts } from '../run/facts.ts'
 import type { TaskFacts } from '../run/facts.ts'
 import { persistJob, writePlain } from '../run/job-writer.ts'
 import type { Outcome } from '../run/plan.ts'
@@ -78,7 +78,7 @@ class ClaimedTask implements Assignment {
     await unpackTask(this.#directory, this.work, this.#slot.settings.bundleMax, stop)
     const { task, work } = this
     const cache = this.#slot.cache(task.project)
-    return { task, host: this.#slot.settings.host, ...readFacts(this.#directory), work, cache }
+    return { task, host: this.#slot.settings.host, ...readTaskFacts(this.#directory), work, cache }
   }
 
   /** The verdict to be is made durable together with what it says it of: that saves a commit of a journal. */

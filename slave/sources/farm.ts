@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { temporary } from '../../lib/base/exit.ts'
 import { ALIVE, POLL, SILENCE } from '../../lib/farm/protocol.ts'
-import type { Registered, Registration, Word, Work } from '../../lib/farm/protocol.ts'
+import type { Registered, Registration, WordToWorker, Work } from '../../lib/farm/protocol.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { warn, warnOnce } from '../../lib/system/log.ts'
 import { isToEnd, onHup } from '../../lib/system/renewal.ts'
@@ -159,7 +159,7 @@ export class FarmSource implements WorkSource, Farmhouse {
     const left = Math.max(100, Math.round(this.#heard + SILENCE - performance.now()))
     try {
       const sign = { worker, ...(job ? { attempt: job.attempt } : {}), ...(steps ? { steps } : {}) }
-      const answer = await this.client.ask<Word>('POST', '/v1/alive', sign, AbortSignal.timeout(left))
+      const answer = await this.client.ask<WordToWorker>('POST', '/v1/alive', sign, AbortSignal.timeout(left))
       this.#heard = performance.now()
       if (job === undefined || job !== this.#inHand) return
       if (answer?.word) job.hear(answer.word)

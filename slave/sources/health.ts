@@ -23,7 +23,7 @@ const LONGEST = 60_000
 /** A job makes at least so many files in each place. */
 const INODES = 50
 
-export interface Places {
+export interface TriedPlaces {
   /** Where jobs are being claimed, in the spool; undefined for a slave without a spool. */
   readonly jobs?: string
   /** The slave's working directory. */
@@ -34,7 +34,7 @@ export interface Places {
 export type HealthSettings = Pick<SlaveSettings, 'jobtmp' | 'diskMin' | 'poll' | 'path'>
 
 export class Health {
-  readonly #places: Places
+  readonly #places: TriedPlaces
   readonly #tell: (fault: string | undefined) => void
   readonly #settings: HealthSettings
   #triedAt = -Infinity
@@ -45,7 +45,7 @@ export class Health {
   #due = false
 
   /** `tell` is called when a fault begins, becomes another, or ends. */
-  constructor(places: Places, settings: HealthSettings, tell: (fault: string | undefined) => void) {
+  constructor(places: TriedPlaces, settings: HealthSettings, tell: (fault: string | undefined) => void) {
     this.#places = places
     this.#settings = settings
     this.#tell = tell

@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 
-import { command, run, usage } from '../../lib/system/command.ts'
+import { command, runMain, usage } from '../../lib/system/command.ts'
 import { ROOT } from '../fixtures/sandbox.ts'
 import { drawCharts } from './growth/chart.ts'
 import { curves } from './growth/curves.ts'
@@ -168,4 +168,4 @@ async function cleanAll(cleanUps: (() => void | Promise<void>)[]): Promise<void>
   for (let cleanUp = cleanUps.pop(); cleanUp; cleanUp = cleanUps.pop()) await cleanUp()
 }
 
-if (require.main === module) run(bench)
+if (require.main === module) runMain(bench)

@@ -199,9 +199,6 @@ test('every room of the table is there, and in the plan', async t => {
     t.ok(plan.includes(`\`${room}\``), `${room} is in the plan of rooms`)
 })
 
-/** Files of lib that one side alone uses so far. Only ever to become fewer. */
-const LONELY = ['lib/view/find-task', 'lib/view/history']
-
 test('a file of lib serves at least two of bin, master and slave', async t => {
   const arrows = readArrows()
   const users = new Map<string, Set<string>>()
@@ -218,7 +215,7 @@ test('a file of lib serves at least two of bin, master and slave', async t => {
     for (const next of imports) reach(next)
   }
   const lonely = [...arrows.keys()].filter(
-    module => module.startsWith('lib/') && !LONELY.includes(module) && (users.get(module)?.size ?? 0) < 2,
+    module => module.startsWith('lib/') && (users.get(module)?.size ?? 0) < 2,
   )
   t.same(lonely, [])
   t.ok(users.size > 80)
@@ -235,6 +232,23 @@ test('names that others rely on change in the protocol alone', async t => {
       )
     }
   }
+})
+
+/** What each verb exports, and what is told of it. */
+const OF_EACH = ['verb', 'description']
+
+test('a name that is exported means one thing', async t => {
+  const places = new Map<string, string[]>()
+  for (const module of readArrows().keys()) {
+    const text = readFileSync(join(ROOT, `${module}.ts`), 'utf8')
+    const found = text.matchAll(/^export (?:async )?(?:function|class|interface|type|const) (\w+)/gm)
+    // An overload has the name of its function.
+    for (const name of new Set([...found].map(match => match[1]!)))
+      places.set(name, [...(places.get(name) ?? []), module])
+  }
+  t.ok(places.size > 500)
+  const twice = [...places].filter(([name, modules]) => modules.length > 1 && !OF_EACH.includes(name))
+  t.same(Object.fromEntries(twice), {})
 })
 
 test('one module starts other programs', async t => {

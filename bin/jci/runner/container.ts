@@ -11,13 +11,13 @@ import type { Engine } from '../../../lib/container/engine.ts'
 import { containerFlags } from '../../../lib/container/flags.ts'
 import { warn } from '../../../lib/system/log.ts'
 import { imageOf } from './image.ts'
-import type { Assigned, Place } from './place.ts'
-import { layTools, TOOLS, TREE } from './tool.ts'
+import type { Assigned, JobPlace } from './place.ts'
+import { layTools, TOOLS, TREE_INSIDE } from './tool.ts'
 
 /** Where the job's file is in its container. */
 const JOB = '/jci-job.json'
 
-export class Containers implements Place {
+export class Containers implements JobPlace {
   readonly #engine: Engine
   readonly #runner: string
   readonly #tools: string
@@ -52,10 +52,10 @@ export class Containers implements Place {
       // The tool has its own node; what it runs finds the image's programs first.
       args: [
         '-c',
-        `JCI_SCRIPT_PATH=$PATH:${TOOLS}/bin PATH=${TOOLS}/bin:$PATH; export PATH JCI_SCRIPT_PATH BASS_ROOT=${TREE}; . ${TREE}/lib/rc; exec node ${TREE}/dist/bin/jci/runner/job.js ${JOB}`,
+        `JCI_SCRIPT_PATH=$PATH:${TOOLS}/bin PATH=${TOOLS}/bin:$PATH; export PATH JCI_SCRIPT_PATH BASS_ROOT=${TREE_INSIDE}; . ${TREE_INSIDE}/lib/rc; exec node ${TREE_INSIDE}/dist/bin/jci/runner/job.js ${JOB}`,
       ],
     }
-    const volumes = ['--volume', `${ROOT}:${TREE}:ro`, '--volume', `${this.#tools}:${TOOLS}:ro`]
+    const volumes = ['--volume', `${ROOT}:${TREE_INSIDE}:ro`, '--volume', `${this.#tools}:${TOOLS}:ro`]
     await ask(this.#engine, `make the container '${name}'`, ['create', ...volumes, ...containerFlags(plan)])
     const directory = mkdtempSync(join(tmpdir(), 'git-jci-'))
     try {

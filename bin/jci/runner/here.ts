@@ -9,7 +9,7 @@ import { ROOT } from '../../../lib/base/root.ts'
 import { remove } from '../../../lib/system/durable.ts'
 import { processesWith } from '../../../lib/system/process.ts'
 import { start } from '../../../lib/system/run.ts'
-import type { Assigned, Place } from './place.ts'
+import type { Assigned, JobPlace } from './place.ts'
 
 interface Running {
   readonly child: ChildProcess
@@ -17,7 +17,7 @@ interface Running {
   readonly deadline: number
 }
 
-export class Here implements Place {
+export class Here implements JobPlace {
   readonly #runner: string
   /** Holds the temporary files of jobs, each in a directory of its own. */
   readonly #directory: string

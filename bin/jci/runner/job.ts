@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { lasting, temporary } from '../../../lib/base/exit.ts'
 import { git } from '../../../lib/git/process.ts'
 import { isCommitId } from '../../../lib/jci/run-ref.ts'
-import { run } from '../../../lib/system/command.ts'
+import { runMain } from '../../../lib/system/command.ts'
 import { perform } from '../parts/perform.ts'
 import { pushRuns } from '../share/exchange.ts'
 import { split } from './clone-url.ts'
@@ -78,4 +78,4 @@ async function patiently(what: string, patience: number, act: () => Promise<void
   }
 }
 
-if (require.main === module) run(job)
+if (require.main === module) runMain(job)

@@ -10,7 +10,7 @@ export interface Assigned {
   readonly repo_name: string
 }
 
-export interface Place {
+export interface JobPlace {
   /** Starts a job and returns; the job goes on by itself. */
   start(job: Assigned): Promise<void>
   /** The ids of the jobs that run. Throws if that cannot be known. */

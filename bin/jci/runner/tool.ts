@@ -9,7 +9,7 @@ import { move } from '../../../lib/system/durable.ts'
 import { failureOf, runSync } from '../../../lib/system/run.ts'
 
 /** Where the two directories are seen in a container. */
-export const TREE = '/jci/bass'
+export const TREE_INSIDE = '/jci/bass'
 export const TOOLS = '/jci/tools'
 
 /** Lays the programs into a directory, unless an earlier runner of the same node has. Returns it. */

@@ -17,11 +17,12 @@ export interface Run extends RunName {
 /** The stored runs of these commits, or of all; newest first. Refs whose names are none of ours are left out. Throws GitError. */
 export async function listRuns(repository: string, commits?: readonly string[]): Promise<Run[]> {
   if (commits?.length === 0) return []
-  return runsAmong(await listRefs(repository, commits ? patternsOf(commits) : [RUNS]))
+  return runsAmong(await listRefs(repository, commits ? refPatterns(commits) : [RUNS]))
 }
 
 /** What finds the runs of commits. */
-export const patternsOf = (commits: readonly string[]): string[] => commits.map(commit => `${RUNS}${commit}/`)
+export const refPatterns = (commits: readonly string[]): string[] =>
+  commits.map(commit => `${RUNS}${commit}/`)
 
 export interface Ref {
   readonly id: string

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { warn } from '../../../lib/system/log.ts'
-import { ForgeError } from './forge.ts'
+import { ForgeRefusal } from './forge.ts'
 import type { ForgeClient } from './forge.ts'
 import type { Job, Jobs } from './jobs.ts'
 
@@ -12,7 +12,7 @@ const LAST_WAIT = 60_000
 /** How long a refusal that looks lasting is tried again, in milliseconds: a repository may be moved or mended. */
 const GIVE_UP = 24 * 3_600_000
 
-export class Courier {
+export class StatusCourier {
   readonly #jobs: Jobs
   readonly #forge: ForgeClient
   readonly #busy = new Set<string>()
@@ -60,7 +60,7 @@ export class Courier {
       try {
         await this.#forge.tell(job, first)
       } catch (error) {
-        const lasting = error instanceof ForgeError && [400, 404, 422].includes(error.status)
+        const lasting = error instanceof ForgeRefusal && [400, 404, 422].includes(error.status)
         if (!lasting || Date.now() - job.received < GIVE_UP) throw error
         warn('ever tell the forge of', `${job.owner}/${job.repo} ${job.commit}`, error)
       }

@@ -23,7 +23,7 @@ export interface Times {
   readonly patience: number
 }
 
-export const TIMES: Times = { tick: 5000, look: 15_000, lost: 120_000, patience: 5000 }
+export const DESK_TIMES: Times = { tick: 5000, look: 15_000, lost: 120_000, patience: 5000 }
 
 export interface DeskSettings {
   readonly maxJobs: number

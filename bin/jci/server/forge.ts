@@ -1,6 +1,6 @@
 // The calls to a Gitea or Forgejo: commit statuses and tokens.
 
-import type { Job, Told } from './jobs.ts'
+import type { Job, ToldStatus } from './jobs.ts'
 
 export interface ForgeSettings {
   /** The address without a slash at its end. */
@@ -12,7 +12,7 @@ export interface ForgeSettings {
 }
 
 /** The forge said no. */
-export class ForgeError extends Error {
+export class ForgeRefusal extends Error {
   readonly status: number
 
   constructor(status: number, what: string) {
@@ -49,7 +49,7 @@ export class ForgeClient {
     return url.href
   }
 
-  async tell(job: Job, { state, description }: Told): Promise<void> {
+  async tell(job: Job, { state, description }: ToldStatus): Promise<void> {
     const target =
       this.#settings.web === undefined ? {} : { target_url: `${this.#settings.web}/jci/${job.commit}` }
     const body = { state, description, context: CONTEXT, ...target }
@@ -57,7 +57,7 @@ export class ForgeClient {
   }
 
   /** True if the newest status of ours says this: it was told before a crash. */
-  async hasBeenTold(job: Job, { state, description }: Told): Promise<boolean> {
+  async hasBeenTold(job: Job, { state, description }: ToldStatus): Promise<boolean> {
     const path = `/repos/${job.owner}/${job.repo}/statuses/${job.commit}?sort=recentupdate&limit=50`
     const found = (await this.#call('GET', path)) as Record<string, unknown>[]
     const ours = found
@@ -78,7 +78,7 @@ export class ForgeClient {
   async deleteToken(name: string): Promise<void> {
     const path = `/users/${encodeURIComponent(this.#settings.user)}/tokens/${encodeURIComponent(name)}`
     await this.#call('DELETE', path).catch((error: unknown) => {
-      if (!(error instanceof ForgeError && error.status === 404)) throw error
+      if (!(error instanceof ForgeRefusal && error.status === 404)) throw error
     })
   }
 
@@ -108,7 +108,7 @@ export class ForgeClient {
       signal: AbortSignal.timeout(PATIENCE),
     })
     const text = await response.text()
-    if (!response.ok) throw new ForgeError(response.status, `${method} ${path.split('?', 1)[0]!}`)
+    if (!response.ok) throw new ForgeRefusal(response.status, `${method} ${path.split('?', 1)[0]!}`)
     return text === '' ? undefined : JSON.parse(text)
   }
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fsyncPath, readIfThere, remove, replaceFile, token } from '../../../lib/system/durable.ts'
 import { listAllIfThere } from '../../../lib/system/listing.ts'
 
-export interface Told {
+export interface ToldStatus {
   readonly state: 'pending' | 'success' | 'failure'
   readonly description: string
 }
@@ -31,7 +31,7 @@ export interface Job {
   /** A token of the forge that was made for it and is still to be deleted. */
   token?: boolean
   /** What the forge is to be told, oldest first. */
-  told: Told[]
+  told: ToldStatus[]
   /** True while the first of them may have been sent: after a crash only the forge knows. */
   sending?: boolean
 }
@@ -85,7 +85,7 @@ export class Jobs {
   add(owner: string, repo: string, commit: string): Job | undefined {
     const same = (job: Job) => job.owner === owner && job.repo === repo && job.commit === commit
     if (this.all().some(job => job.state !== 'over' && same(job))) return undefined
-    const told: Told[] = [{ state: 'pending', description: 'jci: queued' }]
+    const told: ToldStatus[] = [{ state: 'pending', description: 'jci: queued' }]
     const job: Job = {
       id: token(),
       owner,

@@ -2,7 +2,7 @@
 // `running`, so that whoever has that takes a fast-forward, and nothing is ever forced.
 
 import { GitError, sentence } from '../../../lib/git/process.ts'
-import { gitOutput, runGit } from '../../../lib/jci/git-process.ts'
+import { gitOutput, runGitIn } from '../../../lib/jci/git-process.ts'
 import { listRuns } from '../runs/list.ts'
 import { readObjects } from '../runs/objects.ts'
 import { parseRunRef, RUNS } from '../../../lib/jci/run-ref.ts'
@@ -76,14 +76,14 @@ export async function pullRuns(repository: string, remote: string): Promise<numb
   if (refs.length === 0) return 0
   const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--refmap=', '--stdin']
   const input = refs.map(ref => `${ref}:${ref}\n`).join('')
-  const end = await runGit(repository, [...args, '--end-of-options', remote], { input })
+  const end = await runGitIn(repository, [...args, '--end-of-options', remote], { input })
   if (end.code !== 0) throw new GitError(sentence(end))
   return refs.length
 }
 
 async function push(repository: string, remote: string, refspecs: readonly string[]): Promise<void> {
   const args = ['push', '--quiet', '--no-verify', '--end-of-options', remote, ...refspecs]
-  const end = await runGit(repository, args)
+  const end = await runGitIn(repository, args)
   if (end.code !== 0) throw new GitError(sentence(end))
 }
 

@@ -2,21 +2,21 @@
 
 import { LRUCache } from 'lru-cache'
 
-import { gitOutput, runGit } from '../../../lib/jci/git-process.ts'
-import { listRefs, listRuns, patternsOf, readStatuses, runsAmong } from '../runs/list.ts'
+import { gitOutput, runGitIn } from '../../../lib/jci/git-process.ts'
+import { listRefs, listRuns, refPatterns, readStatuses, runsAmong } from '../runs/list.ts'
 import type { Ref, Run } from '../runs/list.ts'
 import type { RunStatus } from '../../../lib/jci/run-ref.ts'
 import { readObjects } from '../runs/objects.ts'
 
 /** How the API calls a status; empty where there is none. */
-export type Word = 'success' | 'failed' | 'running' | ''
+export type StatusWord = 'success' | 'failed' | 'running' | ''
 
 const WORDS = { ok: 'success', err: 'failed', running: 'running' } as const
-const wordOf = (status: RunStatus | undefined): Word => (status ? WORDS[status] : '')
+const wordOf = (status: RunStatus | undefined): StatusWord => (status ? WORDS[status] : '')
 
 export interface RunView {
   readonly runId: string
-  readonly status: Word
+  readonly status: StatusWord
   readonly ref: string
 }
 
@@ -25,7 +25,7 @@ export interface RunCommitView {
   readonly shortHash: string
   readonly message: string
   readonly hasCI: boolean
-  readonly ciStatus: Word
+  readonly ciStatus: StatusWord
   readonly runs: readonly RunView[]
 }
 
@@ -43,7 +43,7 @@ export interface Detail {
   readonly author: string
   /** As ISO 8601; empty where the commit is not in this repository. */
   readonly date: string
-  readonly status: Word
+  readonly status: StatusWord
   readonly files: readonly string[]
   readonly ref: string
   readonly runId: string
@@ -91,7 +91,7 @@ export class RunsReader {
   ): Promise<{ branches: string[]; commits: CommitPage | undefined }> {
     const repository = this.#repository
     const known = this.#heads.get(keyOf(this.#tipOf(name), page)) ?? []
-    const asked = [BRANCHES, ...patternsOf(known.map(({ hash }) => hash))]
+    const asked = [BRANCHES, ...refPatterns(known.map(({ hash }) => hash))]
     const refs = await listRefs(repository, asked)
     const branches = this.#take(refs)
     const branch = name ?? branches[0]
@@ -201,7 +201,7 @@ export async function findFile(
 ): Promise<{ blob: string; size: number } | undefined> {
   if (/[\n\0]/.test(path)) return undefined
   const args = ['cat-file', '--batch-check=%(objectname) %(objecttype) %(objectsize)']
-  const { stdout } = await runGit(repository, args, { input: `${id}:${path}\n` })
+  const { stdout } = await runGitIn(repository, args, { input: `${id}:${path}\n` })
   const [, blob, size] = /^([0-9a-f]{40,64}) blob (\d+)\n$/.exec(stdout.toString()) ?? []
   return blob === undefined ? undefined : { blob, size: Number(size) }
 }

@@ -4,7 +4,7 @@ import { documentOf } from '../../../lib/web/document.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 import { renderLine } from '../../../lib/web/ansi.ts'
-import type { CommitPage, Detail, RunView, Word } from './data.ts'
+import type { CommitPage, Detail, RunView, StatusWord } from './data.ts'
 
 /** How often a page of what runs loads itself again, in seconds. */
 const RELOAD = 10
@@ -23,15 +23,15 @@ export interface FileView {
   readonly cut: boolean
 }
 
-const NAMES: Readonly<Record<Word, string>> = {
+const NAMES: Readonly<Record<StatusWord, string>> = {
   success: 'passed',
   failed: 'failed',
   running: 'running',
   '': 'no result',
 }
-const SIGNS: Readonly<Record<Word, string>> = { success: '✓', failed: '✗', running: '▶', '': '·' }
+const SIGNS: Readonly<Record<StatusWord, string>> = { success: '✓', failed: '✗', running: '▶', '': '·' }
 
-const badge = (status: Word): Html =>
+const badge = (status: StatusWord): Html =>
   html`<span class="ci ci-${status || 'none'}">${SIGNS[status]} ${NAMES[status]}</span>`
 
 const encode = (path: string) => path.split('/').map(encodeURIComponent).join('/')

@@ -3,7 +3,7 @@
 
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
-import type { Shown } from './status.ts'
+import type { ShownState } from './status.ts'
 
 const MARKS = {
   none: ['#6fcf97', ''],
@@ -17,7 +17,7 @@ type Mark = keyof typeof MARKS
 export const ICONS = Object.keys(MARKS) as readonly Mark[]
 
 /** The mark that stands for a state. */
-export function iconMarkOf(state: Shown): Mark {
+export function iconMarkOf(state: ShownState): Mark {
   if (state === 'success' || state === 'running' || state === 'waiting') return state
   return ['failure', 'error', 'timeout', 'lost'].includes(state) ? 'failure' : 'none'
 }

@@ -8,7 +8,7 @@ import { formatLineName, formatPosition, parsePosition } from '../log/line.ts'
 import type { Line } from '../log/line.ts'
 import type { LogWindow, WindowedLog } from '../log/log-window.ts'
 import { item } from './log-lines.ts'
-import type { LogQuery, Options } from './log-lines.ts'
+import type { LogQuery, LineOptions } from './log-lines.ts'
 import { withQuery } from './page.ts'
 
 /** Lines of a list of findings; of so many of them those around are shown, so many before and behind. */
@@ -54,7 +54,7 @@ export async function findings(
 export function foundOf(
   window: LogWindow,
   q: string,
-  options: Options,
+  options: LineOptions,
   groups: readonly (readonly Line[])[],
 ): Html {
   const { base, local } = options

@@ -46,7 +46,7 @@ export async function readWindow(log: WindowedLog, step: StepView, query: LogQue
   return log.backward(log.size, WINDOW)
 }
 
-export interface Options {
+export interface LineOptions {
   readonly base: string
   /** When the step started: times count from there. */
   readonly start: number | null
@@ -59,7 +59,7 @@ export interface Options {
  */
 export function lines(
   window: LogWindow,
-  options: Options & { follow: number; number?: number | undefined },
+  options: LineOptions & { follow: number; number?: number | undefined },
 ): Html {
   const { base, follow, local } = options
   return html`<ol
@@ -77,12 +77,12 @@ export function lines(
 }
 
 /** `number`: that of the first of them, where it is known. */
-export const items = (lines: readonly Line[], options: Options, number?: number): Html =>
+export const items = (lines: readonly Line[], options: LineOptions, number?: number): Html =>
   html`${lines.map((line, i) => item(line, options, linked(renderLine(line.text)), number === undefined ? undefined : number + i))}`
 
 export function item(
   line: Line,
-  { base, start, local }: Options,
+  { base, start, local }: LineOptions,
   text: Html | string,
   number?: number,
 ): Html {

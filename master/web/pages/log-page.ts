@@ -10,7 +10,7 @@ import type { LogWindow, WindowedLog } from '../log/log-window.ts'
 import { changeLink, commitLink } from './forge-links.ts'
 import { around, findings, foundOf } from './log-found.ts'
 import { lines, readWindow } from './log-lines.ts'
-import type { LogQuery, Options } from './log-lines.ts'
+import type { LogQuery, LineOptions } from './log-lines.ts'
 import { jobPath, logPath, page, projectPath, seconds, since, withQuery } from './page.ts'
 import type { Visit } from './page.ts'
 import { badgeOf, signOf, wordFor } from './status.ts'
@@ -97,7 +97,7 @@ function tools(base: string, query: LogQuery): Html {
 
 function windowOf(
   window: LogWindow,
-  options: Options & { running: boolean; size: number; number: number | undefined },
+  options: LineOptions & { running: boolean; size: number; number: number | undefined },
 ): Html {
   const { base, local, running, size } = options
   const time = local ? 'local' : undefined

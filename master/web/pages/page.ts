@@ -6,7 +6,7 @@ import { documentOf } from '../../../lib/web/document.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 import { iconPath, iconMarkOf } from './icon.ts'
-import type { Shown } from './status.ts'
+import type { ShownState } from './status.ts'
 
 /** The visitor of a page. */
 export interface Viewer {
@@ -32,7 +32,7 @@ export interface Visit {
 interface Frame {
   readonly title: string
   /** How what it shows is, for its icon. */
-  readonly state?: Shown
+  readonly state?: ShownState
   /** Where this page is: the pages above it and itself, the last one. */
   readonly trail?: readonly Crumb[]
   /** True if the page changes while one looks at it. */

@@ -6,9 +6,9 @@ import type { Html } from '../../../lib/web/html.ts'
 import type { State } from '../site/states.ts'
 
 /** The states that a page shows. */
-export type Shown = State | StepView['state']
+export type ShownState = State | StepView['state']
 
-const SIGNS: Record<Shown, string> = {
+const SIGNS: Record<ShownState, string> = {
   unread: '·',
   waiting: '…',
   running: '▸',
@@ -24,7 +24,7 @@ const SIGNS: Record<Shown, string> = {
 }
 
 /** The words of pages, which are those of other CI systems; files and JSON keep theirs. */
-const WORDS: Partial<Record<Shown, string>> = {
+const WORDS: Partial<Record<ShownState, string>> = {
   unread: 'not read yet',
   waiting: 'queued',
   gone: 'pruned',
@@ -33,14 +33,14 @@ const WORDS: Partial<Record<Shown, string>> = {
   timeout: 'timed out',
 }
 
-export const wordFor = (state: Shown): string => WORDS[state] ?? state
+export const wordFor = (state: ShownState): string => WORDS[state] ?? state
 
 /** The sign alone, for people who see; the word stands elsewhere. */
-export const signOf = (state: Shown): Html =>
+export const signOf = (state: ShownState): Html =>
   html`<span class="sign" aria-hidden="true">${SIGNS[state]}</span>`
 
 /** Sign and word. */
-export const badgeOf = (state: Shown): Html =>
+export const badgeOf = (state: ShownState): Html =>
   html`<span class="state s-${state}">${signOf(state)} ${wordFor(state)}</span>`
 
 /** The state of a task: its verdict, once it has one. */

@@ -6,7 +6,7 @@ import { join, sep } from 'node:path'
 
 import { isErrno } from '../../../lib/base/errno.ts'
 import type { Spool } from '../../../lib/spool/spool.ts'
-import { pathOf, pathShownAs, shownName } from '../../../lib/system/byte-names.ts'
+import { bytePath, pathShownAs, shownName } from '../../../lib/system/byte-names.ts'
 import { watch } from '../../../lib/system/watch.ts'
 import type { Watch } from '../../../lib/system/watch.ts'
 import { fileBytes } from '../../../lib/view/bytes.ts'
@@ -55,7 +55,7 @@ async function listArtifacts(job: string, path: string): Promise<Artifact[] | un
     for (const entry of await readdir(directory, { withFileTypes: true, encoding: 'buffer' })) {
       const name = shownName(entry.name)
       if (entry.isDirectory()) entries.push({ name, size: null })
-      else if (entry.isFile()) entries.push({ name, size: await sizeOf(pathOf(directory, entry.name)) })
+      else if (entry.isFile()) entries.push({ name, size: await sizeOf(bytePath(directory, entry.name)) })
     }
     const rank = ({ size }: Artifact) => (size === null ? 0 : 1)
     return entries.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))

@@ -1,5 +1,5 @@
 /** Bytes read at once: what a pipe of Linux holds. */
-export const CHUNK = 65_536
+export const PIPE_BYTES = 65_536
 
 /** Memory that one stream of a step is read into, gathered in and written from. */
 export interface Buffers {
@@ -15,9 +15,9 @@ export class BufferPool {
   take(): Buffers {
     return (
       this.#spare.pop() ?? {
-        input: Buffer.allocUnsafeSlow(CHUNK),
-        gathering: Buffer.allocUnsafeSlow(2 * CHUNK),
-        flying: Buffer.allocUnsafeSlow(2 * CHUNK),
+        input: Buffer.allocUnsafeSlow(PIPE_BYTES),
+        gathering: Buffer.allocUnsafeSlow(2 * PIPE_BYTES),
+        flying: Buffer.allocUnsafeSlow(2 * PIPE_BYTES),
       }
     )
   }

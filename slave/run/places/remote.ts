@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { lasting, temporary } from '../../../lib/base/exit.ts'
 import { writeS2 } from '../../../lib/bundle/s2.ts'
 import { bringBack } from '../../../lib/exec/bring-back.ts'
-import type { Execution } from '../../../lib/exec/client.ts'
+import type { RemoteExecution } from '../../../lib/exec/client.ts'
 import { openContainer } from '../../../lib/exec/in-container.ts'
 import type { ContainerWish } from '../../../lib/exec/in-container.ts'
 import type { Opened } from '../../../lib/exec/launch.ts'
@@ -147,9 +147,9 @@ async function writeAll(fd: number, data: Buffer): Promise<void> {
 }
 
 class RemoteProcess extends StartedStep {
-  readonly #execution: Execution
+  readonly #execution: RemoteExecution
 
-  constructor(execution: Execution, { stdout, stderr }: StepCommand) {
+  constructor(execution: RemoteExecution, { stdout, stderr }: StepCommand) {
     super(
       execution.result.then(endOf).finally(() => {
         for (const fd of [stdout, stderr]) closeSync(fd)

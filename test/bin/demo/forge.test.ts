@@ -7,7 +7,7 @@ import { OpenAPIBackend } from 'openapi-backend'
 import type { Document } from 'openapi-backend'
 import { test } from 'tap'
 
-import { makeChange, makeWork } from '../../../bin/demo/forge-code.ts'
+import { makeChange, makeWorkTree } from '../../../bin/demo/forge-code.ts'
 import { DemoForge } from '../../../bin/demo/forge.ts'
 import { openApi } from '../../../lib/forge/open.ts'
 import { parseForge } from '../../../lib/forge/parse-forge.ts'
@@ -31,7 +31,7 @@ async function described(): Promise<OpenAPIBackend> {
 
 test("the demo's forge answers as Gitea describes it", async t => {
   const sandbox = new Sandbox(t)
-  const head = makeWork(sandbox.path('work'))
+  const head = makeWorkTree(sandbox.path('work'))
   const forge = await DemoForge.open(sandbox.path('forge'), sandbox.path('work'), TOKEN)
   t.teardown(() => forge.close())
   const backend = await described()
@@ -64,7 +64,7 @@ test("the demo's forge answers as Gitea describes it", async t => {
 test('our client and git get along with it, and its page shows what it was told', async t => {
   const sandbox = new Sandbox(t)
   const work = sandbox.path('work')
-  makeWork(work)
+  makeWorkTree(work)
   const forge = await DemoForge.open(sandbox.path('forge'), work, TOKEN)
   t.teardown(() => forge.close())
   const place = parseForge(`gitea:${forge.url}/demo/site`)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 
 import { Repository } from '../../../lib/git/repository.ts'
-import { inOrder, pathOf, scanEvents } from '../../../master/make/events.ts'
+import { inOrder, eventPath, scanEvents } from '../../../master/make/events.ts'
 import { Workshop } from '../../fixtures/workshop.ts'
 
 test('events are the regular files, however deep; all else is left alone', async t => {
@@ -31,9 +31,9 @@ test('events are the regular files, however deep; all else is left alone', async
   mkdirSync(Buffer.from(join(revs, 'br\xe9'), 'latin1'))
   writeFileSync(Buffer.from(join(revs, 'br\xe9', 'later'), 'latin1'), '')
   const plain = ['-x', 'a/b+c@d/e/three', 'latin-%E9', 'main/two', 'one']
-  t.same(scanEvents(revs).map(pathOf).sort(), plain)
+  t.same(scanEvents(revs).map(eventPath).sort(), plain)
   rmdirSync(join(revs, 'br%E9', 'now'))
-  t.same(scanEvents(revs).map(pathOf).sort(), [...plain, 'br%E9/later'].sort())
+  t.same(scanEvents(revs).map(eventPath).sort(), [...plain, 'br%E9/later'].sort())
   t.same(scanEvents(shop.path('nope')), [], 'a directory that is gone has none')
 })
 

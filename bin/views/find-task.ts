@@ -2,16 +2,16 @@
 
 import { join } from 'node:path'
 
-import { readIfThere } from '../system/durable.ts'
-import { mustList } from '../system/listing.ts'
-import { lasting, quote } from '../base/exit.ts'
-import { readRetryOf } from '../spool/retry.ts'
-import type { Spool } from '../spool/spool.ts'
-import { compareByNumber, parseTaskName } from '../spool/task-name.ts'
-import type { TaskName } from '../spool/task-name.ts'
-import { whereIs } from './whereabouts.ts'
-import type { Whereabouts } from './whereabouts.ts'
-import { TASK } from '../spool/job-files.ts'
+import { readIfThere } from '../../lib/system/durable.ts'
+import { mustList } from '../../lib/system/listing.ts'
+import { lasting, quote } from '../../lib/base/exit.ts'
+import { readRetryOf } from '../../lib/spool/retry.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
+import { compareByNumber, parseTaskName } from '../../lib/spool/task-name.ts'
+import type { TaskName } from '../../lib/spool/task-name.ts'
+import { whereIs } from '../../lib/view/whereabouts.ts'
+import type { Whereabouts } from '../../lib/view/whereabouts.ts'
+import { TASK } from '../../lib/spool/job-files.ts'
 
 /** How many candidates an error lists. */
 const SHOWN = 8

@@ -1,7 +1,7 @@
 import { utimesSync } from 'node:fs'
 import { test } from 'tap'
 
-import { historyOf } from '../../../lib/view/history.ts'
+import { historyOf } from '../../../bin/views/history.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 import { SpoolMaker } from '../../fixtures/spool-maker.ts'
 

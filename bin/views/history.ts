@@ -1,13 +1,13 @@
 // Finished tasks, newest first, read only as far as the caller looks: `old` may hold 100,000 jobs.
 
-import { timeOf } from '../system/durable.ts'
-import { mustList } from '../system/listing.ts'
-import type { Spool } from '../spool/spool.ts'
-import { parseTaskName } from '../spool/task-name.ts'
-import type { TaskName } from '../spool/task-name.ts'
-import { readView } from './view.ts'
-import type { TaskView } from './view.ts'
-import { inOld } from './whereabouts.ts'
+import { timeOf } from '../../lib/system/durable.ts'
+import { mustList } from '../../lib/system/listing.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
+import { parseTaskName } from '../../lib/spool/task-name.ts'
+import type { TaskName } from '../../lib/spool/task-name.ts'
+import { readView } from '../../lib/view/view.ts'
+import type { TaskView } from '../../lib/view/view.ts'
+import { inOld } from '../../lib/view/whereabouts.ts'
 
 /** The number of earlier successes that predict a duration, and how far back to look for them. */
 const SAMPLE = 5

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 
-import { findAll, findOne } from '../../../lib/view/find-task.ts'
+import { findAll, findOne } from '../../../bin/views/find-task.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 import { SpoolMaker } from '../../fixtures/spool-maker.ts'
 
