@@ -96,7 +96,7 @@ async function projects(): Promise<string[]> {
   return [...new Set((await remoteTasks()).map(({ project }) => project))].sort()
 }
 
-/** What a farmer does and did lately. */
+/** The jobs that a farmer runs and has run lately. */
 async function remoteTasks(): Promise<readonly TaskView[]> {
   const { running, waiting, recent } = await (await openViews()).status(undefined, OFFERED)
   return [...running, ...waiting, ...recent]

@@ -75,7 +75,7 @@ directory on that machine; the shell is bash there, or else sh. Of what is there
 
 const firstFailure = ({ job }: TaskView): string | undefined => (job ? decisiveStep(job)?.name : undefined)
 
-/** What the shell gets of this environment. */
+/** The variables of this environment that the shell keeps. */
 const TERMINAL: readonly string[] = ['TERM', 'COLORTERM', 'SHELL']
 
 async function openHere(bench: Bench, step: string | undefined, fresh: boolean): Promise<number> {

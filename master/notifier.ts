@@ -166,7 +166,7 @@ function openProject(spool: Spool, project: ProjectChannels, first: boolean): To
       const opened = kindNamed(channel.kind).open(channel, project.env, own)
       return [new Courier(channel, new Records(own, () => overNow(spool)), opened)]
     } catch (error) {
-      // What is set wrong is said, and holds up no other; a spool that is away holds up all, and is tried again.
+      // A wrong setting is said, and holds up no other project; a spool that is away holds up all, and is tried again.
       if (!(error instanceof Fatal))
         throw temporary(`tell ${quote(`${project.name}/${channel.name}`)}`, error)
       warn('tell', `${project.name}/${channel.name}`, error)

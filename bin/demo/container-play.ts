@@ -13,7 +13,7 @@ import { playJob } from './push-play.ts'
 import { tellLine, show, tell } from './stage.ts'
 import type { Stage } from './stage.ts'
 
-/** What tells engines where they are and what to do. */
+/** The variables that tell engines where they are and what to do. */
 const OF_ENGINES = [
   ...['CONTAINER', 'CONTAINER_HOST', 'CONTAINERS_CONF', 'CONTAINERS_STORAGE_CONF', 'XDG_RUNTIME_DIR'],
   ...['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG'],

@@ -54,7 +54,7 @@ export async function playJci(stage: Stage, web: boolean): Promise<number> {
   })
 }
 
-/** What the page tells of the newest run of the newest commit. */
+/** The page's answer about the newest run of the newest commit. */
 async function shownAt(url: string, signal: AbortSignal): Promise<{ ref: string; status: string }> {
   const answer = await fetch(new URL('/api/commits?branch=main', url), { signal })
   const { commits } = (await answer.json()) as {

@@ -18,7 +18,7 @@ import type { Program } from '../setup/supervisor.ts'
 const PATIENCE = 30_000
 const GRACE = 10_000
 
-/** What the programs say. */
+/** The log of the programs. */
 const LOG = 'up.log'
 
 export class Stage {
@@ -30,7 +30,7 @@ export class Stage {
   /** A fresh login's, so that no setting of this user or another spool matters; and what a demo adds. */
   readonly env: NodeJS.ProcessEnv
   #pages: string | undefined
-  /** What a program said that could not go on. */
+  /** The last words of a program that could not go on. */
   #fatal: string | undefined
 
   constructor(directory: string, signal: AbortSignal) {

@@ -29,7 +29,7 @@ export function checkRepositories(spool: Spool, projects: readonly ProjectFile[]
       path === undefined ? [] : checkRepository(path, rc, alone),
     )
     const isOpen = code !== undefined && findings[0]!.ok && isThere(code)
-    // What is fetched from a forge is pushed to by nobody.
+    // Nobody pushes to a mirror that is fetched from a forge.
     if (!isOpen || optional('FORGE', env) !== undefined) return findings
     return [...findings, checkHook(spool, name, code), ...checkPending(name, code)]
   })
@@ -90,7 +90,7 @@ function canRun(path: string): boolean {
   return tolerating(['EACCES'], () => (accessSync(path, constants.X_OK), true)) ?? false
 }
 
-/** What the hook has written down of pushes, and nobody has made events of. */
+/** The pushes that the hook has written down, and of which nobody has made events. */
 function checkPending(project: string, code: string, now = Date.now()): Finding[] {
   const pending = join(resolve(code, git(code, 'rev-parse', '--git-dir')), 'bass-pending')
   const times = listIfThere(pending).flatMap(

@@ -1,4 +1,4 @@
-// What must be kept from others: files of keys and passwords, and settings files that hold some.
+// Files that others must not read: keys and passwords, and settings files that hold some.
 
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'

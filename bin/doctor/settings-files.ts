@@ -24,7 +24,7 @@ export interface ProjectFile {
   readonly env: NodeJS.ProcessEnv
 }
 
-/** What sh and programs know, beside what lib/rc exports. */
+/** Variables that sh and programs know, beside those that lib/rc exports. */
 const KNOWN = ['PROJECT', 'PATH', 'TMPDIR', 'HOME', 'TZ']
 
 /** Reads the projects of a spool, and says what is wrong with the settings files. `known` are the names of settings. */
@@ -69,7 +69,7 @@ function checkNames(rc: string, known: readonly string[], env: NodeJS.ProcessEnv
   const odd = names.filter(name => !used.has(name) && !new RegExp(`\\$\\{?${name}\\b`).test(text))
   const findings = odd.flatMap(name => {
     const meant = nearest(name, known)
-    // What is exported may be for programs that BASS starts.
+    // An exported variable may be for programs that BASS starts.
     if (meant === undefined && env[name] !== undefined) return []
     const why = meant === undefined ? 'no program sees it' : `did you mean ${meant}?`
     return [wrong('setting', `${name} in ${rc}`, `there is no such setting; ${why}`, `change it in ${rc}`)]

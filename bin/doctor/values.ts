@@ -44,7 +44,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   STEP_USER: user,
 }
 
-/** What is wrong with the value of a setting; undefined if it has none, or one that can be read. */
+/** Returns the fault of a setting's value; undefined if it has no value, or one that can be read. */
 export function faultOf(name: string, env: Environment): string | undefined {
   if (!env[name]) return undefined
   try {

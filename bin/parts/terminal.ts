@@ -36,7 +36,7 @@ export interface Cell {
   readonly spare?: number
 }
 
-/** What the last cell gets at least, where columns can be spared for it. */
+/** The least width of the last cell, where columns can be spared for it. */
 const LAST = 16
 
 /**

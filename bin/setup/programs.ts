@@ -13,7 +13,7 @@ import { PROGRAMS } from './program-kinds.ts'
 import type { Program } from './supervisor.ts'
 import { HOME } from '../../lib/system/tree.ts'
 
-/** What is to run: programs of the spool `root`, with so many takers, and the pages if `web`. */
+/** The programs to run: those of the spool `root`, with so many takers, and the pages if `web`. */
 export interface Programs {
   readonly root: string
   /** As `environmentToFill` makes it: each program fills it in by itself, when it starts. */

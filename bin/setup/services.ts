@@ -23,7 +23,7 @@ export interface Service {
   readonly values?: Readonly<Record<string, string>>
 }
 
-/** What services are told of this machine. */
+/** Places of this machine that services are told. */
 export interface ServicePlaces {
   /** The spool; undefined where all are of a farm, which knows none. */
   readonly SPOOL: string | undefined

@@ -15,7 +15,7 @@ export interface Program {
   readonly args?: readonly string[]
   readonly directory: string
   readonly env: NodeJS.ProcessEnv
-  /** What it reads when it starts; with another one it is to be started anew. */
+  /** A text of all that it reads when it starts; with another one it is to be started anew. */
   readonly state?: string
 }
 

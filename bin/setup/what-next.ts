@@ -1,4 +1,4 @@
-// What a person is told to type next: so that it works from where he is.
+// Tells a person what to type next, so that it works from the current directory.
 
 import { readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'

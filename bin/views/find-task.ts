@@ -1,4 +1,4 @@
-// What a person means by TASK: a number, a name, the prefix of a revision, PROJECT or PROJECT/REF, or `last`.
+// Finds the tasks that a person means by TASK: a number, a name, the prefix of a revision, PROJECT or PROJECT/REF, or `last`.
 
 import { join } from 'node:path'
 

@@ -1,4 +1,4 @@
-// What verbs ask over HTTP of the pages of a farmer or a reporter. Reading needs nothing; to cancel and to retry needs
+// The questions of verbs, asked over HTTP of the pages of a farmer or a reporter. Reading needs nothing; to cancel and to retry needs
 // the token of the pages, REPORTER_TOKEN.
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -181,7 +181,7 @@ export class RemoteViews implements Views {
         return answer
       } catch (error) {
         const passes = error instanceof Fatal && error.exitCode === EXIT.temporary
-        // What asks for something may have arrived.
+        // The request may have arrived.
         if (!passes || !this.#answered || request.method === 'POST' || performance.now() > end) throw error
         warnOnce('ask', this.#origin, error)
         await sleep(wait)
@@ -201,13 +201,13 @@ export class RemoteViews implements Views {
           ...(this.#token === undefined ? {} : { Authorization: `Bearer ${this.#token}` }),
         },
       })
-      // What runs ends, and moves, while it is read: then this breaks off.
+      // A job ends, and moves, while it is read: then this breaks off.
       const body = Buffer.from(await response.arrayBuffer())
       answer = { status: response.status, headers: response.headers, body }
     } catch (error) {
       throw temporary(`ask the farmer at ${this.#origin}`, causeOf(error))
     }
-    // What stands in front of it may answer for one that is away.
+    // A proxy in front of it may answer for one that is away.
     if (answer.status >= 500)
       throw temporary(`ask the farmer at ${this.#origin}`, `it answers ${answer.status}`)
     const version = answer.headers.get(API.header)

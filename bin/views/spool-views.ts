@@ -1,4 +1,4 @@
-// What verbs ask of a spool that this host has.
+// The questions of verbs, asked of a spool that this host has.
 
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'

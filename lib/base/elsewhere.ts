@@ -7,7 +7,7 @@ import type { Environment } from './settings.ts'
 /** The image of a container, a machine that ssh reaches, or the slave itself, whatever the code asks for. */
 export type Elsewhere = { readonly image: string } | { readonly host: string } | { readonly here: true }
 
-/** What a container may use. */
+/** The bounds of a container. */
 export interface ContainerBounds {
   /** `none`, `private`, or the name of a network. */
   readonly network: string
@@ -29,7 +29,7 @@ export const IMAGE_FILE = `.bass/${IMAGE_NAME}`
 /** True for what an engine takes for an image, and not for an option. */
 export const isImage = (text: string): boolean => /^[^-\s\0][^\s\0]{0,499}$/.test(text)
 
-/** What IMAGE and RUN_IN say; undefined if nothing. Throws a lasting Fatal if that makes no sense. */
+/** Reads IMAGE and RUN_IN; undefined if neither says anything. Throws a lasting Fatal if that makes no sense. */
 export function readElsewhere(env: Environment): Elsewhere | undefined {
   const [image, runIn] = [optional('IMAGE', env), optional('RUN_IN', env)]
   if (image !== undefined && runIn !== undefined)
@@ -61,7 +61,7 @@ function bound(name: (typeof BOUNDS)[number], env: Environment): string | undefi
   return value
 }
 
-/** What the settings CONTAINER_... say; throws a lasting Fatal if one cannot be read. */
+/** Reads the settings CONTAINER_...; throws a lasting Fatal if one cannot be read. */
 export function readBounds(env: Environment): ContainerBounds {
   const [cpus, memory, pids] = [
     bound('CONTAINER_CPUS', env),

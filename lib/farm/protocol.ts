@@ -1,4 +1,4 @@
-// What a farmer and its workers say to each other over HTTP: JSON below `/v1/`, with the secret as a bearer. Pure.
+// The protocol between a farmer and its workers: JSON over HTTP below `/v1/`, with the secret as a bearer. Pure.
 
 import type { Verdict } from '../spool/job.ts'
 import type { StepView } from '../view/view.ts'
@@ -47,7 +47,7 @@ export interface Work {
   /** Null: the steps are in `.bass/`. */
   readonly command: string | null
   readonly params: Readonly<Record<string, string>>
-  /** What its project sets for its jobs: LIMITS of `lib/spool/limits.ts`. */
+  /** The settings of its project for its jobs: LIMITS of `lib/spool/limits.ts`. */
   readonly limits: Readonly<Record<string, string>>
 }
 

@@ -49,7 +49,7 @@ export function touchesTests(paths: readonly string[]): string[] {
   return found.length > TOLD ? [...found.slice(0, TOLD), 'and more'] : found
 }
 
-/** What steps and people are told of a change; `touches` of one from outside, for what decides what is run. Pure. */
+/** The parameters of a change, for steps and people; `touches`: the files by which an outsider changes what is run. Pure. */
 export const changeParams = (
   change: Change,
   base: string | undefined,

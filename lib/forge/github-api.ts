@@ -24,7 +24,7 @@ export class PullApi implements ForgeApi {
   /** How a page of 100 is asked for, and the most files of a change that are listed. */
   readonly #size: string
   readonly #filesMax: number
-  /** What the token of an app may. */
+  /** The permissions of an app's token. */
   readonly #granted: () => unknown
 
   constructor(

@@ -19,7 +19,7 @@ export interface HeldChange {
   readonly url: string | null
   readonly ref: string
   readonly revision: string
-  /** What it changes of that which decides what is run, if it comes from outside; null if nothing. */
+  /** The files it changes that decide what is run, if it comes from outside; null if none. */
   readonly touches: string | null
 }
 

@@ -1,4 +1,4 @@
-// What a project sets for its jobs, their limits and where they run, in a task's file `limits.txt`: lines KEY=VALUE, as the
+// A task's file `limits.txt`: what its project sets for its jobs, their limits and where they run, as lines KEY=VALUE, as the
 // settings of these names.
 
 import { BOUNDS, ELSEWHERE } from '../base/elsewhere.ts'

@@ -204,7 +204,7 @@ export function openIfThere<T>(path: Path, use: (fd: number, stat: Stats) => T):
 }
 
 /**
- * What the open file or directory says of itself: an NFS client asks the server for that, and answers for a name from
+ * The state of an open file or directory, by its descriptor: an NFS client asks the server for that, and answers for a name from
  * memory. Undefined as in `openIfThere`.
  */
 function statIfThere(path: Path): Stats | undefined {

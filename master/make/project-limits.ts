@@ -22,7 +22,7 @@ const READERS: Readonly<Partial<Record<LimitName, (name: string, env: Record<str
   }
 
 /**
- * What `conf/PROJECT/rc` of the spool sets of LIMITS; not what `conf/rc` has for all projects, which the takers have
+ * Returns those of LIMITS that `conf/PROJECT/rc` of the spool sets; not what `conf/rc` has for all projects, which the takers have
  * themselves. Throws a lasting Fatal if one cannot be read.
  */
 export function projectLimits(spool: Spool, project: string): Record<string, string> {
@@ -35,7 +35,7 @@ export function projectLimits(spool: Spool, project: string): Record<string, str
   )
 }
 
-/** What the file `rc` of a project sets of LIMITS, but for what it repeats of `common`. Throws as `projectLimits`. */
+/** Returns those of LIMITS that the file `rc` of a project sets, but for what it repeats of `common`. Throws as `projectLimits`. */
 export function limitsIn(
   rc: string,
   common: Readonly<Record<string, string | undefined>> = {},

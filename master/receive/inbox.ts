@@ -20,7 +20,7 @@ export interface Inbox {
   readonly done: string
   /** A file for each event that was ever made, or held. */
   readonly made: string
-  /** What is known of each change, by its number. */
+  /** The newest state of each change, by its number. */
   readonly changes: string
 }
 

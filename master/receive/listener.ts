@@ -15,7 +15,7 @@ import { Reader, Unread } from './body.ts'
 import { formatDelivery } from './delivery.ts'
 import { Store } from './store.ts'
 
-/** What is needed of a project to judge a delivery. */
+/** The settings of a project by which a delivery is judged. */
 export interface Receiving {
   readonly forge: Forge
   readonly secret: string

@@ -16,7 +16,7 @@ interface Waiting {
 
 export class Store {
   readonly #spool: Spool
-  /** What came in this turn of the event loop, by project. */
+  /** The deliveries of this turn of the event loop, by project. */
   #waiting = new Map<string, Waiting[]>()
 
   constructor(spool: Spool) {

@@ -26,7 +26,7 @@ async function main([work, pid, start]: string[]): Promise<void> {
   const file = join(work!, PLAN_FILE)
   const { plan, settings } = deserialize(readFileSync(file)) as Order
   unlinkSync(file)
-  // What tmux says of its terminal stands.
+  // The terminal stays as tmux describes it.
   for (const [name, value] of Object.entries(settings)) process.env[name] ??= value
 
   const stopper = new AbortController()

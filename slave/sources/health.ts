@@ -169,7 +169,7 @@ export class Health {
     } catch (error) {
       return `no program can be made and run in JOBTMP: ${reasonOf(error)}`
     } finally {
-      // What cannot be removed now is when it is tried again.
+      // It is removed by a later try, where it cannot be now.
       tolerating(['EIO', 'ESTALE', 'EMFILE', 'ENOMEM', 'EACCES', 'EPERM', 'EROFS'], () =>
         removeTries(slot, jobtmp),
       )

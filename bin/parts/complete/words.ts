@@ -1,4 +1,4 @@
-// What can be typed after a verb, from its description. Pure.
+// The words that can be typed after a verb, from its description. Pure.
 
 import type { Description } from '../../../lib/base/description.ts'
 
@@ -17,7 +17,7 @@ export function wordsOf(name: string, about: string, { usage, options = {} }: De
 }
 
 function operandsOf(usage: string): Words['operands'] {
-  // What stands behind an option is its value.
+  // The word behind an option is its value.
   const operands = usage.replace(/\[--[^\]]*\]/g, '').trim()
   if (/^[a-z]+(?: \| [a-z]+)+$/.test(operands)) return operands.split(' | ')
   if (/\bTASK\b/.test(operands)) return 'tasks'

@@ -1,4 +1,4 @@
-// What runs as the first process of a pid namespace. It reads from us and ends when it cannot, so whatever is in the
+// The first process of a pid namespace. It reads from us and ends when it cannot, so whatever is in the
 // namespace is gone as soon as we are, however we ended.
 //
 // There are two. The better one starts steps itself, by a fork of its own, which is small where ours is large: a start

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 
 type Words = readonly [string, ...string[]]
 
-/** What keeps a program from ending, or does not. */
+/** A handle that keeps a program from ending, or does not. */
 export interface Hold {
   ref(): void
   unref(): void

@@ -25,7 +25,7 @@ const writeAsync = promisify(write)
 /** Where a container has the copies of the job's temporary directory and of its cache. */
 const [WORK, CACHE] = ['/bass', '/bass-cache']
 
-/** What a job has here that its steps are to have there. */
+/** The directories of a job here that its steps are to have there. */
 export interface Baggage {
   readonly work: string
   readonly cache: string | undefined
@@ -59,7 +59,7 @@ async function fill(place: RemotePlace): Promise<Place> {
 class RemotePlace implements Place {
   readonly #launched: Opened
   readonly #baggage: Baggage
-  /** What is here, and where it is there. */
+  /** Paths here, and where each is there. */
   readonly #map: readonly (readonly [here: string, there: string])[]
 
   constructor(launched: Opened, baggage: Baggage, work: string, cache: string) {
