@@ -3,7 +3,7 @@
 
 import { isImage } from '../base/elsewhere.ts'
 import type { ContainerBounds } from '../base/elsewhere.ts'
-import { lasting, quote } from '../base/exit.ts'
+import { Fatal, lasting, quote } from '../base/exit.ts'
 import { setting } from '../base/settings.ts'
 import { isGone } from '../system/process.ts'
 import { token } from '../system/durable.ts'
@@ -29,8 +29,29 @@ export interface ContainerWish {
   readonly user?: string
 }
 
-/** Starts one; throws a Fatal that says why it cannot. The container is gone when it is closed, or when we are. */
+/**
+ * Starts one; throws a Fatal that says why it cannot, a lasting one where there is no such image. The container is gone when
+ * it is closed, or when we are.
+ */
 export async function openContainer(wish: ContainerWish, env: Environment = process.env): Promise<Opened> {
+  try {
+    return await open(wish, env)
+  } catch (error) {
+    const why =
+      error instanceof Fatal ? String(error.cause).replace(/^(?:podman: |docker: |Error: )+/, '') : ''
+    if (!NO_IMAGE.test(why)) throw error
+    throw lasting(`run ${quote(wish.image)}`, `there is no such image, or no right to it: ${why}`)
+  }
+}
+
+/**
+ * The words of podman, docker and registries where an image is not to be had, however often one asks. A registry that is not
+ * reached is not among them.
+ */
+const NO_IMAGE =
+  /manifest unknown|access .*denied|unauthorized|did not resolve to an alias|invalid reference|must be lowercase/i
+
+async function open(wish: ContainerWish, env: Environment): Promise<Opened> {
   if (!isImage(wish.image))
     throw lasting('run a container', `${quote(wish.image)} is not the name of an image`)
   const engine = findEngine(env)

@@ -40,6 +40,12 @@ test(
     t.match(shop.error(last), /nothing-like-it/, 'the bounds of a container travel as well')
     t.match(shop.error(shop.build('', {}, '--privileged\n')), /'--privileged' is not the name of an image/)
 
+    // Nobody is helped by trying that again; a registry that is away may come back.
+    t.match(
+      shop.error(shop.build('IMAGE=nosuch:1\n', {})),
+      /unable to run 'nosuch:1': there is no such image, or no right to it: short-name "nosuch:1"/,
+    )
+
     // With an image alone there are no steps in `.bass/`; the lines of a Testfile run in it.
     rmSync(shop.sandbox.path('work/.bass/a'))
     writeFileSync(shop.sandbox.path('work/Testfile'), 'unit: cat /name\n')

@@ -1,0 +1,55 @@
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test } from 'tap'
+
+import { EXIT } from '../../../lib/base/exit.ts'
+import { openContainer } from '../../../lib/exec/in-container.ts'
+import { lacksPodman, Podman } from '../../fixtures/podman.ts'
+import { Sandbox } from '../../fixtures/sandbox.ts'
+
+test(
+  'an image that a registry does not have is a lasting error, a registry that is away a passing one',
+  { skip: lacksPodman() },
+  async t => {
+    const registry = createServer((request, response) => {
+      if (request.url === '/v2/') return void response.end('{}')
+      const isLocked = request.url!.includes('locked')
+      const code = isLocked ? 'UNAUTHORIZED' : 'MANIFEST_UNKNOWN'
+      response.writeHead(isLocked ? 401 : 404, { 'Content-Type': 'application/json' })
+      response.end(JSON.stringify({ errors: [{ code, message: 'no' }] }))
+    }).listen(0, '127.0.0.1')
+    await once(registry, 'listening')
+    t.teardown(() => registry.close())
+    const host = `127.0.0.1:${(registry.address() as AddressInfo).port}`
+    const sandbox = new Sandbox(t)
+    const podman = new Podman(t, sandbox)
+    const places = [host, '127.0.0.1:1'].map(
+      place => `[[registry]]\nlocation = "${place}"\ninsecure = true\n`,
+    )
+    const registries = sandbox.path('registries.conf')
+    writeFileSync(registries, places.join(''))
+    const env = {
+      ...process.env,
+      ...podman.env,
+      HOST: 'here',
+      CONTAINERS_REGISTRIES_CONF: registries,
+    }
+    const failure = (image: string) =>
+      openContainer({ image, bounds: { network: 'none' } }, env).then(
+        () => t.fail(`${image} is there`),
+        (error: unknown) => error,
+      )
+    for (const image of [`${host}/nosuch:1`, `${host}/locked:1`, 'nosuch:1'])
+      t.match(await failure(image), {
+        exitCode: EXIT.lasting,
+        message: `unable to run '${image}': there is no such image, or no right to it: `,
+      })
+    t.match(await failure('127.0.0.1:1/nosuch:1'), {
+      exitCode: EXIT.temporary,
+      message: 'connection refused',
+    })
+    t.equal(podman.ask('ps', '--all', '--quiet'), '')
+  },
+)
