@@ -27,8 +27,8 @@ are shown where the code repository is on this host.
 
 --json prints one object: name num project version arch host state (waiting, running, over)
 revision ref params retryOf priority made cancelling job wait commit taskDirectory jobDirectory
-artifactFiles lastLines; job has verdict host slot claimed started ended seconds beat steps error
-retriedAs artifacts notes; a step has name state exit signal started ended seconds. Every key is always
+artifactFiles lastLines; job has verdict host slot place claimed started ended seconds beat steps
+error retriedAs artifacts notes; a step has name state exit signal started ended seconds. Every key is always
 there, null where there is nothing to say; times are milliseconds since 1970.`,
     options: { json: { type: 'boolean', about: 'print it for programs' } },
     environment: {
@@ -77,6 +77,7 @@ function facts(shown: TaskDetails, now: number): Cell[][] {
     ...Object.entries(params).map(([key, value]): [string, string] => ['param', `${key}=${value}`]),
     ['made', made === null ? null : ago(now - made)],
     ['taker', job?.host == null ? null : `${job.host} ${job.slot ?? ''}`],
+    ['runs in', job?.place],
     [
       'retry of',
       retryOf &&

@@ -50,7 +50,7 @@ const KINDS = [
  * Removes what processes of this host left behind that are gone. An error of the engine ends the search: the next start
  * goes on. Returns what was removed.
  */
-export async function sweepDead(engine: Engine, host = setting('HOST')): Promise<string[]> {
+export async function sweepDead(engine: Engine, host = setting('HOST', engine.env)): Promise<string[]> {
   const removed: string[] = []
   for (const { list, inspect, remove } of KINDS) {
     const found = await askIf(engine, 'list what was left behind', [...list, '--filter', `label=${OWNER}`])

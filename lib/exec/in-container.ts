@@ -58,7 +58,7 @@ async function open(wish: ContainerWish, env: Environment): Promise<Opened> {
   const name = `bass-${token()}`
   const volume = await findVolume(engine, wish.image)
   const isPrivate = wish.bounds.network === 'private'
-  if (isPrivate) await ask(engine, 'make a network', ['network', 'create', ...labels(), name])
+  if (isPrivate) await ask(engine, 'make a network', ['network', 'create', ...labels(engine), name])
   const undo = async () => {
     await askIf(engine, 'remove the container', ['rm', '--force', '--volumes', name])
     if (isPrivate) await askIf(engine, 'remove the network', ['network', 'rm', name])
@@ -66,7 +66,7 @@ async function open(wish: ContainerWish, env: Environment): Promise<Opened> {
   const [entrypoint, ...args] = commandIn(PLACE, 'stdio', 'alone')
   const flags = containerFlags({
     ...wish.bounds,
-    ...{ name, image: wish.image, labels: ownerLabel() },
+    ...{ name, image: wish.image, labels: ownedBy(engine) },
     ...(isPrivate ? { network: name } : {}),
     ...(wish.user === undefined ? {} : { user: wish.user }),
     shared: { [PLACE]: volume },
@@ -103,8 +103,11 @@ async function open(wish: ContainerWish, env: Environment): Promise<Opened> {
   }
 }
 
-const labels = () =>
-  Object.entries(ownerLabel()).flatMap(([label, value]) => ['--label', `${label}=${value}`])
+/** The label of what this process makes there, on the host that the engine's settings name. */
+const ownedBy = ({ env }: Engine) => ownerLabel(setting('HOST', env))
+
+const labels = (engine: Engine) =>
+  Object.entries(ownedBy(engine)).flatMap(([label, value]) => ['--label', `${label}=${value}`])
 
 /**
  * The volume with the runtime of this version, filled if there is none. Whoever fills one does so under a name of its own,
@@ -117,7 +120,7 @@ async function findVolume(engine: Engine, image: string): Promise<string> {
   const found = await askIf(engine, 'look for the executor', inspect)
   if (found) return found
   const volume = `${ready}-${token()}`
-  const maker = Object.values(ownerLabel())[0]!
+  const maker = Object.values(ownedBy(engine))[0]!
   await ask(engine, 'make a volume', ['volume', 'create', '--label', `${MAKER}=${maker}`, volume])
   await fill(engine, image, volume)
   await askIf(engine, 'name the volume', ['volume', 'create', '--label', `bass.volume=${volume}`, ready])
@@ -140,7 +143,12 @@ async function removeUnfinished(engine: Engine, stands: string): Promise<void> {
       askIf(engine, 'inspect a volume', ['volume', 'inspect', '--format', `{{index .Labels "${key}"}}`, name])
     const maker = ownerOf((await label(MAKER, volume)) ?? '')
     const isDone = (await label('bass.volume', volume.replace(/-[^-]*$/, ''))) === volume
-    if (isDone || !maker || maker.host !== setting('HOST') || !(isGone(maker) || maker.pid === process.pid))
+    if (
+      isDone ||
+      !maker ||
+      maker.host !== setting('HOST', engine.env) ||
+      !(isGone(maker) || maker.pid === process.pid)
+    )
       continue
     await askIf(engine, 'remove a volume', ['volume', 'rm', volume])
   }
@@ -153,7 +161,7 @@ async function fill(engine: Engine, image: string, volume: string): Promise<void
   const flags = containerFlags({
     name,
     image,
-    labels: ownerLabel(),
+    labels: ownedBy(engine),
     network: 'none',
     volumes: { [PLACE]: volume },
     args: ['/'],

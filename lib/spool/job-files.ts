@@ -32,6 +32,8 @@ export const JOB = {
   host: 'host.txt',
   /** The path of the temporary directory. */
   work: 'tmp-path.txt',
+  /** Where its steps run, if not on that host itself: `image IMAGE` or `ssh HOST`. */
+  place: 'place.txt',
   environment: 'env.txt',
   packages: 'pkg.txt',
   steps: 'steps',

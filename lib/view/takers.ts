@@ -8,6 +8,16 @@ import type { Spool } from '../spool/spool.ts'
 import { parseParams } from '../spool/event.ts'
 import type { TaskView } from './view.ts'
 
+/** How its machine fares, as a taker says once a minute. */
+export interface MachineView {
+  /** Processes that ran or wanted to, on average over a minute, and how many can at once. */
+  readonly load: number
+  readonly cpus: number
+  /** Bytes on the disk of its working directory: those that it may still use, and all. */
+  readonly diskFree: number
+  readonly diskSize: number
+}
+
 export interface TakerView {
   readonly host: string
   /** Its working directory on that host; null where that is not for everybody to know. */
@@ -18,6 +28,8 @@ export interface TakerView {
   readonly state: 'idle' | 'busy' | 'stopped' | 'silent'
   /** Why it takes no tasks though it is alive, as `disk full: ...`; null if nothing is wrong there. */
   readonly fault: string | null
+  /** Null if it is stopped, or has not said. */
+  readonly machine: MachineView | null
   /** Its last beat; null if it is stopped. */
   readonly beat: number | null
   /** The name of the task it runs. */
@@ -50,11 +62,34 @@ export function readTakers(
       : null
     const alive = beat !== null && now - beat <= silentAfter
     const fault = (alive && readIfThere(join(spool.takers, entry, 'fault.txt'))?.trim()) || null
+    const machine = alive ? parseMachine(readIfThere(join(spool.takers, entry, MACHINE_FILE)) ?? '') : null
     const task = running.get(`${host}\0${slot}`) ?? null
     const state = alive ? (task ? 'busy' : 'idle') : beat === null ? 'stopped' : 'silent'
-    takers.push({ host, slot, arch, version: version ?? null, state, fault, beat, task })
+    takers.push({ host, slot, arch, version: version ?? null, state, fault, machine, beat, task })
   }
   return takers.sort((a, b) => compare(a.host, b.host) || compare(a.slot ?? '', b.slot ?? ''))
+}
+
+/** In the directory of a taker. */
+export const MACHINE_FILE = 'machine.txt'
+
+/** The content of `machine.txt`. Pure. */
+export const formatMachine = (machine: MachineView): string =>
+  Object.entries(machine)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('')
+
+/** Null if a part of it is not there, as while it is written. */
+function parseMachine(text: string): MachineView | null {
+  const said = parseParams(text)
+  const number = (key: keyof MachineView) => Number(said[key] || NaN)
+  const machine = {
+    load: number('load'),
+    cpus: number('cpus'),
+    diskFree: number('diskFree'),
+    diskSize: number('diskSize'),
+  }
+  return text.endsWith('\n') && Object.values(machine).every(Number.isFinite) ? machine : null
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

@@ -48,6 +48,8 @@ export interface JobView {
   readonly host: string | null
   /** The working directory of the taker on that host. */
   readonly slot: string | null
+  /** Where its steps run, if not on that host itself: `image IMAGE` or `ssh HOST`. */
+  readonly place: string | null
   readonly claimed: number | null
   /** When its first step started. */
   readonly started: number | null
@@ -146,6 +148,7 @@ export function readJob(directory: string): JobView | null {
     verdict,
     host: owner?.host ?? (read(JOB.host)?.text.trim() || null),
     slot: owner?.slot ?? null,
+    place: read(JOB.place)?.text.trim() || null,
     claimed,
     started: starts.length > 0 ? Math.min(...starts) : null,
     ended,

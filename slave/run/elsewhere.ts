@@ -10,6 +10,10 @@ import type { Plan } from './plan.ts'
 
 export type Away = Exclude<Elsewhere, { readonly here: true }>
 
+/** The content of `place.txt`. Pure. */
+export const placeText = (away: Away): string =>
+  'host' in away ? `ssh ${away.host}\n` : `image ${away.image}\n`
+
 /** Undefined for here. For once the code is unpacked. */
 export function findElsewhere({
   limits: { elsewhere },

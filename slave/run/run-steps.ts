@@ -8,7 +8,7 @@ import { readIfThere } from '../../lib/system/durable.ts'
 import { quote } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
 import { keepArtifacts } from './artifacts.ts'
-import { findElsewhere } from './elsewhere.ts'
+import { findElsewhere, placeText } from './elsewhere.ts'
 import { formatEnvironment, secretValues, workPaths } from './environment.ts'
 import { writePlain } from './job-writer.ts'
 import type { Limits } from './limits.ts'
@@ -152,6 +152,7 @@ class Run {
       const cache = this.#plan.environment.values['BASS_CACHE']
       await handOver(this.#user, work, [code, steps, home, tmp, artifacts, ...(cache ? [cache] : [])])
     }
+    if (elsewhere) await writePlain(join(this.#plan.job, JOB.place), placeText(elsewhere), this.#stop)
     const place = await openPlace({ ...limits, elsewhere, ...this.#directories() }, this.#pools)
     try {
       const due =

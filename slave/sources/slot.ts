@@ -5,7 +5,8 @@
 //   cache/       what $BASS_CACHE names
 
 import { lstatSync, mkdirSync, readlinkSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
-import { utimes } from 'node:fs/promises'
+import { statfs, utimes, writeFile } from 'node:fs/promises'
+import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -28,11 +29,15 @@ import { hold } from './holder.ts'
 import type { SlaveSettings } from './settings.ts'
 import { killRemains } from '../run/places/processes.ts'
 import { removeWork } from '../run/work.ts'
+import { formatMachine, MACHINE_FILE } from '../../lib/view/takers.ts'
 import type { TaskId } from '../../lib/spool/task-name.ts'
 import { JOB, TASK } from '../../lib/spool/job-files.ts'
 
 /** So long a sign of life has to stand still to be none, and how often to look, in milliseconds. It comes each second. */
 const [STILL, LOOK] = [5000, 200]
+
+/** How often a taker says how its machine fares, in milliseconds. */
+const TELL_EVERY = 60_000
 
 export class Slot {
   readonly spool: Spool
@@ -42,6 +47,8 @@ export class Slot {
   /** The taker's own directory in the spool. */
   readonly #card: string
   #beating = false
+  /** When it last said how the machine fares. */
+  #toldAt = -Infinity
 
   constructor(spool: Spool, settings: SlaveSettings) {
     this.spool = spool
@@ -125,7 +132,26 @@ export class Slot {
     if (this.#beating) return
     this.#beating = true
     const now = new Date()
-    await utimes(join(this.#card, 'alive'), now, now).finally(() => (this.#beating = false))
+    try {
+      await utimes(join(this.#card, 'alive'), now, now)
+      await this.#tellMachine()
+    } finally {
+      this.#beating = false
+    }
+  }
+
+  /** Says how the machine fares, now and then. It is for people: a reader of half of it knows nothing of the machine. */
+  async #tellMachine(): Promise<void> {
+    if (performance.now() - this.#toldAt < TELL_EVERY) return
+    this.#toldAt = performance.now()
+    const { bavail, blocks, bsize } = await statfs(this.directory)
+    const machine = {
+      load: Math.round(loadavg()[0]! * 100) / 100,
+      cpus: availableParallelism(),
+      diskFree: bavail * bsize,
+      diskSize: blocks * bsize,
+    }
+    await writeFile(join(this.#card, MACHINE_FILE), formatMachine(machine))
   }
 
   /** Says in the spool why nothing is taken here, or that it is again. It is for people, and may fail. */

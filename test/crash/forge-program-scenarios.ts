@@ -76,11 +76,15 @@ const channelOf = (world: World): string => join(world.spool, 'notices/hello/for
 const pendingOf = (world: World): string[] =>
   world.sandbox.ls('spool/notices/hello/forge/new').filter(name => !name.startsWith('.'))
 
-/** Runs the notifier until it has told what there is to be told, or for a few seconds. */
+/**
+ * Runs the notifier until it has told what there is to be told and cleared away what an earlier one left, or for a few
+ * seconds.
+ */
 function notify(world: World): Promise<Ended> {
   const end = Date.now() + 8000
   const done = () => world.sandbox.ls('spool/notices/hello/forge/done')
-  const over = () => done().includes('1.over') && pendingOf(world).length === 0
+  const isClean = () => done().every(name => !name.startsWith('.'))
+  const over = () => done().includes('1.over') && isClean() && pendingOf(world).length === 0
   return world.run('master/bin/notifier', [], { until: () => over() || Date.now() > end })
 }
 

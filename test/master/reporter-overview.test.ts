@@ -44,7 +44,10 @@ test('the front page tells subjects, branches, projects and steps by their names
   t.match(running, /Queued for 3\.0s Started /)
   t.match(running, /To cancel: bass cancel 20 ; here, once REPORTER_TOKEN is set/)
   const hosts = read((await ask(`${url}/hosts`, HTML)).body)
-  t.match(hosts, /mill ▸ busy linux-x86_64 #20 seen (now|\d+ s ago) 0\.1\.0/)
+  t.match(
+    hosts,
+    /mill ▸ busy linux-x86_64 #20 seen (now|\d+ s ago) load 0\.3 of 2, 11 GiB of 37 GiB free 0\.1\.0/,
+  )
   t.notMatch(hosts, /\/slots|\/var/, 'where on its host is for those who may know')
 })
 

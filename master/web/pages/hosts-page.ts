@@ -1,7 +1,8 @@
 // Which hosts there are, and of one host: its takers, what it runs, what it ran.
 
 import { numberOf } from '../../../lib/spool/task-name.ts'
-import type { TakerView } from '../../../lib/view/takers.ts'
+import { formatBytes } from '../../../lib/base/text.ts'
+import type { MachineView, TakerView } from '../../../lib/view/takers.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
@@ -61,18 +62,23 @@ function takerWords(takers: readonly TakerView[], visit: Visit): Html | string {
   if (takers.length === 0) return html`<span class="quiet">none now</span>`
   return html`<ul class="takers">
     ${takers.map(
-      ({ arch, state, beat, fault, version, slot, task }) =>
+      ({ arch, state, beat, fault, machine, version, slot, task }) =>
         html`<li>
           <span class="s-${SIGN[state]}">${signOf(SIGN[state])} ${state}</span> ${arch}
           ${fault !== null && html`<strong class="s-error">${fault}</strong>`}
           ${task !== null && html`<a href="${jobPath({ num: numberOf(task) })}">#${numberOf(task)}</a>`}
           <span class="quiet">${beat === null ? 'ended' : html`seen ${age(beat)}`}</span>
+          ${machine !== null && html`<span class="quiet">${machineWords(machine)}</span>`}
           ${version !== null && html`<span class="quiet">${version}</span>`}
           ${visit.viewer.name !== undefined && slot !== null && html`<code>${slot}</code>`}
         </li>`,
     )}
   </ul>`
 }
+
+/** Its load beside what it can do at once, and the room on its disk. Pure. */
+const machineWords = ({ load, cpus, diskFree, diskSize }: MachineView): string =>
+  `load ${load.toFixed(1)} of ${cpus}, ${formatBytes(diskFree)} of ${formatBytes(diskSize)} free`
 
 /** The page of one host; undefined if it is unknown. */
 export function hostPage(visit: Visit, site: Site, host: string, before?: number): Html | undefined {

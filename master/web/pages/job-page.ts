@@ -103,6 +103,7 @@ function aboutSection(site: Site, view: TaskView, commit: CommitView | undefined
       ${fact('Queued for', queuedFor(view))}
       ${fact('Started', job?.claimed != null && html`${localTime(job.claimed)} (${age(job.claimed)})`)}
       ${fact('Host', job?.host != null && html`<a href="${hostPath(job.host)}">${job.host}</a>`)}
+      ${fact('Runs in', job?.place)}
       ${fact('Ended', job?.ended != null && html`${localTime(job.ended)} (${age(job.ended)})`)}
       ${fact('Retry of', view.retryOf && html`${relative(view.retryOf.parent)}, ${cause(view.retryOf.cause)}`)}
       ${fact('Retried as', job?.retriedAs != null && relative(job.retriedAs))}

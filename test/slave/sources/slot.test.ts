@@ -39,6 +39,10 @@ test('a machine that cannot run jobs leaves them to others, and status says why'
   t.match(takersLine(takers, Date.now()), /^1 taker: 1 idle; testhost .*sick: JOBTMP cannot be written/)
   t.same(site.ls('spool/jobs/cur'), [])
   site.taker('well')
+  const machines = () => readTakers(site.spool, [], 60_000).map(({ machine }) => machine)
+  await eventually('how the machine fares', () => machines().every(machine => machine !== null))
+  for (const machine of machines())
+    t.ok(machine!.cpus > 0 && machine!.load >= 0 && machine!.diskFree <= machine!.diskSize, 'of this machine')
   for (const name of names) t.equal(await site.verdict(name), 'success')
 })
 
