@@ -32,7 +32,7 @@ test(
     t.equal(shop.said(shop.build('', {}, 'code:1\n')), 'code\n1\n', 'with nothing but its loopback')
     const inImage = shop.build('', machine)
     t.equal(line(shop.said(inImage)), 'machine')
-    t.match(shop.sandbox.run('bin/bass', ['show', inImage]).stdout, /^runs in +image machine:1$/m)
+    t.match(shop.sandbox.run('bin/bass', ['show', inImage]).stdout, /^ *runs in +image machine:1$/m)
     t.equal(line(shop.said(shop.build(project, machine))), 'project')
     t.equal(line(shop.said(shop.build(project, { RUN_IN: 'ssh:nowhere.invalid' }))), 'project')
     t.equal(line(shop.said(shop.build('RUN_IN=here\n', machine))), 'none')
