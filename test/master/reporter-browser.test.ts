@@ -5,7 +5,7 @@ import type { Locator, Page } from 'playwright-core'
 import { closeBrowser, openPage, scene } from '../fixtures/browser.ts'
 import type { Scene } from '../fixtures/browser.ts'
 import { lacks } from '../fixtures/sandbox.ts'
-import { endStep, printLine } from '../fixtures/showcase.ts'
+import { beginStep, endStep, printLine } from '../fixtures/showcase.ts'
 
 const TOKEN = 'correct horse battery'
 
@@ -75,6 +75,40 @@ test('a live log shows each new line, and at last that it is over', { skip }, as
   t.equal(await page.locator('.log li', { hasText: 'green' }).count(), 1, 'no line is there twice')
   t.same(page.complaints, [])
 })
+
+test(
+  'who reads along goes on with the step that runs; who reads elsewhere is shown the way',
+  { skip },
+  async t => {
+    const { browser, url, running } = await scene(t)
+    const [along, above] = [await openPage(browser), await openPage(browser)]
+    for (let i = 0; i < 200; i++) printLine(running, `line ${i}`)
+    for (const page of [along, above]) {
+      await page.goto(`${url}/job/20/log/30-test?time=local`)
+      await page.locator('.log li', { hasText: 'line 199' }).waitFor()
+    }
+    await along.evaluate('scrollTo(0, document.documentElement.scrollHeight)')
+    await above.evaluate('scrollTo(0, 300)')
+    endStep(running, '0')
+    await along
+      .locator('h1', { hasText: 'success' })
+      .or(along.locator('h1', { hasText: 'passed' }))
+      .waitFor()
+    const short = beginStep(running, '35-short')
+    endStep(short, '0')
+    const next = beginStep(running, '40-pack')
+    printLine(next, 'packed')
+    await along.waitForURL(/40-pack\?time=local$/)
+    await along.locator('.log li', { hasText: 'packed' }).waitFor()
+    const link = above.getByRole('link', { name: /^Next step: .*35-short/ })
+    await link.waitFor()
+    t.match(above.url(), /30-test/)
+    t.equal(await above.evaluate('scrollY'), 300)
+    await along.goBack()
+    t.match(along.url(), /30-test/)
+    t.same([...along.complaints, ...above.complaints], [])
+  },
+)
 
 test('eight tabs of what runs load, because a page that nobody sees asks for nothing', { skip }, async t => {
   const { browser, url, running } = await scene(t)

@@ -67,7 +67,7 @@ export async function logPage(
       </nav>
       ${tools(base, query)}
       ${found === undefined ? windowOf(window, { ...options, running, size, number }) : foundOf(found, query.q!, options, await around(log, found.lines))}
-      ${otherSteps(view, step)}`,
+      ${otherSteps(view, step, query.local)}`,
   )
 }
 
@@ -127,10 +127,18 @@ function windowOf(
 const partName = (part: number) => (part === 0 ? 'start' : part === 100 ? 'end' : `${part} %`)
 
 /** Where to go on, behind the end of the log. */
-function otherSteps(view: TaskView, step: StepView): Html {
+function otherSteps(view: TaskView, step: StepView, local: boolean): Html {
   const steps = view.job?.steps ?? []
-  const next = steps[steps.findIndex(({ name }) => name === step.name) + 1]
-  return html`<nav class="pages" aria-label="Other logs">
+  const later = steps.slice(steps.findIndex(({ name }) => name === step.name) + 1)
+  const [next] = later
+  // Short steps are passed over: a reader follows the job, and ends where it does.
+  const now = later.find(({ state }) => state === 'running') ?? later.at(-1)
+  return html`<nav
+    class="pages"
+    aria-label="Other logs"
+    ${view.job?.verdict != null && html`data-over=""`}
+    ${now && html`data-go="${withQuery(logPath(view, now.name), { time: local ? 'local' : undefined })}"`}
+  >
     ${next && html`<a href="${logPath(view, next.name)}">Next step: ${signOf(next.state)} ${next.name}</a>`}
     <a href="${jobPath(view)}/log">The whole job as text</a>
   </nav>`

@@ -229,8 +229,8 @@ const openLog = log => {
         following.splice(following.indexOf(stream), 1)
         document.querySelector('[data-following]')?.remove()
         tell('The step is over')
-        // On the page of a log only what stands above the lines has changed; on another one the next step may follow.
-        void (log.dataset.follow === 'all' ? refreshHead() : refresh(true))
+        // The page of a log keeps its lines; on another one the next step may follow.
+        void (log.dataset.follow === 'all' ? goOn() : refresh(true))
       })
       return events
     }
@@ -238,10 +238,22 @@ const openLog = log => {
     if (!document.hidden) stream.open()
   }
 
-  const refreshHead = async () => {
+  /** Goes on with the step that runs now, where somebody reads along; else shows the way there. */
+  const goOn = async () => {
+    for (let tries = 0; tries < 60; tries++) {
+      await refreshAround()
+      const { go, over } = main.querySelector('[aria-label="Other logs"]').dataset
+      if (go && atEnd() && !document.hidden && getSelection().isCollapsed) return location.assign(go)
+      if (go || over !== undefined) return
+      await new Promise(done => setTimeout(done, 500))
+    }
+  }
+
+  /** Renews what stands above and below the lines. */
+  const refreshAround = async () => {
     const response = await fetch(location.href, { headers: { Accept: 'text/html' } })
     const page = new DOMParser().parseFromString(await response.text(), 'text/html')
-    for (const part of ['.head', '.tabs']) {
+    for (const part of ['.head', '.tabs', '[aria-label="Other logs"]']) {
       const [old, fresh] = [main.querySelector(part), page.querySelector(`main ${part}`)]
       if (old && fresh) replace(old, fresh)
     }
