@@ -14,7 +14,6 @@ import { formatOwner } from '../../lib/spool/job.ts'
 import { spoolAt } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { numberOf, toPart } from '../../lib/spool/task-name.ts'
-import { listIfThere } from '../../lib/system/listing.ts'
 import type { StepView } from '../../lib/view/view.ts'
 import type { Database } from './database.ts'
 import { Held } from './held.ts'
@@ -70,6 +69,8 @@ export class Showcase {
   readonly #held: Held
   /** What each name was laid out as. */
   readonly #shown = new Map<string, string>()
+  /** The directory of each worker, and what it says of itself. */
+  #cards = new Map<string, string>()
   /** Jobs that are over and still in `jobs/cur`, where the pages find what is new, with the time they came there. */
   readonly #settling = new Map<string, number>()
   #seen: Date | undefined
@@ -219,18 +220,22 @@ export class Showcase {
   async #workers(): Promise<void> {
     const rows = await this.#db<{ host: string; slot: string; arch: string; version: string; seen: Date }[]>`
       select host, slot, arch, version, seen from worker`
-    const there = new Set<string>()
+    const cards = new Map<string, string>()
     for (const { host, slot, arch, version, seen } of rows) {
       const card = join(this.spool.takers, `${host}:${toPart(slot.replace(/^\//, ''), 120)}`)
-      there.add(card)
-      mkdirSync(card, { recursive: true })
-      writeFileSync(join(card, 'about.txt'), `host=${host}\nslot=${slot}\narch=${arch}\nversion=${version}\n`)
-      writeAt(join(card, 'alive'), '', seen)
+      const about = `host=${host}\nslot=${slot}\narch=${arch}\nversion=${version}\n`
+      cards.set(card, about)
+      // There may be hundreds, and all of them are seen anew each time.
+      if (this.#cards.get(card) === about) utimesSync(join(card, 'alive'), seen, seen)
+      else {
+        mkdirSync(card, { recursive: true })
+        writeFileSync(join(card, 'about.txt'), about)
+        writeAt(join(card, 'alive'), '', seen)
+      }
     }
-    for (const name of listIfThere(this.spool.takers)) {
-      const card = join(this.spool.takers, name)
-      if (!there.has(card)) rmSync(card, { recursive: true, force: true })
-    }
+    for (const card of this.#cards.keys())
+      if (!cards.has(card)) rmSync(card, { recursive: true, force: true })
+    this.#cards = cards
   }
 
   /** Lays out a result that is older than what is shown. Returns true if it did. */

@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream'
 
 import { Hono } from 'hono'
-import type { Context } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 
 import { FILES_MAX, isFilePath, JSON_MAX, OUTPUT_MAX } from '../../lib/farm/protocol.ts'
@@ -49,11 +49,8 @@ export function workerApi(db: Database, workers: Workers, blobs: Blobs, secret: 
       return c.json({ error: 'the secret is wrong' }, 401)
     return next()
   })
-  app.use('/runs/:attempt/output', bodyLimit({ maxSize: OUTPUT_MAX, onError: tooLarge }))
-  app.use(async (c, next) => {
-    if (c.req.path.endsWith('/output')) return next()
-    return bodyLimit({ maxSize: JSON_MAX, onError: tooLarge })(c, next)
-  })
+  const [ofOutput, ofJson] = [limitBody(OUTPUT_MAX), limitBody(JSON_MAX)]
+  app.use((c, next) => (c.req.path.endsWith('/output') ? ofOutput : ofJson)(c, next))
 
   workerRoutes(app, db, workers)
   runRoutes(app, db, blobs)
@@ -119,6 +116,17 @@ function runRoutes(app: Hono, db: Database, blobs: Blobs): void {
 }
 
 const gone = (c: Context) => c.json({ error: 'it does not stand any more' }, 410)
+
+/** Answers 413 to a body of more bytes. One whose length is announced is not looked at: there are hundreds a second. */
+function limitBody(max: number): MiddlewareHandler {
+  const counted = bodyLimit({ maxSize: max, onError: tooLarge })
+  return async (c, next) => {
+    if (c.req.method === 'GET') return next()
+    const length = Number(c.req.header('content-length') ?? NaN)
+    if (length > max) return tooLarge(c)
+    return length >= 0 ? next() : counted(c, next)
+  }
+}
 
 const tooLarge = (c: Context) => c.json({ error: 'the body is too large' }, 413)
 

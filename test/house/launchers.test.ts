@@ -17,7 +17,7 @@ const LAUNCHERS = ['bin', 'master/bin', 'slave/bin'].flatMap(directory =>
 const SMALL: readonly [RegExp, string][] = [
   [/^slave\/|^master\/bin\/(task-maker|reaper)$/, ' --max-semi-space-size=1'],
   // These hold something of every job there is, and have no hurry.
-  [/^master\/bin\/(reporter|notifier|fetcher|farmer)$/, ' --optimize-for-size'],
+  [/^master\/bin\/(reporter|notifier|fetcher)$/, ' --optimize-for-size'],
 ]
 
 /** What `version-for-git` does without Node. */
