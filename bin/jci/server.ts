@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 
+import { reasonOf } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { choice, count, duration, optional, setting } from '../../lib/base/settings.ts'
 import { command } from '../../lib/system/command.ts'
@@ -131,10 +132,8 @@ async function tryToken(forge: ForgeClient, jobs: Jobs): Promise<void> {
       if (job?.state !== 'assigned') await forge.deleteToken(left)
     }
   } catch (error) {
-    const { cause, message } = error as Error
-    const why = cause instanceof Error ? cause.message : message
     const hint = 'check GITEA_HOST, and make a GITEA_TOKEN of GITEA_USER with write:repository and write:user'
-    throw lasting('make and delete a token on the forge', `${why}; ${hint}`)
+    throw lasting('make and delete a token on the forge', `${reasonOf(error)}; ${hint}`)
   }
 }
 

@@ -205,7 +205,7 @@ export class RemoteViews implements Views {
       const body = Buffer.from(await response.arrayBuffer())
       answer = { status: response.status, headers: response.headers, body }
     } catch (error) {
-      throw temporary(`ask the farmer at ${this.#origin}`, causeOf(error))
+      throw temporary(`ask the farmer at ${this.#origin}`, error)
     }
     // A proxy in front of it may answer for one that is away.
     if (answer.status >= 500)
@@ -218,13 +218,6 @@ export class RemoteViews implements Views {
       `it answers ${answer.status} to ${path.split('?')[0]!}`,
     )
   }
-}
-
-/** Why a connection failed; fetch itself says no more than that it did. */
-function causeOf(error: unknown): unknown {
-  const cause = error instanceof Error ? error.cause : undefined
-  if (cause instanceof AggregateError) return cause.errors[0] ?? cause
-  return cause ?? error
 }
 
 function otherVersion(origin: string, version: string | null): Fatal {

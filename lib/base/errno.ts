@@ -24,9 +24,14 @@ export function isErrno(error: unknown, ...names: string[]): boolean {
   return name !== undefined && names.includes(name)
 }
 
-/** Why it failed, in words and without the path: `no such file or directory`. */
+/**
+ * Why it failed, in words and without the path: `no such file or directory`. `fetch` says no more than that it did: the
+ * reason is in the error behind it, which may be one for each address of a name.
+ */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  if (error.message === 'fetch failed' && error.cause instanceof Error) return reasonOf(error.cause)
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
   const { errno } = error as NodeJS.ErrnoException
   if (typeof errno !== 'number') return error.message
   return UNNAMED.get(errno as -35)?.[1] ?? getSystemErrorMap().get(errno)?.[1] ?? error.message

@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { reasonOf } from '../base/errno.ts'
 import { field, textAt } from './payload.ts'
 
 /** How long one call may take, in milliseconds. */
@@ -126,12 +127,8 @@ function nextPage(path: string, link: string | null): string | undefined {
   return path.replace(/\?.*$/s, '') + new URL(target, 'http://forge').search
 }
 
-/** `fetch failed` is no reason; the one behind it names the address at most. */
 function unreached(error: unknown): never {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const why =
-    cause instanceof Error ? cause.message || ((cause as NodeJS.ErrnoException).code ?? '') : String(cause)
-  throw new ForgeError(`it cannot be reached: ${why}`, 0, true)
+  throw new ForgeError(`it cannot be reached: ${reasonOf(error)}`, 0, true)
 }
 
 async function answerOf(response: Response): Promise<Answer<unknown>> {

@@ -95,7 +95,7 @@ export class FarmSource implements WorkSource, Farmhouse {
         if (this.#isStopped() || onHup().aborted) break
         if (error instanceof Gone) this.#worker = undefined
         else {
-          warnOnce('ask', 'the farmer', error)
+          warnOnce('ask', this.client.origin, error)
           await sleep(wait, undefined, { signal: this.#stop }).catch(() => undefined)
         }
       }

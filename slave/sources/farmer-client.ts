@@ -12,11 +12,11 @@ export class Gone extends Error {}
 const PATIENCE = 10 * ALIVE
 
 export class FarmerClient {
-  readonly #origin: string
+  readonly origin: string
   readonly #secret: string | undefined
 
   constructor(origin: string, secret: string | undefined) {
-    this.#origin = origin.replace(/\/+$/, '')
+    this.origin = origin.replace(/\/+$/, '')
     this.#secret = secret
   }
 
@@ -50,7 +50,7 @@ export class FarmerClient {
     body?: string | Buffer,
     well: readonly number[] = [],
   ): Promise<Response> {
-    const answer = await fetch(this.#origin + path, {
+    const answer = await fetch(this.origin + path, {
       method,
       signal,
       headers: {

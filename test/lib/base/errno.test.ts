@@ -19,6 +19,17 @@ function caught(action: () => unknown): unknown {
   return undefined
 }
 
+test('fetch gives the reason that is behind its own words', async t => {
+  const failure = await fetch('http://127.0.0.1:1/', { method: 'POST' }).catch((error: unknown) => error)
+  t.match(failure, { message: /fetch failed|bad port/ })
+  const behind = (cause: unknown) => reasonOf(Object.assign(new TypeError('fetch failed'), { cause }))
+  t.equal(behind(systemError(-111, 'ECONNREFUSED')), 'connection refused')
+  t.equal(behind(new AggregateError([systemError(-111, 'ECONNREFUSED')])), 'connection refused')
+  t.equal(behind(new AggregateError([], 'nothing')), 'nothing')
+  t.equal(behind(new Error('other side closed')), 'other side closed')
+  t.equal(behind(undefined), 'fetch failed')
+})
+
 test('an error of the system has its name, and a reason without the path', async t => {
   const error = caught(missing)
   t.equal(errnoOf(error), 'ENOENT')
