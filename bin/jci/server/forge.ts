@@ -14,10 +14,13 @@ export interface ForgeSettings {
 /** The forge said no. */
 export class ForgeRefusal extends Error {
   readonly status: number
+  /** In how many milliseconds it wants to be asked again; 0 where it does not say. */
+  readonly later: number
 
-  constructor(status: number, what: string) {
+  constructor(status: number, what: string, later = 0) {
     super(`the forge answered ${status} to ${what}`)
     this.status = status
+    this.later = later
   }
 }
 
@@ -108,7 +111,10 @@ export class ForgeClient {
       signal: AbortSignal.timeout(PATIENCE),
     })
     const text = await response.text()
-    if (!response.ok) throw new ForgeRefusal(response.status, `${method} ${path.split('?', 1)[0]!}`)
+    if (!response.ok) {
+      const seconds = Number(response.headers.get('retry-after')) || 0
+      throw new ForgeRefusal(response.status, `${method} ${path.split('?', 1)[0]!}`, seconds * 1000)
+    }
     return text === '' ? undefined : JSON.parse(text)
   }
 }

@@ -43,7 +43,10 @@ async function served(t: Test) {
   writeFileSync(`${output}/sub dir/raw`, 'a file called raw\n')
   writeFileSync(`${output}/program`, Buffer.from([0, 1, 2]))
   await storeRun(code, commit, output, '1700000001-bbbb')
-  const running = sandbox.start('bin/git-jci', ['web', '0'], { cwd: 'code' })
+  const running = sandbox.start('bin/git-jci', ['web', '0'], {
+    cwd: 'code',
+    env: { JCI_WEB_URL: 'https://runs.example.org/' },
+  })
   const url = await eventually('it listens', () => /listening on (http:\S+)\//.exec(running.stderr())?.[1])
   const json = async (path: string) => JSON.parse((await ask(url + path)).body) as Record<string, unknown>
   return { sandbox, url, json, commit, running }
@@ -91,6 +94,7 @@ test('the API', async t => {
   ] as const)
     t.equal((await ask(url + path)).status, status, path)
   t.equal((await ask(`${url}/api/branches`, { host: 'evil.example.org' })).status, 421)
+  t.equal((await ask(`${url}/api/branches`, { host: 'runs.example.org' })).status, 200, 'as JCI_WEB_URL says')
   t.equal((await running.kill('SIGTERM')).code, 0)
 })
 
