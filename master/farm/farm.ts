@@ -99,11 +99,11 @@ async function begin(app: Hono, parts: Parts, address: string): Promise<() => Pr
   await workers.open()
   await deliveries.open()
   await checks.open()
-  const retention = new Retention(db, blobs)
-  retention.open()
   const showcase = new Showcase(join(data, 'pages', String(process.pid)), db)
+  const retention = new Retention(db, blobs, before => showcase.hideBefore(before))
+  retention.open()
   const files = new FarmFiles(db, blobs)
-  const pages = await openPages(db, deliveries, showcase, files, data, [host], parts.url)
+  const pages = await openPages(db, deliveries, showcase, files, projects, data, [host], parts.url)
   // The pages are the reporter's, so is what stands below all other paths.
   app.all('*', c => pages.app.fetch(c.req.raw, c.env as object))
   return async () => {

@@ -18,6 +18,7 @@ import type { Database } from './database.ts'
 import type { Deliveries } from './deliveries.ts'
 import type { FarmFiles } from './farm-files.ts'
 import { mirrorOf } from './projects.ts'
+import type { Projects } from './projects.ts'
 import type { Showcase } from './showcase.ts'
 
 /** Between two looks at the database at least, and at most, in milliseconds. */
@@ -37,12 +38,19 @@ export async function openPages(
   deliveries: Deliveries,
   showcase: Showcase,
   files: FarmFiles,
+  projects: Projects,
   data: string,
   names: readonly string[],
   origin: string | undefined,
 ): Promise<Pages> {
   await showcase.refresh()
-  const site = new Site(showcase.spool, 30_000, project => mirrorOf(data, project), undefined, files)
+  const site = new Site(
+    showcase.spool,
+    30_000,
+    project => mirrorOf(data, project),
+    project => projects.find(project)?.forge,
+    files,
+  )
   await site.open()
   let closed = false
   let wake: () => void = () => undefined

@@ -1,5 +1,5 @@
 // Forgets what has been over for RETENTION: results with their files, and what remains of deliveries. Files go first, so
-// whatever is cut short is found again; two farmers may do it at once.
+// whatever is cut short is found again; two farmers may do it at once, and each takes it from its own pages.
 
 import { limit } from '../../lib/base/settings.ts'
 import { warnOnce } from '../../lib/system/log.ts'
@@ -14,14 +14,17 @@ const AT_ONCE = 100
 export class Retention {
   readonly #db: Database
   readonly #blobs: Blobs
+  readonly #hide: (before: Date) => Promise<void>
   /** In seconds. */
   readonly #age = limit('RETENTION') / 1000
   #timer: NodeJS.Timeout | undefined
   #round: Promise<void> = Promise.resolve()
   readonly #end = new AbortController()
 
-  constructor(db: Database, blobs: Blobs) {
+  /** `hide` takes from the pages what ended before a time: this farmer or another has forgotten it. */
+  constructor(db: Database, blobs: Blobs, hide: (before: Date) => Promise<void>) {
     this.#db = db
+    this.#hide = hide
     this.#blobs = blobs
   }
 
@@ -49,7 +52,8 @@ export class Retention {
 
   async #forget(): Promise<void> {
     const db = this.#db
-    const over = db`now() - ${this.#age} * interval '1 second'`
+    const [row] = await db<{ over: Date }[]>`select now() - ${this.#age} * interval '1 second' as over`
+    const { over } = row!
     for (let count = AT_ONCE; count === AT_ONCE && !this.#isOver();) {
       const rows = await db<{ num: number }[]>`
         select num from result where ended < ${over} order by num limit ${AT_ONCE}`
@@ -60,6 +64,8 @@ export class Retention {
         if (this.#isOver()) return
       }
     }
+    if (this.#isOver()) return
+    await this.#hide(over)
     await db`delete from delivery where body is null and received < ${over}`
   }
 }

@@ -13,9 +13,10 @@ import { JOB, STEP, TASK, formatEnd, stepDirectory } from '../../lib/spool/job-f
 import { formatOwner } from '../../lib/spool/job.ts'
 import { spoolAt } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
-import { numberOf, toPart } from '../../lib/spool/task-name.ts'
+import { numberOf } from '../../lib/spool/task-name.ts'
 import type { StepView } from '../../lib/view/view.ts'
 import type { Database } from './database.ts'
+import { Cards } from './cards.ts'
 import { Held } from './held.ts'
 
 /**
@@ -69,10 +70,11 @@ export class Showcase {
   readonly #held: Held
   /** What each name was laid out as. */
   readonly #shown = new Map<string, string>()
-  /** The directory of each worker, and what it says of itself. */
-  #cards = new Map<string, string>()
   /** Jobs that are over and still in `jobs/cur`, where the pages find what is new, with the time they came there. */
   readonly #settling = new Map<string, number>()
+  /** When each that is over ended, by the database's clock. */
+  readonly #ended = new Map<string, Date>()
+  readonly #cards: Cards
   #seen: Date | undefined
   #turn = Promise.resolve()
 
@@ -84,11 +86,16 @@ export class Showcase {
       mkdirSync(path, { recursive: true })
     this.#db = db
     this.#held = new Held(this.spool, db)
+    this.#cards = new Cards(this.spool, db)
   }
 
   /** Brings it up to date: one after the other, so that none undoes what a later one has seen. */
   refresh(): Promise<void> {
-    this.#turn = this.#turn.catch(() => undefined).then(() => this.#refresh())
+    return this.#inTurn(() => this.#refresh())
+  }
+
+  #inTurn(act: () => Promise<void> | void): Promise<void> {
+    this.#turn = this.#turn.catch(() => undefined).then(act)
     return this.#turn
   }
 
@@ -122,7 +129,7 @@ export class Showcase {
       this.#remove(name)
     }
     this.#forget()
-    await this.#workers()
+    await this.#cards.refresh()
     await this.#held.refresh()
   }
 
@@ -185,6 +192,7 @@ export class Showcase {
   #putOver(row: Over): void {
     const name = nameOf(row)
     const state = `over ${row.retried_as ?? ''}`
+    this.#ended.set(name, row.ended)
     if (this.#shown.get(name) === state) return
     const [task, job] = [join(this.spool.tasks.cur, name), join(this.spool.jobs.cur, name)]
     const oldTask = join(this.spool.tasks.old, name)
@@ -217,27 +225,6 @@ export class Showcase {
     this.#shown.delete(name)
   }
 
-  async #workers(): Promise<void> {
-    const rows = await this.#db<{ host: string; slot: string; arch: string; version: string; seen: Date }[]>`
-      select host, slot, arch, version, seen from worker`
-    const cards = new Map<string, string>()
-    for (const { host, slot, arch, version, seen } of rows) {
-      const card = join(this.spool.takers, `${host}:${toPart(slot.replace(/^\//, ''), 120)}`)
-      const about = `host=${host}\nslot=${slot}\narch=${arch}\nversion=${version}\n`
-      cards.set(card, about)
-      // There may be hundreds, and all of them are seen anew each time.
-      if (this.#cards.get(card) === about) utimesSync(join(card, 'alive'), seen, seen)
-      else {
-        mkdirSync(card, { recursive: true })
-        writeFileSync(join(card, 'about.txt'), about)
-        writeAt(join(card, 'alive'), '', seen)
-      }
-    }
-    for (const card of this.#cards.keys())
-      if (!cards.has(card)) rmSync(card, { recursive: true, force: true })
-    this.#cards = cards
-  }
-
   /** Lays out a result that is older than what is shown. Returns true if it did. */
   async layOut(num: number): Promise<boolean> {
     const db = this.#db
@@ -252,12 +239,22 @@ export class Showcase {
     const over = [...this.#shown].filter(([, state]) => state.startsWith('over')).map(([name]) => name)
     if (over.length <= 2 * RESULTS) return
     over.sort((a, b) => numberOf(a) - numberOf(b))
-    for (const name of over.slice(0, over.length - RESULTS)) {
-      rmSync(this.#jobAt(name), { recursive: true, force: true })
-      rmSync(join(this.spool.tasks.old, name), { recursive: true, force: true })
-      this.#settling.delete(name)
-      this.#shown.delete(name)
-    }
+    for (const name of over.slice(0, over.length - RESULTS)) this.#removeOver(name)
+  }
+
+  /** Removes what ended before a time, because it is forgotten. */
+  hideBefore(time: Date): Promise<void> {
+    return this.#inTurn(() => {
+      for (const [name, ended] of this.#ended) if (ended < time) this.#removeOver(name)
+    })
+  }
+
+  #removeOver(name: string): void {
+    rmSync(this.#jobAt(name), { recursive: true, force: true })
+    rmSync(join(this.spool.tasks.old, name), { recursive: true, force: true })
+    this.#settling.delete(name)
+    this.#ended.delete(name)
+    this.#shown.delete(name)
   }
 }
 
