@@ -10,6 +10,7 @@ import { jsonPrinter, textPrinter, TIME_FORMATS } from './parts/log-printer.ts'
 import type { Printer } from './parts/log-printer.ts'
 import { harmless } from '../lib/base/text.ts'
 import { EXIT_OF, VERDICT_EXITS } from './parts/verdict-style.ts'
+import { beginOf } from '../lib/view/view.ts'
 import type { StepView, TaskView } from '../lib/view/view.ts'
 import { lastRetryOf } from '../lib/view/views.ts'
 import type { TaskId } from '../lib/spool/task-name.ts'
@@ -133,7 +134,7 @@ class JobLog {
         this.#print.stepBegins(step)
       }
       const over = step.state !== 'running'
-      const begin = job.claimed ?? job.started ?? 0
+      const begin = beginOf(job) ?? 0
       for await (const lines of this.#linesOf(this.#open.log, over)) {
         for (const line of lines) this.#print.line(step, line, begin)
         if (this.#print.isFull()) await this.#print.flush()

@@ -6,7 +6,7 @@ import { table, terminalOf } from './parts/terminal.ts'
 import type { Cell, Terminal } from './parts/terminal.ts'
 import { ago, formatBytes, formatSeconds, harmless, harmlessLine } from '../lib/base/text.ts'
 import { COLOURS } from './parts/verdict-style.ts'
-import { pusherOf } from '../lib/view/view.ts'
+import { pusherOf, runningFor } from '../lib/view/view.ts'
 import type { StepView } from '../lib/view/view.ts'
 import type { TaskDetails } from '../lib/view/views.ts'
 import { tellWait } from '../lib/view/why-waiting.ts'
@@ -106,7 +106,8 @@ function stateInWords({ state, job, cancelling, made }: TaskDetails, now: number
   if (job?.verdict) {
     return `${job.verdict}${job.seconds === null ? '' : ` in ${formatSeconds(job.seconds)}`}${job.ended === null ? '' : `, ${ago(now - job.ended)}`}`
   }
-  return `running${job?.claimed == null ? '' : ` for ${formatSeconds((now - job.claimed) / 1000)}`}${asked}`
+  const seconds = runningFor(job, now)
+  return `running${seconds === null ? '' : ` for ${formatSeconds(seconds)}`}${asked}`
 }
 
 function stepCells(step: StepView): Cell[] {

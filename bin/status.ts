@@ -13,6 +13,7 @@ import { table, terminalOf } from './parts/terminal.ts'
 import type { Cell, Terminal } from './parts/terminal.ts'
 import { ago, clip, counted, formatSeconds, harmless } from '../lib/base/text.ts'
 import { COLOURS } from './parts/verdict-style.ts'
+import { runningFor } from '../lib/view/view.ts'
 import type { TaskView } from '../lib/view/view.ts'
 import type { Overview } from '../lib/view/views.ts'
 import { openViews, VIEWS_ENVIRONMENT } from './views/open.ts'
@@ -174,7 +175,8 @@ function whatOf({ params, ref, label }: TaskView): string {
 function runningCells(task: Overview['running'][number], now: number, silentAfter: number): Cell[] {
   const { job, expected, cancelling } = task
   const step = job?.steps.find(step => step.state === 'running')
-  const elapsed = job?.claimed == null ? '' : formatSeconds(Math.max(0, now - job.claimed) / 1000)
+  const seconds = runningFor(job, now)
+  const elapsed = seconds === null ? '' : formatSeconds(seconds)
   const silent = job?.beat != null && now - job.beat > silentAfter
   return [
     { text: step ? harmless(step.name) : 'setting up', colour: COLOURS.running },

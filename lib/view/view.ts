@@ -144,15 +144,16 @@ export function readJob(directory: string): JobView | null {
   const ended = verdict ? result!.time : null
   const steps = files.includes(JOB.steps) ? readSteps(join(directory, JOB.steps), verdict !== null) : []
   const starts = steps.map(step => step.started).filter(time => time !== null)
+  const started = starts.length > 0 ? Math.min(...starts) : null
   return {
     verdict,
     host: owner?.host ?? (read(JOB.host)?.text.trim() || null),
     slot: owner?.slot ?? null,
     place: read(JOB.place)?.text.trim() || null,
     claimed,
-    started: starts.length > 0 ? Math.min(...starts) : null,
+    started,
     ended,
-    seconds: span(claimed, ended),
+    seconds: span(beginOf({ claimed, started }), ended),
     beat: verdict ? null : timeOf(join(directory, JOB.alive)),
     steps,
     error: read(JOB.error)?.text.trim() || null,
@@ -160,6 +161,20 @@ export function readJob(directory: string): JobView | null {
     artifacts: files.includes(JOB.artifacts),
     notes: (read('notes.txt')?.text ?? '').split('\n').filter(Boolean),
   }
+}
+
+/**
+ * The instant from which commands and pages alike count the time of a job, in milliseconds since 1970: its claim, or its
+ * first step where that is not written down; null if neither is.
+ */
+export const beginOf = (job: Pick<JobView, 'claimed' | 'started'> | null): number | null =>
+  job?.claimed ?? job?.started ?? null
+
+/** How long a job took, or has been running at `now`, in seconds; null if its begin is not known. */
+export function runningFor(job: JobView | null, now: number): number | null {
+  if (job?.verdict) return job.seconds
+  const begin = beginOf(job)
+  return begin === null ? null : Math.max(0, now - begin) / 1000
 }
 
 function readSteps(directory: string, over: boolean): StepView[] {

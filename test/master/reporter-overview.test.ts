@@ -51,6 +51,30 @@ test('the front page tells subjects, branches, projects and steps by their names
   t.notMatch(hosts, /\/slots|\/var/, 'where on its host is for those who may know')
 })
 
+test('commands and pages count the time of a job from the same moment', async t => {
+  const sandbox = new Sandbox(t)
+  const maker = new SpoolMaker(sandbox.makeSpool('p'))
+  // Minutes are rounded, so half of one may pass; its first step began long after its claim.
+  const claimed = Date.now() - (2 * 60 + 7) * 60_000
+  maker.runningJob('2:p:v2:a', { claimed, steps: [{ name: '10-x', stdout: ['late'], from: 2400 }] })
+  const step = { name: '10-x', exit: '0', from: 3000, to: 3060 }
+  maker.finishedJob('1:p:v1:a', { claimed, ended: claimed + 3_960_000, steps: [step] })
+  const { url } = await serve(sandbox, { REVS: `${sandbox.spool.revs}/p`, LOST_AFTER: '90000' })
+  const page = async (path: string) => (await ask(url + path, HTML)).body
+  const bass = (...argv: string[]) => sandbox.ok('bin/bass', argv, { env: { LOST_AFTER: '90000' } })
+  t.match(bass('status'), /^ *2 .* 2h 07m /m)
+  t.match(bass('show', '2'), /running for 2h 07m/)
+  t.match(bass('log', '2'), /^ *2400\.000 \| late$/m)
+  for (const path of ['/', '/job/2']) {
+    const html = await page(path)
+    t.match(read(html), /2h 07m/, path)
+    t.match(html, `data-since="${claimed}"`, `${path}: what counts on in the browser`)
+  }
+  t.match(bass('status'), /^ *1 .* 1h 06m /m)
+  t.match(bass('show', '1'), /success in 1h 06m/)
+  t.match(read(await page('/job/1')), /1h 06m/)
+})
+
 test('changes are found by number, title and author, revisions by any part of their id', async t => {
   const sandbox = new Sandbox(t)
   const maker = new SpoolMaker(sandbox.makeSpool('p'))

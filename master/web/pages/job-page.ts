@@ -2,7 +2,7 @@
 // its files and its relatives.
 
 import { formatBytes } from '../../../lib/base/text.ts'
-import { pusherOf } from '../../../lib/view/view.ts'
+import { beginOf, pusherOf } from '../../../lib/view/view.ts'
 import type { StepView, TaskView } from '../../../lib/view/view.ts'
 import { tellWait } from '../../../lib/view/why-waiting.ts'
 import { html } from '../../../lib/web/html.ts'
@@ -92,6 +92,7 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
 
 function aboutSection(site: Site, view: TaskView, commit: CommitView | undefined): Html {
   const { job } = view
+  const begin = beginOf(job)
   const { pusher, params } = pusherOf(view)
   const forge = site.forgeOf(view.project)
   return html`<section aria-labelledby="facts">
@@ -101,7 +102,7 @@ function aboutSection(site: Site, view: TaskView, commit: CommitView | undefined
       ${fact('Author', commit && `${commit.author} <${commit.email}>`)} ${fact('Pushed by', pusher)}
       ${fact('Made', view.made !== null && html`${localTime(view.made)} (${age(view.made)})`)}
       ${fact('Queued for', queuedFor(view))}
-      ${fact('Started', job?.claimed != null && html`${localTime(job.claimed)} (${age(job.claimed)})`)}
+      ${fact('Started', begin !== null && html`${localTime(begin)} (${age(begin)})`)}
       ${fact('Host', job?.host != null && html`<a href="${hostPath(job.host)}">${job.host}</a>`)}
       ${fact('Runs in', job?.place)}
       ${fact('Ended', job?.ended != null && html`${localTime(job.ended)} (${age(job.ended)})`)}
@@ -120,12 +121,12 @@ const queuedFor = ({ made, job }: TaskView): Html | string | false =>
 
 /** When it started, and when such jobs usually are over. */
 function timesOf(site: Site, view: TaskView): Html | false {
-  const claimed = view.job?.claimed
-  if (claimed == null) return false
+  const begin = beginOf(view.job)
+  if (begin === null) return false
   const usual = usualSeconds(site, view)
-  const end = usual === null ? undefined : claimed + usual * 1000
+  const end = usual === null ? undefined : begin + usual * 1000
   return html`<p class="quiet">
-    Started ${age(claimed)}.
+    Started ${age(begin)}.
     ${
       end !== undefined &&
       html`Usually it takes ${seconds(usual)}:

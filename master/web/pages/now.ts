@@ -4,6 +4,7 @@ import type { TakerView } from '../../../lib/view/takers.ts'
 import { takersLine } from '../../../lib/view/takers-line.ts'
 import type { CommitView } from '../../../lib/git/commit.ts'
 import { counted, formatSeconds } from '../../../lib/base/text.ts'
+import { beginOf, runningFor } from '../../../lib/view/view.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
 import { tellEvents } from '../../../lib/view/pending-events.ts'
 import { tellWait } from '../../../lib/view/why-waiting.ts'
@@ -63,7 +64,7 @@ const pauseWords = (name: string): string =>
 function runningItem(visit: Visit, view: TaskView, expected: number | null, subject?: string): Html {
   const { job } = view
   const step = job?.steps.find(step => step.state === 'running')
-  const elapsed = job?.claimed == null ? 0 : Math.max(0, (Date.now() - job.claimed) / 1000)
+  const elapsed = runningFor(job, Date.now()) ?? 0
   return html`<li data-row="">
     <span class="s-running">${signOf('running')}<span class="hidden">running</span></span>
     ${taskLink(view, subject)}
@@ -81,7 +82,7 @@ function runningItem(visit: Visit, view: TaskView, expected: number | null, subj
       }</span
     >
     <span class="spent"
-      >${since(job?.claimed ?? null)}${expected !== null && html` <span>of ${formatSeconds(expected)}</span>`}</span
+      >${since(beginOf(job))}${expected !== null && html` <span>of ${formatSeconds(expected)}</span>`}</span
     >
     ${view.cancelling ? html`<em>being cancelled</em>` : button(visit.viewer, `${jobPath(view)}/cancel`, 'Cancel')}
   </li>`

@@ -1,6 +1,7 @@
 // Parts of pages that stand for one task: its name as a link, its time, its steps as blocks.
 
 import { formatSeconds } from '../../../lib/base/text.ts'
+import { beginOf } from '../../../lib/view/view.ts'
 import type { StepView, TaskView } from '../../../lib/view/view.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
@@ -20,7 +21,7 @@ export const taskLink = (task: TaskView, subject?: string): Html =>
 /** How long its job took, or takes until now. */
 export function durationOf({ job }: TaskView): Html | string {
   if (!job) return ''
-  return job.verdict === null ? since(job.claimed) : seconds(job.seconds)
+  return job.verdict === null ? since(beginOf(job)) : seconds(job.seconds)
 }
 
 /** The steps of a job as small blocks, each a link to its log. */

@@ -55,4 +55,14 @@ test('a program that is not there is a lasting error, a system that cannot make 
   for (const code of ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE', 'EIO'])
     t.equal(notStarted('git', met(code)).exitCode, 111, code)
   t.equal(notStarted('git', met('EAGAIN')).message, "unable to run 'git': EAGAIN")
+  const full = temporary(
+    "use the repository '/r.git'",
+    notStarted('git', Object.assign(met('ENOMEM'), { errno: -12 })),
+  )
+  t.equal(
+    full.message,
+    "unable to use the repository '/r.git': unable to run 'git': not enough memory",
+    'what had none, and where',
+  )
+  t.equal(full.exitCode, 111)
 })
