@@ -1,4 +1,5 @@
-// What a disk holds after a power cut, at the least that POSIX promises: of a file's content what was fsynced, of a
+// What a disk holds after a power cut, at the least that POSIX promises: of a file's content what was fsynced (bytes are
+// only ever added behind that; a file that is written anew is emptied first), of a
 // directory's names those it had when it was fsynced. A rename is on the disk as a whole as soon as the directory that
 // receives is; the other one alone only loses the name. That much, and no more, a program may rely on; a file system may
 // happen to keep more.
@@ -9,6 +10,7 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -18,8 +20,12 @@ import { basename, dirname, join } from 'node:path'
 
 import type { Operation } from '../fixtures/fault.ts'
 
-/** A file: `synced` if its content is on the disk. A directory: its names now, and those on the disk. */
-type Node = { synced: boolean } | Directory
+/** A file: `synced` if all of it is on the disk, else its first `kept` bytes. A directory: its names now, and those on the disk. */
+type Node = File | Directory
+interface File {
+  synced: boolean
+  kept: number
+}
 interface Directory {
   now: Map<string, Node>
   kept: Map<string, Node>
@@ -55,11 +61,12 @@ export class Disk {
     const node = directory?.now.get(name)
     if (!directory) return
     if (kind === 'mkdir') directory.now.set(name, { now: new Map(), kept: new Map() })
-    else if (kind === 'open' && !node) directory.now.set(name, { synced: false })
+    else if (kind === 'open' && !node) directory.now.set(name, { synced: false, kept: 0 })
     if (!node) return
     if (kind === 'unlink' || kind === 'rmdir') directory.now.delete(name)
     else if (kind === 'write' && !isDirectory(node)) node.synced = false
-    else if (kind === 'fsync') this.#sync(node)
+    else if (kind === 'open' && to === 'emptied') Object.assign(node, { synced: false, kept: 0 })
+    else if (kind === 'fsync') this.#sync(node, Number(to))
     else if (kind === 'link' || kind === 'rename') {
       const [target, newName] = this.#place(to)
       if (!target || target.now.get(newName) === node) return
@@ -70,9 +77,10 @@ export class Disk {
     }
   }
 
-  #sync(node: Node): void {
+  #sync(node: Node, size: number): void {
     if (!isDirectory(node)) {
       node.synced = true
+      node.kept = size
       return
     }
     const done = ({ to }: Rename) => to[0] === node
@@ -115,7 +123,7 @@ function read(path: string, inodes: Map<number, Node>): Directory {
     const stat = lstatSync(join(path, name))
     if (stat.isDirectory()) now.set(name, read(join(path, name), inodes))
     else if (stat.isFile()) {
-      const node = inodes.get(stat.ino) ?? { synced: true }
+      const node = inodes.get(stat.ino) ?? { synced: true, kept: stat.size }
       inodes.set(stat.ino, node)
       now.set(name, node)
     }
@@ -144,8 +152,8 @@ function write(directory: Directory, path: string, paths: Map<Node, string>): vo
     if (source === undefined || !existsSync(source)) continue
     if (node.synced) linkSync(source, target)
     else {
-      writeFileSync(target, '', { mode: statSync(source).mode })
-      // Its other names are names of this empty file.
+      writeFileSync(target, readFileSync(source).subarray(0, node.kept), { mode: statSync(source).mode })
+      // Its other names are names of this file.
       node.synced = true
       paths.set(node, target)
     }

@@ -232,6 +232,15 @@ static plan on_file(const char *operation, int fd) {
     return consider(operation, path_of(fd, path), "");
 }
 
+/* An fsync says how many bytes are on the disk when it is done. */
+static plan on_fsync(int fd) {
+    char path[PATH_MAX], size[32] = "";
+    struct stat stat;
+    if (!counts() || !on_disk(fd)) return (plan){0};
+    if (fstat(fd, &stat) == 0) snprintf(size, sizeof size, "%lld", (long long)stat.st_size);
+    return consider("fsync", path_of(fd, path), size);
+}
+
 /* Without a path the operation is on the open file, as some say to utimensat. */
 static plan on_path(const char *operation, int at, const char *path) {
     char buffer[PATH_MAX];
@@ -310,10 +319,10 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) 
     ON(on_file("write", fd), NEXT(pwritev64)(fd, parts, count, offset));
 }
 int fsync(int fd) {
-    ON(on_file("fsync", fd), NEXT(fsync)(fd));
+    ON(on_fsync(fd), NEXT(fsync)(fd));
 }
 int fdatasync(int fd) {
-    ON(on_file("fsync", fd), NEXT(fdatasync)(fd));
+    ON(on_fsync(fd), NEXT(fdatasync)(fd));
 }
 int utimes(const char *path, const struct timeval times[2]) {
     ON(on_path("times", AT_FDCWD, path), NEXT(utimes)(path, times));
@@ -323,6 +332,14 @@ int utimensat(int at, const char *path, const struct timespec times[2], int flag
 }
 int futimens(int fd, const struct timespec times[2]) {
     ON(on_file("times", fd), NEXT(futimens)(fd, times));
+}
+
+/* An open for creation says if what was there is emptied. */
+static plan on_open(int flags, int at, const char *path) {
+    char buffer[PATH_MAX];
+    if (!counts()) return (plan){0};
+    const int makes = flags & O_CREAT;
+    return consider(makes ? "open" : "look", absolute(at, path, buffer), makes && flags & O_TRUNC ? "emptied" : "");
 }
 
 #define OPEN(name, at, call)                                                \
@@ -336,7 +353,7 @@ int futimens(int fd, const struct timespec times[2]) {
     char buffer[PATH_MAX];                                                  \
     path = found(path, buffer);                                             \
     if (!(flags & O_CREAT) && !fault.looks) return call;                    \
-    ON(on_path(flags & O_CREAT ? "open" : "look", at, path), call)
+    ON(on_open(flags, at, path), call)
 
 int open(const char *path, int flags, ...) {
     OPEN(open, AT_FDCWD, NEXT(open)(path, flags, mode));
