@@ -2,7 +2,7 @@
 // being worked on is a record, the directory `doing/ID`. A record has no owner: the next fetcher goes on with it.
 
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 import { isErrno, tolerating } from '../../lib/base/errno.ts'
@@ -21,7 +21,7 @@ import {
   writeNew,
 } from '../../lib/system/durable.ts'
 import { noteChange } from '../../lib/system/polled.ts'
-import { listAllIfThere, listIfThere } from '../../lib/system/listing.ts'
+import { entriesIfThere, listAllIfThere, listIfThere } from '../../lib/system/listing.ts'
 import { trace } from '../../lib/system/trace.ts'
 import type { ChangeState } from './state.ts'
 
@@ -176,10 +176,9 @@ export function forgetHeld(held: string, ref: string, but?: string): void {
   }
 }
 
-/** The paths of the files below a directory, relative to it; none if it is gone. */
+/** The paths of the files below a directory, relative to it; none if it is gone. Throws if that cannot be known. */
 function filesBelow(directory: string, below = ''): string[] {
-  const read = () => readdirSync(join(directory, below), { withFileTypes: true })
-  return (tolerating(GONE, read) ?? []).flatMap(entry =>
+  return entriesIfThere(join(directory, below)).flatMap(entry =>
     entry.isDirectory() ? filesBelow(directory, join(below, entry.name)) : [join(below, entry.name)],
   )
 }
