@@ -103,7 +103,7 @@ export class Courier {
       }
       if (error instanceof Refused) {
         const failures = (this.#refused.get(name)?.failures ?? 0) + 1
-        if (failures === this.#opened.tries) return this.#giveUp(key, error)
+        if (error.lasting || failures === this.#opened.tries) return this.#giveUp(key, error)
         this.#refused.set(name, { failures, due: performance.now() + pauseAfter(failures) })
         if (failures === 1) warn('tell', `${this.#who()} ${name}`, error)
         return true

@@ -3,7 +3,15 @@
 import type { Notice } from './notice.ts'
 
 /** The channel was reached and does not want this notice; it may well want the next one. */
-export class Refused extends Error {}
+export class Refused extends Error {
+  /** True if another try cannot end otherwise. */
+  readonly lasting: boolean
+
+  constructor(message: string, lasting = false) {
+    super(message)
+    this.lasting = lasting
+  }
+}
 
 /** The channel wants no notice before so many milliseconds have passed. */
 export class Later extends Error {

@@ -69,11 +69,17 @@ export const verdictsFirst = (pending: readonly Key[]): Key[] => [
   ...pending.filter(({ stage }) => stage !== 'over'),
 ]
 
+/** GitHub takes 1,000 statuses of a commit and context, and says 422 also of a commit that it does not have yet. Pure. */
+const isFull = ({ status, message }: ForgeError): boolean =>
+  status === 422 && /maximum number of statuses/i.test(message)
+
 class Teller {
   readonly #api: ForgeApi
   readonly #pace: Pace
   readonly #latest: Latest
   readonly #archs: number
+  /** Commits and contexts of which the forge takes no more: this is said once of each. */
+  readonly #full = new Set<string>()
   #board: { readonly until: number; readonly texts: ReadonlyMap<string, string | undefined> } = {
     until: 0,
     texts: new Map(),
@@ -108,6 +114,8 @@ class Teller {
     if (check === undefined || task.revision === null || (sparing && stage === 'running')) return
     const key = { num: task.num, stage }
     if (this.#latest.isPast(task.revision, check.context, key)) return
+    const beside = `'${check.context}' at ${task.revision}`
+    if (this.#full.has(beside)) return
     const wait = this.#pace.wait(performance.now(), stage !== 'over')
     if (wait > 0) throw new NotYet('the forge takes no more in so short a time', wait)
     this.#pace.note(performance.now())
@@ -119,7 +127,9 @@ class Teller {
       if (error.later) this.#pace.hold(performance.now(), error.after)
       if (error.later || error.status === 401 || error.status === 403)
         throw new Later(error.message, error.after)
-      throw new Refused(error.message)
+      if (!isFull(error)) throw new Refused(error.message)
+      this.#full.add(beside)
+      throw new Refused(`${error.message} Nothing more is told of ${beside}`, true)
     }
     this.#latest.note(task.revision, check.context, key)
   }

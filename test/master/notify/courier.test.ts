@@ -73,6 +73,13 @@ test('a notice that is refused as often as its channel allows is given up', asyn
   t.ok(records.has(key(1)))
 })
 
+test('a notice that is refused for good is given up at once', async t => {
+  const { tried, records } = make(t, [1, 2], { 1: [new Refused('it is full', true)] })
+  await eventually('all', () => records.pending().length === 0)
+  t.same(tried, ['1', '2'])
+  t.ok(records.has(key(1)))
+})
+
 test('an end comes at once while a courier rests, and leaves what is pending', async t => {
   const { stop, running, records, tried } = make(t, [1], { 1: [new Later('too many', 1e9)] })
   await eventually('a try', () => tried.length === 1)

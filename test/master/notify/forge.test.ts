@@ -73,10 +73,11 @@ test('a forge that is away is told all of it later, and the last state is the ve
   t.ok(told(standIn).includes('failure hello linux-x86_64'))
 })
 
-test('a status that is refused for good holds up no other', async t => {
+test('a commit and context that is full is given up at once, said once, and holds up no other', async t => {
   const { standIn, site } = await opened(t, 'github')
+  const full = '/statuses/' + 'a'.repeat(40)
   standIn.fault = ({ path }) =>
-    path.endsWith('/statuses/' + 'a'.repeat(40))
+    path.endsWith(full)
       ? {
           status: 422,
           body: {
@@ -87,9 +88,51 @@ test('a status that is refused for good holds up no other', async t => {
       : undefined
   const notifier = await site.notifier()
   site.end('failure', { revision: 'a'.repeat(40) })
+  site.end('success', { revision: 'a'.repeat(40) })
   site.end('success', { revision: 'b'.repeat(40) })
-  await eventually('the other is told', () => told(standIn).includes('success hello linux-x86_64'), 60)
-  t.match(notifier.stderr(), /it answered 422: Validation Failed: This SHA and context has reached/)
+  await site.settled()
+  t.ok(told(standIn).includes('success hello linux-x86_64'))
+  t.equal(standIn.asked.filter(({ path }) => path.endsWith(full)).length, 1)
+  const said = notifier.stderr().split('\n')
+  t.match(
+    said.filter(line => line.includes('422')),
+    [/Nothing more is told of 'hello linux-x86_64' at a{40}; it is not tried again/],
+  )
+  t.equal(said.filter(line => line.includes('422')).length, 1)
+})
+
+test('a status of a commit that the forge does not have yet is tried again', async t => {
+  const { standIn, site } = await opened(t, 'github')
+  let tries = 0
+  standIn.fault = ({ method }) =>
+    method === 'POST' && ++tries <= 2
+      ? { status: 422, body: { message: 'No commit found for SHA: ' + 'a'.repeat(40) } }
+      : undefined
+  await site.notifier()
+  site.end('success', { revision: 'a'.repeat(40) })
+  await eventually('it is told', () => told(standIn).includes('success hello linux-x86_64'))
+  t.ok(tries > 2)
+})
+
+test('a wait that the forge asked for is asked for once more of a new notifier, and nothing is lost', async t => {
+  const { standIn, site } = await opened(t, 'github')
+  const until = performance.now() + 6000
+  let refused = 0
+  standIn.fault = ({ method }) => {
+    const left = until - performance.now()
+    if (method !== 'POST' || left <= 0) return undefined
+    refused++
+    return { status: 429, headers: { 'Retry-After': String(Math.ceil(left / 1000)) } }
+  }
+  const first = await site.notifier()
+  for (const verdict of ['failure', 'failure', 'success'] as const) site.end(verdict)
+  await eventually('it was told to wait', () => refused > 0)
+  await first.kill('SIGKILL')
+  const before = refused
+  await site.notifier()
+  await site.settled()
+  t.ok(refused - before <= 1, `the new one was refused ${refused - before} times`)
+  t.equal(told(standIn).at(-1), 'success hello linux-x86_64')
 })
 
 test('Retry-After is obeyed', async t => {
