@@ -57,6 +57,10 @@ export function checksOf(testfiles: Iterable<readonly [directory: string, text: 
 
 const FAULTS_SHOWN = 20
 
+/** The check of a directory whose Testfile is no file that can be read. */
+export const unreadable = (directory: string, why: string): Check =>
+  badTestfile(directory, `${checkName('', testfileIn(directory))}: ${why}`)
+
 /** The check that says what is wrong with the Testfile of a directory. */
 export const badTestfile = (directory: string, error: string): Check => ({
   name: checkName(directory, TESTFILE),

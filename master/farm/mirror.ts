@@ -7,7 +7,7 @@ import { dirname } from 'node:path'
 import { IMAGE_FILE } from '../../lib/base/elsewhere.ts'
 import { quote, temporary } from '../../lib/base/exit.ts'
 import { environmentAt, GitError, gitEnvironment, runGit, sentence } from '../../lib/git/process.ts'
-import { badTestfile, directoriesOf, testfileIn } from '../../lib/testfile/choose.ts'
+import { directoriesOf, testfileIn, unreadable } from '../../lib/testfile/choose.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
 import { TESTFILE_MAX } from '../../lib/testfile/testfile.ts'
 
@@ -117,22 +117,26 @@ export class FarmMirror {
     const bad: Check[] = []
     // One listing of the whole tree, not a question for each directory.
     const tree = (await this.#git(['ls-tree', '-r', '-z', '-l', '--full-tree', revision])).split('\0')
-    const blobs = new Map<string, { id: string; size: number }>()
+    const entries = new Map<string, { kind: string; id: string; size: number }>()
     let bass = false
     for (const line of tree) {
-      const match = /^100\d{3} blob ([0-9a-f]+) +(\d+)\t(.+)$/s.exec(line)
-      if (!match) continue
-      if (match[3]!.startsWith('.bass/') && match[3] !== IMAGE_FILE) bass = true
-      if (match[3]!.endsWith('Testfile')) blobs.set(match[3]!, { id: match[1]!, size: Number(match[2]) })
+      const [, mode, id = '', size, path = ''] = /^(\d+) \w+ ([0-9a-f]+) +(\d+|-)\t(.+)$/s.exec(line) ?? []
+      const kind = mode === '160000' ? 'submodule' : mode === '120000' ? 'link' : 'file'
+      if (kind === 'file' && path.startsWith('.bass/') && path !== IMAGE_FILE) bass = true
+      if (path.endsWith('Testfile')) entries.set(path, { kind, id, size: Number(size) })
     }
     for (const directory of directories) {
-      const blob = blobs.get(testfileIn(directory))
-      if (!blob) continue
-      if (blob.size > TESTFILE_MAX) {
-        bad.push(badTestfile(directory, `it is larger than ${TESTFILE_MAX} bytes`))
+      const entry = entries.get(testfileIn(directory))
+      if (!entry) continue
+      if (entry.kind !== 'file') {
+        bad.push(unreadable(directory, `it is a ${entry.kind}, not a file`))
         continue
       }
-      const text = await this.#git(['cat-file', 'blob', blob.id])
+      if (entry.size > TESTFILE_MAX) {
+        bad.push(unreadable(directory, `it is larger than ${TESTFILE_MAX} bytes`))
+        continue
+      }
+      const text = await this.#git(['cat-file', 'blob', entry.id])
       found.push([directory, text])
     }
     return { files: found, bad, bass }

@@ -3,7 +3,7 @@
 import { GitError } from '../../lib/git/repository.ts'
 import type { Repository } from '../../lib/git/repository.ts'
 import { changedPaths, ENTRIES_MAX, walkTree } from '../../lib/git/walk.ts'
-import { badTestfile, checksOf, directoriesOf, testfileIn } from '../../lib/testfile/choose.ts'
+import { badTestfile, checksOf, directoriesOf, testfileIn, unreadable } from '../../lib/testfile/choose.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
 import { TESTFILE, TESTFILE_MAX } from '../../lib/testfile/testfile.ts'
 
@@ -91,6 +91,3 @@ async function readPlace(code: Repository, { directory, tree, kind }: Place): Pr
   if (text === undefined) return [unreadable(directory, `it is larger than ${TESTFILE_MAX} bytes`)]
   return checksOf([[directory, text.toString('latin1')]])
 }
-
-const unreadable = (directory: string, why: string): Check =>
-  badTestfile(directory, `${testfileIn(directory)}: ${why}`)
