@@ -159,8 +159,10 @@ export class FarmSource implements WorkSource, Farmhouse {
     const left = Math.max(100, Math.round(this.#heard + SILENCE - performance.now()))
     try {
       const sign = { worker, ...(job ? { attempt: job.attempt } : {}), ...(steps ? { steps } : {}) }
+      const asked = performance.now()
       const answer = await this.client.ask<WordToWorker>('POST', '/v1/alive', sign, AbortSignal.timeout(left))
-      this.#heard = performance.now()
+      // It was written down after we asked: so our five seconds are over before those of the farmer.
+      this.#heard = asked
       if (job === undefined || job !== this.#inHand) return
       if (answer?.word) job.hear(answer.word)
       else job.watch(answer?.watched === true)
@@ -168,7 +170,7 @@ export class FarmSource implements WorkSource, Farmhouse {
       if (worker !== this.#worker) return
       if (error instanceof Gone) this.lose()
       else if (performance.now() - this.#heard >= SILENCE) {
-        warn('reach', 'the farmer', error)
+        warn('reach', this.client.origin, error)
         this.lose()
       }
     }

@@ -1,6 +1,6 @@
 // An executor where much is missing: another user, nothing to write, no /proc, a clock that is an hour off.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -9,10 +9,10 @@ import { bringBack } from '../../lib/exec/bring-back.ts'
 import { launch } from '../../lib/exec/launch.ts'
 import { tarOf } from '../../lib/exec/pack.ts'
 import { napTime, running } from '../fixtures/conformance.ts'
+import { FAKETIME, removeFaketime } from '../fixtures/faketime.ts'
 import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 const EXECUTOR = join(ROOT, 'slave/bin/executor')
-const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1'
 const sealed = (...more: string[]) => [
   'bwrap',
   '--ro-bind',
@@ -29,14 +29,6 @@ const sealed = (...more: string[]) => [
   ROOT,
 ]
 const needsRoot = process.getuid?.() === 0 ? false : 'needs root'
-
-/** libfaketime names what it shares after the first process that it is in, and leaves that. */
-function removeFaketime(): void {
-  for (const name of readdirSync('/dev/shm')) {
-    const pid = /faketime_(?:shm|sem)_(\d+)$/.exec(name)?.[1]
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join('/dev/shm', name), { force: true })
-  }
-}
 
 interface Rough {
   readonly where: string
