@@ -2,11 +2,12 @@
 // no port is opened. The executor is kept there under its hash; it ends when its input ends, because an ssh that is killed
 // leaves what it runs.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
+import { tolerating } from '../base/errno.ts'
 import { Fatal, lasting, quote, temporary } from '../base/exit.ts'
 import { duration } from '../base/settings.ts'
 import { shellQuote } from '../base/shell-quote.ts'
@@ -65,7 +66,7 @@ export interface OverSsh extends Opened {
 export async function openOverSsh(host: string, env = process.env): Promise<OverSsh> {
   if (host === '' || host.startsWith('-') || /\s/.test(host))
     throw lasting('reach a machine', `${quote(host)} is not the name of one`)
-  const control = mkdtempSync(join(tmpdir(), 'bass-ssh-'))
+  const control = makeControl()
   const options = [
     ...[
       '-o',
@@ -117,6 +118,27 @@ export async function openOverSsh(host: string, env = process.env): Promise<Over
     await end()
     throw error
   }
+}
+
+const CONTROL = 'bass-ssh-'
+
+/** A directory of a client that was killed is empty this long after its ssh has ended, in milliseconds. */
+const ABANDONED = 600_000
+
+/** What may stand in the way where others have their files too. */
+const NOT_OURS = ['ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EACCES', 'EPERM', 'EBUSY', 'ELOOP'] as const
+
+/** Makes a directory for the socket of ssh, and removes those that killed clients have left: only what is empty goes. */
+function makeControl(): string {
+  const parent = tmpdir()
+  for (const name of tolerating(NOT_OURS, () => readdirSync(parent)) ?? []) {
+    if (!name.startsWith(CONTROL)) continue
+    tolerating(NOT_OURS, () => {
+      const path = join(parent, name)
+      if (Date.now() - statSync(path).mtimeMs > ABANDONED) rmdirSync(path)
+    })
+  }
+  return mkdtempSync(join(parent, CONTROL))
 }
 
 /** What a command prints, trimmed. 255 is ssh's own failure. */

@@ -1,53 +1,21 @@
 // An executor and its clients: ours, and one in Python, which is held to the protocol by its own library.
 
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
-import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
-import type { Test } from 'tap'
 
 import { ExecutorClient } from '../../lib/exec/client.ts'
 import { tarOf } from '../../lib/exec/pack.ts'
 import { VERSION } from '../../lib/exec/protocol.ts'
 import { writeS2 } from '../../lib/bundle/s2.ts'
 import { isLong } from '../fixtures/conformance.ts'
-import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
-
-const SECRET = 'a secret of this test'
-
-/** An executor that listens at a socket until its input ends. */
-async function start(t: Test, sandbox = new Sandbox(t)) {
-  const executor = spawn(join(ROOT, 'slave/bin/executor'), [`unix:${sandbox.path('socket')}`, 'no'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: sandbox.env,
-  })
-  t.teardown(() => executor.kill('SIGKILL'))
-  executor.stdin.write(`${SECRET}\n`)
-  let said = ''
-  executor.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
-  await eventually('it listens', () => said.includes('unix:'), 60)
-  const address = `unix:${sandbox.path('socket')}`
-  const client = await ExecutorClient.connect(address, SECRET, 20_000)
-  t.teardown(() => client.close())
-  return { sandbox, executor, client, address }
-}
-
-/** Runs a command and gathers what it says. */
-async function runShell(client: ExecutorClient, script: string, more = {}) {
-  const said: [string, string] = ['', '']
-  const wish = { command: ['sh', '-c', script], inherit: true, ...more }
-  const result = await client.execute(wish, {
-    output: (stream, data) => void (said[(stream - 1) as 0 | 1] += data.toString()),
-  }).result
-  return { said, result }
-}
+import { runShell, SECRET, startExecutor } from '../fixtures/executor.ts'
+import { eventually, lacks, ROOT } from '../fixtures/sandbox.ts'
 
 test('a command has its environment, its directory, its exit code and its signal', async t => {
-  const { client } = await start(t)
+  const { client } = await startExecutor(t)
   const { said, result } = await runShell(client, 'echo "$K $PWD"; echo err >&2; exit 7', {
     environment: { K: 'V' },
     directory: '/usr',
@@ -60,7 +28,7 @@ test('a command has its environment, its directory, its exit code and its signal
 })
 
 test('input reaches a command, and signals and a cancel end it', async t => {
-  const { client } = await start(t)
+  const { client } = await startExecutor(t)
   let said = ''
   const cat = client.execute(
     { command: ['cat'], inherit: true, wantInput: true },
@@ -84,7 +52,7 @@ test('input reaches a command, and signals and a cancel end it', async t => {
 })
 
 test('files go there, and what was changed comes as one archive that the result describes', async t => {
-  const { client, sandbox } = await start(t)
+  const { client, sandbox } = await startExecutor(t)
   mkdirSync(sandbox.path('from'))
   for (const name of ['a', 'b']) writeFileSync(sandbox.path('from', name), name)
   const root = sandbox.path('there')
@@ -113,7 +81,7 @@ test('files go there, and what was changed comes as one archive that the result 
 })
 
 test('the executor says what it does, in its place among the output, and the result is the last', async t => {
-  const { client, sandbox } = await start(t)
+  const { client, sandbox } = await startExecutor(t)
   const told: string[] = []
   const wish = {
     ...{ name: 'it', command: ['sh', '-c', 'echo out; echo x > new'], directory: sandbox.dir, inherit: true },
@@ -130,26 +98,8 @@ test('the executor says what it does, in its place among the output, and the res
   t.same(told, ['info: started it', 'out\n', 'info: looked for changes 1'])
 })
 
-test('a client that does not come back in time has its command ended, and no other', async t => {
-  const { sandbox, client } = await start(t)
-  const way = await fragile(t, sandbox)
-  const other = await ExecutorClient.connect(way.address, SECRET, 20_000)
-  t.teardown(() => other.close())
-  const nap = `1000.${process.pid}5`
-  const wish = { command: ['sleep', nap], inherit: true, patience: 500 }
-  const lost = other.execute(wish)
-  const running = () => sandbox.run('pgrep', ['-f', `sleep ${nap}`]).code === 0
-  await eventually('it runs', running)
-  way.close()
-  const began = performance.now()
-  await t.rejects(lost.result, { exitCode: 111, message: /run it there/ })
-  await eventually('it ended', () => !running())
-  t.ok(performance.now() - began > 450, 'and not before')
-  t.match((await runShell(client, 'echo still here')).said, ['still here\n', ''])
-})
-
 test('without the secret, or with another major version, nothing runs', async t => {
-  const { client, address } = await start(t)
+  const { client, address } = await startExecutor(t)
   const stranger = await ExecutorClient.connect(address, 'a guess', 20_000)
   t.teardown(() => stranger.close())
   await t.rejects(stranger.execute({ command: ['true'] }).result, { exitCode: 100, message: /secret/ })
@@ -160,7 +110,7 @@ test('without the secret, or with another major version, nothing runs', async t 
 })
 
 test('a client that goes away ends its command, and the end of its input ends the executor', async t => {
-  const { client, executor, sandbox } = await start(t)
+  const { client, executor, sandbox } = await startExecutor(t)
   const nap = `1000.${process.pid}`
   void client.execute({ command: ['sleep', nap], inherit: true })
   const running = () => sandbox.run('pgrep', ['-f', `sleep ${nap}`]).code === 0
@@ -175,61 +125,10 @@ test('a client that goes away ends its command, and the end of its input ends th
   again.close()
 })
 
-/** A way to the executor that can be cut. */
-async function fragile(t: Test, sandbox: Sandbox) {
-  const sockets = new Set<Socket>()
-  const server = createServer(socket => {
-    const there = connect(sandbox.path('socket'))
-    for (const [from, to] of [
-      [socket, there],
-      [there, socket],
-    ] as const) {
-      sockets.add(from)
-      from.pipe(to)
-      from.on('error', () => undefined).on('close', () => to.destroy())
-    }
-  })
-  await new Promise<void>(done => server.listen(sandbox.path('way'), done))
-  const cut = () => {
-    for (const socket of sockets) socket.destroy()
-    sockets.clear()
-  }
-  const close = () => {
-    server.close()
-    cut()
-  }
-  t.teardown(close)
-  return { address: `unix:${sandbox.path('way')}`, cut, close }
-}
-
-test('a client whose connection is cut goes on where it was, and misses and repeats nothing', async t => {
-  const { sandbox } = await start(t)
-  const way = await fragile(t, sandbox)
-  const client = await ExecutorClient.connect(way.address, SECRET, 20_000)
-  t.teardown(() => client.close())
-  let said = ''
-  const wish = {
-    command: [
-      'sh',
-      '-c',
-      'i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i + 1)); [ $((i % 200)) != 0 ] || sleep 0.1; done',
-    ],
-    inherit: true,
-    patience: 20_000,
-  }
-  const execution = client.execute(wish, { output: (_, data) => void (said += data.toString()) })
-  for (let cuts = 0; cuts < 3; cuts++) {
-    await sleep(250)
-    way.cut()
-  }
-  t.match(await execution.result, { exitCode: 0, error: '' })
-  t.equal(said, Array.from({ length: 2000 }, (_, i) => `line ${i}\n`).join(''))
-})
-
 const MUCH = isLong ? 1_000_000_000 : 200_000_000
 
 test('a reader that stalls stops the command, not the memory', async t => {
-  const { client, executor, sandbox } = await start(t)
+  const { client, executor, sandbox } = await startExecutor(t)
   let [bytes, stalled] = [0, true]
   const wait = async () => {
     while (stalled) await sleep(20)
@@ -255,7 +154,7 @@ test('a reader that stalls stops the command, not the memory', async t => {
 })
 
 test('Python speaks the protocol, both ways', { skip: lacks('/usr/bin/python3') }, async t => {
-  const { sandbox, address } = await start(t)
+  const { sandbox, address } = await startExecutor(t)
   mkdirSync(sandbox.path('py'))
   const python = (...args: string[]) => sandbox.ok('/usr/bin/python3', args)
   python(

@@ -1,6 +1,6 @@
 // Steps and commands on another machine, which is this one behind a real sshd.
 
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import tap, { test } from 'tap'
 
 import { conform, conformBriefly, isLong, napTime, running } from '../fixtures/conformance.ts'
@@ -41,8 +41,12 @@ test('the code goes there, and artifacts come back', { skip }, async t => {
 
 test('bass exec runs there, and what is killed here ends there', { skip }, async t => {
   const sandbox = new Sandbox(t)
-  const env = { ...settings, RUN_IN: undefined }
+  const temporary = sandbox.path('temporary')
+  const env = { ...settings, RUN_IN: undefined, TMPDIR: temporary }
   sandbox.ok('git', ['init', '-q', 'code'])
+  for (const name of ['old', 'new', 'used']) mkdirSync(`${temporary}/bass-ssh-${name}`, { recursive: true })
+  writeFileSync(`${temporary}/bass-ssh-used/c`, '')
+  for (const name of ['old', 'used']) utimesSync(`${temporary}/bass-ssh-${name}`, 0, 0)
   const { code, stdout } = sandbox.run(
     'bin/bass',
     ['exec', '--ssh', 'box', '--', 'sh', '-c', 'echo hi | tee new; exit 4'],
@@ -53,6 +57,7 @@ test('bass exec runs there, and what is killed here ends there', { skip }, async
   )
   t.same([code, stdout], [4, 'hi\n'])
   t.ok(existsSync(sandbox.path('code/new')))
+  t.same(readdirSync(temporary).sort(), ['bass-ssh-new', 'bass-ssh-used'], 'what a killed one left is gone')
   const nap = napTime()
   const exec = sandbox.start('bin/bass', ['exec', '--ssh', 'box', '--', 'sleep', nap], { cwd: 'code', env })
   await eventually(

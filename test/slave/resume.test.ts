@@ -1,0 +1,106 @@
+// Who comes back to an execution, by what, and until when.
+
+import { randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ClientDuplexStream } from '@grpc/grpc-js'
+import { test } from 'tap'
+
+import { ExecutorClient } from '../../lib/exec/client.ts'
+import { loadProtocol, PATIENCE_MAX, SECRET as SECRET_KEY, VERSION } from '../../lib/exec/protocol.ts'
+import type { ServerMessage } from '../../lib/exec/protocol.ts'
+import { isLong } from '../fixtures/conformance.ts'
+import { fragile, runShell, SECRET, startExecutor } from '../fixtures/executor.ts'
+import { eventually } from '../fixtures/sandbox.ts'
+
+test('a client that does not come back in time has its command ended, and no other', async t => {
+  const { sandbox, client } = await startExecutor(t)
+  const way = await fragile(t, sandbox)
+  const other = await ExecutorClient.connect(way.address, SECRET, 20_000)
+  t.teardown(() => other.close())
+  const nap = `1000.${process.pid}5`
+  // The long form asks for more than anybody has.
+  const [patience, served] = isLong ? [PATIENCE_MAX + 5000, PATIENCE_MAX] : [500, 500]
+  const wish = { command: ['sleep', nap], inherit: true, patience }
+  const lost = other.execute(wish)
+  const failed = t.rejects(lost.result, { exitCode: 111, message: /run it there/ })
+  const running = () => sandbox.run('pgrep', ['-f', `sleep ${nap}`]).code === 0
+  await eventually('it runs', running)
+  way.close()
+  const began = performance.now()
+  await eventually('it ended', () => !running(), 60)
+  t.ok(performance.now() - began > 0.9 * served, 'and not before')
+  await failed
+  t.match((await runShell(client, 'echo still here')).said, ['still here\n', ''])
+})
+
+test('a client whose connection is cut goes on where it was, and misses and repeats nothing', async t => {
+  const { sandbox } = await startExecutor(t)
+  const way = await fragile(t, sandbox)
+  const client = await ExecutorClient.connect(way.address, SECRET, 20_000)
+  t.teardown(() => client.close())
+  let said = ''
+  const wish = {
+    command: [
+      'sh',
+      '-c',
+      'i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i + 1)); [ $((i % 200)) != 0 ] || sleep 0.1; done',
+    ],
+    inherit: true,
+    patience: 20_000,
+  }
+  const execution = client.execute(wish, { output: (_, data) => void (said += data.toString()) })
+  for (let cuts = 0; cuts < 3; cuts++) {
+    await sleep(250)
+    way.cut()
+  }
+  t.match(await execution.result, { exitCode: 0, error: '' })
+  t.equal(said, Array.from({ length: 2000 }, (_, i) => `line ${i}\n`).join(''))
+})
+
+/** A call of Execute, which nothing has been written to, by whoever has this secret. */
+async function calls(address: string, secret: string) {
+  const { grpc, Executor } = await loadProtocol()
+  const client = new Executor(address, grpc.credentials.createInsecure())
+  const metadata = new grpc.Metadata()
+  metadata.set(SECRET_KEY, secret)
+  const call = (
+    client as unknown as { Execute: (metadata: unknown) => ClientDuplexStream<object, ServerMessage> }
+  ).Execute(metadata)
+  return { call, close: () => client.close() }
+}
+
+/** Asks for an execution with any secret and id, as a stranger may; returns the status, or what came first. */
+async function resume(address: string, secret: string, id: string): Promise<number | ServerMessage> {
+  const { call, close } = await calls(address, secret)
+  try {
+    return await new Promise(done => {
+      call.once('data', done).on('error', ({ code }: Error & { readonly code?: number }) => done(code ?? -1))
+      call.write({ resume: { version: VERSION, id, stdout: 0, stderr: 0 } })
+    })
+  } finally {
+    close()
+  }
+}
+
+test('an execution is resumed by its id and the secret, and by nothing less', async t => {
+  const { sandbox, address } = await startExecutor(t)
+  const id = randomUUID()
+  const script = `until [ -e '${sandbox.path('go')}' ]; do sleep 0.05; done; exit 6`
+  const own = await calls(address, SECRET)
+  t.teardown(() => own.close())
+  const result = new Promise(done => {
+    own.call
+      .on('data', (message: ServerMessage) => 'result' in message && done(message.result))
+      .on('error', done)
+  })
+  own.call.write({ start: { version: VERSION, id, command: ['sh', '-c', script], inherit: true } })
+  const { status } = (await loadProtocol()).grpc
+  await eventually('it runs', () => sandbox.run('pgrep', ['-f', sandbox.path('go')]).code === 0)
+  t.equal(await resume(address, 'a guess', id), status.UNAUTHENTICATED)
+  t.equal(await resume(address, '', id), status.UNAUTHENTICATED)
+  t.equal(await resume(address, SECRET, `${id}x`), status.NOT_FOUND)
+  t.equal(await resume(address, SECRET, ''), status.NOT_FOUND)
+  writeFileSync(sandbox.path('go'), '')
+  t.match(await result, { exitCode: 6, error: '' }, 'and its own client notices nothing')
+})
