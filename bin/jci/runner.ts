@@ -45,6 +45,9 @@ the commit names, else JCI_IMAGE; it needs /bin/sh.`,
   () => work(TIMES),
 )
 
+/** The longest that a server is waited for as it says, in milliseconds. */
+const LATEST = 3_600_000
+
 /** Works until it is told to stop. */
 export async function work(times: Times): Promise<void> {
   const missing = Object.keys(RUNNER_NEEDS).filter(name => optional(name) === undefined)
@@ -99,7 +102,7 @@ async function pollAlways(runner: string, place: JobPlace, times: Times, stop: A
       }
     } catch (error) {
       if (away++ === 0) warn('reach the server', setting('JCI_SERVER'), error)
-      wait = Math.min(times.pause * 2 ** Math.min(away - 1, 8), times.away)
+      wait = Math.min(times.pause * 2 ** Math.min(away - 1, 8), times.away) + Math.random() * times.jitter
     }
     await sleep(wait, undefined, { signal: stop }).catch(() => undefined)
   }
@@ -125,7 +128,10 @@ async function poll(runner: string, jobs: string[] | undefined): Promise<Assigne
     signal: AbortSignal.timeout(60_000),
   })
   const text = await response.text()
-  if (response.status === 429) return Math.max(1, Number(response.headers.get('retry-after')) || 5) * 1000
+  if (response.status === 429) {
+    const seconds = Number(response.headers.get('retry-after')) || 5
+    return Math.min(Math.max(1, seconds) * 1000, LATEST)
+  }
   if (!response.ok) throw new Error(`the server answered ${response.status}`)
   const { job } = JSON.parse(text) as { job: Assigned | null }
   if (!job) return undefined

@@ -34,6 +34,11 @@ export class ForgeError extends Error {
     this.later = later
     this.after = after
   }
+
+  /** GitHub takes 1,000 statuses of a commit and context, and says 422 also of a commit that it does not have yet. */
+  get isFull(): boolean {
+    return this.status === 422 && /maximum number of statuses/i.test(this.message)
+  }
 }
 
 export interface Answer<T> {

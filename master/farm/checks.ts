@@ -66,7 +66,8 @@ export class Checks {
     }
     const db = this.#db
     const refused = isRefusal(failed)
-    if (failed === undefined || check.tries >= (refused ? REFUSALS : TRIES)) {
+    const isFull = failed instanceof ForgeError && failed.isFull
+    if (failed === undefined || isFull || check.tries >= (refused ? REFUSALS : TRIES)) {
       await db`delete from "check" where id = ${check.id}`
     } else {
       // All of a project waits with it: if its forge is away, there is no use in asking for each.

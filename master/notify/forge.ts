@@ -69,10 +69,6 @@ export const verdictsFirst = (pending: readonly Key[]): Key[] => [
   ...pending.filter(({ stage }) => stage !== 'over'),
 ]
 
-/** GitHub takes 1,000 statuses of a commit and context, and says 422 also of a commit that it does not have yet. Pure. */
-const isFull = ({ status, message }: ForgeError): boolean =>
-  status === 422 && /maximum number of statuses/i.test(message)
-
 class Teller {
   readonly #api: ForgeApi
   readonly #pace: Pace
@@ -127,7 +123,7 @@ class Teller {
       if (error.later) this.#pace.hold(performance.now(), error.after)
       if (error.later || error.status === 401 || error.status === 403)
         throw new Later(error.message, error.after)
-      if (!isFull(error)) throw new Refused(error.message)
+      if (!error.isFull) throw new Refused(error.message)
       this.#full.add(beside)
       throw new Refused(`${error.message} Nothing more is told of ${beside}`, true)
     }

@@ -1,7 +1,6 @@
 // A job in a container of its own: detached, with limits, without a socket and with no directory of the host but the tool.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { ROOT } from '../../../lib/base/root.ts'
@@ -23,11 +22,14 @@ export class Containers implements JobPlace {
   readonly #tools: string
   /** In milliseconds. */
   readonly #timeout: number
+  /** What is of one job for a moment, its credential too. A runner that was killed may have left some. */
+  readonly #scratch: string
 
   constructor(directory: string, runner: string, timeout: number) {
     this.#engine = findEngine()
     this.#runner = runner
     this.#timeout = timeout
+    this.#scratch = join(directory, 'scratch')
     this.#tools = optional('JCI_BINARY') ?? layTools(directory)
   }
 
@@ -35,7 +37,7 @@ export class Containers implements JobPlace {
     const name = `jci-job-${job.job_id}`
     const deadline = Math.floor((Date.now() + this.#timeout) / 1000)
     const plan = {
-      image: (await imageOf(job, setting('JCI_SERVER'))) ?? setting('JCI_IMAGE'),
+      image: (await imageOf(job, setting('JCI_SERVER'), this.#scratch)) ?? setting('JCI_IMAGE'),
       name,
       network: optional('JCI_NETWORK') ?? 'bridge',
       labels: {
@@ -57,7 +59,7 @@ export class Containers implements JobPlace {
     }
     const volumes = ['--volume', `${ROOT}:${TREE_INSIDE}:ro`, '--volume', `${this.#tools}:${TOOLS}:ro`]
     await ask(this.#engine, `make the container '${name}'`, ['create', ...volumes, ...containerFlags(plan)])
-    const directory = mkdtempSync(join(tmpdir(), 'git-jci-'))
+    const directory = mkdtempSync(join(this.#scratch, 'job-'))
     try {
       // By a file, because arguments and environments of containers are there for all to see.
       const file = join(directory, 'job')
@@ -74,6 +76,8 @@ export class Containers implements JobPlace {
 
   /** Ends what an earlier runner of this name left. */
   async begin(): Promise<void> {
+    rmSync(this.#scratch, { recursive: true, force: true })
+    mkdirSync(this.#scratch, { mode: 0o700 })
     for (const id of await this.#list(`label=jci-runner=${this.#runner}`)) await this.#remove(id)
   }
 

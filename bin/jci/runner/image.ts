@@ -1,7 +1,6 @@
 // The image that a commit asks for.
 
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { lasting, quote } from '../../../lib/base/exit.ts'
@@ -24,15 +23,16 @@ export const isImageName = (text: string): boolean =>
   text.length <= 255 && NAME.test(text) && !ELSEWHERE.test(text)
 
 /**
- * What the commit names in `.jci/image`; undefined if there is no such file. `server` is the address of the job's server. Throws
- * if it cannot be had, or is no name.
+ * What the commit names in `.jci/image`; undefined if there is no such file. `server` is the address of the job's server,
+ * `scratch` a directory for what is needed meanwhile. Throws if it cannot be had, or is no name.
  */
 export async function imageOf(
   { clone_url, commit_sha }: Assigned,
   server: string,
+  scratch: string,
 ): Promise<string | undefined> {
   const where = split(clone_url)
-  const directory = mkdtempSync(join(tmpdir(), 'git-jci-'))
+  const directory = mkdtempSync(join(scratch, 'image-'))
   const env = { ...gitEnvironment(), ...withCredential(where) }
   const git = async (...args: string[]): Promise<string> => {
     const end = await runGit({ place: directory, env, signal: AbortSignal.timeout(PATIENCE) }, args)

@@ -63,3 +63,23 @@ test('a status waits as the forge says', async t => {
   await eventually('it is told', () => jobs.all()[0]!.told.length === 0, 60)
   t.ok(at[1]! - at[0]! >= 2990, `it came back after ${at[1]! - at[0]!} ms`)
 })
+
+test('a wait of weeks is one of an hour, and no loop without any', async t => {
+  let polls = 0
+  const url = await serve(t, (_, response) => {
+    polls++
+    response.writeHead(429, { 'Retry-After': '3000000' }).end()
+  })
+  const sandbox = new Sandbox(t)
+  const runner = startFast(sandbox, 'runner', {
+    JCI_SERVER: url,
+    JCI_RUNNER_SECRET: RUNNER_SECRET,
+    JCI_RUNNER_DB: sandbox.path('runner'),
+    JCI_RUN_IN: 'here',
+    JCI_IMAGE: 'none',
+  })
+  await eventually('it has asked', () => polls > 0, 60)
+  await new Promise(done => setTimeout(done, 1000))
+  t.equal(polls, 1)
+  t.equal((await runner.kill('SIGTERM')).code, 0)
+})
