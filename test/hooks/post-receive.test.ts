@@ -502,7 +502,11 @@ test('nothing is said to be queued before what is to be done is on the disk', as
   t.notMatch(push.stderr(), 'queued')
   writeFileSync(server.sandbox.path('shims/sync.go'), '')
   t.match((await push.ended).stderr, /bass: 1 revision of refs\/heads\/main queued/)
-  t.match(readFileSync(log, 'utf8'), /^bass-pending\/[\d.]+ bass-pending$/m, 'the file, and its name')
+  t.match(
+    readFileSync(log, 'utf8'),
+    /^bass-pending\/[\d.]+ bass-pending \.$/m,
+    'the file, its name, and that of its directory',
+  )
   t.same(server.events(), under('refs/heads/main', commits))
   await server.settled()
 })
