@@ -70,12 +70,20 @@ async function calls(address: string, secret: string) {
   return { call, close: () => client.close() }
 }
 
-/** Asks for an execution with any secret and id, as a stranger may; returns the status, or what came first. */
-async function resume(address: string, secret: string, id: string): Promise<number | ServerMessage> {
+/**
+ * Asks for an execution with any secret and id, as a stranger may; returns the status, or what came first. Who is let in may
+ * hear nothing for long.
+ */
+async function resume(
+  address: string,
+  secret: string,
+  id: string,
+): Promise<number | ServerMessage | 'let in'> {
   const { call, close } = await calls(address, secret)
   try {
     return await new Promise(done => {
       call.once('data', done).on('error', ({ code }: Error & { readonly code?: number }) => done(code ?? -1))
+      setTimeout(done, 10_000, 'let in').unref()
       call.write({ resume: { version: VERSION, id, stdout: 0, stderr: 0 } })
     })
   } finally {
