@@ -16,6 +16,8 @@ const LAUNCHERS = ['bin', 'master/bin', 'slave/bin'].flatMap(directory =>
 /** What runs for long keeps its memory small: also because Node starts processes by copying its own. */
 const SMALL: readonly [RegExp, string][] = [
   [/^slave\/|^master\/bin\/(task-maker|reaper)$/, ' --max-semi-space-size=1'],
+  // It answers hundreds of requests a second.
+  [/^master\/bin\/farmer$/, ' --max-semi-space-size=2 --single-threaded-gc'],
   // These hold something of every job there is, and have no hurry.
   [/^master\/bin\/(reporter|notifier|fetcher)$/, ' --optimize-for-size'],
 ]
