@@ -4,6 +4,7 @@ import {
   copyFileSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   unlinkSync,
   writeFileSync,
@@ -588,6 +589,25 @@ test('a hook without its second half says so, and loses nothing', async t => {
   copyFileSync(join(ROOT, 'hooks/bass-work-off'), join(hooks, 'bass-work-off'))
   t.equal(server.sandbox.run('hooks/post-receive', [], { cwd: server.repository }).code, 0)
   t.equal(server.events().length, 1)
+  await server.settled()
+})
+
+test('the second half is found above a directory of hooks, and in BASS where the first was copied alone', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const hooks = join(server.repository, 'hooks')
+  unlinkSync(join(hooks, 'post-receive'))
+  copyFileSync(join(ROOT, 'hooks/post-receive'), join(hooks, 'post-receive'))
+  server.commit(1)
+  t.match(server.push(['main'], { BASS_ROOT: ROOT }).stderr, /bass: 1 revision of refs\/heads\/main queued/)
+
+  mkdirSync(join(hooks, 'post-receive.d'))
+  renameSync(join(hooks, 'post-receive'), join(hooks, 'post-receive.d/bass'))
+  copyFileSync(join(ROOT, 'hooks/bass-work-off'), join(hooks, 'bass-work-off'))
+  const all = '#!/bin/sh\ndata=$(cat)\nfor hook in hooks/post-receive.d/*; do echo "$data" | "$hook"; done\n'
+  writeFileSync(join(hooks, 'post-receive'), all, { mode: 0o755 })
+  server.commit(1)
+  t.match(server.push(['main']).stderr, /bass: 1 revision of refs\/heads\/main queued/)
+  t.equal(server.events().length, 2)
   await server.settled()
 })
 
