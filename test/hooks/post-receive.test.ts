@@ -12,6 +12,7 @@ import {
 import { basename, join } from 'node:path'
 import { test } from 'tap'
 
+import { processesWith } from '../../lib/system/process.ts'
 import { GitServer } from '../fixtures/git-server.ts'
 import { buildFault, FAULT_NEEDS, FaultState } from '../fixtures/fault.ts'
 import { eventually, lacks, Sandbox, ROOT } from '../fixtures/sandbox.ts'
@@ -437,7 +438,8 @@ test('what a killed hook had to do is done by the next one, as it was then', asy
   const before = server.events()
   server.git('checkout', '-q', '-b', 'feature')
   const commits = server.commit(3)
-  const push = server.startPush(['feature'], { PATH: server.shim('mkdir', HANGING_MKDIR) })
+  const PATH = server.shim('mkdir', HANGING_MKDIR)
+  const push = server.startPush(['feature'], { PATH })
   const pids = await eventually('the hook is at work', () => {
     const [name, text] = [...server.pending()][0] ?? ['', '']
     const worker = /^@ (\d+)/m.exec(text)?.[1]
@@ -454,6 +456,8 @@ test('what a killed hook had to do is done by the next one, as it was then', asy
   )
   writeFileSync(server.sandbox.path('shims/mkdir.go'), '')
   await server.settled()
+  // Its orphan makes a directory yet.
+  await eventually('nothing of that push is left', () => processesWith(`PATH=${PATH}`).length === 0)
 })
 
 test('a push whose events were made and are lost in a power cut is worked off whole', async t => {
