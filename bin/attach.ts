@@ -9,10 +9,10 @@ import { EXIT, lasting, quote } from '../lib/base/exit.ts'
 import { findOne } from './views/find-task.ts'
 import { setting } from '../lib/base/settings.ts'
 import { shellQuote } from '../lib/base/shell-quote.ts'
-import { openSpool } from '../lib/spool/spool.ts'
 import { isPart } from '../lib/spool/task-name.ts'
 import { readView } from '../lib/view/view.ts'
 import { JOB } from '../lib/spool/job-files.ts'
+import { openSpoolHere } from './views/open.ts'
 
 /** Goes to the directory $1: into its tmux if that lives, else a shell in the code. */
 const ENTER = `cd -- "$1" 2>/dev/null || {
@@ -37,7 +37,7 @@ tmux, the shell or ssh does.`,
     environment: { SPOOL: 'the spool', HOST: 'the name of this host', SHELL: 'the shell to start' },
   },
   ([text]) => {
-    const where = findOne(openSpool(), text!)
+    const where = findOne(openSpoolHere(), text!)
     const view = readView(where)
     const fail = (why: string) => lasting(`attach to ${quote(where.task.name)}`, why)
     const path = where.jobAt && readIfThere(join(where.jobAt, JOB.work))?.replace(/\n$/, '')

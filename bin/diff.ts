@@ -10,12 +10,12 @@ import { findOne } from './views/find-task.ts'
 import { historyOf } from './views/history.ts'
 import { repositoryOf } from '../lib/conf/project-settings.ts'
 import { duration } from '../lib/base/settings.ts'
-import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { table, terminalOf } from './parts/terminal.ts'
 import { harmless } from '../lib/base/text.ts'
 import { readView } from '../lib/view/view.ts'
 import type { TaskView } from '../lib/view/view.ts'
+import { openSpoolHere } from './views/open.ts'
 
 export const verb = command(
   {
@@ -41,7 +41,7 @@ since is the name of the task that succeeded.`,
     exits: { '1': 'nothing like it succeeded before' },
   },
   async ([text], { patch, json }) => {
-    const spool = openSpool()
+    const spool = openSpoolHere()
     const view = readView(findOne(spool, text!))
     const fail = (why: string) => lasting(`compare ${quote(view?.name ?? text!)}`, why)
     if (!view?.revision) throw fail('its task is gone, and with it the revision')

@@ -10,8 +10,8 @@ import { repositoryOf } from '../lib/conf/project-settings.ts'
 import { optional } from '../lib/base/settings.ts'
 import { parseParams, publishEvent } from '../lib/spool/event.ts'
 import { noSuchProject } from './parts/known-projects.ts'
-import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
+import { openSpoolHere } from './views/open.ts'
 
 const description = {
   name: 'bass event',
@@ -36,7 +36,7 @@ export const verb = command(description, ([project, ...rest], { json }) => {
   const what = rest[0]?.includes('=') ? undefined : rest.shift()
   const odd = rest.find(word => !/^[A-Za-z_][A-Za-z0-9_]*=[^\n]*$/.test(word))
   if (odd !== undefined) throw usage(description, `${quote(odd)} is no KEY=VALUE`)
-  const spool = openSpool()
+  const spool = openSpoolHere()
   const revs = eventsOf(spool, project!)
   const repository = repositoryOf(spool, project!)
   if (repository === undefined) {

@@ -6,7 +6,8 @@ import { command } from '../lib/system/command.ts'
 import { fsyncPath, publishFile } from '../lib/system/durable.ts'
 import { noteChange } from '../lib/system/polled.ts'
 import { mustBeKnown, pauseName, printPauses } from './parts/pause-name.ts'
-import { makeDirectory, openSpool, paused } from '../lib/spool/spool.ts'
+import { makeDirectory, paused } from '../lib/spool/spool.ts'
+import { openSpoolHere } from './views/open.ts'
 
 export const verb = command(
   {
@@ -22,7 +23,7 @@ Prints what is paused then. 'bass resume' ends a pause. To pause again what is p
     environment: { SPOOL: 'the spool' },
   },
   (words, { json }) => {
-    const spool = openSpool()
+    const spool = openSpoolHere()
     const names = words.map(pauseName)
     for (const name of names) mustBeKnown(spool, name)
     makeDirectory(spool.pause)

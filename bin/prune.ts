@@ -8,11 +8,11 @@ import { tolerating } from '../lib/base/errno.ts'
 import { quote } from '../lib/base/exit.ts'
 import { Freed, prunable, prune } from '../lib/spool/prune.ts'
 import { optional, parseDuration } from '../lib/base/settings.ts'
-import { openSpool } from '../lib/spool/spool.ts'
 import { table, terminalOf } from './parts/terminal.ts'
 import { ago, counted, formatBytes } from '../lib/base/text.ts'
 import { COLOURS } from './parts/verdict-style.ts'
 import { readJob } from '../lib/view/view.ts'
+import { openSpoolHere } from './views/open.ts'
 
 const description = {
   name: 'bass prune',
@@ -51,7 +51,7 @@ export const verb = command(description, (_, options) => {
   if (keep !== undefined && !/^\d{1,9}$/.test(keep))
     throw usage(description, `${quote(keep)} is not a whole number`)
 
-  const spool = openSpool()
+  const spool = openSpoolHere()
   // Ages are by the clock that gave the files their times. Whoever may not write there deletes nothing either.
   const now = tolerating(['EACCES', 'EPERM', 'EROFS'], () => serverTime(spool.tasks.tmp)) ?? Date.now()
   const tasks = prunable(spool, {

@@ -9,7 +9,8 @@ import { noteChange } from '../lib/system/polled.ts'
 import { ignoringENOENT } from '../lib/base/errno.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
 import { pauseName, printPauses } from './parts/pause-name.ts'
-import { openSpool, paused } from '../lib/spool/spool.ts'
+import { paused } from '../lib/spool/spool.ts'
+import { openSpoolHere } from './views/open.ts'
 
 export const verb = command(
   {
@@ -25,7 +26,7 @@ export const verb = command(
     environment: { SPOOL: 'the spool' },
   },
   (words, { json }) => {
-    const spool = openSpool()
+    const spool = openSpoolHere()
     const names = words.map(pauseName)
     const there = paused(spool)
     const missing = words.find((_, i) => !there.has(names[i]!))

@@ -3,12 +3,12 @@
 import { lasting, quote } from '../lib/base/exit.ts'
 import { command } from '../lib/system/command.ts'
 import { findOne } from './views/find-task.ts'
-import { openSpool } from '../lib/spool/spool.ts'
 import { EXIT_OF, VERDICT_EXITS } from './parts/verdict-style.ts'
 import { LIMITS_HELP } from '../slave/run/limits.ts'
 import { atBench, runBench, tellOutcome, layTask } from './parts/workbench.ts'
 import type { Bench } from './parts/workbench.ts'
 import { copyWorkingTree } from './parts/working-tree.ts'
+import { openSpoolHere } from './views/open.ts'
 
 export const verb = command(
   {
@@ -47,7 +47,7 @@ files are deleted; after anything else they stay, and it says where.`,
 )
 
 async function unpacked(text: string, work: string): Promise<Bench> {
-  const { task, taskAt } = findOne(openSpool(), text)
+  const { task, taskAt } = findOne(openSpoolHere(), text)
   if (taskAt === undefined) throw lasting(`unpack ${quote(task.name)}`, 'its task was pruned')
   return layTask(task, taskAt, work)
 }

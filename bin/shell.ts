@@ -9,7 +9,6 @@ import { start } from '../lib/system/run.ts'
 import { parseEnvironment } from './parts/env-file.ts'
 import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { findOne } from './views/find-task.ts'
-import { openSpool } from '../lib/spool/spool.ts'
 import { harmless } from '../lib/base/text.ts'
 import { decisiveStep, readView } from '../lib/view/view.ts'
 import type { TaskView } from '../lib/view/view.ts'
@@ -22,6 +21,7 @@ import { findSteps } from '../slave/run/steps.ts'
 import { atBench, runBefore, runBench, tellOutcome, layTask } from './parts/workbench.ts'
 import type { Bench } from './parts/workbench.ts'
 import { JOB } from '../lib/spool/job-files.ts'
+import { openSpoolHere } from './views/open.ts'
 
 export const verb = command(
   {
@@ -52,7 +52,7 @@ directory on that machine; the shell is bash there, or else sh. Of what is there
     },
   },
   async ([text], { fresh, keep }) => {
-    const spool = openSpool()
+    const spool = openSpoolHere()
     const where = findOne(spool, text!)
     const view = readView(where)
     const { taskAt } = where

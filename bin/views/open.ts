@@ -2,6 +2,8 @@
 
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { optional } from '../../lib/base/settings.ts'
+import { openSpool } from '../../lib/spool/spool.ts'
+import type { Spool } from '../../lib/spool/spool.ts'
 import type { Views } from '../../lib/view/views.ts'
 
 export const VIEWS_ENVIRONMENT = {
@@ -18,6 +20,15 @@ export const ACTING_ENVIRONMENT = {
 /** True if verbs are to ask a farmer. */
 export const isRemote = (): boolean =>
   optional('SPOOL') === undefined && optional('TASKS') === undefined && optional('FARMER_URL') !== undefined
+
+/** The spool, for verbs that a farmer does not know. */
+export function openSpoolHere(): Spool {
+  if (!isRemote()) return openSpool()
+  throw lasting(
+    'find the spool',
+    'SPOOL is not set, and the farmer of FARMER_URL knows status, show, log, wait, cancel, retry and approve alone',
+  )
+}
 
 export async function openViews(): Promise<Views> {
   if (!isRemote()) return new (await import('./spool-views.ts')).SpoolViews()
