@@ -6,6 +6,7 @@ import { gitOutput, runGitIn } from '../../../lib/jci/git-process.ts'
 import { listRefs, listRuns, refPatterns, readStatuses, runsAmong } from '../runs/list.ts'
 import type { Ref, Run } from '../runs/list.ts'
 import type { RunStatus } from '../../../lib/jci/run-ref.ts'
+import { shownName } from '../../../lib/system/byte-names.ts'
 import { readObjects } from '../runs/objects.ts'
 
 /** How the API calls a status; empty where there is none. */
@@ -188,20 +189,32 @@ const viewOf = (hash: string, message: string, runs: readonly RunView[]): RunCom
   runs,
 })
 
-async function filesOf(repository: string, { id }: Run): Promise<string[]> {
-  const names = await gitOutput(repository, ['ls-tree', '-r', '-z', '--name-only', id])
-  return names.split('\0').filter(name => name !== '')
+interface FileEntry {
+  /** Its path as it is shown and asked for: names are bytes, and may be no UTF-8. */
+  readonly path: string
+  readonly blob: string
+  readonly size: number
 }
 
+async function entriesOf(repository: string, id: string): Promise<FileEntry[]> {
+  const { stdout } = await runGitIn(repository, ['ls-tree', '-r', '-z', '-l', id])
+  return stdout
+    .toString('latin1')
+    .split('\0')
+    .flatMap(entry => {
+      const [, blob, size, name] = /^\d+ blob ([0-9a-f]+) +(\d+)\t([^]*)$/.exec(entry) ?? []
+      return name === undefined
+        ? []
+        : [{ path: shownName(Buffer.from(name, 'latin1')), blob: blob!, size: Number(size) }]
+    })
+}
+
+const filesOf = async (repository: string, { id }: Run): Promise<string[]> =>
+  (await entriesOf(repository, id)).map(({ path }) => path)
+
 /** A file of a run; undefined if there is none of that path. Symbolic links are what they say, and are not followed. */
-export async function findFile(
+export const findFile = async (
   repository: string,
   id: string,
   path: string,
-): Promise<{ blob: string; size: number } | undefined> {
-  if (/[\n\0]/.test(path)) return undefined
-  const args = ['cat-file', '--batch-check=%(objectname) %(objecttype) %(objectsize)']
-  const { stdout } = await runGitIn(repository, args, { input: `${id}:${path}\n` })
-  const [, blob, size] = /^([0-9a-f]{40,64}) blob (\d+)\n$/.exec(stdout.toString()) ?? []
-  return blob === undefined ? undefined : { blob, size: Number(size) }
-}
+): Promise<FileEntry | undefined> => (await entriesOf(repository, id)).find(entry => entry.path === path)

@@ -42,6 +42,8 @@ async function served(t: Test) {
   writeFileSync(`${output}/sub dir/a?b#c %41.txt`, 'odd name\n')
   writeFileSync(`${output}/sub dir/raw`, 'a file called raw\n')
   writeFileSync(`${output}/program`, Buffer.from([0, 1, 2]))
+  writeFileSync(`${output}/two\nlines \u202e\x1b[31m`, 'of a name with a line break\n')
+  writeFileSync(Buffer.from(`${output}/caf\xe9`, 'latin1'), 'of a name that is no UTF-8\n')
   await storeRun(code, commit, output, '1700000001-bbbb')
   const running = sandbox.start('bin/git-jci', ['web', '0'], {
     cwd: 'code',
@@ -104,6 +106,11 @@ test('files of a run are served so that they cannot act', async t => {
   t.match(await raw('1700000001-bbbb/sub%20dir/a%3Fb%23c%20%2541.txt'), { status: 200, body: 'odd name\n' })
   t.match(await raw('sub%20dir/raw'), { status: 200, body: 'a file called raw\n' })
   t.match((await raw('1700000000-aaaa/status.txt')).body, 'ok\n')
+  t.match(await raw('caf%25E9'), { status: 200, body: 'of a name that is no UTF-8\n' })
+  t.match(await raw('two%0Alines%20%E2%80%AE%1B%5B31m'), {
+    status: 200,
+    body: 'of a name with a line break\n',
+  })
   for (const name of ['index.html', 'pic.svg', 'run.output.txt', 'program']) {
     const { headers } = await raw(name)
     t.match(headers['content-security-policy'], /^sandbox; default-src 'none'/, name)
