@@ -237,7 +237,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a maker does not look whether the record still stands that it has decided about',
     file: 'master/make/record.ts',
-    text: '    if (isOver(project, record)) return undefined\n',
+    text: '    if (isEnded(project, record)) return undefined\n',
     instead: '',
     kind: 'schedule',
     words: 'by a remembered path',
