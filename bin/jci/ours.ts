@@ -1,4 +1,4 @@
-// What all commands of git jci share: exit codes of a git command, not those of the other programs here.
+// Common to all commands of git jci: exit codes of a git command, not those of the other programs here.
 
 export const OURS = {
   exits: { '0': 'done', '1': 'anything else: the message says what' },

@@ -1,4 +1,4 @@
-// What server and runner read from the environment, each with what it is for.
+// The settings of server and runner, each with its purpose.
 
 export const SERVER_NEEDS = {
   GITEA_HOST: 'the forge: a host, or an address that begins with http:// or https://',

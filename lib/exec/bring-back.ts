@@ -1,4 +1,4 @@
-// What a command changed elsewhere comes into a directory here, and nowhere else: it is unpacked beside, and each file then
+// Brings the changes of a command elsewhere into a directory here, and nowhere else: all is unpacked beside, and each file then
 // takes its name in real directories only. No link is followed.
 
 import { createHash } from 'node:crypto'
@@ -39,7 +39,7 @@ export async function bringBack(
       remove(beside)
     }
   }
-  // What was in a directory comes before it.
+  // The entries of a directory come before it.
   for (const bytes of [...result.deleted].reverse()) {
     if (deleted === 'deleted') erase(toName(out), bytes.toString('latin1'))
     else if (deleted === 'named') say('info', `it deleted ${quote(bytes.toString())}`)

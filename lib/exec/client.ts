@@ -27,11 +27,11 @@ const SLICE = 1000
 /** How long to wait between two attempts to connect again, in milliseconds. */
 const AGAIN = 200
 
-/** What is wanted of an execution; what is left out is empty, false, or none. */
+/** A request for an execution; what is left out is empty, false, or none. */
 export type ExecutionRequest = Partial<Omit<StartTaskRequest, 'version' | 'id'>>
 
 export interface Sinks {
-  /** What the command writes, in the order of each stream. The next piece comes when this has resolved. */
+  /** Takes the output of the command, in the order of each stream. The next piece comes when this has resolved. */
   readonly output?: (stream: 1 | 2, data: Buffer) => Promise<void> | void
   readonly log?: (log: TaskLog) => void
 }
@@ -166,7 +166,7 @@ const complete = (wish: ExecutionRequest): StartTaskRequest => ({
   ...wish,
 })
 
-/** What the server says in its own words; anything else is the connection's fault. */
+/** An error of the server, in its own words; anything else is the connection's fault. */
 function told(attempt: string, error: unknown) {
   const { code, details } = error as { readonly code?: number; readonly details?: string }
   // INVALID_ARGUMENT, PERMISSION_DENIED, FAILED_PRECONDITION, UNIMPLEMENTED, UNAUTHENTICATED

@@ -83,7 +83,7 @@ async function open(wish: ContainerWish, env: Environment): Promise<Opened> {
       [...engine.command, 'run', ...flags],
       engine.env,
     )
-    // What others left behind is no reason to wait, before nor while this starts.
+    // Remains of others are no reason to wait, before nor while this starts.
     const swept = sweepDead(engine).catch(() => [])
     return {
       client: launched.client,

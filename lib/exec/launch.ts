@@ -16,10 +16,10 @@ import { ExecutorClient } from './client.ts'
 /** How long an executor may take to start, in milliseconds: an image may have to be fetched first. */
 const PATIENCE = 300_000
 
-/** What of the complaints of the child is kept. */
+/** Most bytes of the child's complaints that are kept. */
 const COMPLAINT_MAX = 2000
 
-/** What is launched, and how. */
+/** An executor that was launched, and a way to its terminal. */
 export interface Opened extends Launched {
   /** A command line here that runs a command there for whoever sits before this terminal, if it is one. */
   readonly atTerminal: (command: readonly string[], directory: string) => string[]

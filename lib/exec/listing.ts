@@ -1,4 +1,4 @@
-// What is in a tree of files, and what was changed between two looks at it. No watcher is believed: one misses what
+// Lists a tree of files, and compares two such lists. No watcher is believed: one misses what
 // happens before it watches, and in new directories. Names are bytes, here as strings of one character for each.
 
 import { createHash } from 'node:crypto'
@@ -45,7 +45,7 @@ export async function listTree(root: string): Promise<Listing> {
   const bytes = toName(root)
   const walk = async (directory: string): Promise<void> => {
     const at = directory === '' ? bytes : `${bytes}/${directory}`
-    // What is removed meanwhile is not there; what cannot be read is an error.
+    // A file that is removed meanwhile is not there; one that cannot be read is an error.
     const names = tolerating(['ENOENT', 'ENOTDIR'], () => readdirSync(toPath(at), 'latin1')) ?? []
     for (const base of names) {
       const name = directory === '' ? base : `${directory}/${base}`
@@ -111,7 +111,7 @@ function hashOf(root: string, name: string): string {
     .digest('hex')
 }
 
-/** What was changed below `root` between two listings: first what is there now, in its order, then what is gone. */
+/** The changes below `root` between two listings: first what is there now, in its order, then what is gone. */
 export function changesOf(root: string, before: Listing, after: Listing): FileChange[] {
   const changes: FileChange[] = []
   for (const [name, now] of after) {

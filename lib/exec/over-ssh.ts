@@ -125,7 +125,7 @@ const CONTROL = 'bass-ssh-'
 /** A directory of a client that was killed is empty this long after its ssh has ended, in milliseconds. */
 const ABANDONED = 600_000
 
-/** What may stand in the way where others have their files too. */
+/** Errors that mean that others have files there too. */
 const NOT_OURS = ['ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EACCES', 'EPERM', 'EBUSY', 'ELOOP'] as const
 
 /** Makes a directory for the socket of ssh, and removes those that killed clients have left: only what is empty goes. */
@@ -141,7 +141,7 @@ function makeControl(): string {
   return mkdtempSync(join(parent, CONTROL))
 }
 
-/** What a command prints, trimmed. 255 is ssh's own failure. */
+/** Runs a command and returns its output, trimmed. 255 is ssh's own failure. */
 async function ask(host: string, command: CommandLine): Promise<string> {
   const { code, stdout, stderr } = await run(command)
   if (code !== 0) throw refused(host, code, stderr)

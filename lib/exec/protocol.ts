@@ -6,7 +6,7 @@ import type { ServiceClientConstructor } from '@grpc/grpc-js'
 
 import { ROOT } from '../base/root.ts'
 
-/** What this side speaks. */
+/** The version of the protocol on this side. */
 export const VERSION = '1.0'
 
 /** The metadata that carries the secret of an execution. */

@@ -1,4 +1,4 @@
-// What an executor brings with it into any Linux of the same architecture: this Node with its libraries and loader, our
+// The runtime that an executor brings into any Linux of the same architecture: this Node with its libraries and loader, our
 // compiled files, and the packages they need. It is the same for all jobs of one version, so it is made once and kept.
 
 import { createHash } from 'node:crypto'
@@ -20,7 +20,7 @@ export interface Runtime {
 /** The packages that an executor loads, besides what they need in turn. */
 const PACKAGES = ['@grpc/grpc-js', '@grpc/proto-loader']
 
-/** What of those needs is for command lines and for compilers. */
+/** Files of those packages that only command lines and compilers need. */
 const UNNEEDED = new Set(['yargs', '@types/node'])
 
 let known: Runtime | undefined

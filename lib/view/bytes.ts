@@ -1,4 +1,4 @@
-// What people read of a job's files, wherever these are kept: in a spool, or in the store of a farm.
+// Reads a job's files for people, wherever these are kept: in a spool, or in the store of a farm.
 
 import { openPlain } from '../system/plain.ts'
 import { STEP } from '../spool/job-files.ts'

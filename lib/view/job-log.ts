@@ -23,7 +23,7 @@ const CHUNK = 1 << 16
 /** A line longer than this is handed out in parts. */
 const LONGEST = 1 << 20
 
-/** What is added to one labelled stream, line by line. */
+/** Reads the lines that are added to one labelled stream. */
 class Tail {
   readonly #stream: StreamName
   readonly #bytes: number
@@ -60,7 +60,7 @@ class Tail {
       this.#offset = Math.max(begin, size - this.#bytes)
       this.#cut = this.#offset > begin
     }
-    // What was not kept until we came is gone.
+    // A log that was not kept until we came is gone.
     if (this.#offset < begin) this.#offset = begin
     while (bytes && this.#lines.length === 0) {
       const chunk = await bytes.read(this.#offset, CHUNK)

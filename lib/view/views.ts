@@ -1,4 +1,4 @@
-// What people's verbs ask, wherever work is kept: of a spool, or over HTTP of a farmer or a reporter. Names are those of
+// The questions of verbs, wherever work is kept: of a spool, or over HTTP of a farmer or a reporter. Names are those of
 // tasks. The shapes of answers are those of `--json` and of /api.
 
 import type { CommitView } from '../git/commit.ts'
@@ -29,7 +29,7 @@ export interface Views {
   isComing(text: string): Promise<boolean>
   /** A task as it is now; undefined if it is gone. */
   look(name: TaskId): Promise<Seen | undefined>
-  /** What goes on, of one project or of all, and the last `recent` that are over. Throws if there is no such project. */
+  /** The work that goes on, of one project or of all, and the last `recent` that are over. Throws if there is no such project. */
   status(project: string | undefined, recent: number): Promise<Overview>
   /** The subjects of the commits of these tasks, by revision, as far as their repository is at hand. */
   subjects(tasks: readonly TaskView[]): Promise<ReadonlyMap<string, string>>
@@ -51,7 +51,7 @@ export interface Seen {
 }
 
 export interface Cancelled {
-  /** What was cancelled: the task, or what it was retried as. */
+  /** The task that was cancelled: the one named, or the one it was retried as. */
   readonly name: TaskId
   /** Why it cannot be; null where it was asked. */
   readonly refused: string | null

@@ -1,4 +1,4 @@
-// What a user may do to a task, in a terminal or a browser: cancel it, or run it again.
+// The acts of a user on a task, in a terminal or a browser: to cancel it, or to run it again.
 
 import { join } from 'node:path'
 
@@ -28,7 +28,7 @@ export function askCancel(spool: Spool, name: TaskId, asked = name): Error | und
  */
 export function cancelLast(spool: Spool, asked: TaskId): { name: TaskId; refused: Error | undefined } {
   for (let name = asked; ;) {
-    // What is pruned, or still to be published, leaves it to the task itself.
+    // A retry that is pruned, or still to be published, leaves it to the task itself.
     name = lastRetry(spool, name, 'all')?.view.name ?? name
     const refused = askCancel(spool, name, asked)
     // It may have been lost, and retried, between our two looks.

@@ -19,7 +19,7 @@ interface Row {
 export class Cards {
   readonly #takers: string
   readonly #db: Database
-  /** What each card says, by its path. */
+  /** The text of each card, by its path. */
   readonly #shown = new Map<string, string>()
 
   constructor(spool: Spool, db: Database) {

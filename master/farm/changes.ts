@@ -1,4 +1,4 @@
-// What becomes of a plan in the database: the change as it stands now, its earlier jobs cancelled, its new ones queued.
+// Carries a plan out in the database: the change as it stands now, its earlier jobs cancelled, its new ones queued.
 
 import type { Database } from './database.ts'
 import type { Head, FarmPlan } from './plan.ts'
@@ -13,7 +13,7 @@ export async function apply(
   plan: FarmPlan,
 ): Promise<string | undefined> {
   const { name, ref, revision, over, held, fork, target, title, author, url, params, heard, head } = plan
-  // What comes late changes nothing: a change that was closed is not opened by what happened before.
+  // A late delivery changes nothing: a change that was closed is not opened by what happened before.
   const [row] = await sql<{ id: number; approved: string | null }[]>`
     insert into change (project, name, ref, head, open, held, fork, target, title, author, url, params, heard)
     values (${project.name}, ${name}, ${ref}, ${revision ?? ''}, ${over === undefined}, ${held}, ${fork}, ${target}, ${title},

@@ -58,7 +58,7 @@ export class Checks {
     if (!check) return false
     let failed: unknown
     try {
-      // What is pending and over already is said once.
+      // A check that is over before it was told as pending is told once.
       if (!check.newer) await this.#post(check)
     } catch (error) {
       failed = error

@@ -28,7 +28,7 @@ export interface Parts {
   readonly projects: Projects
   /** The farmer's own directory. */
   readonly data: string
-  /** What workers show. */
+  /** The secret that workers show. */
   readonly secret: string | undefined
   readonly host: string
   readonly port: number

@@ -1,4 +1,4 @@
-// What Prometheus, and whoever starts and stops machines by the length of the queue, ask of a farmer.
+// Figures of a farmer for Prometheus, and for whoever starts and stops machines by the length of the queue.
 
 import { formatFamily } from '../web/metrics.ts'
 import type { Database } from './database.ts'

@@ -23,7 +23,7 @@ export class FarmMirror {
     this.#url = url
   }
 
-  /** What git prints, as latin1, so that no byte of a path is lost. Its own sentence is the error. */
+  /** Runs git and returns its output as latin1, so that no byte of a path is lost. Its own sentence is the error. */
   async #git(args: readonly string[], timeout = 60_000, access: NodeJS.ProcessEnv = {}): Promise<string> {
     const env = { ...environmentAt(this.#path), GIT_TERMINAL_PROMPT: '0', ...access }
     const start = { place: this.#path, env, signal: AbortSignal.timeout(timeout) }

@@ -60,7 +60,7 @@ export async function openPages(
     let bell = new Promise<void>(done => (wake = done))
     while (!closed) {
       await Promise.race([bell, sleep(LOOK, undefined, { ref: false })])
-      // What rings from now on is heard in the next round.
+      // A bell from now on is heard in the next round.
       bell = new Promise<void>(done => (wake = done))
       await showcase.refresh().catch((error: unknown) => warnOnce('show', 'the farm', error))
       await sleep(PAUSE, undefined, { ref: false })
@@ -85,7 +85,7 @@ export async function openPages(
   }
 }
 
-/** What people ask for, of the database. */
+/** Requests of people, answered by the database. */
 const wishesOf = (db: Database, deliveries: Deliveries, showcase: Showcase, site: Site): Wishes => ({
   cancel: async ({ num, name }) => {
     const last = await lastOf(db, num)

@@ -1,4 +1,4 @@
-// What a delivery asks for, as forge and git know it: which change it is of, and which checks its head is to have. Nothing here
+// The plan of a delivery, as forge and git know it: which change it is of, and which checks its head is to have. Nothing here
 // touches the database.
 
 import { ForgeError } from '../../lib/forge/client.ts'
@@ -36,7 +36,7 @@ export interface FarmPlan {
   /** Why what runs of it is to end, if nothing is to be built. */
   readonly over: string | undefined
   readonly held: boolean
-  /** What waits or runs of earlier commits is cancelled. */
+  /** Jobs of earlier commits are cancelled. */
   readonly supersedes: boolean
   readonly fork: boolean
   readonly target: string | null
@@ -119,14 +119,14 @@ interface Wanted {
   readonly revision: string
   /** The branch that a change is to go into. */
   readonly target?: string | null
-  /** What a branch was before; null if it is new. */
+  /** The earlier tip of a branch; null if it is new. */
   readonly before?: string | null
 }
 
 interface Looked {
-  /** What the commit is compared with. */
+  /** The commit that it is compared with. */
   readonly base: string | undefined
-  /** What differs, by both names where one was renamed, as latin1. */
+  /** The paths that differ, by both names where one was renamed, as latin1. */
   readonly files: readonly string[]
   readonly head: Head
 }
@@ -158,7 +158,7 @@ async function lookAt(project: FarmProject, wanted: Wanted, mirror: FarmMirror):
   return { base, files, head: headOf(project, [...checksOf(testfiles), ...bad], bass) }
 }
 
-/** What a commit is compared with: where it left another branch, else what the branch was, else its first parent. */
+/** Finds the commit to compare with: where it left another branch, else what the branch was, else its first parent. */
 async function baseOf(
   mirror: FarmMirror,
   revision: string,

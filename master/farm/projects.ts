@@ -22,13 +22,13 @@ export interface FarmProject {
   readonly forge: Forge
   /** Where the farmer and its workers fetch from. */
   readonly clone: string
-  /** What webhooks are signed with; undefined: none is taken. */
+  /** The secret that webhooks are signed with; undefined: none is taken. */
   readonly secret: string | undefined
   /** `ARCH` or `ARCH:HOST`; each check runs for each. */
   readonly targets: readonly string[]
   readonly trust: Trust
   readonly supersede: 'changes' | 'all' | 'no'
-  /** What it sets for its jobs, in place of what a worker has. */
+  /** Its limits for its jobs, in place of those of a worker. */
   readonly limits: Readonly<Record<string, string>>
 }
 

@@ -1,4 +1,4 @@
-// What a farm does, laid out as a spool that nobody takes work from: the reporter's pages show it as they show any spool. It
+// The work of a farm, laid out as a spool that nobody takes work from: the reporter's pages show it as they show any spool. It
 // is made of the database alone, holds names, states and times but no output, and can be thrown away.
 //
 //   tasks/cur, tasks/old, jobs/cur, jobs/old, takers   as in a spool; never a task without its job where it runs
@@ -68,7 +68,7 @@ export class Showcase {
   readonly spool: Spool
   readonly #db: Database
   readonly #held: Held
-  /** What each name was laid out as. */
+  /** The state in which each name was laid out. */
   readonly #shown = new Map<string, string>()
   /** Jobs that are over and still in `jobs/cur`, where the pages find what is new, with the time they came there. */
   readonly #settling = new Map<string, number>()
@@ -258,7 +258,7 @@ export class Showcase {
   }
 }
 
-/** What is shown of results; their files, which may be many, are not. */
+/** The columns of a result that pages show; its files, which may be many, are not. */
 const overColumns = (db: Database) => db`
   r.num, r.project, r.version, r.revision, r.ref, r.label, r.arch, r.host, r.params, r.priority, r.made, r.retry_of, r.attempt,
   r.worker_host, r.worker_slot, r.started, r.steps, r.verdict, r.error, r.ended, r.retried_as, null as cancelled,

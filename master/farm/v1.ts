@@ -29,7 +29,7 @@ export function workerApi(db: Database, workers: Workers, blobs: Blobs, secret: 
     throw error
   })
 
-  // What is put to a signed address needs no secret, and is as long as its signature says.
+  // A file for a signed address needs no secret, and is as long as its signature says.
   app.put('/files', async c => {
     const signed = blobs instanceof Files ? blobs.verify(new URL(c.req.url).searchParams) : undefined
     if (!signed || !(blobs instanceof Files))
@@ -57,7 +57,7 @@ export function workerApi(db: Database, workers: Workers, blobs: Blobs, secret: 
   return app
 }
 
-/** What workers say of themselves, and ask for. */
+/** Registration, work and signs of life. */
 function workerRoutes(app: Hono, db: Database, workers: Workers): void {
   app.post('/workers', async c => {
     const worker = await workers.register(readRegistration(await jsonOf(c)))
@@ -79,7 +79,7 @@ function workerRoutes(app: Hono, db: Database, workers: Workers): void {
   })
 }
 
-/** What they say of the job that they run. */
+/** Files, output and result of the job that a worker runs. */
 function runRoutes(app: Hono, db: Database, blobs: Blobs): void {
   app.post('/runs/:attempt/files', async c => {
     const attempt = uuid(c.req.param('attempt'), 'attempt')

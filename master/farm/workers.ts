@@ -1,4 +1,4 @@
-// What a farmer knows of workers: it writes their signs of life, holds their questions for work open, and collects those
+// A farmer's side of workers: it writes their signs of life, holds their questions for work open, and collects those
 // that are gone. All of it is in the database; what is here is only who waits for an answer of this farmer.
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -35,7 +35,7 @@ export class Workers {
 
   /** Listens, and works until closed. */
   async open(): Promise<void> {
-    // What was said while the connection was gone is not said again: then everybody who waits looks.
+    // Notices during a lost connection are not repeated: then everybody who waits looks.
     await this.#db.listen(
       'farm_run',
       worker => this.#waiting.get(worker)?.(true),

@@ -76,7 +76,7 @@ export function makeApp(
   return app
 }
 
-/** What each request is told, and each response says. */
+/** The context of each request, and the headers of each response. */
 function frame(app: App, { site, auth, assets }: Ground): void {
   app.use(async (c, next) => {
     const viewer = auth.viewer(senderOf(c))
@@ -107,7 +107,7 @@ function frame(app: App, { site, auth, assets }: Ground): void {
   app.notFound(c => missing(c))
 }
 
-/** What is the same for everybody, and what programs watch. */
+/** Pages that are the same for everybody, and addresses that programs watch. */
 function ownFiles(app: App, { site, assets }: Ground): void {
   app.get('/static/:name', c => {
     const asset = assets.find(c.req.param('name'))

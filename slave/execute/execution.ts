@@ -21,7 +21,7 @@ import { Outbox } from './outbox.ts'
 
 export type Call = ServerDuplexStream<ClientMessage, ServerMessage>
 
-/** What was changed, as a result tells it. */
+/** The changes, as a result tells them. */
 export type Changed = Pick<TaskResult, 'archive' | 'archiveBytes' | 'archiveSha256' | 'files' | 'deleted'>
 
 export const NOTHING: Changed = {
@@ -52,14 +52,14 @@ export class Execution {
   #stdin: Socket | undefined
   #call: Call | undefined
   #blocked = false
-  /** What the executor has to say, until it is sent. */
+  /** Words of the executor that are still to be sent. */
   readonly #logs: TaskLog[] = []
   #step: StepProcess | undefined
   #cancelled = false
   #timedOut = false
   #result: TaskResult | undefined
   #lost: NodeJS.Timeout | undefined
-  /** What came before the command had begun. */
+  /** Input and signals that came before the command had begun. */
   #early: ClientMessage[] = []
 
   constructor(request: StartTaskRequest, surroundings: Surroundings) {
@@ -144,7 +144,7 @@ export class Execution {
     })
   }
 
-  /** What a command has written is read, however slow its client is; what holds a pipe open afterwards is not waited for. */
+  /** Output of a command is read, however slow its client is; what holds a pipe open afterwards is not waited for. */
   async #readRest(read: readonly Promise<boolean>[]): Promise<boolean> {
     const timer = setInterval(() => {
       if (!this.#outbox.isFull) this.#readers.forEach(reader => reader.destroy())
@@ -222,7 +222,7 @@ export class Execution {
     })
   }
 
-  /** What its client says after the first message. */
+  /** Handles a message of its client after the first one. */
   handle(message: ClientMessage): void {
     if ('acknowledge' in message) this.#outbox.arrived(message.acknowledge.stdout, message.acknowledge.stderr)
     else if ('cancel' in message) this.#cancel()
@@ -245,7 +245,7 @@ export class Execution {
   }
 }
 
-/** What the image or the machine gives to everybody, without what is the executor's own. */
+/** The variables that image or machine give to everybody, without the executor's own. */
 function ownEnvironment(): Record<string, string> {
   const own = ['TMPDIR', 'BASS_EXECUTOR', 'BASS_ROOT', 'NODE_OPTIONS']
   return Object.fromEntries(

@@ -1,4 +1,4 @@
-// What was read of the output of a command and has not arrived at its client: it is sent again to one that comes back.
+// Holds output of a command that was read and has not arrived at its client: it is sent again to one that comes back.
 // When much has gathered the command's output is not read, so that memory stays flat however slow the client is.
 
 import type { TaskOutput } from '../../lib/exec/protocol.ts'
@@ -29,7 +29,7 @@ export class Outbox {
     this.#bytes += data.length
   }
 
-  /** What is to be sent next. */
+  /** The piece to send next. */
   next(): TaskOutput | undefined {
     const output = this.#kept[this.#sent]
     if (output) this.#sent++

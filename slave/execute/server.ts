@@ -72,7 +72,7 @@ export async function makeExecutorServer(
 class Service {
   readonly #own: Own
   readonly #executions = new Map<string, Execution>()
-  /** What was in each content root when it was filled. */
+  /** The listing of each content root when it was filled. */
   readonly #before = new Map<string, Listing>()
   #archives = 0
 

@@ -16,7 +16,7 @@ function crontab(args: readonly string[], input?: string) {
   return { ok: code === 0, stdout, why: stderr.trim().split('\n')[0] ?? '' }
 }
 
-/** What is installed; empty if there is none. Throws Fatal if that cannot be known. */
+/** The crontab that is installed; empty if there is none. Throws Fatal if that cannot be known. */
 export function readCrontab(): string {
   const { ok, stdout, why } = crontab(['-l'])
   if (ok) return stdout

@@ -52,7 +52,7 @@ function parseEntry(line: number, words: readonly string[]): Entry | BadLine {
 export interface CronSite {
   /** The work tree. */
   readonly top: string
-  /** What its lines end with: `# JCI:` and the SHA-256 of its path. */
+  /** The end of its lines: `# JCI:` and the SHA-256 of its path. */
   readonly mark: string
   /** The program, the directory of node, and the file that has what the last run said. */
   readonly program: string

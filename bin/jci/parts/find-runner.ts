@@ -1,4 +1,4 @@
-// What there is to be run in a work tree.
+// Finds the script to run in a work tree.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

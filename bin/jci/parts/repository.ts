@@ -6,7 +6,7 @@ import { lasting, quote } from '../../../lib/base/exit.ts'
 import { tryGit } from '../../../lib/git/process.ts'
 import { runSync } from '../../../lib/system/run.ts'
 
-/** What git says here, in the environment as it is: a user, or a hook, may have named another repository. */
+/** Asks git here, in the environment as it is: a user, or a hook, may have named another repository. */
 function here(...args: string[]): string | undefined {
   const { code, stdout, stderr } = runSync(['git', ...args])
   if (code === 0) return stdout.trimEnd()

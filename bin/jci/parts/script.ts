@@ -44,7 +44,7 @@ export async function runScript(path: string, work: RunWork, stop: AbortSignal):
   if (stop.aborted) end()
   try {
     const outcome = await exited
-    // What it left in the background may hold the pipe for ever.
+    // A process that it left in the background may hold the pipe for ever.
     await Promise.race([closed, sleep(LINGER)])
     child.stdout.destroy()
     if (!stop.aborted) return outcome

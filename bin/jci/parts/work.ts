@@ -1,4 +1,4 @@
-// What is run for a commit, and what came of it.
+// The work on a commit, and its outcome.
 
 export interface RunWork {
   /** The work tree. */

@@ -22,7 +22,7 @@ export class Containers implements JobPlace {
   readonly #tools: string
   /** In milliseconds. */
   readonly #timeout: number
-  /** What is of one job for a moment, its credential too. A runner that was killed may have left some. */
+  /** Files of one job for a moment, its credential too. A runner that was killed may have left some. */
   readonly #scratch: string
 
   constructor(directory: string, runner: string, timeout: number) {

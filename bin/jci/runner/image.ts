@@ -14,7 +14,7 @@ const PATIENCE = 60_000
 const NAME =
   /^(?:[A-Za-z0-9.-]+(?::\d{1,5})?\/)?[a-z0-9][a-z0-9._/-]*(?::[\w.-]{1,128})?(?:@sha256:[0-9a-f]{64})?$/
 
-/** What podman reads from this machine's disk where another engine has a name: none of a commit's business. */
+/** Names of which podman reads this machine's disk, where another engine sees a name: none of a commit's business. */
 const ELSEWHERE =
   /^(?:dir|docker|docker-archive|docker-daemon|oci|oci-archive|containers-storage|ostree|sif|tarball):/
 
@@ -23,7 +23,7 @@ export const isImageName = (text: string): boolean =>
   text.length <= 255 && NAME.test(text) && !ELSEWHERE.test(text)
 
 /**
- * What the commit names in `.jci/image`; undefined if there is no such file. `server` is the address of the job's server,
+ * The image that the commit names in `.jci/image`; undefined if there is no such file. `server` is the address of the job's server,
  * `scratch` a directory for what is needed meanwhile. Throws if it cannot be had, or is no name.
  */
 export async function imageOf(

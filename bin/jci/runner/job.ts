@@ -22,7 +22,7 @@ const FETCH_PATIENCE = 60_000
 const PUSH_PATIENCE = 300_000
 const LAST_WAIT = 15_000
 
-/** What git says where the door lets it in no more, or does not have what it wants. */
+/** The words of git where the door lets it in no more, or does not have what it wants. */
 const REFUSED = /error: 40[134]|Authentication failed|could not read Username|not our ref|not found/
 
 async function main([file = '-']: string[]): Promise<number> {

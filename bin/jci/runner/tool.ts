@@ -1,4 +1,4 @@
-// What is put into a container besides this tree, because an image may lack it: node, git, bash, and the libraries that
+// The programs that are put into a container besides this tree, because an image may lack them: node, git, bash, and the libraries that
 // they need, each behind a small script that starts it with those.
 
 import { chmodSync, copyFileSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'

@@ -20,7 +20,7 @@ export async function listRuns(repository: string, commits?: readonly string[]):
   return runsAmong(await listRefs(repository, commits ? refPatterns(commits) : [RUNS]))
 }
 
-/** What finds the runs of commits. */
+/** The patterns of the refs of these commits' runs. */
 export const refPatterns = (commits: readonly string[]): string[] =>
   commits.map(commit => `${RUNS}${commit}/`)
 

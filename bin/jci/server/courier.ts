@@ -57,7 +57,7 @@ export class StatusCourier {
 
   async #sendFirst(job: Job): Promise<void> {
     const first = job.told[0]!
-    // What may have been sent before a crash, or got no answer, is asked for before it is sent again.
+    // A status that may have been sent before a crash, or got no answer, is asked for before it is sent again.
     if (!(job.sending && (await this.#forge.hasBeenTold(job, first)))) {
       this.#jobs.change(job, { sending: true })
       try {

@@ -33,7 +33,7 @@ export function makePassword(key: string, { job, attempt, owner, repo, commit, e
   return `${text}.${hmac(text, key).toString('base64url')}`
 }
 
-/** What a password says; undefined if it is not ours or its time is over. */
+/** Reads a password; undefined if it is not ours or its time is over. */
 export function checkPassword(key: string, password: string, now = Date.now()): Statement | undefined {
   const [text = '', signature = '', ...more] = password.split('.')
   if (more.length > 0 || !isSame(Buffer.from(signature, 'base64url'), hmac(text, key))) return undefined

@@ -141,7 +141,7 @@ export class Desk {
     }
   }
 
-  /** What the forge shows of a job; `unknown` if it does not say. */
+  /** The state of a job as the forge shows it; `unknown` if it does not say. */
   async #look(job: Job): Promise<'ok' | 'err' | 'running' | 'unknown' | undefined> {
     try {
       return await this.#results.look(job)

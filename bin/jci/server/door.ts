@@ -15,7 +15,7 @@ const PATH = /^\/([\w.-]+)\/([\w.-]+)\.git\/(info\/refs|git-upload-pack|git-rece
 const COMMANDS_MAX = 1 << 20
 
 export interface Door {
-  /** What the password allows; undefined if it is none, or its job is over. */
+  /** The rights that the password gives; undefined if it is none, or its job is over. */
   readonly check: (password: string) => Statement | undefined
   /** The address of the forge, and the header by which it lets us in. */
   readonly forge: string
@@ -56,7 +56,7 @@ export async function serveDoor(
   else await push(door, statement, () => forward(door, request, response, url.pathname, head))
 }
 
-/** What is said of a push as long as the forge may be about to take it in. */
+/** The answer to a push as long as the forge may be about to take it in. */
 async function push({ pushing }: Door, { job }: Statement, forwarding: () => Promise<void>): Promise<void> {
   pushing.push(job)
   try {
@@ -191,7 +191,7 @@ function forward(
         const passed = ['content-type', 'content-encoding', 'content-length'].flatMap(name =>
           answer.headers[name] ? [[name, answer.headers[name]]] : [],
         )
-        // What leads elsewhere would take the job there without us.
+        // A redirection would take the job there without us.
         const status = answer.statusCode ?? 502
         response.writeHead(
           status >= 300 && status < 400 ? 502 : status,

@@ -30,7 +30,7 @@ export interface Job {
   known: readonly string[]
   /** A token of the forge that was made for it and is still to be deleted. */
   token?: boolean
-  /** What the forge is to be told, oldest first. */
+  /** The statuses that the forge is to be told, oldest first. */
   told: ToldStatus[]
   /** True while the first of them may have been sent: after a crash only the forge knows. */
   sending?: boolean

@@ -1,4 +1,4 @@
-// What the forge has of the runs of a commit: asked by git, with the small files alone.
+// The runs of a commit that the forge has: asked by git, with the small files alone.
 
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'

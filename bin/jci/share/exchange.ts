@@ -1,4 +1,4 @@
-// What two repositories have of stored runs, and what the one lacks. A run that ended is a child of the commit that said
+// The stored runs of two repositories, and those that the one lacks. A run that ended is a child of the commit that said
 // `running`, so that whoever has that takes a fast-forward, and nothing is ever forced.
 
 import { GitError, sentence } from '../../../lib/git/process.ts'

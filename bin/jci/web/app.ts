@@ -52,7 +52,7 @@ export function makeRunsApp(repository: string, names: readonly string[]): Hono 
   return app
 }
 
-/** What programs ask. */
+/** The routes for programs. */
 function addApi(app: Hono, reader: RunsReader): void {
   app.get('/api/branches', async c => c.json(await reader.branches()))
   app.get('/api/commits', async c => {
@@ -69,7 +69,7 @@ function addApi(app: Hono, reader: RunsReader): void {
   })
 }
 
-/** What people see: branches, their commits, a run and one of its files; and the file itself. */
+/** The routes for people: branches, their commits, a run and one of its files; and the file itself. */
 function addPages(app: Hono, repository: string, reader: RunsReader): void {
   app.get('/jci/*', async c => {
     const where = parsePath(new URL(c.req.url).pathname)
@@ -96,7 +96,7 @@ async function find(reader: RunsReader, hash: string, run?: string): Promise<Det
 async function view(repository: string, detail: Detail, path: string): Promise<FileView | undefined> {
   const found = await findFile(repository, detail.id, path)
   if (!found) return undefined
-  // What does not fit into memory is no text for people.
+  // A file that does not fit into memory is no text for people.
   if (found.size > 64 * SHOWN) return { path, text: undefined, cut: false }
   const body = (await readObjects(repository, [found.blob]))[0]?.body ?? Buffer.alloc(0)
   const cut = body.length > SHOWN

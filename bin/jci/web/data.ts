@@ -1,4 +1,4 @@
-// What the pages and the API tell of a repository. The number of git processes for an answer depends on nothing.
+// The data of the pages and the API. The number of git processes for an answer depends on nothing.
 
 import { LRUCache } from 'lru-cache'
 
@@ -63,7 +63,7 @@ interface Head {
   readonly message: string
 }
 
-/** What is remembered: pages of logs by their tips, and statuses by the commits that hold them. Neither ever changes. */
+/** The memory: pages of logs by their tips, and statuses by the commits that hold them. Neither ever changes. */
 const PAGES_MAX = 200
 const STATUSES_MAX = 100_000
 

@@ -137,7 +137,7 @@ export class Stream {
       }
     }
     if (isLast) return { at: this.size }
-    // What may be cut is read again: the last line, or of one that fills the chunk as much as the text is long.
+    // A part that may be cut is read again: the last line, or of one that fills the chunk as much as the text is long.
     const cut = text.lastIndexOf('\n') + 1
     return { at: at + (cut > 0 ? cut : Math.max(1, text.length - needle.length + 1)) }
   }

@@ -1,4 +1,4 @@
-// What people call the work of a task: the change it is of, and its check. Pure.
+// Names the work of a task as people do: the change it is of, and its check. Pure.
 
 import type { TaskView } from '../../../lib/view/view.ts'
 import { html } from '../../../lib/web/html.ts'

@@ -76,7 +76,7 @@ export async function frontPage(visit: Visit, site: Site, query: FrontQuery): Pr
   )
 }
 
-/** What goes on, for the title: `1 running, 3 queued`. */
+/** The work that goes on, for the title: `1 running, 3 queued`. */
 function activity({ running, waiting, more }: CurrentWork): string {
   const count = (n: number, word: string) => (n === 0 ? '' : `${n} ${word}`)
   return [count(running.length, 'running'), count(waiting.length + more, 'queued')].filter(Boolean).join(', ')

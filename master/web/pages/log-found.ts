@@ -1,4 +1,4 @@
-// What was found in a log, with the lines around it.
+// Lines that were found in a log, with those around them.
 
 import { counted } from '../../../lib/base/text.ts'
 import { plainLine } from '../../../lib/web/ansi.ts'
@@ -24,7 +24,7 @@ export async function around(log: WindowedLog, found: readonly Line[]): Promise<
     const lines = i < WITH_AROUND ? await neighbours(log, line) : [line]
     const fresh = lines.filter(line => !shown.has(formatLineName(line)))
     for (const line of fresh) shown.add(formatLineName(line))
-    // What touches the last group belongs to it, and so do lines that stand alone.
+    // A group that touches the last one belongs to it, and so do lines that stand alone.
     const last = groups.at(-1)
     if (last && (fresh.length < lines.length || i >= WITH_AROUND)) last.push(...fresh)
     else groups.push(fresh)

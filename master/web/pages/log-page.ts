@@ -71,7 +71,7 @@ export async function logPage(
   )
 }
 
-/** What finds lines, and says how they are shown. */
+/** The form that finds lines, and the choice of their times. */
 function tools(base: string, query: LogQuery): Html {
   const text = withQuery(base, { plain: 1, tai64nlocal: query.local ? 1 : undefined })
   return html`<div class="tools">

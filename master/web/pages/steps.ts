@@ -55,7 +55,7 @@ export function stepsSection(site: Site, view: TaskView): Html {
   </section>`
 }
 
-/** What the last success did behind the steps that have started. */
+/** The steps of the last success behind those that have started. */
 function stepsToCome(site: Site, view: TaskView): readonly StepView[] {
   const started = (view.job?.steps ?? []).map(({ name }) => name)
   const before = lastLike(site, view)?.job?.steps ?? []

@@ -133,7 +133,7 @@ function rowsOf(trends: readonly Trend[]): Html[] {
 }
 
 function trendRow({ step, runs }: Trend, places: ReadonlyMap<number, number>): Html {
-  // What somebody cancelled says nothing of the step.
+  // A cancelled run says nothing of the step.
   const decided = runs.filter(run => passed(run) || failed(run))
   const good = decided.filter(passed)
   const times = good.map(run => run.step.seconds).filter(span => span !== null)

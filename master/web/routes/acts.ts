@@ -1,4 +1,4 @@
-// What changes something: to cancel, to retry, to approve, to log in and out. Each proves that a page of ours asks for it.
+// Requests that change something: to cancel, to retry, to approve, to log in and out. Each proves that a page of ours asks for it.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 

@@ -1,4 +1,4 @@
-// What all routes share: the site, who asks, and the answers that any of them may give.
+// Common to all routes: the site, who asks, and the answers that any of them may give.
 
 import { getConnInfo } from '@hono/node-server/conninfo'
 import type { Context, Hono } from 'hono'
@@ -20,7 +20,7 @@ export interface Env {
 export type App = Hono<Env>
 export type Asked = Context<Env>
 
-/** What people ask for, where work is kept. */
+/** Requests of people, answered where work is kept. */
 export interface Wishes {
   cancel(view: TaskView): Promise<Cancelled>
   /** Returns the name of the task that runs instead. Throws Fatal where that is not possible. */

@@ -1,4 +1,4 @@
-// What goes on now, and how long such work takes.
+// The work that goes on now, and how long such work takes.
 
 import { paused } from '../../../lib/spool/spool.ts'
 import { readTakers } from '../../../lib/view/takers.ts'
@@ -95,7 +95,7 @@ export function lastLike(site: Site, view: TaskView): TaskView | undefined {
 const viewsOf = (site: Site, entries: readonly Pick<IndexEntry, 'name' | 'num'>[]): TaskView[] =>
   entries.map(entry => site.view(entry)).filter(view => view !== undefined)
 
-/** What tells its place in the queue, without reading it. */
+/** The parts of its name that tell its place in the queue. */
 function queued({ name, num, project, target }: IndexEntry) {
   const [arch = '', host = null] = target.split(':')
   return { name, num, project, arch, host, state: 'waiting' as const, cancelling: false }

@@ -1,4 +1,4 @@
-// What is in `tasks/cur`, `jobs/cur` and `jobs/tmp`, as listed last, and so where each task is.
+// The names in `tasks/cur`, `jobs/cur` and `jobs/tmp`, as listed last, and so where each task is.
 
 import { join } from 'node:path'
 

@@ -1,4 +1,4 @@
-// What the index keeps of a task.
+// An entry of the index: a task.
 
 import type { TaskId } from '../../../lib/spool/task-name.ts'
 import type { State } from './states.ts'
@@ -22,7 +22,7 @@ export interface IndexEntry {
   readonly change: string
 }
 
-/** What is read of a task. */
+/** The facts that are read of a task. */
 export interface Facts {
   readonly state: State
   readonly ref?: string | undefined

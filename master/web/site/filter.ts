@@ -17,7 +17,7 @@ export interface Filter {
   readonly text?: string | undefined
 }
 
-/** What the index knows of each row, a column for each fact. */
+/** The facts of each row of the index, a column for each. */
 export interface Columns {
   /** `PROJECT:VERSION`. */
   readonly revision: TextColumn

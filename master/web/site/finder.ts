@@ -1,4 +1,4 @@
-// What a person means by TASK, as `bin/views/find-task.ts` says, answered from the index: no question of a stranger makes the
+// Finds the task that a person means by TASK, as `bin/views/find-task.ts` says, answered from the index: no question of a stranger makes the
 // site read all tasks.
 
 import { lasting, quote } from '../../../lib/base/exit.ts'

@@ -251,7 +251,7 @@ export class Site {
     for (const num of this.#active) {
       const row = this.index.rowOf(num)
       if (row === undefined) this.#active.delete(num)
-      // What waited when it was read, and nobody has claimed, waits.
+      // A task that waited when it was read, and that nobody has claimed, waits.
       else if (this.index.state(row) !== 'waiting' || !this.#current.isUnclaimed(num)) this.#read(row)
     }
     if (performance.now() - this.#old.at > OLD_EVERY) this.#scanOld()

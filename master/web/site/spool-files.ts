@@ -85,7 +85,7 @@ async function inside(job: string, path: string): Promise<Buffer | undefined> {
   }
 }
 
-/** What the reporter may not read is not there. */
+/** A file that the reporter may not read counts as missing. */
 async function openReadable(path: string | Buffer): Promise<Bytes | undefined> {
   try {
     return await fileBytes(path)
