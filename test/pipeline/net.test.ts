@@ -45,7 +45,7 @@ test('no program is without that net', t => {
   for (const room of ['master', 'slave'])
     for (const name of readdirSync(join(ROOT, room, 'bin'))) {
       const source = readFileSync(join(ROOT, room, `${name}.ts`), 'utf8')
-      t.match(source, /\nif \(require\.main === module\) run\(\w+(, 'small')?\)\n$/, `${room}/${name}`)
+      t.match(source, /\nif \(require\.main === module\) runMain\(\w+(, 'small')?\)\n$/, `${room}/${name}`)
     }
   t.end()
 })

@@ -4,7 +4,7 @@ import { failed } from '../../../lib/system/command.ts'
 import { EXIT, lasting } from '../../../lib/base/exit.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 
-const CALL = `require(process.argv[1]).run({ description: { name: 'x' }, main: async () => require('node:fs').`
+const CALL = `require(process.argv[1]).runMain({ description: { name: 'x' }, main: async () => require('node:fs').`
 
 test('an error of the system ends a program with one line and 111', async t => {
   const box = new Sandbox(t)
@@ -38,7 +38,7 @@ test('whatever is thrown where nobody catches it ends a program with one line an
     'by never coming to an end': 'new Promise(() => undefined)',
   }
   for (const [where, body] of Object.entries(cases)) {
-    const script = `require(process.argv[1]).run({ description: { name: 'x' }, main: () => ${body} })`
+    const script = `require(process.argv[1]).runMain({ description: { name: 'x' }, main: () => ${body} })`
     const { code, stderr } = box.run('node', ['-e', script, command])
     t.equal(code, EXIT.temporary, where)
     t.match(stderr, /^x: fatal: unable to [^\n]+\n$/, where)
