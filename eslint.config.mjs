@@ -45,7 +45,7 @@ export default ts.config(
       globals: Object.fromEntries(
         (
           'CSS CustomEvent DOMParser Element EventSource IntersectionObserver URL URLSearchParams addEventListener ' +
-          'document fetch getSelection history innerHeight location scrollBy scrollTo scrollY setInterval'
+          'document fetch getSelection history innerHeight location scrollBy scrollTo scrollY setInterval setTimeout'
         )
           .split(' ')
           .map(name => [name, 'readonly']),

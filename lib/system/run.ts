@@ -118,8 +118,8 @@ export function runSync([program = '', ...args]: CommandLine, how: SyncHow = {})
   return {
     code: status,
     signal,
-    stdout: stdout ?? '',
-    stderr: stderr ?? '',
+    stdout: textOf(stdout),
+    stderr: textOf(stderr),
   }
 }
 
@@ -128,6 +128,9 @@ export function failureOf({ code, signal, stderr }: Omit<Ran, 'stdout'>): string
   const last = stderr.trimEnd().split('\n').at(-1)!.trim()
   return last || (signal ? `it was ended by ${signal}` : `it ended with exit code ${code ?? ''}`)
 }
+
+/** Node types what went elsewhere as text as well. Pure. */
+const textOf = (output: string | null): string => output ?? ''
 
 /** As `runSync`; undefined if there is no such program. */
 export function tryRunSync(command: CommandLine, how: SyncHow = {}): Ran | undefined {
