@@ -5,9 +5,10 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
+import { lasting, quote } from '../base/exit.ts'
 import { ROOT } from '../base/root.ts'
 import { programFile } from '../system/program.ts'
-import { runSync } from '../system/run.ts'
+import { failureOf, runSync } from '../system/run.ts'
 import type { Item } from './pack.ts'
 import { toName } from './listing.ts'
 
@@ -55,9 +56,11 @@ function makeRuntime(): Runtime {
   return { hash: hash.digest('hex').slice(0, 20), items }
 }
 
-/** The shared libraries of a program, its loader among them. */
+/** The shared libraries of a program, its loader among them. Throws a Fatal if they cannot be told. */
 export function librariesOf(program: string): string[] {
-  return [...runSync(['ldd', program]).stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!)
+  const asked = runSync(['ldd', program])
+  if (asked.code !== 0) throw lasting(`list the libraries of ${quote(program)}`, failureOf(asked))
+  return [...asked.stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!)
 }
 
 /** The files below a directory of this tree. */

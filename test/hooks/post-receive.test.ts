@@ -579,11 +579,17 @@ test('pushes at the same time each give their events', async t => {
   await server.settled()
 })
 
-test('a hook without its second half says so, and loses nothing', async t => {
+/** A server to which only the first half of the hook was copied. */
+function withFirstHalf(t: ConstructorParameters<typeof Sandbox>[0]) {
   const server = new GitServer(new Sandbox(t))
   const hooks = join(server.repository, 'hooks')
   unlinkSync(join(hooks, 'post-receive'))
   copyFileSync(join(ROOT, 'hooks/post-receive'), join(hooks, 'post-receive'))
+  return { server, hooks }
+}
+
+test('a hook without its second half says so, and loses nothing', async t => {
+  const { server, hooks } = withFirstHalf(t)
   server.commit(1)
   t.match(
     server.push(['main']).stderr,
@@ -597,10 +603,7 @@ test('a hook without its second half says so, and loses nothing', async t => {
 })
 
 test('the second half is found above a directory of hooks, and in BASS where the first was copied alone', async t => {
-  const server = new GitServer(new Sandbox(t))
-  const hooks = join(server.repository, 'hooks')
-  unlinkSync(join(hooks, 'post-receive'))
-  copyFileSync(join(ROOT, 'hooks/post-receive'), join(hooks, 'post-receive'))
+  const { server, hooks } = withFirstHalf(t)
   server.commit(1)
   t.match(server.push(['main'], { BASS_ROOT: ROOT }).stderr, /bass: 1 revision of refs\/heads\/main queued/)
 

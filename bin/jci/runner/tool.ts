@@ -5,6 +5,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, realpathSync, rmSync, w
 import { basename, join } from 'node:path'
 
 import { lasting, quote } from '../../../lib/base/exit.ts'
+import { librariesOf } from '../../../lib/exec/runtime.ts'
 import { move } from '../../../lib/system/durable.ts'
 import { failureOf, runSync } from '../../../lib/system/run.ts'
 
@@ -47,8 +48,7 @@ function ask(...command: string[]): string {
 
 /** Copies the libraries of a program; returns the name of its loader. */
 function copyLibraries(program: string, to: string): string {
-  const listed = ask('ldd', program)
-  const files = [...listed.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(match => match[1]!)
+  const files = librariesOf(program)
   for (const file of files) copyFileSync(file, join(to, basename(file)))
   const loader = files.map(file => basename(file)).find(name => name.startsWith('ld-'))
   if (loader === undefined) throw lasting(`put ${quote(program)} into containers`, 'it has no loader')

@@ -12,6 +12,7 @@ import { ForgeClient } from '../../../bin/jci/server/forge.ts'
 import { Jobs } from '../../../bin/jci/server/jobs.ts'
 import { RUNNER_SECRET, startFast } from '../../fixtures/jci-forge.ts'
 import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
+import type { Running } from '../../fixtures/sandbox.ts'
 
 async function serve(t: Test, answer: RequestListener): Promise<string> {
   const server = createServer(answer).listen(0, '127.0.0.1')
@@ -23,6 +24,17 @@ async function serve(t: Test, answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
+function startRunner(t: Test, url: string): Running {
+  const sandbox = new Sandbox(t)
+  return startFast(sandbox, 'runner', {
+    JCI_SERVER: url,
+    JCI_RUNNER_SECRET: RUNNER_SECRET,
+    JCI_RUNNER_DB: sandbox.path('runner'),
+    JCI_RUN_IN: 'here',
+    JCI_IMAGE: 'none',
+  })
+}
+
 test('a runner waits as the server says, and says once that it is away', async t => {
   const at: number[] = []
   const url = await serve(t, (request, response) => {
@@ -31,14 +43,7 @@ test('a runner waits as the server says, and says once that it is away', async t
     else if (at.length < 5) request.socket.destroy()
     else response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"job":null}')
   })
-  const sandbox = new Sandbox(t)
-  const runner = startFast(sandbox, 'runner', {
-    JCI_SERVER: url,
-    JCI_RUNNER_SECRET: RUNNER_SECRET,
-    JCI_RUNNER_DB: sandbox.path('runner'),
-    JCI_RUN_IN: 'here',
-    JCI_IMAGE: 'none',
-  })
+  const runner = startRunner(t, url)
   await eventually('it answers again', () => runner.stderr().includes('the server answers again'), 60)
   t.ok(at[1]! - at[0]! >= 1990, `it came back after ${at[1]! - at[0]!} ms`)
   const pauses = [at[3]! - at[2]!, at[4]! - at[3]!]
@@ -70,14 +75,7 @@ test('a wait of weeks is one of an hour, and no loop without any', async t => {
     polls++
     response.writeHead(429, { 'Retry-After': '3000000' }).end()
   })
-  const sandbox = new Sandbox(t)
-  const runner = startFast(sandbox, 'runner', {
-    JCI_SERVER: url,
-    JCI_RUNNER_SECRET: RUNNER_SECRET,
-    JCI_RUNNER_DB: sandbox.path('runner'),
-    JCI_RUN_IN: 'here',
-    JCI_IMAGE: 'none',
-  })
+  const runner = startRunner(t, url)
   await eventually('it has asked', () => polls > 0, 60)
   await new Promise(done => setTimeout(done, 1000))
   t.equal(polls, 1)
