@@ -521,7 +521,9 @@ test('what a disk does not take is not said to be queued', { skip: lacks(...FAUL
   server.commit(1)
   const state = new FaultState(buildFault(server.sandbox.dir), server.sandbox.path('fault'))
   const env = { ...state.environment(server.repository, 'sync', '1+:EIO'), FAULT_ONLY: 'fsync bass-pending' }
-  const { stderr } = server.push(['main'], env)
+  // A file that is gone already is on the disk as events: it stays until the hook has looked.
+  const PATH = server.shim('rm', 'sleep 2; exec /bin/rm "$@"')
+  const { stderr } = server.push(['main'], { ...env, PATH })
   t.ok(state.fired)
   t.notMatch(stderr, 'queued\n')
   t.notMatch(stderr, 'revision of')
@@ -529,6 +531,7 @@ test('what a disk does not take is not said to be queued', { skip: lacks(...FAUL
     stderr,
     /warning: unable to write '.*bass-pending\/.*' to the disk: what is queued may be lost in a power cut/,
   )
+  await server.settled()
 })
 
 test(
