@@ -19,12 +19,12 @@ import { contentOf } from './parts/content.ts'
 /** Where the copy is, in the container. */
 const PLACE = '/bass'
 
-const NAME = 'bass exec'
+const PROGRAM_NAME = 'bass exec'
 const USAGE = '--in IMAGE|--ssh [USER@]HOST [OPTION...] -- COMMAND...'
 
 export const verb = command(
   {
-    name: NAME,
+    name: PROGRAM_NAME,
     usage: USAGE,
     operands: [1, Infinity],
     about: `Runs COMMAND in a container or on another machine, on a copy of what is here.
@@ -56,7 +56,7 @@ ends.`,
   },
   async (words, options) => {
     if ((options.in === undefined) === (options.ssh === undefined))
-      throw usage({ name: NAME, usage: USAGE }, 'one of --in and --ssh is needed')
+      throw usage({ name: PROGRAM_NAME, usage: USAGE }, 'one of --in and --ssh is needed')
     const environment = Object.fromEntries(options.env.map(parseVariable))
     const timeout = options.timeout === undefined ? 0 : parseDuration(options.timeout)
     if (timeout === undefined)

@@ -11,7 +11,7 @@ import { environmentToFill, filled } from '../lib/conf/sourced.ts'
 import { Supervisor } from './setup/supervisor.ts'
 
 /** The time programs get beyond DRAIN to end, in milliseconds: longer than the 5 s that a step gets after TERM. */
-const GRACE = 10_000
+const END_BEYOND_DRAIN_MS = 10_000
 
 const description = {
   name: 'bass up',
@@ -52,7 +52,7 @@ export const verb = command(description, async ([directory], { takers, web }) =>
   const state = stateOfPrograms(root, env)
   const programs = programsOf(wish)
   let tell = teller(programs.map(program => program.name))
-  const grace = duration('DRAIN', filled(root, env)) + GRACE
+  const grace = duration('DRAIN', filled(root, env)) + END_BEYOND_DRAIN_MS
   const supervisor = new Supervisor(programs, grace, (name, line) => tell(name, line))
   followSettings(supervisor, wish, state, line => tell('up', line))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => supervisor.stop())

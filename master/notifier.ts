@@ -27,7 +27,7 @@ import { Records } from './notify/records.ts'
 import { RefStates } from './notify/ref-state.ts'
 
 /** Time that a delivery under way gets when this program is told to stop, in milliseconds. */
-const GRACE = 5000
+const DELIVERY_GRACE_MS = 5000
 
 export const notifier = command(
   {
@@ -75,7 +75,7 @@ within 30 seconds of a change.`,
       stop.abort()
       watched.ring()
       // A delivery that takes longer is repeated after the next start.
-      setTimeout(() => process.exit(), GRACE).unref()
+      setTimeout(() => process.exit(), DELIVERY_GRACE_MS).unref()
     }
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end)
     onHup().addEventListener('abort', () => watched.ring())

@@ -100,12 +100,12 @@ async function openPages(spool: Spool, host: string) {
 }
 
 /** How often to look whether our tree was replaced, in milliseconds. */
-const LOOK = 10_000
+const TREE_LOOK_MS = 10_000
 
 /** Resolves when the program is told to stop, or has to restart from a new tree. A second signal ends it at once. */
 function stopSignal(): Promise<void> {
   return new Promise(done => {
-    const timer = setInterval(() => isToEnd() && end(), LOOK)
+    const timer = setInterval(() => isToEnd() && end(), TREE_LOOK_MS)
     const end = () => {
       clearInterval(timer)
       done()

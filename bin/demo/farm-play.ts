@@ -14,7 +14,7 @@ import { open, tellLine, show, tell } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 /** Between two looks at the jobs, in milliseconds. */
-const LOOK = 200
+const JOBS_LOOK_MS = 200
 /** How long all jobs may take, in milliseconds. */
 const ALL = 120_000
 
@@ -174,7 +174,7 @@ async function follow(url: string, since: number, signal: AbortSignal): Promise<
     // Between the delivery and its jobs, and between one job and the next, nothing is seen for a moment.
     idle = verdicts.size > 0 && waiting.length + running.length === 0 ? idle + 1 : 0
     if (idle === 5) return [...verdicts.values()].every(verdict => verdict === 'success') ? EXIT.done : 1
-    await sleep(LOOK, undefined, { signal })
+    await sleep(JOBS_LOOK_MS, undefined, { signal })
   }
   throw temporary('see all jobs end', `it takes longer than ${ALL / 1000} s`)
 }

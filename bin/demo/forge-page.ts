@@ -27,7 +27,7 @@ export const SIGNS: Readonly<Record<string, string>> = {
   error: '!',
 }
 
-const STYLE = `
+const FORGE_STYLE = `
   :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
   body { max-width: 45rem; margin: 2rem auto; padding: 0 1rem }
   li { display: flex; gap: .75rem; padding: .5rem 0; border-top: 1px solid #8884 }
@@ -47,7 +47,7 @@ export function changePage({ title, about, head, checks }: ShownChange): string 
         <meta http-equiv="refresh" content="1" />
         <title>${title}</title>
         <style>
-          ${STYLE}
+          ${FORGE_STYLE}
         </style>
         <h1>${title}</h1>
         <p>${about} · <a href="/demo/site/commit/${head}">${head.slice(0, 10)}</a></p>

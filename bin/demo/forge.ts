@@ -31,7 +31,7 @@ interface Hook {
 export const DEMO_OWNER = 'demo'
 export const AUTHOR = 'ada'
 
-const BODY_MAX = 1 << 20
+const FORGE_BODY_MAX = 1 << 20
 
 export class DemoForge {
   readonly root: string
@@ -146,7 +146,7 @@ export class DemoForge {
     const length = Number(request.headers['content-length'] ?? 0)
     const { status, body } = !known
       ? { status: 401, body: { message: 'token is required' } }
-      : length > BODY_MAX || request.headers['transfer-encoding']
+      : length > FORGE_BODY_MAX || request.headers['transfer-encoding']
         ? { status: 413, body: { message: 'too large' } }
         : this.#answer(`${request.method} ${pathname.slice('/api/v1'.length)}`, await text(request))
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))

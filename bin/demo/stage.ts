@@ -15,8 +15,8 @@ import { Supervisor } from '../setup/supervisor.ts'
 import type { Program } from '../setup/supervisor.ts'
 
 /** How long something may take to appear, and programs to end, in milliseconds. */
-const PATIENCE = 30_000
-const GRACE = 10_000
+const START_TIMEOUT_MS = 30_000
+const END_GRACE_MS = 10_000
 
 /** The log of the programs. */
 const LOG = 'up.log'
@@ -82,7 +82,7 @@ export class Stage {
 
   /** Does `act` while these programs run; what they say is in LOG. */
   async whileRunning<T>(programs: readonly Program[], act: () => Promise<T>): Promise<T> {
-    const supervisor = new Supervisor(programs, GRACE, (name, line) => {
+    const supervisor = new Supervisor(programs, END_GRACE_MS, (name, line) => {
       appendFileSync(this.at(LOG), `${name} | ${line}\n`)
       if (line.includes(': fatal: ')) this.#fatal ??= line
       if (['reporter', 'web', 'farmer'].includes(name)) this.#pages ??= /http:\S+/.exec(line)?.[0]
@@ -105,13 +105,16 @@ export class Stage {
 
   /** Returns the first result of `probe` that is not undefined. */
   async eventually<T>(what: string, probe: () => T | undefined): Promise<T> {
-    const end = performance.now() + PATIENCE
+    const end = performance.now() + START_TIMEOUT_MS
     while (performance.now() < end) {
       const found = probe()
       if (found !== undefined) return found
       await sleep(20, undefined, { signal: this.signal })
     }
-    throw temporary(what, `nothing came of it for ${PATIENCE / 1000} s; ${quote(this.at(LOG))} may say why`)
+    throw temporary(
+      what,
+      `nothing came of it for ${START_TIMEOUT_MS / 1000} s; ${quote(this.at(LOG))} may say why`,
+    )
   }
 
   /** In a terminal, waits until a person has seen enough. */

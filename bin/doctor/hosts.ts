@@ -14,7 +14,7 @@ import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
 
 /** How often to look for a new beat, and for how long, in milliseconds: longer than a beat and what NFS remembers. */
-const LOOK = 50
+const BEAT_LOOK_MS = 50
 const LONG = 3500
 
 /** How far clocks may be apart, in milliseconds: more than a beat may take to be seen. */
@@ -40,7 +40,7 @@ export async function watchTakers(spool: Spool): Promise<LiveTaker[]> {
   const alive: LiveTaker[] = []
   const end = performance.now() + LONG
   while (files.size > 0 && performance.now() < end) {
-    await sleep(LOOK)
+    await sleep(BEAT_LOOK_MS)
     for (const [name, before] of files) {
       const time = timeOf(join(spool.takers, name, 'alive'))
       if (time === null || time === before) continue

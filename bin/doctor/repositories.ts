@@ -18,7 +18,7 @@ import type { Finding } from './finding.ts'
 import type { ProjectFile } from './settings-files.ts'
 
 /** A push that is being worked off is worked off, or handed on, within this many milliseconds. */
-const PATIENCE = 60_000
+const PENDING_PATIENCE_MS = 60_000
 
 /** `alone`: no other host has takers, so what makes tasks is here. */
 export function checkRepositories(spool: Spool, projects: readonly ProjectFile[], alone: boolean): Finding[] {
@@ -96,7 +96,7 @@ function checkPending(project: string, code: string, now = Date.now()): Finding[
   const times = listIfThere(pending).flatMap(
     name => ignoringENOENT(() => statSync(join(pending, name)).mtimeMs) ?? [],
   )
-  const late = times.filter(time => now - time > PATIENCE)
+  const late = times.filter(time => now - time > PENDING_PATIENCE_MS)
   if (late.length === 0) return []
   const oldest = ago(now - Math.min(...late))
   const text = `${counted(late.length, 'push', 'pushes')} in ${pending} did not become events, the oldest came ${oldest}`

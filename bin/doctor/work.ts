@@ -15,7 +15,7 @@ import type { Finding } from './finding.ts'
 import type { LiveTaker } from './hosts.ts'
 
 /** An event that a task-maker sees is made into tasks, or given up, within this many milliseconds. */
-const PATIENCE = 300_000
+const EVENT_PATIENCE_MS = 300_000
 
 /** Every target of every project, and of every waiting task, has a taker. */
 export function checkArchs(spool: Spool, takers: readonly Pick<LiveTaker, 'arch' | 'host'>[]): Finding[] {
@@ -47,7 +47,7 @@ export function checkEvents(spool: Spool, now = Date.now()): Finding[] {
     const run = `BASS_RC=${shellQuote(join(spool.root, 'conf', project, 'rc'))} ${launcherOf('task-maker')}`
     const stuck = `${eventsWait(count)}, the oldest came ${ago(now - oldest)}: no task-maker takes them`
     const served =
-      now - oldest > PATIENCE
+      now - oldest > EVENT_PATIENCE_MS
         ? wrong('event', project, stuck, run)
         : fine('event', project, count === 0 ? 'none waits' : counted(count, 'event'))
     const failed = join(spool.revs, '.failed', project)

@@ -46,7 +46,7 @@ the commit names, else JCI_IMAGE; it needs /bin/sh.`,
 )
 
 /** The longest that a server is waited for as it says, in milliseconds. */
-const LATEST = 3_600_000
+const SERVER_WAIT_MAX_MS = 3_600_000
 
 /** Works until it is told to stop. */
 export async function work(times: Times): Promise<void> {
@@ -130,7 +130,7 @@ async function poll(runner: string, jobs: string[] | undefined): Promise<Assigne
   const text = await response.text()
   if (response.status === 429) {
     const seconds = Number(response.headers.get('retry-after')) || 5
-    return Math.min(Math.max(1, seconds) * 1000, LATEST)
+    return Math.min(Math.max(1, seconds) * 1000, SERVER_WAIT_MAX_MS)
   }
   if (!response.ok) throw new Error(`the server answered ${response.status}`)
   const { job } = JSON.parse(text) as { job: Assigned | null }

@@ -6,7 +6,7 @@ import type { Programs } from './programs.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** How often the settings files are read, in milliseconds. What is being written is let be until it is the same twice. */
-const LOOK = 1000
+const CONF_LOOK_MS = 1000
 
 /** `state` is what the settings were when the programs were chosen that run; `say` is told where they cannot be read. */
 export function followSettings(
@@ -33,6 +33,6 @@ export function followSettings(
       if (line !== said) say(line)
       said = line
     }
-  }, LOOK)
+  }, CONF_LOOK_MS)
   void supervisor.ended.then(() => clearInterval(timer))
 }

@@ -14,7 +14,7 @@ import type { Whereabouts } from '../../lib/view/whereabouts.ts'
 import { TASK } from '../../lib/spool/job-files.ts'
 
 /** How many candidates an error lists. */
-const SHOWN = 8
+const CANDIDATES_LISTED = 8
 
 /** Every task there is a directory of, by number; what was half pruned as well. */
 function allTasks(spool: Spool): TaskName[] {
@@ -63,8 +63,8 @@ export function findAll(spool: Spool, text: string, known: Revisions = new Map()
 }
 
 function ambiguous(text: string, tasks: readonly TaskName[]): Error {
-  const shown = tasks.slice(-SHOWN).map(task => task.name)
-  const rest = tasks.length > SHOWN ? ` and ${tasks.length - SHOWN} more` : ''
+  const shown = tasks.slice(-CANDIDATES_LISTED).map(task => task.name)
+  const rest = tasks.length > CANDIDATES_LISTED ? ` and ${tasks.length - CANDIDATES_LISTED} more` : ''
   return lasting(`find the task ${quote(text)}`, `it may be any of ${shown.join(', ')}${rest}`)
 }
 

@@ -11,7 +11,7 @@ import { inOld } from '../../lib/view/whereabouts.ts'
 
 /** The number of earlier successes that predict a duration, and how far back to look for them. */
 const SAMPLE = 5
-const LOOK_BACK = 50
+const HISTORY_JOBS = 50
 
 export interface History {
   /** The tasks of the jobs in `jobs/old` of which `wanted` is true, newest first. */
@@ -45,7 +45,7 @@ export function historyOf(spool: Spool): History {
       task.project === of.project && task.arch === of.arch
     for (const { job } of both(recent.filter(alike), views(alike))) {
       if (job?.verdict === 'success' && job.seconds !== null) spans.push(job.seconds)
-      if (spans.length === SAMPLE || ++looked === LOOK_BACK) break
+      if (spans.length === SAMPLE || ++looked === HISTORY_JOBS) break
     }
     return median(spans)
   }

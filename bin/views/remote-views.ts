@@ -16,13 +16,13 @@ import type { Cancelled, Seen, TaskDetails, Overview, Views } from '../../lib/vi
 import { STEP } from '../../lib/spool/job-files.ts'
 
 /** How long an answer may take, in milliseconds. */
-const PATIENCE = 20_000
+const ANSWER_TIMEOUT_MS = 20_000
 /** How long one that has answered before may be away: whoever waits for a job lives through its restart. In ms. */
 const AWAY = 60_000
 /** Tasks whose subjects are asked for at once. */
 const SUBJECTS = 200
 /** Bytes of a log that are asked for at once. */
-const BLOCK = 1 << 20
+const LOG_READ_BYTES = 1 << 20
 
 interface Request {
   readonly method?: 'GET' | 'POST'
@@ -150,7 +150,7 @@ export class RemoteViews implements Views {
         const end = Math.min(at + length, size)
         if (end <= at) return Buffer.alloc(0)
         if (at < block.at || at >= block.at + block.bytes.length) {
-          const last = Math.min(size, at + Math.max(length, BLOCK)) - 1
+          const last = Math.min(size, at + Math.max(length, LOG_READ_BYTES)) - 1
           const answer = await this.#ask(path, {
             headers: { Range: `bytes=${at}-${last}` },
             well: [404, 416],
@@ -195,7 +195,7 @@ export class RemoteViews implements Views {
       const response = await fetch(this.#origin + path, {
         method,
         redirect: 'error',
-        signal: AbortSignal.timeout(PATIENCE),
+        signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
         headers: {
           ...headers,
           ...(this.#token === undefined ? {} : { Authorization: `Bearer ${this.#token}` }),

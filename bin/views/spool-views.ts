@@ -32,7 +32,7 @@ import { bytePath, shownName } from '../../lib/system/byte-names.ts'
 import { JOB, stepDirectory } from '../../lib/spool/job-files.ts'
 
 /** How many lines are told of the step that decides. */
-const LINES = 10
+const TOLD_LINES = 10
 
 /* eslint-disable @typescript-eslint/require-await -- What goes wrong here is to be a rejection, as it is elsewhere. */
 export class SpoolViews implements Views {
@@ -110,7 +110,7 @@ export class SpoolViews implements Views {
       taskDirectory: where.taskAt ?? null,
       jobDirectory: where.jobAt ?? null,
       artifactFiles: view.job?.artifacts && where.jobAt ? filesBelow(join(where.jobAt, JOB.artifacts)) : [],
-      lastLines: await lastLinesOf(view, where.jobAt, LINES),
+      lastLines: await lastLinesOf(view, where.jobAt, TOLD_LINES),
     }
   }
 

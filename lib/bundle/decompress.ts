@@ -14,13 +14,13 @@ import { isS2, readS2 } from './s2.ts'
 import { openIfThere } from '../system/durable.ts'
 import { errnoOf, isErrno, reasonOf } from '../base/errno.ts'
 import { quote } from '../base/exit.ts'
-import { SMALL, unzstd } from './zstd.ts'
+import { ZSTD_IN_PROCESS_BYTES, unzstd } from './zstd.ts'
 
 /** Bytes of a file that is read at once: more than an archive has that was small enough not to be compressed. */
 const PLAIN_SMALL = 1024 * 1024
 
 /** Bytes read at a time. */
-const CHUNK = 256 * 1024
+const INPUT_BYTES = 256 * 1024
 
 /** Most characters of a program's complaint that are kept. */
 const COMPLAINT_MAX = 1000
@@ -68,7 +68,7 @@ async function readSmall(path: string): Promise<Buffer | undefined> {
   const magic = file.toString('hex', 0, 6)
   const isPlain = !magic.startsWith(GZIP) && !isS2(file) && !PROGRAMS.some(([pattern]) => pattern.test(magic))
   if (isPlain) return file
-  return file.length > SMALL ? undefined : unzstd(file)
+  return file.length > ZSTD_IN_PROCESS_BYTES ? undefined : unzstd(file)
 }
 
 async function openFile(path: string): Promise<FileHandle> {
@@ -86,10 +86,10 @@ async function openFile(path: string): Promise<FileHandle> {
 }
 
 const fileContent = (file: FileHandle): AsyncIterable<Buffer> =>
-  file.createReadStream({ start: 0, highWaterMark: CHUNK })
+  file.createReadStream({ start: 0, highWaterMark: INPUT_BYTES })
 
 async function* gunzip(file: FileHandle): AsyncGenerator<Buffer, void> {
-  const output = createGunzip({ chunkSize: CHUNK })
+  const output = createGunzip({ chunkSize: INPUT_BYTES })
   // An error of either side destroys the other, so that it is met in reading `output`.
   pipeline(fileContent(file), output, () => undefined)
   try {

@@ -12,7 +12,7 @@ import { start } from '../system/run.ts'
 export const PLAIN_MAX = 512 * 1024
 
 /** Bytes that are handed on at a time. */
-const CHUNK = 256 * 1024
+const OUTPUT_BYTES = 256 * 1024
 
 export class Output {
   readonly #fd: number
@@ -87,7 +87,7 @@ export class Output {
     }
     const { stdin } = (this.#child ??= this.#start())
     const bytes = this.#buffer.subarray(0, this.#filled)
-    this.#buffer = Buffer.allocUnsafeSlow(CHUNK)
+    this.#buffer = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
     this.#filled = 0
     // It is called after an error as well.
     this.#taken = new Promise(done => stdin!.write(bytes, () => done()))

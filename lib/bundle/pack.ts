@@ -17,9 +17,9 @@ const PATH_MAX = 4096
 /** Longest target of a link. */
 const TARGET_MAX = 4096
 /** Bytes of a file that are read at a time. */
-const CHUNK = 256 * 1024
+const FILE_READ_BYTES = 256 * 1024
 /** So many objects are asked for at a time: each takes some memory. */
-const AT_ONCE = 20_000
+const OBJECTS_AT_ONCE = 20_000
 
 export interface PackOptions {
   /** The time of all entries, in seconds since 1970. */
@@ -115,7 +115,7 @@ export class Packer {
         throw new GitError(`${quoteBytes(name)} has ${size} bytes and not ${expected}`)
       this.tar.begin({ kind: 'file', name, mode, size, time: this.#options.time })
       for (let left = size; left > 0;) {
-        const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(left, CHUNK)))
+        const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(left, FILE_READ_BYTES)))
         if (bytesRead === 0) throw new GitError(`${quoteBytes(name)} became shorter`)
         left -= bytesRead
         await this.tar.write(buffer.subarray(0, bytesRead))
@@ -134,7 +134,7 @@ export class Packer {
     const before = this.#before
     this.#before = []
     const reader = entry.kind === 'link' ? this.#link(entry, before) : this.#file(entry, before)
-    return this.#wanted.push([entry.id, reader]) === AT_ONCE ? this.#written(repository) : undefined
+    return this.#wanted.push([entry.id, reader]) === OBJECTS_AT_ONCE ? this.#written(repository) : undefined
   }
 
   #file({ name, kind }: TreeEntry, before: readonly TreeEntry[]): ObjectReader {

@@ -16,7 +16,7 @@ const [COMPRESSED, PLAIN, SKIPPABLE, STREAM] = [0x00, 0x01, 0x80, 0xff]
 
 /** Most bytes that the content of a chunk can have, and that we put into one. */
 const CONTENT_MAX = 4 << 20
-const BLOCK = 1 << 20
+const S2_BLOCK_BYTES = 1 << 20
 
 /** True if a file that begins with these bytes is a stream of S2 or Snappy. Pure. */
 export const isS2 = (start: Buffer): boolean =>
@@ -67,11 +67,11 @@ export async function* writeS2(source: AsyncIterable<Buffer>): AsyncGenerator<Bu
   let size = 0
   for await (const bytes of source) {
     for (let at = 0; at < bytes.length;) {
-      const part = bytes.subarray(at, at + BLOCK - size)
+      const part = bytes.subarray(at, at + S2_BLOCK_BYTES - size)
       gathered.push(part)
       size += part.length
       at += part.length
-      if (size < BLOCK) continue
+      if (size < S2_BLOCK_BYTES) continue
       yield chunkOf(Buffer.concat(gathered))
       gathered = []
       size = 0

@@ -20,7 +20,7 @@ export interface NewEntry {
 const BLOCK = 512
 const ZEROS = Buffer.alloc(2 * BLOCK)
 
-const NAME = 100
+const NAME_BYTES_MAX = 100
 const PREFIX = 155
 /** The first number that eleven octal digits cannot say. */
 const BEYOND = 8 ** 11
@@ -33,13 +33,13 @@ export function headerOf({ kind, name, mode, size = 0, target = '', time }: NewE
   const split = splitName(path)
   const records = [
     split ? '' : record('path', path),
-    target.length > NAME ? record('linkpath', target) : '',
+    target.length > NAME_BYTES_MAX ? record('linkpath', target) : '',
     size >= BEYOND ? record('size', String(size)) : '',
     time >= BEYOND ? record('mtime', String(time)) : '',
   ].join('')
-  const [prefix, short] = split ?? ['', path.slice(0, NAME)]
+  const [prefix, short] = split ?? ['', path.slice(0, NAME_BYTES_MAX)]
   const seconds = Math.min(time, BEYOND - 1)
-  const fields = { mode, size: size >= BEYOND ? 0 : size, seconds, target: target.slice(0, NAME) }
+  const fields = { mode, size: size >= BEYOND ? 0 : size, seconds, target: target.slice(0, NAME_BYTES_MAX) }
   const header = block(TYPES[kind], prefix, short, fields)
   if (records === '') return header
   const padded = Buffer.alloc(roundUp(records.length))
@@ -50,10 +50,10 @@ export function headerOf({ kind, name, mode, size = 0, target = '', time }: NewE
 
 /** A name in the two fields of ustar, which are joined by a slash; undefined if it does not fit. */
 function splitName(path: string): readonly [string, string] | undefined {
-  if (path.length <= NAME) return ['', path]
+  if (path.length <= NAME_BYTES_MAX) return ['', path]
   // Of a directory, the slash at its end separates nothing.
   const slash = path.lastIndexOf('/', Math.min(PREFIX, path.length - 2))
-  return slash > 0 && path.length - slash - 1 <= NAME
+  return slash > 0 && path.length - slash - 1 <= NAME_BYTES_MAX
     ? [path.slice(0, slash), path.slice(slash + 1)]
     : undefined
 }

@@ -2,7 +2,7 @@
 // library does not look at checksums, so that is done here. Whatever is large, odd or damaged is left to the program.
 
 /** Bytes of a file that are decompressed here; beyond, a second processor serves better. */
-export const SMALL = 256 * 1024
+export const ZSTD_IN_PROCESS_BYTES = 256 * 1024
 
 /** How every frame begins. */
 const MAGIC = 0xfd2fb528

@@ -14,7 +14,7 @@ import { start } from '../system/run.ts'
 import { ExecutorClient } from './client.ts'
 
 /** How long an executor may take to start, in milliseconds: an image may have to be fetched first. */
-const PATIENCE = 300_000
+const LAUNCH_TIMEOUT_MS = 300_000
 
 /** Most bytes of the child's complaints that are kept. */
 const COMPLAINT_MAX = 2000
@@ -57,7 +57,7 @@ export async function launch(
       throw temporary(attempt, complaint || 'its executor ended at once')
     })
     const client = await Promise.race([
-      ExecutorClient.connect(`unix:${path}`, secret, PATIENCE, gone.signal),
+      ExecutorClient.connect(`unix:${path}`, secret, LAUNCH_TIMEOUT_MS, gone.signal),
       died,
     ])
     died.catch(() => undefined)
@@ -113,10 +113,10 @@ function bridgeTo(child: ChildProcessWithoutNullStreams) {
 }
 
 /** How long an executor may take to end when its input has ended, in milliseconds. */
-const GRACE = 5000
+const EXECUTOR_GRACE_MS = 5000
 
 async function endChild(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
   child.stdin?.destroy()
-  const timer = setTimeout(() => child.kill('SIGKILL'), GRACE)
+  const timer = setTimeout(() => child.kill('SIGKILL'), EXECUTOR_GRACE_MS)
   await ended.finally(() => clearTimeout(timer))
 }

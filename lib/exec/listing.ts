@@ -82,7 +82,7 @@ function kindOf(stat: BigIntStats): Kind | undefined {
 const MILLISECOND = 1_000_000n
 
 /** The longest tick of a kernel's clock, and of a file system that knows only seconds, with some more; in milliseconds. */
-const TICK = 25
+const CLOCK_TICK_MS = 25
 const COARSE = 2100
 
 /**
@@ -96,9 +96,9 @@ export async function listBefore(root: string): Promise<Listing> {
   if (files.length === 0) return listing
   const coarse = files.every(([, { ctime }]) => ctime % (1000n * MILLISECOND) === 0n)
   const newest = files.reduce((newest, [, { ctime }]) => (ctime > newest ? ctime : newest), 0n)
-  const unsure = newest - BigInt(coarse ? COARSE : TICK) * MILLISECOND
+  const unsure = newest - BigInt(coarse ? COARSE : CLOCK_TICK_MS) * MILLISECOND
   for (const [name, listed] of files) if (listed.ctime >= unsure) listed.hash = hashOf(root, name)
-  if (!coarse) await sleep(TICK)
+  if (!coarse) await sleep(CLOCK_TICK_MS)
   return listing
 }
 

@@ -26,7 +26,7 @@ const CONNECT = 15
  * Says what machine it is, whether the executor is there, and makes a directory for this execution; removes executors
  * that nobody has used for $2 minutes, and directories of executions that are over.
  */
-const LOOK = `
+const LOOK_SCRIPT = `
 hash=$1
 cache=\${XDG_CACHE_HOME:-$HOME/.cache}/bass
 mkdir -p "$cache" || exit
@@ -90,7 +90,9 @@ export async function openOverSsh(host: string, env = process.env): Promise<Over
   try {
     const { hash, items } = findRuntime()
     const minutes = Math.ceil(duration('EXEC_KEEP', env) / 60_000)
-    const [system, machine, there, cache] = (await ask(host, remote(LOOK, hash, String(minutes)))).split(' ')
+    const [system, machine, there, cache] = (
+      await ask(host, remote(LOOK_SCRIPT, hash, String(minutes)))
+    ).split(' ')
     const here = await ask(host, ['uname', '-sm'])
     if (here !== `${system!} ${machine!}`)
       throw lasting(`run it on ${quote(host)}`, `that is ${system!} ${machine!}, and this ${here}`)

@@ -15,7 +15,7 @@ export interface Item {
 }
 
 const BLOCK = 512
-const CHUNK = 256 * 1024
+const PACK_READ_BYTES = 256 * 1024
 
 /** The bytes of a tar. What is gone, or is neither file, directory nor link, is left out. */
 export async function* tarOf(items: Iterable<Item>): AsyncGenerator<Buffer, void> {
@@ -49,9 +49,10 @@ async function* fileOf(path: string, name: string): AsyncGenerator<Buffer, void>
     yield headerOf({ kind: 'file', name, mode: modeOf(stat), size: stat.size, time: timeOf(stat) })
     let left = stat.size
     while (left > 0) {
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(left, CHUNK)), 0)
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(left, PACK_READ_BYTES)), 0)
       // One that was cut meanwhile has zeros there.
-      const bytes = bytesRead === 0 ? Buffer.alloc(Math.min(left, CHUNK)) : buffer.subarray(0, bytesRead)
+      const bytes =
+        bytesRead === 0 ? Buffer.alloc(Math.min(left, PACK_READ_BYTES)) : buffer.subarray(0, bytesRead)
       left -= bytes.length
       yield bytes
     }

@@ -7,12 +7,12 @@ import { reasonOf } from '../base/errno.ts'
 import { field, textAt } from './payload.ts'
 
 /** How long one call may take, in milliseconds. */
-const PATIENCE = 30_000
+const CALL_TIMEOUT_MS = 30_000
 /** Most bytes of an answer. The longest, a tree of all files, has 7 MB on GitHub. */
 const ANSWER_MAX = 64 << 20
 /** Tries of a call that changes nothing, the pause before the second, and the longest pause that is worth waiting here. */
-const TRIES = 3
-const PAUSE = 500
+const CALL_TRIES = 3
+const FIRST_PAUSE_MS = 500
 const PAUSE_MAX = 10_000
 /** How long to leave a forge alone that says that it is called too often, and not for how long. */
 const LIMITED = 60_000
@@ -61,8 +61,9 @@ export class Client {
       try {
         return await this.#call('GET', path)
       } catch (error) {
-        const pause = error instanceof ForgeError ? Math.max(error.after, PAUSE * 2 ** (tries - 1)) : Infinity
-        if (!(error instanceof ForgeError) || !error.later || tries === TRIES || pause > PAUSE_MAX)
+        const pause =
+          error instanceof ForgeError ? Math.max(error.after, FIRST_PAUSE_MS * 2 ** (tries - 1)) : Infinity
+        if (!(error instanceof ForgeError) || !error.later || tries === CALL_TRIES || pause > PAUSE_MAX)
           throw error
         await sleep(pause)
       }
@@ -108,7 +109,7 @@ export class Client {
     }
     let url = new URL(this.#base + path)
     for (let redirections = 0; ; redirections++) {
-      const signal = AbortSignal.timeout(PATIENCE)
+      const signal = AbortSignal.timeout(CALL_TIMEOUT_MS)
       const response = await fetch(url.href, { method, headers, ...sent, redirect: 'manual', signal }).catch(
         unreached,
       )

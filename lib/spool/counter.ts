@@ -11,7 +11,7 @@ import { isErrno, tolerating } from '../base/errno.ts'
 import { lasting, quote, temporary } from '../base/exit.ts'
 
 /** How often it is tried to rename what was listed. So many others are never faster; a name that cannot be renamed is no number. */
-const TRIES = 1000
+const RENAME_TRIES = 1000
 
 /** The next `count` numbers, the first of them; they are ours alone and the counter is durable before this returns. */
 export function takeNumbers(ctr: string, count: number): number {
@@ -25,7 +25,7 @@ export function takeNumbers(ctr: string, count: number): number {
  * never made here: a spool without one may have lost it, and numbers would repeat.
  */
 export function drawNumbers(ctr: string, count: number): number {
-  for (let tries = 0; tries < TRIES; tries++) {
+  for (let tries = 0; tries < RENAME_TRIES; tries++) {
     // A name that was listed and is not there came from the client's memory.
     const last = lastNumber(ctr, tries === 0 ? mustList : listNow)
     try {

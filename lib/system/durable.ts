@@ -244,14 +244,14 @@ export function serverTime(directory: Path): number {
 }
 
 /** Most bytes of a small file: more than an environment can hold. */
-const SMALL = 4 << 20
+const SMALL_FILE_BYTES = 4 << 20
 
 /** The content of a small file; undefined if it is not there, or nothing that one of our programs would have written. */
 export const readIfThere = (path: Path): string | undefined => openIfThere(path, readSmall)
 
 /** As `readIfThere`, of an open file. */
 export function readSmall(fd: number, { size }: Stats): string | undefined {
-  return size > SMALL ? undefined : readFileSync(fd, 'utf8')
+  return size > SMALL_FILE_BYTES ? undefined : readFileSync(fd, 'utf8')
 }
 
 /** The prefix of rubbish: any program that sees such a name deletes it. */

@@ -37,7 +37,7 @@ function refreshBeside(directory: Path): void {
 }
 
 /** Longer than a tick of any file server's clock, in milliseconds. */
-const TICK = 20
+const SERVER_TICK_MS = 20
 
 const soon = new Map<string, NodeJS.Timeout>()
 
@@ -55,7 +55,7 @@ export function noteChange(directory: Path): void {
     soon.delete(directory)
     // The reaper does the same every 10 s.
     refreshBeside(directory)
-  }, TICK)
+  }, SERVER_TICK_MS)
   soon.set(directory, timer)
 }
 

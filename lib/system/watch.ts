@@ -25,7 +25,7 @@ export interface Watch {
 const SAFETY_NET = 30_000
 
 /** How many times POLL_INTERVAL it may take to come to know all directories. */
-const PATIENCE = 10
+const READY_INTERVALS = 10
 
 export interface WatchSettings {
   readonly how: 'auto' | 'events' | 'poll'
@@ -70,7 +70,7 @@ export async function watch(
   const stop =
     depth === 0
       ? watchFlat(directories, ring, giveUp)
-      : await watchDeep(directories, depth, poll * PATIENCE, ring, giveUp)
+      : await watchDeep(directories, depth, poll * READY_INTERVALS, ring, giveUp)
   return { next, ring, close: stop }
 }
 

@@ -19,9 +19,9 @@ export interface LogLine {
 /** When a line was written, in milliseconds since 1970; null if its label does not say. */
 export const timeOfLine = (line: LogLine): number | null => parseLabel(line.label) ?? null
 
-const CHUNK = 1 << 16
+const LOG_CHUNK_BYTES = 1 << 16
 /** A line longer than this is handed out in parts. */
-const LONGEST = 1 << 20
+const LINE_BYTES_MAX = 1 << 20
 
 /** Reads the lines that are added to one labelled stream. */
 class Tail {
@@ -63,7 +63,7 @@ class Tail {
     // A log that was not kept until we came is gone.
     if (this.#offset < begin) this.#offset = begin
     while (bytes && this.#lines.length === 0) {
-      const chunk = await bytes.read(this.#offset, CHUNK)
+      const chunk = await bytes.read(this.#offset, LOG_CHUNK_BYTES)
       if (chunk.length === 0) break
       this.#offset += chunk.length
       const start = this.#cut ? chunk.indexOf(10) + 1 : 0
@@ -84,7 +84,7 @@ class Tail {
       start = end + 1
     }
     this.#rest = text.subarray(start)
-    if (this.#rest.length < LONGEST) return
+    if (this.#rest.length < LINE_BYTES_MAX) return
     this.#lines.push(this.#line(this.#rest))
     this.#rest = Buffer.alloc(0)
   }
@@ -162,6 +162,6 @@ export class MergedLog {
 /** The last `count` lines that a step wrote, as far as they are in the last 64 KiB of a stream. */
 export async function lastLines(step: string, count: number): Promise<LogLine[]> {
   const kept: LogLine[] = []
-  for await (const lines of MergedLog.of(step, CHUNK).read(true)) kept.push(...lines)
+  for await (const lines of MergedLog.of(step, LOG_CHUNK_BYTES).read(true)) kept.push(...lines)
   return kept.slice(-count)
 }

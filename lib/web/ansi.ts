@@ -6,7 +6,7 @@ import Anser from 'anser'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 
-const NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const
+const COLOUR_NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const
 
 /** The usual sixteen colours (those of xterm): the normal ones, then the bright ones. */
 const SIXTEEN = [
@@ -84,7 +84,7 @@ function pictured(text: string): string {
 function colour(name: string | null, rgb: string | null, side: 'fg' | 'bg'): string[] {
   const index = indexOf(name, rgb)
   if (index === undefined) return []
-  return [`${side}-${index >= 8 ? 'bright-' : ''}${NAMES[index % 8]!}`]
+  return [`${side}-${index >= 8 ? 'bright-' : ''}${COLOUR_NAMES[index % 8]!}`]
 }
 
 /** Which of the sixteen: of the other colours, the nearest. */
@@ -94,7 +94,7 @@ function indexOf(name: string | null, rgb: string | null): number | undefined {
   const palette = /^ansi-palette-(\d+)$/.exec(name)
   if (palette) return fromPalette(Number(palette[1]))
   const plain = /^ansi-(bright-)?(\w+)$/.exec(name)
-  const index = NAMES.findIndex(colour => colour === plain?.[2])
+  const index = COLOUR_NAMES.findIndex(colour => colour === plain?.[2])
   return index < 0 ? undefined : index + (plain?.[1] ? 8 : 0)
 }
 

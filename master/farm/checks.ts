@@ -19,8 +19,8 @@ export interface CheckState {
 export type Post = (check: CheckState) => Promise<void>
 
 /** The most time between two tries, in seconds; and how long they go on, in tries: about four days. */
-const LONGEST = 300
-const TRIES = 1200
+const CHECK_PAUSE_MAX_S = 300
+const CHECK_TRIES = 1200
 /** The same for what the forge refuses: over some four minutes, in which its commit may have come there. */
 const REFUSALS = 8
 /** How long one that was taken is left to the farmer that took it, in seconds; longer than a forge is waited for. */
@@ -67,7 +67,7 @@ export class Checks {
     const db = this.#db
     const refused = isRefusal(failed)
     const isFull = failed instanceof ForgeError && failed.isFull
-    if (failed === undefined || isFull || check.tries >= (refused ? REFUSALS : TRIES)) {
+    if (failed === undefined || isFull || check.tries >= (refused ? REFUSALS : CHECK_TRIES)) {
       await db`delete from "check" where id = ${check.id}`
     } else {
       // All of a project waits with it: if its forge is away, there is no use in asking for each.
@@ -102,5 +102,5 @@ const isRefusal = (error: unknown): boolean =>
 /** How long to wait after so many tries, in seconds: as long as the forge says, where it does. */
 function waitOf(tries: number, error: unknown): number {
   const asked = error instanceof ForgeError ? error.after / 1000 : 0
-  return Math.max(asked, Math.min(2 ** Math.min(tries - 1, 12), LONGEST))
+  return Math.max(asked, Math.min(2 ** Math.min(tries - 1, 12), CHECK_PAUSE_MAX_S))
 }

@@ -14,8 +14,8 @@ import type { FarmProject, Projects } from './projects.ts'
 import { WorkLoop } from './work-loop.ts'
 
 /** How often one is tried that fails, and the most time between two tries, in seconds. */
-const TRIES = 40
-const LONGEST = 60
+const DELIVERY_TRIES = 40
+const DELIVERY_PAUSE_MAX_S = 60
 /** How long one is left to the farmer that has it in hand, in seconds; that farmer says so three times in that time. */
 const IN_HAND = 30
 
@@ -119,11 +119,11 @@ export class Deliveries {
   }
 
   async #postpone({ project, id, tries }: Taken, error: unknown): Promise<void> {
-    const lasting = error instanceof BadDelivery || tries >= TRIES
+    const lasting = error instanceof BadDelivery || tries >= DELIVERY_TRIES
     warn('work off a delivery of', project, error)
     await this.#db`
       update delivery set error = ${reasonOf(error)},
-        due = now() + ${Math.min(2 ** (tries - 1), LONGEST)} * interval '1 second',
+        due = now() + ${Math.min(2 ** (tries - 1), DELIVERY_PAUSE_MAX_S)} * interval '1 second',
         body = case when ${lasting} then null else body end
       where project = ${project} and id = ${id} and body is not null`
   }

@@ -18,7 +18,7 @@ import { liveBytes } from './live-bytes.ts'
 const WATCHED = 30
 const PROLONG = 20
 /** A bell that nothing rings wakes this often, in milliseconds. */
-const LOOK = 30_000
+const BELL_MS = 30_000
 
 interface Stored {
   /** Null: no worker ever had it. */
@@ -101,7 +101,7 @@ export class FarmFiles implements JobFiles {
     if (attempt !== undefined) this.#bells.set(attempt, bells.add(ring))
     return {
       ring,
-      next: () => bell.next(LOOK),
+      next: () => bell.next(BELL_MS),
       close: () => {
         bells.delete(ring)
         if (bells.size === 0 && attempt !== undefined) this.#bells.delete(attempt)

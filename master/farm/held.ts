@@ -9,7 +9,7 @@ import type { Spool } from '../../lib/spool/spool.ts'
 import type { Database } from './database.ts'
 
 /** So many are laid out: those that came last. */
-const SHOWN = 200
+const HELD_READ = 200
 
 interface Row {
   readonly project: string
@@ -33,7 +33,7 @@ export class Held {
     const db = this.#db
     const rows = await db<Row[]>`
       select project, ref, head, params from change
-      where held and open and approved is distinct from head order by updated desc limit ${SHOWN}`
+      where held and open and approved is distinct from head order by updated desc limit ${HELD_READ}`
     const state = JSON.stringify(rows)
     if (state === this.#shown) return
     const { root, tasks } = this.#spool

@@ -22,8 +22,8 @@ import type { Projects } from './projects.ts'
 import type { Showcase } from './showcase.ts'
 
 /** Between two looks at the database at least, and at most, in milliseconds. */
-const PAUSE = 200
-const LOOK = 5000
+const REFRESH_MIN_MS = 200
+const REFRESH_MAX_MS = 5000
 /** Results of one revision that are laid out, at most. */
 const RECALLED = 100
 
@@ -59,11 +59,11 @@ export async function openPages(
   const loop = (async () => {
     let bell = new Promise<void>(done => (wake = done))
     while (!closed) {
-      await Promise.race([bell, sleep(LOOK, undefined, { ref: false })])
+      await Promise.race([bell, sleep(REFRESH_MAX_MS, undefined, { ref: false })])
       // A bell from now on is heard in the next round.
       bell = new Promise<void>(done => (wake = done))
       await showcase.refresh().catch((error: unknown) => warnOnce('show', 'the farm', error))
-      await sleep(PAUSE, undefined, { ref: false })
+      await sleep(REFRESH_MIN_MS, undefined, { ref: false })
     }
   })()
   const app = makeApp(

@@ -8,8 +8,8 @@ import type { Blobs } from './blobs.ts'
 import type { Database } from './database.ts'
 
 /** How often to look, in milliseconds, and how many results to forget at a time. */
-const LOOK = 60_000
-const AT_ONCE = 100
+const RETENTION_ROUND_MS = 60_000
+const FORGOTTEN_AT_ONCE = 100
 
 export class Retention {
   readonly #db: Database
@@ -36,7 +36,7 @@ export class Retention {
         .catch((error: unknown) => warnOnce('forget', 'what is older than RETENTION', error))
     }
     look()
-    this.#timer = setInterval(look, Math.min(LOOK, this.#age * 1000))
+    this.#timer = setInterval(look, Math.min(RETENTION_ROUND_MS, this.#age * 1000))
   }
 
   /** Resolves when what is in hand is done. */
@@ -54,9 +54,9 @@ export class Retention {
     const db = this.#db
     const [row] = await db<{ over: Date }[]>`select now() - ${this.#age} * interval '1 second' as over`
     const { over } = row!
-    for (let count = AT_ONCE; count === AT_ONCE && !this.#isOver();) {
+    for (let count = FORGOTTEN_AT_ONCE; count === FORGOTTEN_AT_ONCE && !this.#isOver();) {
       const rows = await db<{ num: number }[]>`
-        select num from result where ended < ${over} order by num limit ${AT_ONCE}`
+        select num from result where ended < ${over} order by num limit ${FORGOTTEN_AT_ONCE}`
       count = rows.length
       for (const { num } of rows) {
         await this.#blobs.remove(placeOf(num))

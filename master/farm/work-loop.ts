@@ -6,7 +6,7 @@ import { warnOnce } from '../../lib/system/log.ts'
 import type { Database } from './database.ts'
 
 /** How often to look for what no notification tells of: tries that are due. In milliseconds. */
-const LOOK = 1000
+const DUE_LOOK_MS = 1000
 
 export class WorkLoop {
   readonly #db: Database
@@ -49,7 +49,7 @@ export class WorkLoop {
       } catch (error) {
         warnOnce(...this.#doing, error)
       }
-      await Promise.race([bell, sleep(LOOK, undefined, { ref: false })])
+      await Promise.race([bell, sleep(DUE_LOOK_MS, undefined, { ref: false })])
     }
   }
 }

@@ -23,7 +23,7 @@ import { Superseder } from './supersede.ts'
 import { wishesIn } from './wishes.ts'
 
 /** The pause after a failure: twice as long each time, from the first to the last, in milliseconds. */
-const PAUSE = { first: 5000, last: 300_000 }
+const FETCH_PAUSE_MS = { first: 5000, last: 300_000 }
 
 /** How often to look for records that are older than RETENTION, in milliseconds. */
 const TIDY_EVERY = 3600_000
@@ -80,7 +80,7 @@ export class Fetching {
     const why = error instanceof Error ? error.message : String(error)
     if (why !== this.#said) say('warning', `${this.project.name}: ${why}; it is tried again`)
     this.#said = why
-    this.#retryAt = this.#now() + Math.min(PAUSE.last, PAUSE.first * 2 ** this.#failures++)
+    this.#retryAt = this.#now() + Math.min(FETCH_PAUSE_MS.last, FETCH_PAUSE_MS.first * 2 ** this.#failures++)
   }
 
   async #work(): Promise<void> {

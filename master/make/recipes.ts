@@ -54,7 +54,7 @@ async function idOf({ code }: Sources, revision: string): Promise<string> {
 }
 
 /** The name of the check of a commit that concerns no Testfile, and what it says. */
-const NOTHING = { name: 'Testfile', says: 'nothing to test' }
+const NOTHING_TO_TEST = { name: 'Testfile', says: 'nothing to test' }
 
 /** The task of a check, or that there is none. What needs no machine is said by one task alone. */
 function recipeOf(targets: readonly string[], whole: Bundle, check: Check | undefined): Recipe {
@@ -71,7 +71,8 @@ function recipeOf(targets: readonly string[], whole: Bundle, check: Check | unde
     ]),
   })
   const one = targets.slice(0, 1)
-  if (check === undefined) return { targets: one, bundle: make(NOTHING.name, sayScript(NOTHING.says, false)) }
+  if (check === undefined)
+    return { targets: one, bundle: make(NOTHING_TO_TEST.name, sayScript(NOTHING_TO_TEST.says, false)) }
   if ('error' in check) {
     const bundle = make(check.name, sayScript(check.error, true), [[TASK.error, decoded(check.error) + '\n']])
     return { targets: one, bundle }

@@ -50,7 +50,7 @@ export function parseDecision(text: string): Decision {
 /** Errors of a call on what another maker may have finished meanwhile. They prove nothing: a listing says whether it has. */
 const MAYBE_GONE = ['ENOENT', 'ESTALE'] as const
 
-const NAMES = 'names'
+const NAMES_FILE = 'names'
 
 /** Where in a record events are whose path begins with `names`, which would be taken for the decision. */
 const ASIDE = '.event'
@@ -78,7 +78,7 @@ export const isEnded = (project: ProjectDirectories, record: string): boolean =>
 
 /** The event in a record; undefined if it holds none. Throws if something in it cannot be looked into. */
 export function eventOf(record: string): Event | undefined {
-  const inside = scanEvents(record).filter(event => event.ref !== '' || event.revision !== NAMES)
+  const inside = scanEvents(record).filter(event => event.ref !== '' || event.revision !== NAMES_FILE)
   return [...inside, ...scanEvents(join(record, ASIDE))][0]
 }
 
@@ -96,8 +96,8 @@ export function readParams(record: string, event: Event): string {
 
 /** Returns the decision about a record; undefined while there is none, or if the record is over. Throws if that cannot be known. */
 export function decisionOf(record: string): Decision | undefined {
-  if (!listIfThere(record).includes(NAMES)) return undefined
-  const path = join(record, NAMES)
+  if (!listIfThere(record).includes(NAMES_FILE)) return undefined
+  const path = join(record, NAMES_FILE)
   const text = readIfThere(path)
   if (text === undefined) throw temporary(`read ${quote(path)}`, 'it is listed, and not there')
   return parseDecision(text)
@@ -189,7 +189,7 @@ export function decide(
   mine: Decision,
 ): Decision | undefined {
   try {
-    publishFile(join(record, NAMES), formatDecision(mine))
+    publishFile(join(record, NAMES_FILE), formatDecision(mine))
   } catch (error) {
     if (!isErrno(error, ...MAYBE_GONE)) throw error
   }

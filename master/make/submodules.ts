@@ -18,7 +18,7 @@ export const UPLOAD_ANY = '--upload-pack=git -c uploadpack.allowAnySHA1InWant=tr
 const DEPTH_MAX = 10
 
 /** So long a repository is fetched at most, in milliseconds. */
-const PATIENCE = 600_000
+const FETCH_TIMEOUT_MS = 600_000
 
 /** No question is asked of anybody, and no program is started but what a transport of git is. */
 const FETCHING = {
@@ -80,7 +80,7 @@ async function fetched(inner: Repository, scratch: string, url: string, id: stri
   await inner.run(['config', 'remote.origin.url', url])
   const fetch = (...args: string[]) =>
     inner.run(['fetch', '-q', '--no-tags', ...args.slice(0, -1), '--end-of-options', url, args.at(-1)!], {
-      patience: PATIENCE,
+      patience: FETCH_TIMEOUT_MS,
     })
   const isLocal = url.startsWith('/')
   try {

@@ -16,7 +16,7 @@ import { say, warn } from '../../lib/system/log.ts'
 const STALE = 10_000
 const UPDATE = 2000
 /** How often to look whether it is free. */
-const LOOK = 500
+const LOCK_LOOK_MS = 500
 
 /**
  * Resolves once no other notifier works on this directory, or at `stop`. Returns a function that lets the
@@ -45,7 +45,7 @@ export async function standBy(
       }
       if (!told) say('info', 'another notifier tells for this spool; this one stands by')
       told = true
-      await sleep(LOOK, undefined, { signal: stop }).catch(() => undefined)
+      await sleep(LOCK_LOOK_MS, undefined, { signal: stop }).catch(() => undefined)
     }
   }
   return () => Promise.resolve()

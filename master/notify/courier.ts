@@ -13,11 +13,11 @@ import { Records } from './records.ts'
 import type { Key } from './records.ts'
 
 /** The first pause and the longest, in milliseconds. */
-const PAUSE = { first: 1000, last: 300_000 }
+const RETRY_PAUSE_MS = { first: 1000, last: 300_000 }
 
 /** Milliseconds to wait after so many failures in a row. Pure. */
 export const pauseAfter = (failures: number): number =>
-  Math.min(PAUSE.last, PAUSE.first * 2 ** Math.min(failures - 1, 20))
+  Math.min(RETRY_PAUSE_MS.last, RETRY_PAUSE_MS.first * 2 ** Math.min(failures - 1, 20))
 
 const nameOf = ({ num, stage }: Key) => `${num}.${stage}`
 
@@ -59,7 +59,7 @@ export class Courier {
       } catch (error) {
         // The spool is away: say so, and look again soon.
         warn('look through', this.#who(), error)
-        await this.#rest(PAUSE.first * 10, stop)
+        await this.#rest(RETRY_PAUSE_MS.first * 10, stop)
       }
     }
   }

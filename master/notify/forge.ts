@@ -28,7 +28,7 @@ const GITHUB = [
 const OTHERS = [{ most: 600, patient: 500, span: MINUTE }]
 
 /** How often a status is tried that the forge refuses: over some 4 minutes, in which its commit may have come there. */
-const TRIES = 8
+const STATUS_TRIES = 8
 
 /** For how long what was read of the queue is good enough, in milliseconds. */
 const BOARD = 2000
@@ -57,7 +57,7 @@ export const forge: ChannelKind = {
     return {
       deliver: notice => teller.tell(notice, isGitHub),
       order: verdictsFirst,
-      tries: TRIES,
+      tries: STATUS_TRIES,
       tidy: isThere => latest.tidy(isThere),
     }
   },

@@ -19,7 +19,7 @@ export interface MailText {
 }
 
 /** The longest line of a log that is quoted. */
-const LONGEST = 300
+const QUOTED_LINE_MAX = 300
 
 /** `from` is who sends it: the part behind its `@` makes message ids. */
 export function mailOf(notice: Notice, from: string): MailText {
@@ -74,7 +74,7 @@ function paragraphs(notice: Notice): string[] {
       : [
           `The end of ${harmless(first.step)}:`,
           '',
-          ...lastLines.map(({ text }) => `    ${harmlessLine(text, false).slice(0, LONGEST)}`),
+          ...lastLines.map(({ text }) => `    ${harmlessLine(text, false).slice(0, QUOTED_LINE_MAX)}`),
         ].join('\n'),
     [
       `task      ${task.name}`,

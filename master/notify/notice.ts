@@ -11,7 +11,7 @@ import type { TaskView } from '../../lib/view/view.ts'
 import type { StatusChange, TaskStage } from './policy.ts'
 
 /** How many lines of the failing step, and how many commits. */
-const LINES = 20
+const NOTICE_LINES = 20
 const COMMITS = 20
 
 export interface Notice {
@@ -48,7 +48,7 @@ export async function describe(
     commits: await commitsOf(optional('PROJ', env), view.revision, since),
   }
   const times = { waiting: view.made, running: view.job?.claimed ?? null, over: view.job?.ended ?? null }
-  const lines = await lastLinesOf(view, jobAt, LINES)
+  const lines = await lastLinesOf(view, jobAt, NOTICE_LINES)
   return stage => ({
     id: `${view.num}.${stage}.${token()}`,
     stage,

@@ -22,7 +22,7 @@ import { Refused } from './deliver.ts'
 import type { Notice } from './notice.ts'
 
 /** How often a notice is tried that a server or git refuses: over some 4 minutes. */
-const TRIES = 8
+const REFS_TRIES = 8
 
 /** How long a push may take, in milliseconds. */
 const PUSH = 300_000
@@ -61,7 +61,7 @@ export const refs: ChannelKind = {
           remove(output)
         }
       },
-      tries: TRIES,
+      tries: REFS_TRIES,
     }
   },
 }

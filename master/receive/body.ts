@@ -10,7 +10,7 @@ const BODY_MAX = 25 * 1024 * 1024
 const READING_MAX = 8 * BODY_MAX
 
 /** How long a body may take, in milliseconds: forges wait for 10 s, and for 30 s at most. */
-const PATIENCE = 30_000
+const BODY_TIMEOUT_MS = 30_000
 
 /** A body that was not read, and what its sender is told. */
 export class Unread extends Error {
@@ -29,7 +29,7 @@ export class Reader {
   readonly #most: number
   #reading = 0
 
-  constructor(patience = PATIENCE, most = READING_MAX) {
+  constructor(patience = BODY_TIMEOUT_MS, most = READING_MAX) {
     this.#patience = patience
     this.#most = most
   }

@@ -8,11 +8,12 @@ export interface Delivery {
 }
 
 /** The headers that are kept. Secrets, signatures and cookies are not. */
-const KEPT = /^(?:content-type|idempotency-key|webhook-id|x-(?:github|gitea|gogs|forgejo|gitlab)-[a-z-]+)$/
+const HEADERS_KEPT =
+  /^(?:content-type|idempotency-key|webhook-id|x-(?:github|gitea|gogs|forgejo|gitlab)-[a-z-]+)$/
 const SECRET = /token|signature/
 
 export function formatDelivery({ headers, body }: Delivery): Buffer {
-  const kept = [...headers].filter(([name]) => KEPT.test(name) && !SECRET.test(name))
+  const kept = [...headers].filter(([name]) => HEADERS_KEPT.test(name) && !SECRET.test(name))
   return Buffer.concat([Buffer.from(JSON.stringify(kept) + '\n'), body])
 }
 

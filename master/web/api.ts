@@ -18,7 +18,7 @@ import type { Site } from './site/site.ts'
 /** Tasks that are over, of an answer, and the most that one may ask for; lines of the step that decides. */
 const RECENT = 10
 export const RECENT_MAX = 1000
-const LINES = 10
+const API_LINES = 10
 /** Artifacts that are named at most. */
 const FILES = 20_000
 
@@ -59,7 +59,7 @@ async function lastLines({ files }: Site, view: TaskView) {
   if (!decisive || view.job.verdict === 'success') return []
   const log = await WindowedLog.open(await openLog(files, view, decisive.name), false)
   try {
-    return (await log.backward(log.size, LINES)).lines.map(({ stream, label, text }) => ({
+    return (await log.backward(log.size, API_LINES)).lines.map(({ stream, label, text }) => ({
       step: decisive.name,
       stream: `std${stream}`,
       time: parseLabel(label) ?? null,

@@ -24,7 +24,7 @@ export type Call = ServerDuplexStream<ClientMessage, ServerMessage>
 /** The changes, as a result tells them. */
 export type Changed = Pick<TaskResult, 'archive' | 'archiveBytes' | 'archiveSha256' | 'files' | 'deleted'>
 
-export const NOTHING: Changed = {
+export const NOTHING_CHANGED: Changed = {
   archive: '',
   archiveBytes: 0,
   archiveSha256: Buffer.alloc(0),
@@ -42,7 +42,7 @@ export interface Surroundings {
 }
 
 /** From TERM to KILL when its time is up, and how long pipes are read that something holds open, in milliseconds. */
-const [GRACE, LAST_WORDS] = [5000, 500]
+const [TERM_GRACE_MS, LAST_WORDS_MS] = [5000, 500]
 
 export class Execution {
   readonly request: StartTaskRequest
@@ -87,7 +87,7 @@ export class Execution {
       told = { ...told, error: reasonOf(error) }
     }
     this.#result = {
-      ...{ error: '', exitCode: 0, signal: '', ...NOTHING },
+      ...{ error: '', exitCode: 0, signal: '', ...NOTHING_CHANGED },
       ...told,
       ...{ timedOut: this.#timedOut, started, ended: Date.now() },
     }
@@ -148,7 +148,7 @@ export class Execution {
   async #readRest(read: readonly Promise<boolean>[]): Promise<boolean> {
     const timer = setInterval(() => {
       if (!this.#outbox.isFull) this.#readers.forEach(reader => reader.destroy())
-    }, LAST_WORDS)
+    }, LAST_WORDS_MS)
     const drained = (await Promise.all(read).finally(() => clearInterval(timer))).every(Boolean)
     if (!drained)
       this.#log('warning', 'a process that it left still has its output open: that is not waited for')
@@ -159,7 +159,7 @@ export class Execution {
     if (step.over) return
     this.#timedOut = true
     this.#log('info', 'its time is up', { milliseconds: this.request.timeout })
-    step.end(GRACE)
+    step.end(TERM_GRACE_MS)
   }
 
   /** Says to this client what there is to say, from the offsets of a client that has come back. */

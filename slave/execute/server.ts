@@ -24,7 +24,7 @@ import { CHANNEL_OPTIONS, loadProtocol, PIECE, SECRET, speaks, VERSION } from '.
 import type { ClientMessage, PutRequest, StartTaskRequest } from '../../lib/exec/protocol.ts'
 import type { Place } from '../run/places/place.ts'
 import type { Pools } from '../run/places/pools.ts'
-import { Execution, NOTHING } from './execution.ts'
+import { Execution, NOTHING_CHANGED } from './execution.ts'
 import type { Call, Changed } from './execution.ts'
 
 /** Of grpc.status. */
@@ -182,7 +182,7 @@ class Service {
     const deleted = changes
       .filter(({ what }) => what === 'deleted')
       .map(({ name }) => Buffer.from(name, 'latin1'))
-    if (there.length === 0) return { ...NOTHING, deleted }
+    if (there.length === 0) return { ...NOTHING_CHANGED, deleted }
     const path = join(this.#own.scratch, `${++this.#archives}.tar.s2`)
     const root = toName(contentRoot)
     const hash = createHash('sha256')

@@ -33,8 +33,8 @@ const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants
 /** A file whose holes have so many bytes is copied by cp, which does not read them. */
 const SPARSE = 16 << 20
 /** Bytes that are read at once. A chunk of nothing but zeros stays a hole. */
-const CHUNK = 1 << 18
-const ZEROS = Buffer.alloc(CHUNK)
+const COPY_BYTES = 1 << 18
+const ZEROS = Buffer.alloc(COPY_BYTES)
 /** Each level holds a descriptor. */
 const DEEPEST = 100
 /** So many of what was left out are named. */
@@ -186,7 +186,7 @@ class Keeper {
   }
 
   async #pour(input: FileHandle, output: FileHandle, size: number): Promise<void> {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, Math.max(size, 1)))
+    const buffer = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, Math.max(size, 1)))
     let at = 0
     while (at < size && !this.#stop.aborted) {
       const { bytesRead } = await input.read(buffer, 0, Math.min(buffer.length, size - at), at)

@@ -34,7 +34,7 @@ export interface StepFacts {
 }
 
 /** The form of a variable's name. */
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /** Where things are in the temporary directory of a job. */
 export const workPaths = (work: string) => ({
@@ -50,8 +50,8 @@ export const workPaths = (work: string) => ({
 export function buildEnvironment(facts: StepFacts, settings: Environment = process.env): StepEnvironment {
   const { task, work } = facts
   const paths = workPaths(work)
-  const secrets = words('SECRETS', settings).filter(name => NAME.test(name))
-  const passed = [...words('STEP_ENV', settings), ...secrets].filter(name => NAME.test(name))
+  const secrets = words('SECRETS', settings).filter(name => VARIABLE_NAME.test(name))
+  const passed = [...words('STEP_ENV', settings), ...secrets].filter(name => VARIABLE_NAME.test(name))
   const values: Record<string, string> = {
     PATH: setting('PATH', settings),
     HOME: paths.home,
@@ -60,7 +60,7 @@ export function buildEnvironment(facts: StepFacts, settings: Environment = proce
     TERM: 'dumb',
     ...Object.fromEntries(
       Object.entries(facts.params)
-        .filter(([key, value]) => NAME.test(key) && !value.includes('\0'))
+        .filter(([key, value]) => VARIABLE_NAME.test(key) && !value.includes('\0'))
         .map(([key, value]) => [`BASS_PARAM_${key}`, value]),
     ),
     ...Object.fromEntries(passed.map(name => [name, optional(name, settings)] as const).filter(isSet)),

@@ -59,7 +59,7 @@ export interface StepResult {
 }
 
 /** Time from TERM to KILL in milliseconds: after a timeout, and after a cancel. */
-const GRACE = { timeout: 5000, stop: 1000 } as const
+const STEP_GRACE_MS = { timeout: 5000, stop: 1000 } as const
 
 /** How long to read from a pipe when all that was found of a step is dead: only what escaped holds it open so long. */
 const LAST_WORDS = 500
@@ -118,7 +118,7 @@ async function execute(
   const writable = () => logs.every(log => !log.writing)
   const clock = new Clock(plan, step, writable)
   // A log that cannot be written any more ends the step.
-  for (const log of logs) log.ended.catch(() => step.end(GRACE.stop))
+  for (const log of logs) log.ended.catch(() => step.end(STEP_GRACE_MS.stop))
 
   const end = await step.ended.finally(() => clock.stop())
   trace('step ended', plan.name)
@@ -151,7 +151,7 @@ class Clock {
   readonly #silence: Silence
   readonly #timers: NodeJS.Timeout[]
   readonly #stop: AbortSignal
-  readonly #asked = () => this.#stopIn(GRACE.stop)
+  readonly #asked = () => this.#stopIn(STEP_GRACE_MS.stop)
 
   constructor(plan: StepPlan, step: StepProcess, able: () => boolean) {
     this.#step = step
@@ -187,7 +187,7 @@ class Clock {
     setImmediate(() => {
       if (this.#step.over || this.#stop.aborted) return
       this.limit ??= limit
-      this.#step.end(GRACE.timeout)
+      this.#step.end(STEP_GRACE_MS.timeout)
     })
   }
 }

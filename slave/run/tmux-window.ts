@@ -17,7 +17,7 @@ import { OUTCOME_FILE, PLAN_FILE } from './tmux.ts'
 import type { Order, Report } from './tmux.ts'
 
 /** How often to see whether the taker is still there, in milliseconds. */
-const LOOK = 500
+const TAKER_LOOK_MS = 500
 
 const CTRL_C = 3
 const NEWLINES = [10, 13]
@@ -36,7 +36,7 @@ async function main([work, pid, start]: string[]): Promise<void> {
   process.on('SIGTERM', () => stop('cancelled'))
   process.on('SIGHUP', () => stop('lost'))
   const taker = { ...self(), pid: Number(pid), start: start! }
-  const watch = setInterval(() => isGone(taker) && stop('lost'), LOOK)
+  const watch = setInterval(() => isGone(taker) && stop('lost'), TAKER_LOOK_MS)
 
   // Raw mode, so that Ctrl-S cannot hold up the job. Ctrl-C cancels it.
   let enter: (() => void) | undefined

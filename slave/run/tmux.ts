@@ -28,7 +28,7 @@ export interface Order {
 export type Report = { readonly outcome: Outcome } | { readonly failed: string; readonly exitCode: number }
 
 /** How often to look for the outcome, in milliseconds. */
-const LOOK = 50
+const OUTCOME_LOOK_MS = 50
 
 /** The variables that the tmux server inherits: a user may open more windows there. */
 const PASSED = ['PATH', 'HOME', 'LANG', 'SHELL', 'USER', 'LOGNAME', 'TERM'] as const
@@ -49,11 +49,11 @@ export async function runInTmux(plan: Plan, stop: AbortSignal): Promise<Outcome>
       if (report) {
         if (!('outcome' in report)) throw new Fatal(report.exitCode, 'run the steps in tmux', report.failed)
         // Only a failure is waited with.
-        while (report.outcome.verdict === 'success' && here()) await sleep(LOOK)
+        while (report.outcome.verdict === 'success' && here()) await sleep(OUTCOME_LOOK_MS)
         return report.outcome
       }
       if (last) break
-      await sleep(LOOK)
+      await sleep(OUTCOME_LOOK_MS)
     }
   } finally {
     stop.removeEventListener('abort', end)

@@ -3,14 +3,14 @@
 import { accessSync, constants, readSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { SMALL } from '../../lib/bundle/zstd.ts'
+import { ZSTD_IN_PROCESS_BYTES } from '../../lib/bundle/zstd.ts'
 import { openIfThere } from '../../lib/system/durable.ts'
 import type { Path } from '../../lib/base/brand.ts'
 import { TASK } from '../../lib/spool/job-files.ts'
 
 /** How a file begins, in hex, that a program of this name unpacks; small ones of zstd need none. */
 const UNPACKERS = [
-  { program: 'zstd', magic: /^(28b52ffd|5.2a4d18)/, least: SMALL },
+  { program: 'zstd', magic: /^(28b52ffd|5.2a4d18)/, least: ZSTD_IN_PROCESS_BYTES },
   { program: 'xz', magic: /^fd377a585a00/, least: 0 },
 ] as const
 

@@ -58,7 +58,7 @@ export interface Farmhouse {
 }
 
 /** So many files are stored at once. */
-const AT_ONCE = 4
+const UPLOADS_AT_ONCE = 4
 
 export class FarmJob implements Assignment {
   readonly task: TaskName
@@ -170,7 +170,7 @@ export class FarmJob implements Assignment {
         }
       }
     }
-    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    await Promise.all(Array.from({ length: UPLOADS_AT_ONCE }, work))
     return failed
   }
 

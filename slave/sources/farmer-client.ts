@@ -9,7 +9,7 @@ import { ALIVE } from '../../lib/farm/protocol.ts'
 export class Gone extends Error {}
 
 /** How long an answer may take that is given at once, in milliseconds. */
-const PATIENCE = 10 * ALIVE
+const REPLY_TIMEOUT_MS = 10 * ALIVE
 
 export class FarmerClient {
   readonly origin: string
@@ -25,7 +25,7 @@ export class FarmerClient {
     method: 'GET' | 'POST' | 'DELETE',
     path: string,
     body?: unknown,
-    signal: AbortSignal = AbortSignal.timeout(PATIENCE),
+    signal: AbortSignal = AbortSignal.timeout(REPLY_TIMEOUT_MS),
   ): Promise<T | undefined> {
     const answer = await this.#send(
       method,
@@ -39,7 +39,7 @@ export class FarmerClient {
 
   /** Sends output from a place on, and returns where the farmer has it to. */
   async output(path: string, bytes: Buffer): Promise<number> {
-    const answer = await this.#send('PUT', path, AbortSignal.timeout(PATIENCE), bytes, [409])
+    const answer = await this.#send('PUT', path, AbortSignal.timeout(REPLY_TIMEOUT_MS), bytes, [409])
     return ((await answer.json()) as { at: number }).at
   }
 

@@ -19,7 +19,7 @@ import type { SlaveSettings } from './settings.ts'
 /** How long a thorough try counts, in milliseconds: it starts a process. */
 const TRIED = 10_000
 /** The longest rest, in milliseconds. */
-const LONGEST = 60_000
+const REST_MAX_MS = 60_000
 /** A job makes at least so many files in each place. */
 const INODES = 50
 
@@ -99,7 +99,7 @@ export class Health {
   }
 
   async #rest(stop: AbortSignal): Promise<void> {
-    const pause = Math.min(this.#settings.poll * 2 ** this.#failures++, LONGEST)
+    const pause = Math.min(this.#settings.poll * 2 ** this.#failures++, REST_MAX_MS)
     await sleep(pause, undefined, { signal: stop }).catch(() => undefined)
   }
 

@@ -14,7 +14,7 @@ import type { Path } from '../../lib/base/brand.ts'
 import { JOB, TASK } from '../../lib/spool/job-files.ts'
 
 /** The longest time between two beats, in milliseconds. LOST_AFTER must be several times as long. */
-const BEAT = 1000
+const HEARTBEAT_MS = 1000
 
 /**
  * Beats until stopped: sets the times of `alive`, and lists the task for `cancel` and the job for a verdict, which can
@@ -28,7 +28,8 @@ export function startHeartbeat(
 ): Heartbeat {
   const stopper = new AbortController()
   const { signal } = stopper
-  const pause = () => sleep(Math.min(BEAT, lostAfter / 4), undefined, { signal }).catch(() => undefined)
+  const pause = () =>
+    sleep(Math.min(HEARTBEAT_MS, lostAfter / 4), undefined, { signal }).catch(() => undefined)
   const sign = new Sign(join(job, JOB.alive))
   const beat = async () => {
     try {

@@ -13,10 +13,10 @@ import type { Path } from '../../lib/base/brand.ts'
 import { JOB, STEP, stepDirectory } from '../../lib/spool/job-files.ts'
 
 /** How often to look for more, in milliseconds. */
-const LOOK = 200
+const MORE_LOOK_MS = 200
 /** How much of the end of a long log is sent first, and the most that is sent at once, in bytes. */
 const TAIL = OUTPUT_MAX / 2
-const CHUNK = OUTPUT_MAX / 4
+const UPLOAD_BYTES = OUTPUT_MAX / 4
 
 export class Live {
   readonly #client: FarmerClient
@@ -47,7 +47,7 @@ export class Live {
         if (error instanceof Gone) return
         // Watchers see it when it is over.
       }
-      await sleep(LOOK, undefined, { ref: false })
+      await sleep(MORE_LOOK_MS, undefined, { ref: false })
     }
   }
 
@@ -60,7 +60,7 @@ export class Live {
     try {
       const { size } = fstatSync(fd)
       const at = this.#at.get(path) ?? lineStart(fd, Math.max(0, size - TAIL))
-      const bytes = Buffer.alloc(Math.min(CHUNK, size - at))
+      const bytes = Buffer.alloc(Math.min(UPLOAD_BYTES, size - at))
       if (bytes.length === 0) return false
       const read = readSync(fd, bytes, 0, bytes.length, at)
       const query = new URLSearchParams({ step, stream, at: String(at) })

@@ -2,7 +2,7 @@
 // that the first that cannot be taken would be the first again in the next listing.
 
 /** The longest rest is so many times the first. */
-const LONGEST = 64
+const REST_FACTOR_MAX = 64
 
 export class OddTasks {
   readonly #first: number
@@ -25,7 +25,7 @@ export class OddTasks {
   /** Notes that a task could not be taken; returns for how many milliseconds it rests. */
   failed(name: string, now: number): number {
     const times = this.#rests.get(name)?.times ?? 0
-    const rest = this.#first * Math.min(2 ** times, LONGEST)
+    const rest = this.#first * Math.min(2 ** times, REST_FACTOR_MAX)
     this.#rests.set(name, { times: times + 1, until: now + rest })
     return rest
   }

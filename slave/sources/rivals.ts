@@ -15,7 +15,7 @@ import type { Slot } from './slot.ts'
 /** A taker that beat so lately is alive, in milliseconds; it beats each second. */
 const ALIVE = 5000
 /** How long a task is left to others at most, in milliseconds: they may be busy for days. */
-const LONGEST = 600_000
+const LEFT_TO_OTHERS_MAX_MS = 600_000
 
 interface Seen {
   beat: number | null
@@ -43,7 +43,7 @@ export class Rivals {
     const first = this.#tasks.get(task.name) ?? now
     if (this.#tasks.size > 1000) this.#tasks.clear()
     this.#tasks.set(task.name, first)
-    return now - first < LONGEST && this.#isAnyAlive(task, now)
+    return now - first < LEFT_TO_OTHERS_MAX_MS && this.#isAnyAlive(task, now)
   }
 
   #isAnyAlive(task: TaskName, now: number): boolean {

@@ -34,7 +34,7 @@ import type { TaskId } from '../../lib/spool/task-name.ts'
 import { JOB, TASK } from '../../lib/spool/job-files.ts'
 
 /** So long a sign of life has to stand still to be none, and how often to look, in milliseconds. It comes each second. */
-const [STILL, LOOK] = [5000, 200]
+const [STILL_MS, STILL_LOOK_MS] = [5000, 200]
 
 /** How often a taker says how its machine fares, in milliseconds. */
 const TELL_EVERY = 60_000
@@ -119,9 +119,9 @@ export class Slot {
   async #changes(files: readonly string[]): Promise<ReadonlySet<string>> {
     const before = new Map(files.map(file => [file, timeOf(file)]).filter(([, time]) => time !== null) as [string, number][]) // prettier-ignore
     const changed = new Set<string>()
-    const end = performance.now() + STILL
+    const end = performance.now() + STILL_MS
     while (before.size > changed.size && performance.now() < end) {
-      await sleep(LOOK)
+      await sleep(STILL_LOOK_MS)
       for (const [file, time] of before) if (timeOf(file) !== time) changed.add(file)
     }
     return changed

@@ -24,7 +24,7 @@ import type { Slot } from './slot.ts'
 import { TASK } from '../../lib/spool/job-files.ts'
 
 /** How often a taker says in the spool that it is there, in milliseconds. */
-const BEAT = 1000
+const CARD_BEAT_MS = 1000
 
 /** How long a listing of waiting tasks is worked off before there is a new one, in milliseconds. */
 const FRESH = 1000
@@ -54,7 +54,7 @@ export class SpoolSource implements WorkSource {
     stop.addEventListener('abort', () => bell.ring())
     this.#timer = setInterval(
       () => void slot.beat().catch((error: unknown) => warnOnce('beat in', slot.spool.takers, error)),
-      BEAT,
+      CARD_BEAT_MS,
     )
     this.#list = taskLister(slot.spool.tasks.cur)
     this.#odd = new OddTasks(2 * slot.settings.poll)
@@ -154,7 +154,7 @@ export class SpoolSource implements WorkSource {
   /** No event tells when a task that is left to others is to be looked at again. */
   #lookAgain(): void {
     clearTimeout(this.#again)
-    this.#again = setTimeout(() => this.#bell.ring(), BEAT)
+    this.#again = setTimeout(() => this.#bell.ring(), CARD_BEAT_MS)
     this.#again.unref()
   }
 

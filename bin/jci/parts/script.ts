@@ -8,7 +8,7 @@ import { killAll } from './owners.ts'
 import type { RunOutcome, RunWork } from './work.ts'
 
 /** How long a script has after TERM, in milliseconds; and its output after its end, where something else holds it open. */
-const GRACE = 2000
+const SCRIPT_GRACE_MS = 2000
 const LINGER = 500
 
 /** Runs the script with bash in the output directory; returns when it has ended, or was interrupted and has been ended. */
@@ -38,7 +38,7 @@ export async function runScript(path: string, work: RunWork, stop: AbortSignal):
   }
   const end = () => {
     kill('SIGTERM')
-    setTimeout(() => kill('SIGKILL'), GRACE).unref()
+    setTimeout(() => kill('SIGKILL'), SCRIPT_GRACE_MS).unref()
   }
   stop.addEventListener('abort', end)
   if (stop.aborted) end()

@@ -8,10 +8,10 @@ import { GitError, gitEnvironment, runGit, sentence } from '../../../lib/git/pro
 import { split, withCredential } from './clone-url.ts'
 import type { Assigned } from './place.ts'
 
-const PATIENCE = 60_000
+const INSPECT_TIMEOUT_MS = 60_000
 
 /** `[HOST[:PORT]/]NAME[:TAG][@DIGEST]` */
-const NAME =
+const IMAGE_NAME =
   /^(?:[A-Za-z0-9.-]+(?::\d{1,5})?\/)?[a-z0-9][a-z0-9._/-]*(?::[\w.-]{1,128})?(?:@sha256:[0-9a-f]{64})?$/
 
 /** Names of which podman reads this machine's disk, where another engine sees a name: none of a commit's business. */
@@ -20,7 +20,7 @@ const ELSEWHERE =
 
 /** True for what names an image of a registry or of the engine. Pure. */
 export const isImageName = (text: string): boolean =>
-  text.length <= 255 && NAME.test(text) && !ELSEWHERE.test(text)
+  text.length <= 255 && IMAGE_NAME.test(text) && !ELSEWHERE.test(text)
 
 /**
  * The image that the commit names in `.jci/image`; undefined if there is no such file. `server` is the address of the job's server,
@@ -35,7 +35,7 @@ export async function imageOf(
   const directory = mkdtempSync(join(scratch, 'image-'))
   const env = { ...gitEnvironment(), ...withCredential(where) }
   const git = async (...args: string[]): Promise<string> => {
-    const end = await runGit({ place: directory, env, signal: AbortSignal.timeout(PATIENCE) }, args)
+    const end = await runGit({ place: directory, env, signal: AbortSignal.timeout(INSPECT_TIMEOUT_MS) }, args)
     if (end.code !== 0) throw new GitError(sentence(end))
     return end.stdout.toString()
   }

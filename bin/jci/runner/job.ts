@@ -20,7 +20,7 @@ export const job = { description: { name: 'git-jci job' }, main }
 /** For how long a fetch or push is tried that finds nobody, and the longest wait between two tries, in milliseconds. */
 const FETCH_PATIENCE = 60_000
 const PUSH_PATIENCE = 300_000
-const LAST_WAIT = 15_000
+const PUSH_WAIT_MAX_MS = 15_000
 
 /** The words of git where the door lets it in no more, or does not have what it wants. */
 const REFUSED = /error: 40[134]|Authentication failed|could not read Username|not our ref|not found/
@@ -67,7 +67,7 @@ const push = (directory: string): Promise<void> =>
 /** Does something with the server also if that is away for some time, or the network is not there yet. Throws Fatal. */
 async function patiently(what: string, patience: number, act: () => Promise<void> | void): Promise<void> {
   const end = performance.now() + patience
-  for (let wait = 500; ; wait = Math.min(2 * wait, LAST_WAIT)) {
+  for (let wait = 500; ; wait = Math.min(2 * wait, PUSH_WAIT_MAX_MS)) {
     try {
       await act()
       return

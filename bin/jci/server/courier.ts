@@ -7,8 +7,8 @@ import { ForgeRefusal } from './forge.ts'
 import type { ForgeClient } from './forge.ts'
 import type { Job, Jobs } from './jobs.ts'
 
-const FIRST_WAIT = 1000
-const LAST_WAIT = 60_000
+const STATUS_WAIT_MS = 1000
+const STATUS_WAIT_MAX_MS = 60_000
 /** The longest that the forge is waited for as it says, in milliseconds. */
 const LATEST = 3_600_000
 /** How long a refusal that looks lasting is tried again, in milliseconds: a repository may be moved or mended. */
@@ -40,17 +40,17 @@ export class StatusCourier {
   }
 
   async #serve(job: Job): Promise<void> {
-    let wait = FIRST_WAIT
+    let wait = STATUS_WAIT_MS
     while (job.told.length > 0 && !this.#isStopped()) {
       try {
         await this.#sendFirst(job)
-        wait = FIRST_WAIT
+        wait = STATUS_WAIT_MS
       } catch (error) {
         if (this.#isStopped()) return
         warn('tell the forge of', `${job.owner}/${job.repo} ${job.commit}`, error)
         const later = error instanceof ForgeRefusal ? Math.min(error.later, LATEST) : 0
         await sleep(Math.max(wait, later), undefined, { signal: this.#stop }).catch(() => undefined)
-        wait = Math.min(2 * wait, LAST_WAIT)
+        wait = Math.min(2 * wait, STATUS_WAIT_MAX_MS)
       }
     }
   }

@@ -9,7 +9,7 @@ import type { Results } from './results.ts'
 import type { Runners } from './runners.ts'
 
 /** How often a job is queued again. */
-const TRIES = 3
+const REQUEUE_MAX = 3
 
 /** Spans of time, in milliseconds. */
 export interface Times {
@@ -162,7 +162,7 @@ export class Desk {
     const status = await this.#look(job)
     if (job.state !== 'assigned' || status === 'unknown') return
     if (status !== undefined) this.jobs.change(job, { held: false })
-    else if (job.tries > TRIES) this.#end(job, 'failure', 'jci: job lost')
+    else if (job.tries > REQUEUE_MAX) this.#end(job, 'failure', 'jci: job lost')
     else {
       this.jobs.requeue(job)
       changed()

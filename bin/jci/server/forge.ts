@@ -24,7 +24,7 @@ export class ForgeRefusal extends Error {
   }
 }
 
-const PATIENCE = 15_000
+const FORGE_TIMEOUT_MS = 15_000
 const CONTEXT = 'jci'
 
 export class ForgeClient {
@@ -108,7 +108,7 @@ export class ForgeClient {
       },
       ...(body ? { body: JSON.stringify(body) } : {}),
       redirect: 'error',
-      signal: AbortSignal.timeout(PATIENCE),
+      signal: AbortSignal.timeout(FORGE_TIMEOUT_MS),
     })
     const text = await response.text()
     if (!response.ok) {

@@ -11,7 +11,7 @@ import { remove } from '../../../lib/system/durable.ts'
 import type { ForgeClient } from './forge.ts'
 import type { Job } from './jobs.ts'
 
-const PATIENCE = 30_000
+const RESULTS_TIMEOUT_MS = 30_000
 
 export class Results {
   readonly #directory: string
@@ -78,7 +78,7 @@ export class Results {
       GIT_CONFIG_VALUE_0: `Authorization: ${this.#forge.basic}`,
     }
     const end = await runGit(
-      { place, env, signal: AbortSignal.any([this.#stop, AbortSignal.timeout(PATIENCE)]) },
+      { place, env, signal: AbortSignal.any([this.#stop, AbortSignal.timeout(RESULTS_TIMEOUT_MS)]) },
       args,
     )
     if (end.code !== 0) throw new GitError(sentence(end))

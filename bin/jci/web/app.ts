@@ -16,19 +16,19 @@ import { readStyle } from '../../../lib/web/style.ts'
 import { isOurHost } from '../../../lib/web/our-host.ts'
 import { findFile, RunsReader } from './data.ts'
 import type { Detail } from './data.ts'
-import { frame, panels, STYLE } from './pages.ts'
+import { frame, panels, JCI_STYLE } from './pages.ts'
 import type { FileView } from './pages.ts'
 
 const POLICY =
   "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 /** Most bytes of a file on a page; all of it is one click away. */
-const SHOWN = 512 * 1024
+const FILE_BYTES_SHOWN = 512 * 1024
 
 /** The application for a repository. `names` are those by which browsers may call it. */
 export function makeRunsApp(repository: string, names: readonly string[]): Hono {
   const app = new Hono()
-  const style = readStyle() + STYLE
+  const style = readStyle() + JCI_STYLE
   app.use(async (c, next) => {
     if (!isOurHost(c.req.header('host'), names)) return c.text('no such host\n', 421)
     await next()
@@ -97,10 +97,10 @@ async function view(repository: string, detail: Detail, path: string): Promise<F
   const found = await findFile(repository, detail.id, path)
   if (!found) return undefined
   // A file that does not fit into memory is no text for people.
-  if (found.size > 64 * SHOWN) return { path, text: undefined, cut: false }
+  if (found.size > 64 * FILE_BYTES_SHOWN) return { path, text: undefined, cut: false }
   const body = (await readObjects(repository, [found.blob]))[0]?.body ?? Buffer.alloc(0)
-  const cut = body.length > SHOWN
-  const bytes = cut ? body.subarray(-SHOWN) : body
+  const cut = body.length > FILE_BYTES_SHOWN
+  const bytes = cut ? body.subarray(-FILE_BYTES_SHOWN) : body
   return { path, text: bytes.includes(0) ? undefined : bytes.toString(), cut }
 }
 

@@ -23,7 +23,7 @@ export interface FileView {
   readonly cut: boolean
 }
 
-const NAMES: Readonly<Record<StatusWord, string>> = {
+const STATUS_NAMES: Readonly<Record<StatusWord, string>> = {
   success: 'passed',
   failed: 'failed',
   running: 'running',
@@ -32,7 +32,7 @@ const NAMES: Readonly<Record<StatusWord, string>> = {
 const SIGNS: Readonly<Record<StatusWord, string>> = { success: '✓', failed: '✗', running: '▶', '': '·' }
 
 const badge = (status: StatusWord): Html =>
-  html`<span class="ci ci-${status || 'none'}">${SIGNS[status]} ${NAMES[status]}</span>`
+  html`<span class="ci ci-${status || 'none'}">${SIGNS[status]} ${STATUS_NAMES[status]}</span>`
 
 const encode = (path: string) => path.split('/').map(encodeURIComponent).join('/')
 const runPath = (detail: Pick<Detail, 'hash'>, run: string) => `/jci/${detail.hash}/${run}`
@@ -148,7 +148,7 @@ ${text.split('\n').map(line => html`${renderLine(Buffer.from(line))}${'\n'}`)}</
 const startOf = (run: string): string =>
   `${new Date(Number(run.split('-', 1)[0]) * 1000).toISOString().replace('T', ' ').slice(0, 19)} UTC`
 
-export const STYLE = `
+export const JCI_STYLE = `
 .panels { display: flex; flex-wrap: wrap; gap: 0 2rem; }
 .panels > section { flex: 1 1 20rem; min-width: 0; }
 .panels > section:nth-child(3) { flex: 2 1 32rem; }

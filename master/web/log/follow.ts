@@ -8,9 +8,9 @@ import { WindowedLog } from './log-window.ts'
 import type { LogWindow } from './log-window.ts'
 
 /** Lines of a window. */
-const WINDOW = 1000
+const FOLLOW_WINDOW_LINES = 1000
 /** The end of a step may be written elsewhere than its log, so one looks this often at least, in milliseconds. */
-const LOOK = 1000
+const END_LOOK_MS = 1000
 
 /**
  * Windows of the log of a step from a place on, with the number of their first line where it is known: what is there, then what comes, until the step is over or `signal` says
@@ -26,7 +26,7 @@ export async function* follow(
   const first = look()
   if (!first) return
   const bell = await files.watch(first, step)
-  const timer = setInterval(() => bell.ring(), LOOK)
+  const timer = setInterval(() => bell.ring(), END_LOOK_MS)
   const ring = () => bell.ring()
   const stopped = () => signal.aborted
   signal.addEventListener('abort', ring)
@@ -41,7 +41,7 @@ export async function* follow(
       const log = await WindowedLog.open(await openLog(files, now, step), running)
       try {
         for (;;) {
-          const window = await log.forward(at, WINDOW)
+          const window = await log.forward(at, FOLLOW_WINDOW_LINES)
           if (at === from) number = await log.numberAt(at)
           if (window.lines.length > 0) yield { window, number }
           if (number !== undefined) number += window.lines.length

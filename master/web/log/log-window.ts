@@ -7,12 +7,12 @@ import { closeStepLog } from '../../../lib/view/bytes.ts'
 import type { StepLog } from '../../../lib/view/bytes.ts'
 import { labelOf } from './line.ts'
 import type { Line, Position } from './line.ts'
-import { CHUNK, Stream } from './stream.ts'
+import { STREAM_READ_BYTES, Stream } from './stream.ts'
 
 /** Bytes that a search looks through before it answers with what it has: a second or so of work. */
 const SEARCHED = 128 << 20
 /** A line that is found costs as much as so many bytes that are looked through. */
-const FOUND_COST = CHUNK / 4
+const FOUND_COST = STREAM_READ_BYTES / 4
 /** Bytes in which lines are counted, to number what follows: some 20 ms of work. */
 const COUNTED = 64 << 20
 
@@ -67,7 +67,7 @@ export class WindowedLog {
     }))
     const lines: Line[] = []
     let bytes = 0
-    while (lines.length < count && bytes < CHUNK) {
+    while (lines.length < count && bytes < STREAM_READ_BYTES) {
       for (const queue of queues) {
         if (queue.i < queue.lines.length) continue
         queue.lines = orderly(await queue.stream.forward(queue.at))
@@ -90,7 +90,7 @@ export class WindowedLog {
     const queues = this.#streams.map(stream => ({ stream, at: to[stream.name], lines: [] as Line[] }))
     const lines: Line[] = []
     let bytes = 0
-    while (lines.length < count && bytes < CHUNK) {
+    while (lines.length < count && bytes < STREAM_READ_BYTES) {
       for (const queue of queues) {
         if (queue.lines.length === 0) queue.lines = orderly(await queue.stream.backward(queue.at))
       }

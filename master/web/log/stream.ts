@@ -6,11 +6,11 @@ import { labelOf, Line, LINE_MAX } from './line.ts'
 import type { StreamName } from './line.ts'
 
 /** Bytes read at once, and the longest line that is shown whole. */
-export const CHUNK = 256 * 1024
+export const STREAM_READ_BYTES = 256 * 1024
 
 const NEWLINE = 0x0a
 
-const NOTHING = Buffer.alloc(0)
+const NO_BYTES = Buffer.alloc(0)
 
 /** One stream of a step from `begin` to `size`: what is written later is not seen. */
 export class Stream {
@@ -27,9 +27,9 @@ export class Stream {
   }
 
   /** Bytes from `at` on, at most a chunk. */
-  async read(at: number, length = CHUNK): Promise<Buffer> {
-    const wanted = Math.min(length, CHUNK, this.size - at)
-    return this.#bytes && wanted > 0 ? this.#bytes.read(at, wanted) : NOTHING
+  async read(at: number, length = STREAM_READ_BYTES): Promise<Buffer> {
+    const wanted = Math.min(length, STREAM_READ_BYTES, this.size - at)
+    return this.#bytes && wanted > 0 ? this.#bytes.read(at, wanted) : NO_BYTES
   }
 
   /** Lines from the start of a line on: some, or none at the end. */
@@ -54,7 +54,7 @@ export class Stream {
   /** Lines that end at `to`, which is the start of a line or the end of all: some, or none at the beginning. */
   async backward(to: number): Promise<Line[]> {
     if (to <= this.begin) return []
-    const from = Math.max(this.begin, to - CHUNK)
+    const from = Math.max(this.begin, to - STREAM_READ_BYTES)
     const chunk = await this.read(from, to - from)
     const begins = from === this.begin ? 0 : chunk.indexOf(NEWLINE) + 1
     // The newline that ends the only line there is says nothing about where it begins.
@@ -77,7 +77,7 @@ export class Stream {
   /** Where the line begins that holds this byte. */
   async lineAt(at: number): Promise<number> {
     for (let to = Math.min(at, this.size); to > this.begin;) {
-      const from = Math.max(this.begin, to - CHUNK)
+      const from = Math.max(this.begin, to - STREAM_READ_BYTES)
       const newline = (await this.read(from, to - from)).lastIndexOf(NEWLINE)
       if (newline >= 0) return from + newline + 1
       to = from
@@ -102,7 +102,7 @@ export class Stream {
     const isBefore = (other: string) => (behind ? other <= label : other < label)
     // All lines that begin before `low` are before; none that begins at `high` or later is.
     let [low, high] = [this.begin, this.size]
-    while (high - low > CHUNK / 4) {
+    while (high - low > STREAM_READ_BYTES / 4) {
       const start = await this.lineAfter(low + Math.floor((high - low) / 2))
       if (start >= high) break
       if (isBefore(labelOf(await this.read(start, LABEL_LENGTH)))) low = start

@@ -8,13 +8,13 @@ import type { StepView } from '../../../lib/view/view.ts'
 import { LABEL_LENGTH, parseLabel } from '../../../lib/base/tai64n.ts'
 
 /** Lines at a time: about as many as are read at once. */
-const WINDOW = 5000
+const TEXT_WINDOW_LINES = 5000
 
 /** The whole of a log; with `local`, labels become local time as `tai64nlocal` writes it. */
 export async function* logText(log: WindowedLog, local: boolean): AsyncGenerator<Buffer> {
   let at = { out: 0, err: 0 } as LogWindow['to']
   for (;;) {
-    const window = await log.forward(at, WINDOW)
+    const window = await log.forward(at, TEXT_WINDOW_LINES)
     let begin = 0
     for (const [i, line] of window.lines.entries()) {
       if (!line.cut) continue

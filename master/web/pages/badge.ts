@@ -9,7 +9,7 @@ import { isVerdict } from '../site/states.ts'
 import type { State } from '../site/states.ts'
 
 /** Of so many revisions the newest one counts that has ended. */
-const LOOK_BACK = 50
+const BADGE_REVISIONS = 50
 const LOOK_BACK_ALL = 2000
 
 /** How the newest revision that has ended did, all architectures and checks together, each by its last attempt. */
@@ -18,7 +18,7 @@ export function stateOfRef(site: Site, project: string, ref?: string): State {
   for (const rows of site.index.revisions({ project, ref })) {
     const state = endOf(site, rows)
     if (state !== undefined) return state
-    if (++looked === LOOK_BACK) break
+    if (++looked === BADGE_REVISIONS) break
   }
   return 'unread'
 }

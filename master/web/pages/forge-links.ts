@@ -10,11 +10,14 @@ import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 
 /** How long the setting of a project is taken as read, in milliseconds. */
-const KEPT = 30_000
+const SETTING_KEPT_MS = 30_000
 
 /** Answers the forge of a project; undefined where its settings name none, or something that makes no sense, which is said. */
 export function forgesOf(settingOf: (project: string) => string | undefined) {
-  const known = new LRUCache<string, { readonly forge: Forge | undefined }>({ max: 1000, ttl: KEPT })
+  const known = new LRUCache<string, { readonly forge: Forge | undefined }>({
+    max: 1000,
+    ttl: SETTING_KEPT_MS,
+  })
   return (project: string): Forge | undefined => {
     let found = known.get(project)
     if (!found) {

@@ -9,7 +9,7 @@ import type { Visit } from './page.ts'
 import type { Site } from '../site/site.ts'
 
 /** Of those that are held, so many are shown. */
-const SHOWN = 50
+const HELD_SHOWN = 50
 
 /** The held changes of one project, or of all; nothing where there is none. */
 export function heldSection(visit: Visit, site: Site, project: string | undefined): Html {
@@ -18,9 +18,9 @@ export function heldSection(visit: Visit, site: Site, project: string | undefine
   return html`<section aria-labelledby="held" data-part="held" class="held">
     <h2 id="held">Held</h2>
     <ul class="others">
-      ${held.slice(0, SHOWN).map(change => heldItem(visit, change))}
+      ${held.slice(0, HELD_SHOWN).map(change => heldItem(visit, change))}
     </ul>
-    ${held.length > SHOWN && html`<p class="quiet">and ${held.length - SHOWN} more</p>`}
+    ${held.length > HELD_SHOWN && html`<p class="quiet">and ${held.length - HELD_SHOWN} more</p>`}
   </section>`
 }
 

@@ -40,7 +40,7 @@ import { blocks, durationOf } from './task-parts.ts'
 /** Lines of the step that counts. */
 const TAIL = 30
 /** Bytes of a small file that are shown. */
-const SMALL = 64 * 1024
+const PREVIEW_BYTES = 64 * 1024
 
 export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise<Html> {
   const { job, project, num, revision } = view
@@ -285,7 +285,7 @@ async function details(site: Site, view: TaskView): Promise<Html> {
 async function small({ files }: Site, view: TaskView, path: string): Promise<string | undefined> {
   const bytes = await files.open(view, path)
   try {
-    return (await bytes?.read(0, SMALL))?.toString()
+    return (await bytes?.read(0, PREVIEW_BYTES))?.toString()
   } finally {
     await bytes?.close()
   }

@@ -11,7 +11,7 @@ import type { LogWindow, WindowedLog } from '../log/log-window.ts'
 import { withQuery } from './page.ts'
 
 /** Lines of a window. */
-const WINDOW = 1000
+const PAGE_WINDOW_LINES = 1000
 /** Lines before the one that a link names. */
 const CONTEXT = 30
 
@@ -30,20 +30,20 @@ export interface LogQuery {
 /** The window that a query means; without a place in it, the end of what runs or failed, the beginning of the rest. */
 export async function readWindow(log: WindowedLog, step: StepView, query: LogQuery): Promise<LogWindow> {
   const from = parsePosition(query.from)
-  if (from) return log.forward(from, WINDOW)
+  if (from) return log.forward(from, PAGE_WINDOW_LINES)
   const to = parsePosition(query.to)
-  if (to) return log.backward(to, WINDOW)
+  if (to) return log.backward(to, PAGE_WINDOW_LINES)
   const line = parseLineName(query.line)
   if (line) {
     const before = await log.backward(await log.before(line), CONTEXT)
-    return log.forward(before.from, WINDOW)
+    return log.forward(before.from, PAGE_WINDOW_LINES)
   }
   const part = /^\d{1,3}$/.test(query.part ?? '') ? Number(query.part) / 100 : undefined
-  if (part !== undefined && part < 1) return log.forward(await log.part(part), WINDOW)
+  if (part !== undefined && part < 1) return log.forward(await log.part(part), PAGE_WINDOW_LINES)
   if (part === undefined && (step.state === 'success' || step.state === 'skipped')) {
-    return log.forward({ out: 0, err: 0 }, WINDOW)
+    return log.forward({ out: 0, err: 0 }, PAGE_WINDOW_LINES)
   }
-  return log.backward(log.size, WINDOW)
+  return log.backward(log.size, PAGE_WINDOW_LINES)
 }
 
 export interface LineOptions {

@@ -17,17 +17,17 @@ import { signOf } from './status.ts'
 import { blocks, taskLink } from './task-parts.ts'
 
 /** Of what waits, so many are shown. */
-const SHOWN = 8
+const QUEUED_SHOWN = 8
 
 /** The tasks that it tells of. */
 export const toldOf = ({ running, waiting }: CurrentWork): TaskView[] =>
-  [...running, ...waiting.slice(0, SHOWN)].map(({ view }) => view)
+  [...running, ...waiting.slice(0, QUEUED_SHOWN)].map(({ view }) => view)
 
 /** `commits`: those of the tasks that it tells of, by revision. */
 export function nowSection(visit: Visit, work: CurrentWork, commits: ReadonlyMap<string, CommitView>): Html {
   const { running, waiting, more, paused, takers, events } = work
   const subject = ({ revision }: TaskView) => commits.get(revision ?? '')?.subject
-  const rest = more + Math.max(0, waiting.length - SHOWN)
+  const rest = more + Math.max(0, waiting.length - QUEUED_SHOWN)
   const idle = running.length === 0 && waiting.length === 0
   return html`<section aria-labelledby="now" data-part="now" class="now">
     <h2 id="now">Now</h2>
@@ -44,7 +44,7 @@ export function nowSection(visit: Visit, work: CurrentWork, commits: ReadonlyMap
     ${
       waiting.length > 0 &&
       html`<ul class="waiting">
-        ${waiting.slice(0, SHOWN).map(one => waitingItem(visit, one, subject(one.view)))}
+        ${waiting.slice(0, QUEUED_SHOWN).map(one => waitingItem(visit, one, subject(one.view)))}
       </ul>`
     }
     ${rest > 0 && html`<p class="quiet">${counted(rest, 'more task')} ${rest === 1 ? 'is' : 'are'} queued behind these.</p>`}

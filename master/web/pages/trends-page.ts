@@ -14,7 +14,7 @@ import type { Site } from '../site/site.ts'
 import { wordFor } from './status.ts'
 
 /** Jobs that are looked at, and of these the last ones of each step that are drawn. */
-const LOOK_BACK = 400
+const TREND_JOBS = 400
 const DRAWN = 60
 
 interface Run {
@@ -41,7 +41,7 @@ export async function trendsPage(visit: Visit, site: Site, project: string): Pro
   for (const row of site.index.rows({ project })) {
     const view = site.view(site.index.entry(row))
     if (view?.job?.verdict) jobs.push(view)
-    if (jobs.length === LOOK_BACK) break
+    if (jobs.length === TREND_JOBS) break
     if (jobs.length % 20 === 19) await turn()
   }
   const trends = trendsOf(jobs.reverse())

@@ -6,7 +6,7 @@ import type { Bytes } from '../../../lib/view/bytes.ts'
 import type { Asked } from './ground.ts'
 
 /** Bytes read at once. */
-const CHUNK = 256 * 1024
+const RANGE_READ_BYTES = 256 * 1024
 
 /** Answers with these bytes, and closes them. */
 export async function ranged(
@@ -39,7 +39,7 @@ export async function ranged(
 /** The bytes from `start` to `end`, a chunk at a time. Those that are gone meanwhile break it off. */
 export async function* contentOf(bytes: Bytes, start: number, end: number): AsyncGenerator<Buffer> {
   for (let at = start; at < end;) {
-    const chunk = await bytes.read(at, Math.min(CHUNK, end - at))
+    const chunk = await bytes.read(at, Math.min(RANGE_READ_BYTES, end - at))
     if (chunk.length === 0) throw new Error('it has become shorter')
     yield chunk
     at += chunk.length

@@ -6,7 +6,7 @@ import type { SSEStreamingApi } from 'hono/streaming'
 import type { Asked } from './ground.ts'
 
 /** A stream that has nothing to say says so this often, in milliseconds: else proxies close it. */
-const BEAT = 20_000
+const STREAM_BEAT_MS = 20_000
 
 const HEADERS = { 'X-Accel-Buffering': 'no', 'Cache-Control': 'no-store' }
 
@@ -20,7 +20,7 @@ export function events(
   return streamSSE(c, async stream => {
     const stop = new AbortController()
     stream.onAbort(() => stop.abort())
-    const beat = setInterval(() => void stream.write(': still here\n\n'), BEAT)
+    const beat = setInterval(() => void stream.write(': still here\n\n'), STREAM_BEAT_MS)
     try {
       await send(stream, stop.signal)
     } finally {

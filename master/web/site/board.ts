@@ -14,7 +14,7 @@ import type { IndexEntry } from './entry.ts'
 
 /** The number of earlier successes that predict a duration, and how far back to look for them. */
 const SAMPLE = 5
-const LOOK_BACK = 500
+const BOARD_JOBS = 500
 /** Of so many waiting tasks it is found out why they wait. */
 const REASONS = 100
 
@@ -87,7 +87,7 @@ export function lastLike(site: Site, view: TaskView): TaskView | undefined {
   for (const row of site.index.rows({ project, arch, state: 'success' }, num)) {
     const entry = site.index.entry(row)
     if (entry.label === (label ?? '')) return site.view(entry)
-    if (++looked === LOOK_BACK) break
+    if (++looked === BOARD_JOBS) break
   }
   return undefined
 }

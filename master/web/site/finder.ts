@@ -9,7 +9,7 @@ import type { Site } from './site.ts'
 /** Of the tasks of a revision, so many are named at most. */
 const MOST = 1000
 /** How many candidates an error lists. */
-const SHOWN = 8
+const CANDIDATES_SHOWN = 8
 
 /** The tasks that `text` means, by number; of a revision what was retried is left to its retry. */
 export function findTasks({ index }: Site, text: string): TaskId[] {
@@ -51,7 +51,7 @@ export const notFound = (text: string): string =>
 export function whyAmbiguous(site: Site, text: string, names: readonly TaskId[]): string | undefined {
   const revisions = new Set(names.map(name => site.find(numberOf(name))?.revision))
   if (revisions.size < 2) return undefined
-  const shown = names.slice(-SHOWN).join(', ')
-  const rest = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''
+  const shown = names.slice(-CANDIDATES_SHOWN).join(', ')
+  const rest = names.length > CANDIDATES_SHOWN ? ` and ${names.length - CANDIDATES_SHOWN} more` : ''
   return lasting(`find the task ${quote(text)}`, `it may be any of ${shown}${rest}`).message
 }

@@ -34,9 +34,9 @@ const FIRST = 200
 const SLICE = 8
 const REST = 12
 /** Between two looks at the spool at least, in milliseconds; after a long one, ten times as long as it took. */
-const PAUSE = 200
+const LOOK_PAUSE_MS = 200
 /** While jobs run and pages are open, they refresh after this many milliseconds: steps come and go. */
-const TICK = 2000
+const PAGE_REFRESH_MS = 2000
 /** Between two listings of what is archived, in milliseconds: only pruning and what was never seen in `cur` needs it. */
 const OLD_EVERY = 60_000
 
@@ -185,13 +185,14 @@ export class Site {
   }
 
   #pause(): number {
-    return Math.max(PAUSE, 10 * this.#took)
+    return Math.max(LOOK_PAUSE_MS, 10 * this.#took)
   }
 
   async #follow(watch: Watch): Promise<void> {
     while (!this.#closed) {
       let timer: NodeJS.Timeout | undefined
-      if (this.#listeners.size > 0 && this.#active.size > 0) timer = setTimeout(() => watch.ring(), TICK)
+      if (this.#listeners.size > 0 && this.#active.size > 0)
+        timer = setTimeout(() => watch.ring(), PAGE_REFRESH_MS)
       await watch.next()
       clearTimeout(timer)
       this.#stale = true
