@@ -48,7 +48,8 @@ export async function* contentOf(bytes: Bytes, start: number, end: number): Asyn
 
 /**
  * The first and the last byte of `size` that a Range header asks for, so that a download goes on where it broke off; the
- * first behind the last if there is nothing there; undefined if it asks for anything else than one range. Pure.
+ * first behind the last if there is nothing there; undefined if it asks for anything else than one range. Pure. The
+ * package range-parser refuses the last 99 of 10 bytes, which are all of them (RFC 9110, 14.1.2).
  */
 export function byteRange(
   header: string | undefined,
