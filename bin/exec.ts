@@ -8,16 +8,14 @@ import { readBounds } from '../lib/base/elsewhere.ts'
 import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { parseDuration } from '../lib/base/settings.ts'
 import { writeS2 } from '../lib/bundle/s2.ts'
-import type { RemoteExecution, ExecutorClient } from '../lib/exec/client.ts'
+import type { RemoteExecution } from '../lib/exec/client.ts'
+import type { Opened } from '../lib/exec/launch.ts'
 import { tarOf } from '../lib/exec/pack.ts'
 import type { TaskLog, TaskResult } from '../lib/exec/protocol.ts'
 import { command, usage } from '../lib/system/command.ts'
 import { say } from '../lib/system/log.ts'
 import { bringBack } from '../lib/exec/bring-back.ts'
 import { contentOf } from './parts/content.ts'
-
-/** Where the copy is, in the container. */
-const PLACE = '/bass'
 
 const PROGRAM_NAME = 'bass exec'
 const USAGE = '--in IMAGE|--ssh [USER@]HOST [OPTION...] -- COMMAND...'
@@ -64,7 +62,8 @@ ends.`,
     const content = await contentOf(process.cwd(), options.map, options.all)
     const out = resolve(options.out ?? content.top)
     mkdirSync(out, { recursive: true })
-    const { client, place, close } = await open(options)
+    const opened = await open(options)
+    const { client, place } = opened
     try {
       await client.put(place, writeS2(tarOf(content.items)))
       const execution = client.execute(
@@ -79,16 +78,10 @@ ends.`,
       await bringBack(client, result, out, options.delete ? 'deleted' : 'named')
       return exitCodeOf(result)
     } finally {
-      await close()
+      await opened.close()
     }
   },
 )
-
-interface Opened {
-  readonly client: ExecutorClient
-  readonly place: string
-  readonly close: () => Promise<void>
-}
 
 async function open(options: {
   readonly in: string | undefined
@@ -96,13 +89,10 @@ async function open(options: {
 }): Promise<Opened> {
   if (options.in !== undefined) {
     const { openContainer } = await import('../lib/exec/in-container.ts')
-    return {
-      place: PLACE,
-      ...(await openContainer({ image: options.in, bounds: readBounds(process.env), volumes: [PLACE] })),
-    }
+    return openContainer({ image: options.in, bounds: readBounds(process.env) }, process.env)
   }
   const { openOverSsh } = await import('../lib/exec/over-ssh.ts')
-  return openOverSsh(options.ssh!)
+  return openOverSsh(options.ssh!, process.env)
 }
 
 function parseVariable(text: string): [string, string] {

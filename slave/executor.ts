@@ -1,6 +1,6 @@
 // executor: runs commands for a client elsewhere, in a container or on this machine.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
@@ -35,6 +35,8 @@ other process, for the first process of a container; the others are as ISOLATE.`
     environment: { TMPDIR: 'where its own files are' },
   },
   async ([address, how]) => {
+    // A container has it in a volume that is empty.
+    mkdirSync(tmpdir(), { recursive: true })
     const scratch = mkdtempSync(join(tmpdir(), 'bass-executor-'))
     try {
       const secret = await readLine()

@@ -5,26 +5,27 @@ import { isImage } from '../base/elsewhere.ts'
 import type { ContainerBounds } from '../base/elsewhere.ts'
 import { Fatal, lasting, quote } from '../base/exit.ts'
 import { setting } from '../base/settings.ts'
-import { isGone } from '../system/process.ts'
 import { token } from '../system/durable.ts'
 import { ask, askIf, feed, findEngine } from '../container/engine.ts'
 import type { Engine } from '../container/engine.ts'
 import { containerFlags } from '../container/flags.ts'
-import { ownerLabel, ownerOf, sweepDead } from '../container/owner.ts'
+import { ownerLabel, sweepDead } from '../container/owner.ts'
 import { launch } from './launch.ts'
 import type { Opened } from './launch.ts'
 import { tarOf } from './pack.ts'
-import { commandIn, findRuntime } from './runtime.ts'
+import { commandIn, findRuntime, nodeIn } from './runtime.ts'
 import type { Environment } from '../base/settings.ts'
 
-/** Where a container sees its executor. */
+/** Where a container sees its executor, and in it a copy that is whole. */
 const PLACE = '/.bass-executor'
+const READY = `${PLACE}/ready`
+
+/** Where a container has a volume of its own, for the files of its client and for those of its executor. */
+const ROOM = '/bass'
 
 export interface ContainerWish {
   readonly image: string
   readonly bounds: ContainerBounds
-  /** Absolute paths that are to be writable and empty, also where the image's root is read-only. */
-  readonly volumes?: readonly string[]
   /** A user of the image. */
   readonly user?: string
 }
@@ -33,7 +34,7 @@ export interface ContainerWish {
  * Starts one; throws a Fatal that says why it cannot, a lasting one where there is no such image. The container is gone when
  * it is closed, or when we are.
  */
-export async function openContainer(wish: ContainerWish, env: Environment = process.env): Promise<Opened> {
+export async function openContainer(wish: ContainerWish, env: Environment): Promise<Opened> {
   try {
     return await open(wish, env)
   } catch (error) {
@@ -55,26 +56,34 @@ async function open(wish: ContainerWish, env: Environment): Promise<Opened> {
   if (!isImage(wish.image))
     throw lasting('run a container', `${quote(wish.image)} is not the name of an image`)
   const engine = findEngine(env)
+  const volume = `bass-executor-${findRuntime().hash}`
+  try {
+    return await begin(engine, volume, wish)
+  } catch (error) {
+    // An engine makes the volume that it is told of and does not have, an empty one.
+    if (!(error instanceof Fatal && String(error.cause).includes(READY))) throw error
+    await fill(engine, wish.image, volume)
+    return begin(engine, volume, wish)
+  }
+}
+
+async function begin(engine: Engine, volume: string, wish: ContainerWish): Promise<Opened> {
   const name = `bass-${token()}`
-  const volume = await findVolume(engine, wish.image)
   const isPrivate = wish.bounds.network === 'private'
   if (isPrivate) await ask(engine, 'make a network', ['network', 'create', ...labels(engine), name])
   const undo = async () => {
     await askIf(engine, 'remove the container', ['rm', '--force', '--volumes', name])
     if (isPrivate) await askIf(engine, 'remove the network', ['network', 'rm', name])
   }
-  const [entrypoint, ...args] = commandIn(PLACE, 'stdio', 'alone')
+  const [entrypoint, ...args] = commandIn(READY, 'stdio', 'alone')
   const flags = containerFlags({
     ...wish.bounds,
     ...{ name, image: wish.image, labels: ownedBy(engine) },
     ...(isPrivate ? { network: name } : {}),
     ...(wish.user === undefined ? {} : { user: wish.user }),
     shared: { [PLACE]: volume },
-    volumes: {
-      ...Object.fromEntries((wish.volumes ?? []).map(path => [path, ''])),
-      '/.bass-tmp': '',
-    },
-    env: { BASS_EXECUTOR: PLACE, TMPDIR: '/.bass-tmp' },
+    volumes: { [ROOM]: '' },
+    env: { BASS_EXECUTOR: READY, TMPDIR: `${ROOM}/tmp` },
     ...{ entrypoint: entrypoint!, args, interactive: true },
   })
   try {
@@ -87,6 +96,7 @@ async function open(wish: ContainerWish, env: Environment): Promise<Opened> {
     const swept = sweepDead(engine).catch(() => [])
     return {
       client: launched.client,
+      place: `${ROOM}/work`,
       atTerminal: (command, directory) => [
         ...[...engine.command, 'exec', '--interactive', ...(process.stdin.isTTY ? ['--tty'] : [])],
         ...['--workdir', directory, name, ...command],
@@ -110,66 +120,39 @@ const labels = (engine: Engine) =>
   Object.entries(ownedBy(engine)).flatMap(([label, value]) => ['--label', `${label}=${value}`])
 
 /**
- * The volume with the runtime of this version, filled if there is none. Whoever fills one does so under a name of its own,
- * and then says with a second volume, whose name only one can make, which it is: an unfinished one is never used.
+ * Puts the runtime into the volume, through a container of this image whose program is that very runtime: it renames what was
+ * copied to what others run, which only one can do. So an unfinished one is never run.
  */
-async function findVolume(engine: Engine, image: string): Promise<string> {
-  const { hash } = findRuntime()
-  const ready = `bass-executor-${hash}`
-  const inspect = ['volume', 'inspect', '--format', '{{index .Labels "bass.volume"}}', ready]
-  const found = await askIf(engine, 'look for the executor', inspect)
-  if (found) return found
-  const volume = `${ready}-${token()}`
-  const maker = Object.values(ownedBy(engine))[0]!
-  await ask(engine, 'make a volume', ['volume', 'create', '--label', `${MAKER}=${maker}`, volume])
-  await fill(engine, image, volume)
-  await askIf(engine, 'name the volume', ['volume', 'create', '--label', `bass.volume=${volume}`, ready])
-  const stands = await ask(engine, 'look for the executor', inspect)
-  // A container that was to be filled by one that was killed holds its volume.
-  await sweepDead(engine).catch(() => [])
-  await removeUnfinished(engine, stands)
-  return stands
-}
-
-/** The label of a volume that was made to be filled: the process that makes it. It may outlive that. */
-const MAKER = 'bass.maker'
-
-/** Removes volumes whose maker is gone and that no name of a version leads to; also our own, if another's stands. */
-async function removeUnfinished(engine: Engine, stands: string): Promise<void> {
-  const found = await askIf(engine, 'list volumes', ['volume', 'ls', '--quiet', '--filter', `label=${MAKER}`])
-  for (const volume of found?.split('\n') ?? []) {
-    if (volume === '' || volume === stands) continue
-    const label = (key: string, name: string) =>
-      askIf(engine, 'inspect a volume', ['volume', 'inspect', '--format', `{{index .Labels "${key}"}}`, name])
-    const maker = ownerOf((await label(MAKER, volume)) ?? '')
-    const isDone = (await label('bass.volume', volume.replace(/-[^-]*$/, ''))) === volume
-    if (
-      isDone ||
-      !maker ||
-      maker.host !== setting('HOST', engine.env) ||
-      !(isGone(maker) || maker.pid === process.pid)
-    )
-      continue
-    await askIf(engine, 'remove a volume', ['volume', 'rm', volume])
-  }
-}
-
-/** Copies the runtime through a container that never runs. */
 async function fill(engine: Engine, image: string, volume: string): Promise<void> {
-  const name = `${volume}-fill`
+  const unfinished = `new-${token()}`
+  const name = `${volume}-${unfinished}`
   const attempt = `copy the executor for ${quote(image)}`
+  const [entrypoint, ...args] = nodeIn(`${PLACE}/${unfinished}`, '-e', FINISH, PLACE, unfinished)
   const flags = containerFlags({
-    name,
-    image,
-    labels: ownedBy(engine),
-    network: 'none',
-    volumes: { [PLACE]: volume },
-    args: ['/'],
+    ...{ name, image, labels: ownedBy(engine), network: 'none', user: '0' },
+    ...{ volumes: { [PLACE]: volume }, entrypoint: entrypoint!, args },
   })
   await ask(engine, attempt, ['create', ...flags])
   try {
-    await feed(engine, attempt, ['cp', '-', `${name}:${PLACE}`], tarOf(findRuntime().items))
+    const items = findRuntime().items.map(item => ({ ...item, name: `${unfinished}/${item.name}` }))
+    await feed(engine, attempt, ['cp', '-', `${name}:${PLACE}`], tarOf(items))
+    await ask(engine, attempt, ['start', '--attach', name])
   } finally {
     await askIf(engine, 'remove the container', ['rm', '--force', name])
   }
 }
+
+/** Names a copy of the runtime `ready`, unless there is one, and removes those that nobody finished within an hour. */
+const FINISH = `
+const { readdirSync, renameSync, rmSync, statSync } = require('fs')
+const [directory, ours] = process.argv.slice(1)
+process.chdir(directory)
+try {
+  renameSync(ours, 'ready')
+} catch (error) {
+  if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+}
+const isOld = name => Date.now() - statSync(name).mtimeMs > 3600e3
+for (const name of readdirSync('.'))
+  if (name === ours || (name !== 'ready' && isOld(name))) rmSync(name, { recursive: true, force: true })
+`

@@ -19,8 +19,10 @@ const LAUNCH_TIMEOUT_MS = 300_000
 /** Most bytes of the child's complaints that are kept. */
 const COMPLAINT_MAX = 2000
 
-/** An executor that was launched, and a way to its terminal. */
+/** An executor in a place of its own, and a way to its terminal. */
 export interface Opened extends Launched {
+  /** A path there that is not made yet: that of the copy of files from here. What is beside it is ours, too. */
+  readonly place: string
   /** A command line here that runs a command there for whoever sits before this terminal, if it is one. */
   readonly atTerminal: (command: readonly string[], directory: string) => string[]
 }

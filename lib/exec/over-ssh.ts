@@ -16,6 +16,7 @@ import { run, start } from '../system/run.ts'
 import type { CommandLine } from '../system/run.ts'
 import { launch } from './launch.ts'
 import type { Opened } from './launch.ts'
+import type { Environment } from '../base/settings.ts'
 import { tarOf } from './pack.ts'
 import { commandIn, findRuntime } from './runtime.ts'
 
@@ -57,13 +58,8 @@ rm -rf "$work"
 exit $code
 `
 
-export interface OverSsh extends Opened {
-  /** A path there that is to hold the copy. */
-  readonly place: string
-}
-
 /** Starts one; throws a Fatal that says why it cannot. */
-export async function openOverSsh(host: string, env = process.env): Promise<OverSsh> {
+export async function openOverSsh(host: string, env: Environment): Promise<Opened> {
   if (host === '' || host.startsWith('-') || /\s/.test(host))
     throw lasting('reach a machine', `${quote(host)} is not the name of one`)
   const control = makeControl()
@@ -84,19 +80,19 @@ export async function openOverSsh(host: string, env = process.env): Promise<Over
     ...['ssh', ...options, host, ['sh', '-c', script, 'sh', ...args].map(shellQuote).join(' ')],
   ]
   const end = async () => {
-    await run(['ssh', ...options, '-O', 'exit', host]).catch(() => undefined)
+    await run(['ssh', ...options, '-O', 'exit', host], { env }).catch(() => undefined)
     rmSync(control, { recursive: true, force: true })
   }
   try {
     const { hash, items } = findRuntime()
     const minutes = Math.ceil(duration('EXEC_KEEP', env) / 60_000)
     const [system, machine, there, cache] = (
-      await ask(host, remote(LOOK_SCRIPT, hash, String(minutes)))
+      await ask(host, remote(LOOK_SCRIPT, hash, String(minutes)), env)
     ).split(' ')
-    const here = await ask(host, ['uname', '-sm'])
+    const here = await ask(host, ['uname', '-sm'], env)
     if (here !== `${system!} ${machine!}`)
       throw lasting(`run it on ${quote(host)}`, `that is ${system!} ${machine!}, and this ${here}`)
-    if (there !== 'yes') await keep(host, remote(KEEP, cache!, hash, token()), items)
+    if (there !== 'yes') await keep(host, remote(KEEP, cache!, hash, token()), items, env)
     const work = `${cache!}/run-${token()}`
     const launched = await launch(
       `run it on ${quote(host)}`,
@@ -144,8 +140,8 @@ function makeControl(): string {
 }
 
 /** Runs a command and returns its output, trimmed. 255 is ssh's own failure. */
-async function ask(host: string, command: CommandLine): Promise<string> {
-  const { code, stdout, stderr } = await run(command)
+async function ask(host: string, command: CommandLine, env: Environment): Promise<string> {
+  const { code, stdout, stderr } = await run(command, { env })
   if (code !== 0) throw refused(host, code, stderr)
   return stdout.trim()
 }
@@ -163,8 +159,9 @@ async function keep(
   host: string,
   command: CommandLine,
   items: ReturnType<typeof findRuntime>['items'],
+  env: Environment,
 ): Promise<void> {
-  const child = start(command, { stdio: ['pipe', 'ignore', 'pipe'] })
+  const child = start(command, { stdio: ['pipe', 'ignore', 'pipe'], env })
   let complaint = ''
   child.stderr.on('data', (bytes: Buffer) => (complaint += bytes.toString()))
   const ended = new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))

@@ -19,7 +19,7 @@ export interface Runtime {
 }
 
 /** The packages that an executor loads, besides what they need in turn. */
-const PACKAGES = ['@grpc/grpc-js', '@grpc/proto-loader']
+const PACKAGES = ['@grpc/grpc-js', 'protobufjs']
 
 /** Files of those packages that only command lines and compilers need. */
 const UNNEEDED = new Set(['yargs', '@types/node'])
@@ -100,14 +100,11 @@ function nearest(from: string, name: string): string | undefined {
   }
 }
 
-/** The command of an executor that lies in a directory. */
-export const commandIn = (directory: string, ...args: string[]): string[] => [
-  ...[
-    `${directory}/ld.so`,
-    '--library-path',
-    `${directory}/lib64`,
-    `${directory}/node`,
-    '--max-semi-space-size=1',
-  ],
-  ...[`${directory}/dist/slave/executor.js`, ...args],
+/** A command of the Node that lies in a directory. */
+export const nodeIn = (directory: string, ...args: string[]): string[] => [
+  ...[`${directory}/ld.so`, '--library-path', `${directory}/lib64`, `${directory}/node`, ...args],
 ]
+
+/** The command of an executor that lies in a directory. */
+export const commandIn = (directory: string, ...args: string[]): string[] =>
+  nodeIn(directory, '--max-semi-space-size=1', `${directory}/dist/slave/executor.js`, ...args)

@@ -73,7 +73,7 @@ test(
       'find . -type f | sort; echo more >> b; echo new > ../n; chmod 755 ../a; rm ../.gitignore; mkdir ../e; exit 3'
     t.same(exec([], `pwd; cd ..; find . -type f | sort; cd d; ${script}`, 'code/d'), {
       code: 3,
-      stdout: '/bass/d\n./.gitignore\n./a\n./d/b\n./b\n',
+      stdout: '/bass/work/d\n./.gitignore\n./a\n./d/b\n./b\n',
       stderr: "bass: info: it deleted '.gitignore'\n",
     })
     t.equal(read('d/b'), 'two\nmore\n')

@@ -39,7 +39,7 @@ test('steps see the code, each other and the cache, and leave artifacts', { skip
   writeFileSync(join(f.work, 'code/file'), 'content\n')
   t.match(await f.run(), { verdict: 'failure', step: 'b', why: "step 'b' exited with 5" })
   t.equal(f.said('a'), 'content\n')
-  t.match(f.said('b'), /^\/bass\/home\n1\n$/)
+  t.match(f.said('b'), /^\/bass\/work\/home\n1\n$/)
   t.equal(f.read('artifacts', 'made'), 'made\n')
   t.equal(readFileSync(join(f.work, 'cache/kept'), 'utf8'), 'kept\n')
   t.notOk(existsSync(join(f.work, 'code/from-a')), 'the code here is as it was')

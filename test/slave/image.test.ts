@@ -81,7 +81,7 @@ test('bass run and bass shell take a task where its project says', { skip }, t =
     'cat /name made; pwd; echo "$TOKEN"; "$BASS_STEP" || echo as it failed; echo mended > made; "$BASS_STEP"; exit 7\n',
   )
   t.equal(code, 7)
-  t.equal(stdout, '== a\nproject\nproject\nmade\n/bass/code\na\nb\nas it failed\n')
+  t.equal(stdout, '== a\nproject\nproject\nmade\n/bass/work/code\na\nb\nas it failed\n')
   t.equal(stderr, 'here starts b: "$BASS_STEP" runs it\n')
   t.match(shell(['--fresh'], 'ls -A; cat /name').stdout, /^\.bass\nproject\n$/, 'no step was run before')
   t.equal(podman!.ask('ps', '--all', '--quiet'), '', 'its container is gone')

@@ -22,9 +22,6 @@ import { StartedStep } from './started-step.ts'
 
 const writeAsync = promisify(write)
 
-/** Where a container has the copies of the job's temporary directory and of its cache. */
-const [WORK, CACHE] = ['/bass', '/bass-cache']
-
 /** The directories of a job here that its steps are to have there. */
 export interface Baggage {
   readonly work: string
@@ -32,18 +29,13 @@ export interface Baggage {
 }
 
 /** Opens a container. */
-export async function openContainerPlace(
-  wish: Omit<ContainerWish, 'volumes'>,
-  baggage: Baggage,
-): Promise<Place> {
-  const launched = await openContainer({ ...wish, volumes: [WORK, CACHE] })
-  return fill(new RemotePlace(launched, baggage, WORK, CACHE))
+export async function openContainerPlace(wish: ContainerWish, baggage: Baggage): Promise<Place> {
+  return fill(new RemotePlace(await openContainer(wish, process.env), baggage))
 }
 
 /** Opens a place on a machine that ssh reaches. */
 export async function openSshPlace(host: string, baggage: Baggage): Promise<Place> {
-  const launched = await openOverSsh(host)
-  return fill(new RemotePlace(launched, baggage, launched.place, `${launched.place}-cache`))
+  return fill(new RemotePlace(await openOverSsh(host, process.env), baggage))
 }
 
 async function fill(place: RemotePlace): Promise<Place> {
@@ -62,13 +54,13 @@ class RemotePlace implements Place {
   /** Paths here, and where each is there. */
   readonly #map: readonly (readonly [here: string, there: string])[]
 
-  constructor(launched: Opened, baggage: Baggage, work: string, cache: string) {
+  constructor(launched: Opened, baggage: Baggage) {
     this.#launched = launched
     this.#baggage = baggage
     // A cache may be in the temporary directory.
     this.#map = [
-      ...(baggage.cache === undefined ? [] : [[baggage.cache, cache] as const]),
-      [baggage.work, work],
+      ...(baggage.cache === undefined ? [] : [[baggage.cache, `${launched.place}-cache`] as const]),
+      [baggage.work, launched.place],
     ]
   }
 
