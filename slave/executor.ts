@@ -40,7 +40,13 @@ other process, for the first process of a container; the others are as ISOLATE.`
     const scratch = mkdtempSync(join(tmpdir(), 'bass-executor-'))
     try {
       const secret = await readLine()
-      const pools = new Pools(new PipePool(bundledMkfifo()))
+      const pipes = new PipePool(bundledMkfifo())
+      // The first command waits for its pipes no longer than for the libraries. Without them it says why.
+      pipes.make(scratch).then(
+        made => pipes.give(made, true),
+        () => undefined,
+      )
+      const pools = new Pools(pipes)
       const { server, close } = await makeExecutorServer({
         secret,
         place: await placeOf(how ?? 'auto', scratch, pools),
