@@ -10,7 +10,7 @@ import { isTaskId, parseTaskName } from '../../lib/spool/task-name.ts'
 import type { TaskId } from '../../lib/spool/task-name.ts'
 import { readIfThere } from '../../lib/system/durable.ts'
 import { listNow } from '../../lib/system/polled.ts'
-import { listAllIfThere } from '../../lib/system/listing.ts'
+import { listAllIfThere, mustList } from '../../lib/system/listing.ts'
 import { say, warn } from '../../lib/system/log.ts'
 import { look } from '../../lib/view/settled.ts'
 import { askCancel } from '../../lib/view/wishes.ts'
@@ -42,8 +42,9 @@ export class Superseder {
   /** Cancels what is superseded now. */
   look(): void {
     const { name, inbox } = this.#project
-    // Tasks first: what is published afterwards is of a state that we read.
-    const tasks = listNow(this.#spool.tasks.cur)
+    // Tasks first: what is published afterwards is of a state that we read. Not `listNow`, whose change of the directory's times
+    // would wake the fetcher again; what an NFS client hides for a moment is found by the next look.
+    const tasks = mustList(this.#spool.tasks.cur)
       .filter(isTaskId)
       .filter(task => parseTaskName(task)?.project === name)
     const known = new Map(tasks.map(task => [task, this.#known.get(task) ?? this.#read(task)]))
