@@ -10,6 +10,9 @@ import type { Runners } from './runners.ts'
 
 /** How often a job is queued again. */
 const REQUEUE_MAX = 3
+/** How long it is tried to end a run that a job has left; and by what part of its age it waits between two tries. */
+const END_RUN_PATIENCE_MS = 24 * 3_600_000
+const END_RUN_PART = 20
 
 /** Spans of time, in milliseconds. */
 export interface Times {
@@ -114,6 +117,8 @@ export class Desk {
         .filter(job => job.token && job.state !== 'assigned')
         .map(job => this.#dropToken(job)),
     )
+    const left = this.jobs.all().filter(({ state, unended, token }) => state === 'over' && unended && !token)
+    await Promise.all(left.map(job => this.#endRuns(job, now)))
   }
 
   /** The name of the token of a job, where there is one. */
@@ -132,10 +137,10 @@ export class Desk {
       if (job.state !== 'assigned') return
       if (status === 'ok') this.#end(job, 'success', 'jci: job completed')
       else if (status === 'err') this.#end(job, 'failure', 'jci: job completed')
-      else if (late) this.#end(job, 'failure', 'jci: job timed out')
+      else if (late) this.#end(job, 'failure', 'jci: job timed out', 'its job timed out')
       else if (status === undefined && (job.held || this.#runners.isLost(job, now) || isGone))
         await this.#startAgain(job)
-      else if (status === 'running' && isGone) this.#end(job, 'failure', 'jci: job lost')
+      else if (status === 'running' && isGone) this.#end(job, 'failure', 'jci: job lost', 'its job was lost')
     } finally {
       this.#looking.delete(job.id)
     }
@@ -169,12 +174,43 @@ export class Desk {
     }
   }
 
-  #end(job: Job, state: 'success' | 'failure', description: string): void {
-    this.jobs.end(job, state, description)
-    this.#results.forget(job)
+  /** `unended` says why where a run of it would say `running` for ever, unless the server ends that too. */
+  #end(job: Job, state: 'success' | 'failure', description: string, unended = ''): void {
+    this.jobs.end(job, state, description, unended)
+    if (unended === '') this.#results.forget(job)
     this.#looked.delete(job.id)
     this.#stuck.delete(job.id)
     this.#settings.changed()
+  }
+
+  /** Ends the runs that a job has left on the forge: its credential is dead, and nothing more of it comes through the door. */
+  async #endRuns(job: Job, now: number): Promise<void> {
+    const age = now - job.assignedAt!
+    const pause = Math.max(this.#settings.times.look, age / END_RUN_PART)
+    const looked = this.#looked.get(job.id)
+    const waits = looked !== undefined && now - looked < pause
+    if (waits || this.#looking.has(job.id) || this.#settings.isPushing(job)) return
+    this.#looking.add(job.id)
+    this.#looked.set(job.id, now)
+    try {
+      await this.#results.endRuns(job, job.unended!, run => this.#isLeftBy(job, run))
+    } catch (error) {
+      warn('end the runs of the job of', `${job.owner}/${job.repo}`, error)
+      if (age < END_RUN_PATIENCE_MS) return
+    } finally {
+      this.#looking.delete(job.id)
+    }
+    this.#results.forget(job)
+    this.#looked.delete(job.id)
+    this.jobs.change(job, { unended: '' })
+  }
+
+  /** False for a run of the next job of the same commit, which was not there when that was assigned. */
+  #isLeftBy({ owner, repo, commit }: Job, run: string): boolean {
+    const next = this.jobs
+      .assigned()
+      .find(one => one.owner === owner && one.repo === repo && one.commit === commit)
+    return next === undefined || next.known.includes(run)
   }
 
   async #dropToken(job: Job): Promise<void> {

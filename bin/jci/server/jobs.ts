@@ -30,6 +30,8 @@ export interface Job {
   known: readonly string[]
   /** A token of the forge that was made for it and is still to be deleted. */
   token?: boolean
+  /** Why it ended, while a run of it on the forge may say `running` with nobody left to end that; else empty. */
+  unended?: string
   /** The statuses that the forge is to be told, oldest first. */
   told: ToldStatus[]
   /** True while the first of them may have been sent: after a crash only the forge knows. */
@@ -146,16 +148,16 @@ export class Jobs {
     })
   }
 
-  end(job: Job, state: 'success' | 'failure', description: string): void {
+  end(job: Job, state: 'success' | 'failure', description: string, unended = ''): void {
     // Only the verdict is worth sending now; but what may be on its way stays the first.
     const rest = job.sending ? job.told.slice(0, 1) : []
-    this.change(job, { state: 'over', held: false, told: [...rest, { state, description }] })
+    this.change(job, { state: 'over', held: false, unended, told: [...rest, { state, description }] })
   }
 
   /** Changes a job and makes that durable; one that has nothing left to do is forgotten. */
   change(job: Job, changes: Partial<Job>): void {
     const next = { ...job, ...changes }
-    if (next.state === 'over' && next.told.length === 0 && !next.token) {
+    if (next.state === 'over' && next.told.length === 0 && !next.token && !next.unended) {
       unlinkSync(this.#fileOf(job))
       fsyncPath(this.#directory)
       this.#jobs.delete(job.id)

@@ -1,12 +1,15 @@
 // The runs of a commit that the forge has: asked by git, with the small files alone.
 
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { GitError, gitEnvironment, runGit, sentence } from '../../../lib/git/process.ts'
 import { listRuns, readStatuses } from '../runs/list.ts'
+import type { Run } from '../runs/list.ts'
+import { writePage } from '../../../lib/jci/page.ts'
 import { parseRunRef, RUNS } from '../../../lib/jci/run-ref.ts'
 import type { RunStatus } from '../../../lib/jci/run-ref.ts'
+import { replaceRun } from '../../../lib/jci/store.ts'
 import { remove } from '../../../lib/system/durable.ts'
 import type { ForgeClient } from './forge.ts'
 import type { Job } from './jobs.ts'
@@ -36,9 +39,51 @@ export class Results {
 
   /** The status of the newest run that was not there when the job was assigned; undefined if there is none. Throws GitError. */
   async look(job: Job): Promise<RunStatus | undefined> {
-    const runs = (await this.known(job)).filter(run => !job.known.includes(run))
-    if (runs.length === 0) return undefined
-    const repository = join(this.#directory, `${job.id}.git`)
+    const runs = await this.#fetch(job, await this.known(job))
+    const words = runs.map(({ status }) => status)
+    return words.find(word => word === 'ok' || word === 'err') ?? words[0]
+  }
+
+  /**
+   * Stores `err`, with this reason, in the place of each run of a job that says `running`: whoever would have ended it is gone. `isOurs`
+   * leaves out runs that are another's. What was stored meanwhile stays. Throws GitError.
+   */
+  async endRuns(job: Job, why: string, isOurs: (run: string) => boolean): Promise<void> {
+    const found = await this.#fetch(job, (await this.known(job)).filter(isOurs))
+    for (const run of found.filter(({ status }) => status === 'running')) {
+      const output = mkdtempSync(join(this.#directory, 'ended-'))
+      try {
+        writeFileSync(join(output, 'status.txt'), 'err\n')
+        writeFileSync(
+          join(output, 'run.output.txt'),
+          `commit: ${run.commit}\nrun: ${run.run}\nresult: err (${why})\n`,
+        )
+        writePage(output, run, 'err')
+        const repository = this.#repositoryOf(job)
+        await replaceRun(repository, run, output)
+        // No more than a fast-forward: a run that has ended after all is not overwritten.
+        await this.#git(repository, ['push', '--quiet', '--no-verify', 'forge', `${run.ref}:${run.ref}`])
+      } finally {
+        remove(output)
+      }
+    }
+  }
+
+  /** The job is over. */
+  forget(job: Job): void {
+    remove(this.#repositoryOf(job))
+  }
+
+  #repositoryOf = ({ id }: Job): string => join(this.#directory, `${id}.git`)
+
+  /** Fetches those of these runs that were not there when the job was assigned; newest first. */
+  async #fetch(
+    job: Job,
+    named: readonly string[],
+  ): Promise<(Run & { readonly status: RunStatus | undefined })[]> {
+    const runs = named.filter(run => !job.known.includes(run))
+    if (runs.length === 0) return []
+    const repository = this.#repositoryOf(job)
     if (!existsSync(repository)) {
       await this.#git(this.#directory, ['init', '--quiet', '--bare', repository])
       await this.#git(repository, ['config', 'remote.forge.url', this.#forge.repositoryUrl(job)])
@@ -54,18 +99,12 @@ export class Results {
       '--filter=blob:limit=4k',
     ]
     await this.#git(repository, [...args, 'forge', ...refs])
-    const found = await listRuns(repository, [job.commit])
+    const found = (await listRuns(repository, [job.commit])).filter(({ run }) => runs.includes(run))
     const statuses = await readStatuses(
       repository,
       found.map(({ id }) => id),
     )
-    const words = found.filter(({ run }) => runs.includes(run)).map(({ id }) => statuses.get(id))
-    return words.find(word => word === 'ok' || word === 'err') ?? words[0]
-  }
-
-  /** The job is over. */
-  forget(job: Job): void {
-    remove(join(this.#directory, `${job.id}.git`))
+    return found.map(run => ({ ...run, status: statuses.get(run.id) }))
   }
 
   async #git(place: string, args: readonly string[]): Promise<string> {

@@ -1,7 +1,7 @@
 // What becomes of jobs that do not simply end: by the server with short spans of time, a forge with real repositories, and
 // runners that are played here.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import type { Test } from 'tap'
@@ -94,6 +94,13 @@ class Played {
     return ended.finally(stop)
   }
 
+  /** A file of the last run of a repository. */
+  stored(name: string, file: string): string {
+    const bare = this.sandbox.path('forge/o', `${name}.git`)
+    const refs = this.sandbox.git(bare, 'for-each-ref', '--format=%(refname)', 'refs/jci-runs').split('\n')
+    return this.sandbox.git(bare, 'show', `${refs.at(-1)!}:${file}`)
+  }
+
   told(): string[] {
     return this.forge.api.statuses.map(
       ({ state, description }) => `${state} ${description.replace('jci: ', '')}`,
@@ -180,6 +187,48 @@ test('a job that has begun is not begun again; one that was killed is lost', asy
   await played.poll('old', [])
   await played.over('failure job lost')
   t.notOk(await played.isAlive(job))
+  await eventually('its run is ended too', () =>
+    played.forge.runs('hello').every(run => run.endsWith(' err')),
+  )
+  t.match(played.stored('hello', 'run.output.txt'), 'result: err (its job was lost)')
+  t.match(played.stored('hello', 'index.html'), '<h1>Failed</h1>')
+  await eventually('nothing is left to be done', () => played.sandbox.ls('db/jobs').length === 0)
+})
+
+test('the run of a job that timed out is ended, by the next server too, and no run of another job is', async t => {
+  const played = await Played.open(t, { JCI_JOB_TIMEOUT: '12' })
+  const { forge, sandbox } = played
+  const commit = forge.repository('hello', 'sleep 1000')
+  const bare = sandbox.path('forge/o/hello.git')
+  await played.push('hello', commit)
+  const running = (job: Given) =>
+    sandbox.start('node', [join(ROOT, 'dist/bin/jci/runner/job.js')], {
+      input: JSON.stringify(job),
+      env: { BASS_ROOT: ROOT },
+    })
+  const first = running(await played.got('r1'))
+  await eventually('it runs', () => forge.runs('hello').some(run => run.endsWith(' running')))
+  first.child.kill('SIGKILL')
+  // The forge lets no run be ended for some time; meanwhile the second job of the same commit begins.
+  const onlyNew = '#!/bin/sh\nwhile read -r old rest; do case $old in *[1-9a-f]*) exit 1 ;; esac; done\n'
+  writeFileSync(join(bare, 'hooks/pre-receive'), onlyNew, { mode: 0o755 })
+  await played.over('failure job timed out')
+  await eventually('it was tried', () => played.server.stderr().includes('unable to end the runs of the job'))
+  await played.push('hello', commit)
+  const second = running(await played.got('r2'))
+  await eventually(
+    'both say so',
+    () => forge.runs('hello').filter(run => run.endsWith(' running')).length === 2,
+  )
+  await played.server.kill('SIGKILL')
+  rmSync(join(bare, 'hooks/pre-receive'))
+  await played.start()
+  await eventually('the first is ended', () => forge.runs('hello')[0]!.endsWith(' err'), 60)
+  t.match(forge.runs('hello')[1], / running$/, 'the second is not')
+  t.equal(forge.api.statuses.filter(({ state }) => state === 'failure').length, 1)
+  await second.kill('SIGTERM')
+  await played.over('failure job completed')
+  t.same(forge.api.lies, [])
 })
 
 test('a run that was there before does not end a job', async t => {
