@@ -2,11 +2,12 @@
 
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { lasting } from '../../lib/base/exit.ts'
 import { duration, optional, setting } from '../../lib/base/settings.ts'
+import { pauseIn } from '../../lib/forge/pause.ts'
 import { isCommitId } from '../../lib/jci/run-ref.ts'
 import { command } from '../../lib/system/command.ts'
 import { publishFile, readIfThere } from '../../lib/system/durable.ts'
@@ -27,6 +28,10 @@ interface Times {
   readonly reap: number
 }
 
+/** How long a busy server is left alone: at least, and where it does not say. */
+const BUSY_WAIT_MIN_MS = 1000
+const BUSY_WAIT_MS = 5000
+
 const TIMES: Times = { pause: 5000, jitter: 2000, away: 60_000, reap: 60_000 }
 
 export const verb = command(
@@ -45,14 +50,11 @@ the commit names, else JCI_IMAGE; it needs /bin/sh.`,
   () => work(TIMES),
 )
 
-/** The longest that a server is waited for as it says, in milliseconds. */
-const SERVER_WAIT_MAX_MS = 3_600_000
-
 /** Works until it is told to stop. */
 export async function work(times: Times): Promise<void> {
   const missing = Object.keys(RUNNER_NEEDS).filter(name => optional(name) === undefined)
   if (missing.length > 0) throw lasting('start', `these are not set: ${missing.join(', ')}`)
-  const directory = setting('JCI_RUNNER_DB')
+  const directory = resolve(setting('JCI_RUNNER_DB'))
   mkdirSync(directory, { recursive: true })
   const stop = new AbortController()
   const unlock = await takeLock(directory, 'runner', () => stop.abort())
@@ -88,16 +90,26 @@ async function placeOf(directory: string, runner: string): Promise<JobPlace> {
 
 async function pollAlways(runner: string, place: JobPlace, times: Times, stop: AbortSignal): Promise<void> {
   let away = 0
+  // To start a job takes long where its image is fetched; meanwhile the server is to hear that it is in good hands.
+  const starting = new Set<string>()
+  const begin = async (job: Assigned) => {
+    starting.add(job.job_id)
+    // The next poll says that we do not have a job that could not be started.
+    await place.start(job).catch((error: unknown) => warn('start the job', job.job_id, error))
+    starting.delete(job.job_id)
+  }
   while (!stop.aborted) {
     let wait = times.pause + Math.random() * times.jitter
     try {
-      const answer = await poll(runner, await jobsAt(place))
+      // Those that start, before those that run: a job that is no more among the first is among the second.
+      const first = [...starting]
+      const others = await jobsAt(place)
+      const answer = await poll(runner, others && [...new Set([...first, ...others])])
       if (away > 0) say('info', 'the server answers again')
       away = 0
       if (typeof answer === 'number') wait = answer
       else if (answer) {
-        // The next poll says that we do not have a job that could not be started.
-        await place.start(answer).catch((error: unknown) => warn('start the job', answer.job_id, error))
+        void begin(answer)
         wait = 0
       }
     } catch (error) {
@@ -128,10 +140,7 @@ async function poll(runner: string, jobs: string[] | undefined): Promise<Assigne
     signal: AbortSignal.timeout(60_000),
   })
   const text = await response.text()
-  if (response.status === 429) {
-    const seconds = Number(response.headers.get('retry-after')) || 5
-    return Math.min(Math.max(1, seconds) * 1000, SERVER_WAIT_MAX_MS)
-  }
+  if (response.status === 429) return Math.max(BUSY_WAIT_MIN_MS, pauseIn(response.headers) ?? BUSY_WAIT_MS)
   if (!response.ok) throw new Error(`the server answered ${response.status}`)
   const { job } = JSON.parse(text) as { job: Assigned | null }
   if (!job) return undefined

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { reasonOf } from '../base/errno.ts'
+import { pauseIn } from './pause.ts'
 import { field, textAt } from './payload.ts'
 
 /** How long one call may take, in milliseconds. */
@@ -175,18 +176,6 @@ function errorOf({ status, headers }: Response, text: string): ForgeError {
 /** GitHub says 403 both of what one may not do and of doing it too often. */
 const isLimit = (headers: Headers, said: string): boolean =>
   headers.has('retry-after') || headers.get('x-ratelimit-remaining') === '0' || /rate limit|abuse/i.test(said)
-
-/** For how long a forge wants to be left alone, in milliseconds. */
-function pauseIn(headers: Headers): number | undefined {
-  const after = headers.get('retry-after')
-  if (after !== null && /^\d{1,9}$/.test(after)) return Number(after) * 1000
-  if (after !== null && !Number.isNaN(Date.parse(after))) return Math.max(0, Date.parse(after) - Date.now())
-  const [left, reset] = [headers.get('x-ratelimit-remaining'), headers.get('x-ratelimit-reset')]
-  // Whatever the two clocks say, an hour is the longest that such a limit lasts.
-  if (left === '0' && reset !== null && /^\d{1,12}$/.test(reset))
-    return Math.min(Math.max(1000, Number(reset) * 1000 - Date.now()), 3_600_000)
-  return undefined
-}
 
 /** The forge's own sentence, of one line and a usual length. */
 function saidIn(text: string): string {

@@ -2,7 +2,8 @@
 
 import type { Change, ChangeWish, Forge, ForgeAddress, Wish } from './forge.ts'
 import { encodePath } from './github.ts'
-import { field, hmac, idIn, isSame, needBranch, needNumber, needRef, needSha } from './payload.ts'
+import { isSameSecret } from '../base/same.ts'
+import { field, hmac, idIn, needBranch, needNumber, needRef, needSha } from './payload.ts'
 import { numberAt, readPayload, shaAt, textAt, timeAt, urlAt } from './payload.ts'
 
 export function gitlab(place: ForgeAddress): Forge {
@@ -27,15 +28,14 @@ function verify(headers: Headers, body: Uint8Array, secret: string): boolean {
   if (secret === '') return false
   const given = headers.get('webhook-signature')
   if (given !== null) return isSigned(given, headers, body, secret)
-  // The digests have one length, and say nothing about the secret's.
-  return isSame(hmac(headers.get('x-gitlab-token') ?? '', secret), hmac(secret, secret))
+  return isSameSecret(headers.get('x-gitlab-token') ?? '', secret)
 }
 
 function isSigned(given: string, headers: Headers, body: Uint8Array, secret: string): boolean {
   const head = `${headers.get('webhook-id') ?? ''}.${headers.get('webhook-timestamp') ?? ''}.`
   const key = secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : secret
-  const wanted = Buffer.from(`v1,${hmac(Buffer.concat([Buffer.from(head), body]), key).toString('base64')}`)
-  return given.split(' ').some(one => isSame(Buffer.from(one), wanted))
+  const wanted = `v1,${hmac(Buffer.concat([Buffer.from(head), body]), key).toString('base64')}`
+  return given.split(' ').some(one => isSameSecret(one, wanted))
 }
 
 function readEvent(payload: unknown): Wish {

@@ -1,8 +1,9 @@
 // Reading what a forge sends: nothing of it is taken to be of the right type, and only the fields that are needed are
 // read, since forges add fields and leave out others as they please. Pure.
 
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 
+import { isSameSecret } from '../base/same.ts'
 import { BadDelivery } from './forge.ts'
 
 /** Most characters of a title or a name. */
@@ -107,15 +108,10 @@ export function needBranch(value: unknown, path: string): string {
 export const hmac = (body: Uint8Array | string, secret: string | Buffer): Buffer =>
   createHmac('sha256', secret).update(body).digest()
 
-/** True if both are the same; how long it takes says nothing about where they differ. */
-export function isSame(a: Buffer, b: Buffer): boolean {
-  return a.length === b.length && timingSafeEqual(a, b)
-}
-
 /** True if `given` is the hex of the HMAC-SHA256 of the body. */
 export function isSignature(given: string | null | undefined, body: Uint8Array, secret: string): boolean {
   if (secret === '' || !given || !/^[0-9a-fA-F]{64}$/.test(given)) return false
-  return isSame(Buffer.from(given, 'hex'), hmac(body, secret))
+  return isSameSecret(Buffer.from(given, 'hex'), hmac(body, secret))
 }
 
 /** The first of these headers that can be the name of a file. */

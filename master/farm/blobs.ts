@@ -1,7 +1,7 @@
 // Where the files of jobs are when they are over: in S3, or in a directory of the farmer's. Workers write with addresses that
 // are signed for one file and a short time: they have no key, and what they write passes by the farmer where there is S3.
 
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -9,6 +9,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
 import { isErrno } from '../../lib/base/errno.ts'
+import { isSameSecret } from '../../lib/base/same.ts'
 import { lasting, temporary } from '../../lib/base/exit.ts'
 import { optional, setting } from '../../lib/base/settings.ts'
 import { token } from '../../lib/system/durable.ts'
@@ -68,8 +69,7 @@ export class Files implements Blobs {
   verify(query: URLSearchParams): { key: string; size: number } | undefined {
     const [key, size, until] = [query.get('key') ?? '', Number(query.get('size')), Number(query.get('until'))]
     if (!Number.isSafeInteger(size) || !(until * 1000 > Date.now())) return undefined
-    const [given, right] = [Buffer.from(query.get('sig') ?? ''), Buffer.from(this.#sign(key, size, until))]
-    return given.length === right.length && timingSafeEqual(given, right) ? { key, size } : undefined
+    return isSameSecret(query.get('sig') ?? '', this.#sign(key, size, until)) ? { key, size } : undefined
   }
 
   /** Stores what an address was signed for; false if it is not of the size that was signed. */

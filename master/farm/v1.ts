@@ -10,7 +10,7 @@ import { FILES_MAX, isFilePath, JSON_MAX, OUTPUT_MAX } from '../../lib/farm/prot
 import type { Alive, JobFile, Registration, Result } from '../../lib/farm/protocol.ts'
 import { VERDICTS } from '../../lib/spool/job.ts'
 import { isPart } from '../../lib/spool/task-name.ts'
-import { isSameSecret } from './secret.ts'
+import { isSameSecret } from '../../lib/base/same.ts'
 import type { Blobs } from './blobs.ts'
 import { Files, keyOf } from './blobs.ts'
 import type { Database } from './database.ts'

@@ -3,10 +3,11 @@
 // does not prove which page a request comes from: so an action also needs a word that only our own pages
 // hold.
 
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { BlockList, isIP } from 'node:net'
 
 import { lasting } from '../../lib/base/exit.ts'
+import { isSameSecret } from '../../lib/base/same.ts'
 import { optional, words } from '../../lib/base/settings.ts'
 import type { Viewer } from './pages/page.ts'
 
@@ -55,27 +56,28 @@ export function openAuth(env = process.env): Auth {
   }
   const session = (sender: Sender): string | undefined => {
     const [id = '', until = '', signature = ''] = sender.cookie(COOKIE)?.split('.') ?? []
-    if (token === undefined || !same(signature, sign(`session ${id}.${until}`))) return undefined
+    if (token === undefined || !isSameSecret(signature, sign(`session ${id}.${until}`))) return undefined
     return Number(until) > Date.now() ? id : undefined
   }
   return {
     form: token !== undefined,
     viewer: sender => {
       const bearer = /^Bearer (.+)$/i.exec(sender.header('authorization') ?? '')
-      if (token !== undefined && bearer && same(bearer[1]!, token)) return { name: 'token', direct: true }
+      if (token !== undefined && bearer && isSameSecret(bearer[1]!, token))
+        return { name: 'token', direct: true }
       const name = fromProxy(sender)
       if (name !== undefined) return { name, word: sign(`form of ${name}`) }
       const id = session(sender)
       return id === undefined ? {} : { name: 'token', word: sign(`form in ${id}`) }
     },
     login: given => {
-      if (token === undefined || !same(given, token)) return undefined
+      if (token === undefined || !isSameSecret(given, token)) return undefined
       const session = `${randomBytes(16).toString('base64url')}.${Date.now() + SESSION * 1000}`
       return `${session}.${sign(`session ${session}`)}`
     },
     isOurs: (sender, viewer, word) => {
       if (viewer.direct) return true
-      return isSameOrigin(sender) && viewer.word !== undefined && same(word ?? '', viewer.word)
+      return isSameOrigin(sender) && viewer.word !== undefined && isSameSecret(word ?? '', viewer.word)
     },
   }
 }
@@ -87,12 +89,6 @@ export function isSameOrigin(sender: Sender): boolean {
   // An older browser: it names the origin of each POST.
   const origin = sender.header('origin') ?? ''
   return URL.canParse(origin) && new URL(origin).host === sender.header('host')
-}
-
-/** Compares without telling by the time it takes how much of it was right. */
-function same(given: string, right: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(given), digest(right))
 }
 
 /** REPORTER_TRUSTED: addresses, and networks as `10.0.0.0/8`; undefined if there is none. */

@@ -1,7 +1,7 @@
 // The server of an executor: the calls of executor.proto, for whoever has the secret.
 
 import { once } from 'node:events'
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -15,6 +15,7 @@ import type {
 } from '@grpc/grpc-js'
 
 import { reasonOf } from '../../lib/base/errno.ts'
+import { isSameSecret } from '../../lib/base/same.ts'
 import { unpackStream } from '../../lib/bundle/bundle.ts'
 import { readS2, writeS2 } from '../../lib/bundle/s2.ts'
 import { changesOf, listBefore, listTree, toName } from '../../lib/exec/listing.ts'
@@ -98,9 +99,8 @@ class Service {
   }
 
   #admit({ metadata }: { readonly metadata: { get(key: string): readonly unknown[] } }): void {
-    const digest = (text: string) => createHash('sha256').update(text).digest()
     const given = metadata.get(SECRET)[0]
-    if (typeof given !== 'string' || !timingSafeEqual(digest(given), digest(this.#own.secret)))
+    if (typeof given !== 'string' || !isSameSecret(given, this.#own.secret))
       throw new Refusal(UNAUTHENTICATED, 'the secret is not that of this execution')
   }
 

@@ -1,8 +1,9 @@
 // A job in a container of its own: detached, with limits, without a socket and with no directory of the host but the tool.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 
+import { lasting, quote } from '../../../lib/base/exit.ts'
 import { ROOT } from '../../../lib/base/root.ts'
 import { optional, setting } from '../../../lib/base/settings.ts'
 import { ask, askIf, findEngine } from '../../../lib/container/engine.ts'
@@ -12,6 +13,10 @@ import { warn } from '../../../lib/system/log.ts'
 import { imageOf } from './image.ts'
 import type { Assigned, JobPlace } from './place.ts'
 import { layTools, TOOLS, TREE_INSIDE } from './tool.ts'
+
+/** Before the id of a job in the name of its container. */
+const CONTAINER_PREFIX = 'jci-job-'
+const nameOf = (id: string) => CONTAINER_PREFIX + id
 
 /** Where the job's file is in its container. */
 const JOB = '/jci-job.json'
@@ -24,17 +29,22 @@ export class Containers implements JobPlace {
   readonly #timeout: number
   /** Files of one job for a moment, its credential too. A runner that was killed may have left some. */
   readonly #scratch: string
+  /** The containers that this runner has begun to make: their names, and when their time is over, in seconds since 1970. */
+  readonly #begun = new Map<string, number>()
+  /** The options that list what a runner of this name has made, by name. */
+  readonly #ours: readonly string[]
 
   constructor(directory: string, runner: string, timeout: number) {
     this.#engine = findEngine()
     this.#runner = runner
+    this.#ours = ['--filter', `label=jci-runner=${runner}`, '--format', '{{.Names}}']
     this.#timeout = timeout
     this.#scratch = join(directory, 'scratch')
-    this.#tools = optional('JCI_BINARY') ?? layTools(directory)
+    this.#tools = givenTools() ?? layTools(directory)
   }
 
   async start(job: Assigned): Promise<void> {
-    const name = `jci-job-${job.job_id}`
+    const name = nameOf(job.job_id)
     const deadline = Math.floor((Date.now() + this.#timeout) / 1000)
     const plan = {
       image: (await imageOf(job, setting('JCI_SERVER'), this.#scratch)) ?? setting('JCI_IMAGE'),
@@ -57,6 +67,9 @@ export class Containers implements JobPlace {
         `JCI_SCRIPT_PATH=$PATH:${TOOLS}/bin PATH=${TOOLS}/bin:$PATH; export PATH JCI_SCRIPT_PATH BASS_ROOT=${TREE_INSIDE}; . ${TREE_INSIDE}/lib/rc; exec node ${TREE_INSIDE}/dist/bin/jci/runner/job.js ${JOB}`,
       ],
     }
+    this.#begun.set(name, deadline)
+    // An earlier runner may have left one of this name.
+    await askIf(this.#engine, 'remove a container', ['rm', '-f', name])
     const volumes = ['--volume', `${ROOT}:${TREE_INSIDE}:ro`, '--volume', `${this.#tools}:${TOOLS}:ro`]
     await ask(this.#engine, `make the container '${name}'`, ['create', ...volumes, ...containerFlags(plan)])
     const directory = mkdtempSync(join(this.#scratch, 'job-'))
@@ -78,20 +91,29 @@ export class Containers implements JobPlace {
   async begin(): Promise<void> {
     rmSync(this.#scratch, { recursive: true, force: true })
     mkdirSync(this.#scratch, { mode: 0o700 })
-    for (const id of await this.#list(`label=jci-runner=${this.#runner}`)) await this.#remove(id)
+    await this.#endEarlier()
+  }
+
+  /** Ends containers of an earlier runner of this name: one that was killed may have left an engine that was about to make one. */
+  async #endEarlier(): Promise<void> {
+    const now = Date.now() / 1000
+    for (const [name, deadline] of this.#begun) if (deadline < now) this.#begun.delete(name)
+    const names = await ask(this.#engine, 'list containers', ['ps', '-a', ...this.#ours])
+    const earlier = names.split('\n').filter(name => name !== '' && !this.#begun.has(name))
+    for (const name of earlier) await this.#remove(name)
   }
 
   async jobs(): Promise<string[]> {
-    const ours = ['--filter', `label=jci-runner=${this.#runner}`, '--format', '{{.Names}}']
-    const names = await ask(this.#engine, 'list containers', ['ps', ...ours])
+    const names = await ask(this.#engine, 'list containers', ['ps', ...this.#ours])
     return names
       .split('\n')
       .filter(Boolean)
-      .map(name => name.replace(/^jci-job-/, ''))
+      .map(name => name.slice(CONTAINER_PREFIX.length))
   }
 
   /** Ends containers that are older than their label says. */
   async reap(): Promise<void> {
+    await this.#endEarlier()
     for (const id of await this.#list('label=jci-job=y')) {
       const format = '{{index .Config.Labels "jci-job-deadline"}}'
       const deadline = Number(
@@ -118,4 +140,11 @@ export class Containers implements JobPlace {
       warn('remove the container', id, error)
     }
   }
+}
+
+/** The directory that JCI_BINARY names; undefined if that is not set. Throws Fatal if no node is in it. */
+function givenTools(): string | undefined {
+  const given = optional('JCI_BINARY')
+  if (given === undefined || existsSync(join(given, 'bin/node'))) return given && resolve(given)
+  throw lasting('read the setting JCI_BINARY', `${quote(given)} holds no bin/node`)
 }

@@ -1,10 +1,10 @@
 // The addresses of the server: webhooks, runners, and git.
 
-import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
-import { field, isSame, isSignature } from '../../../lib/forge/payload.ts'
+import { isSameSecret } from '../../../lib/base/same.ts'
+import { field, isSignature } from '../../../lib/forge/payload.ts'
 import { isCommitId } from '../../../lib/jci/run-ref.ts'
 import { warn } from '../../../lib/system/log.ts'
 import type { Desk } from './desk.ts'
@@ -114,7 +114,7 @@ async function poll(
     return [400, { error: 'the body is not JSON' }]
   }
   const [runner, secret] = [field(asked, 'runner_id'), field(asked, 'secret')]
-  if (typeof secret !== 'string' || !isSame(digest(secret), digest(settings.runnerSecret)))
+  if (typeof secret !== 'string' || !isSameSecret(secret, settings.runnerSecret))
     return [403, { error: 'the secret is wrong' }]
   if (typeof runner !== 'string' || !/^[\w.-]{1,100}$/.test(runner))
     return [400, { error: 'runner_id is missing, or no name' }]
@@ -136,9 +136,6 @@ async function poll(
 
 const isNames = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every(one => typeof one === 'string')
-
-/** Of one length, whatever it is of. */
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
 /** The body of a request; undefined if it is too large, of which no more is read. */
 async function readBody(request: IncomingMessage, max: number): Promise<Buffer | undefined> {

@@ -9,8 +9,6 @@ import type { Job, Jobs } from './jobs.ts'
 
 const STATUS_WAIT_MS = 1000
 const STATUS_WAIT_MAX_MS = 60_000
-/** The longest that the forge is waited for as it says, in milliseconds. */
-const LATEST = 3_600_000
 /** How long a refusal that looks lasting is tried again, in milliseconds: a repository may be moved or mended. */
 const GIVE_UP = 24 * 3_600_000
 
@@ -48,7 +46,7 @@ export class StatusCourier {
       } catch (error) {
         if (this.#isStopped()) return
         warn('tell the forge of', `${job.owner}/${job.repo} ${job.commit}`, error)
-        const later = error instanceof ForgeRefusal ? Math.min(error.later, LATEST) : 0
+        const later = error instanceof ForgeRefusal ? error.later : 0
         await sleep(Math.max(wait, later), undefined, { signal: this.#stop }).catch(() => undefined)
         wait = Math.min(2 * wait, STATUS_WAIT_MAX_MS)
       }

@@ -5,7 +5,8 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { dirname } from 'node:path'
 
-import { hmac, isSame } from '../../../lib/forge/payload.ts'
+import { isSameSecret } from '../../../lib/base/same.ts'
+import { hmac } from '../../../lib/forge/payload.ts'
 import { publishFile, readIfThere } from '../../../lib/system/durable.ts'
 
 export interface Statement {
@@ -30,13 +31,15 @@ export function readKey(path: string): string {
 
 export function makePassword(key: string, { job, attempt, owner, repo, commit, expires }: Statement): string {
   const text = Buffer.from(JSON.stringify([job, attempt, owner, repo, commit, expires])).toString('base64url')
-  return `${text}.${hmac(text, key).toString('base64url')}`
+  return `${text}.${signatureOf(text, key)}`
 }
+
+const signatureOf = (text: string, key: string): string => hmac(text, key).toString('base64url')
 
 /** Reads a password; undefined if it is not ours or its time is over. */
 export function checkPassword(key: string, password: string, now = Date.now()): Statement | undefined {
   const [text = '', signature = '', ...more] = password.split('.')
-  if (more.length > 0 || !isSame(Buffer.from(signature, 'base64url'), hmac(text, key))) return undefined
+  if (more.length > 0 || !isSameSecret(signature, signatureOf(text, key))) return undefined
   const [job, attempt, owner, repo, commit, expires] = JSON.parse(
     Buffer.from(text, 'base64url').toString(),
   ) as [string, number, string, string, string, number]

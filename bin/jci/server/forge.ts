@@ -1,5 +1,6 @@
 // The calls to a Gitea or Forgejo: commit statuses and tokens.
 
+import { pauseIn } from '../../../lib/forge/pause.ts'
 import type { Job, ToldStatus } from './jobs.ts'
 
 export interface ForgeSettings {
@@ -112,8 +113,11 @@ export class ForgeClient {
     })
     const text = await response.text()
     if (!response.ok) {
-      const seconds = Number(response.headers.get('retry-after')) || 0
-      throw new ForgeRefusal(response.status, `${method} ${path.split('?', 1)[0]!}`, seconds * 1000)
+      throw new ForgeRefusal(
+        response.status,
+        `${method} ${path.split('?', 1)[0]!}`,
+        pauseIn(response.headers),
+      )
     }
     return text === '' ? undefined : JSON.parse(text)
   }

@@ -2,10 +2,12 @@
 // are on a bridge that leads nowhere but to the server's git door.
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'tap'
 import type { Test } from 'tap'
 
 import { isImageName } from '../../../bin/jci/runner/image.ts'
+import { layTools } from '../../../bin/jci/runner/tool.ts'
 import { JciForge, push, RUNNER_SECRET, startFast } from '../../fixtures/jci-forge.ts'
 import { lacksPodman, Podman } from '../../fixtures/podman.ts'
 import { eventually, lacks, Sandbox } from '../../fixtures/sandbox.ts'
@@ -17,9 +19,18 @@ const lacking = lacksPodman() || lacks('unshare', 'ip')
 const BRIDGE = '10.99.0.1'
 const PORT = 8080
 
-async function site(t: Test, more: Record<string, string> = {}) {
+/** For longer than the server waits for a silent runner, as if an image were fetched. */
+const SLOW = 'case " $* " in *" create "*) sleep 10 ;; esac\n'
+
+/** `before` is what the engine's program does first. */
+async function site(t: Test, more: Record<string, string> = {}, before = '') {
   const sandbox = new Sandbox(t)
   const podman = new Podman(t, sandbox)
+  mkdirSync(sandbox.path('engine-bin'))
+  const program = sandbox.path('engine-bin/podman')
+  writeFileSync(program, `#!/bin/sh\n${before}exec ${sandbox.ok('sh', ['-c', 'command -v podman'])} "$@"\n`, {
+    mode: 0o755,
+  })
   const image = podman.importBusybox()
   const bridge = ['--internal', '--disable-dns', '--subnet', '10.99.0.0/24', '--gateway', BRIDGE]
   podman.ask('network', 'create', ...bridge, 'jci')
@@ -28,6 +39,7 @@ async function site(t: Test, more: Record<string, string> = {}) {
   const { url, running } = await forge.serve(doors, 'fast')
   const runner = startFast(sandbox, 'runner', {
     ...podman.env,
+    CONTAINER: podman.env['CONTAINER']!.replace(/^podman/, program),
     JCI_SERVER: url,
     JCI_RUNNER_SECRET: RUNNER_SECRET,
     JCI_RUNNER_DB: sandbox.path('runner'),
@@ -160,7 +172,7 @@ sleep 4; exit 3`
   })
 
   test('the reaper ends what is older than its label says, and nothing else', async t => {
-    const { forge, podman, ask, ended, end } = await site(t, { JCI_JOB_TIMEOUT: '5' })
+    const { forge, podman, sandbox, ask, ended, end } = await site(t, { JCI_JOB_TIMEOUT: '5' })
     const leave = (...labels: string[]) =>
       podman.ask(
         'run',
@@ -178,6 +190,11 @@ sleep 4; exit 3`
     const other = leave('somebody=else', `jci-job-deadline=${now - 10}`)
     const ids = () => podman.ask('ps', '-a', '-q', '--no-trunc').split('\n')
     await eventually('the first is gone', () => !ids().includes(over), 60)
+    const own = sandbox.ok('cat', ['runner/id']).trim()
+    const labels = ['jci-job=y', `jci-runner=${own}`, `jci-job-deadline=${now + 1000}`]
+    // The engine of a runner that was killed may make its container when the next runner has begun.
+    const late = podman.ask('create', ...labels.flatMap(label => ['--label', label]), 'busy:1', 'true')
+    await eventually('what an earlier runner was about to start is gone', () => !ids().includes(late), 60)
     t.ok(ids().includes(later))
     t.ok(ids().includes(other))
     const commit = forge.repository('hello', 'sleep 1000')
@@ -186,6 +203,23 @@ sleep 4; exit 3`
     t.match(await ended(), /^failure jci: job (lost|completed)$/)
     podman.ask('rm', '-f', '-t', '0', later, other)
     await end()
+  })
+
+  test('an engine that takes long loses no job; the programs may be those of JCI_BINARY', async t => {
+    const tools = layTools(new Sandbox(t).dir)
+    writeFileSync(join(tools, 'bin/hello'), '#!/bin/sh\necho hello of JCI_BINARY\n', { mode: 0o755 })
+    const { forge, sandbox, runner, ask, ended, stored, end } = await site(t, { JCI_BINARY: tools }, SLOW)
+    await ask('hello', forge.repository('hello', 'hello'))
+    t.equal(await ended(), 'success jci: job completed')
+    t.match(stored('hello', 'run.output.txt'), 'hello of JCI_BINARY\n')
+    const assigned = forge.api.statuses.filter(({ description }) => description === 'jci: job assigned')
+    t.equal(assigned.length, 1, 'once')
+    t.notMatch(sandbox.ls('runner').join(), 'tools', 'those of this host are not laid out')
+    t.equal(runner.stderr().match(/unable/g), null, runner.stderr())
+    await end()
+    const settings = { JCI_SERVER: 'http://x', JCI_RUNNER_SECRET: 'x', JCI_RUNNER_DB: sandbox.path('other') }
+    const wrong = sandbox.run('bin/git-jci', ['runner'], { env: { ...settings, JCI_BINARY: '/etc' } })
+    t.match(wrong, { code: 1, stderr: "unable to read the setting JCI_BINARY: '/etc' holds no bin/node" })
   })
 
   test('docker does the same', async t => {
