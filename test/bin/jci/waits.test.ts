@@ -35,18 +35,23 @@ function startRunner(t: Test, url: string): Running {
   })
 }
 
+const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toUTCString()
+
 test('a runner waits as the server says, and says once that it is away', async t => {
   const at: number[] = []
   const url = await serve(t, (request, response) => {
     at.push(performance.now())
     if (at.length === 1) response.writeHead(429, { 'Retry-After': '2' }).end()
-    else if (at.length < 5) request.socket.destroy()
+    // A date has no part of a second.
+    else if (at.length === 2) response.writeHead(429, { 'Retry-After': inSeconds(4) }).end()
+    else if (at.length < 6) request.socket.destroy()
     else response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"job":null}')
   })
   const runner = startRunner(t, url)
   await eventually('it answers again', () => runner.stderr().includes('the server answers again'), 60)
   t.ok(at[1]! - at[0]! >= 1990, `it came back after ${at[1]! - at[0]!} ms`)
-  const pauses = [at[3]! - at[2]!, at[4]! - at[3]!]
+  t.ok(at[2]! - at[1]! >= 2990, `it came back after ${at[2]! - at[1]!} ms`)
+  const pauses = [at[4]! - at[3]!, at[5]! - at[4]!]
   t.ok(pauses[1]! > pauses[0]!, `it waits longer each time: ${pauses.join(', ')}`)
   t.equal(runner.stderr().match(/unable to reach the server/g)?.length, 1, runner.stderr())
   t.equal((await runner.kill('SIGTERM')).code, 0)
@@ -57,6 +62,7 @@ test('a status waits as the forge says', async t => {
   const address = await serve(t, (_, response) => {
     at.push(performance.now())
     if (at.length === 1) response.writeHead(429, { 'Retry-After': '3' }).end()
+    else if (at.length === 2) response.writeHead(503, { 'Retry-After': inSeconds(5) }).end()
     else response.writeHead(201, { 'Content-Type': 'application/json' }).end('[]')
   })
   const jobs = new Jobs(new Sandbox(t).path('jobs'))
@@ -67,6 +73,7 @@ test('a status waits as the forge says', async t => {
   new StatusCourier(jobs, forge, stop.signal).wake()
   await eventually('it is told', () => jobs.all()[0]!.told.length === 0, 60)
   t.ok(at[1]! - at[0]! >= 2990, `it came back after ${at[1]! - at[0]!} ms`)
+  t.ok(at[2]! - at[1]! >= 3990, `it came back after ${at[2]! - at[1]!} ms`)
 })
 
 test('a wait of weeks is one of an hour, and no loop without any', async t => {
