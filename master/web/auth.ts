@@ -63,7 +63,7 @@ export function openAuth(env = process.env): Auth {
     form: token !== undefined,
     viewer: sender => {
       const bearer = /^Bearer (.+)$/i.exec(sender.header('authorization') ?? '')
-      if (token !== undefined && bearer && isSameSecret(bearer[1]!, token))
+      if (token !== undefined && bearer && isSameSecret(bearer[1], token))
         return { name: 'token', direct: true }
       const name = fromProxy(sender)
       if (name !== undefined) return { name, word: sign(`form of ${name}`) }
