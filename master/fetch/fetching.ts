@@ -110,6 +110,7 @@ export class Fetching {
   /** F1 to F4. */
   async #finish(record: string): Promise<void> {
     const { inbox, name } = this.project
+    if (records.dropRepeated(inbox, record)) return
     const plan = records.readFetchPlan(record) ?? (await this.#decide(record))
     if (!plan) return
     const tmp = this.#spool.tasks.tmp

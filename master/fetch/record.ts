@@ -183,11 +183,20 @@ function filesBelow(directory: string, below = ''): string[] {
   )
 }
 
+/**
+ * Removes a record of a delivery that was done before, and returns true: a receiver that stood still stores again what its forge
+ * has meanwhile sent to another.
+ */
+export function dropRepeated(inbox: Inbox, record: string): boolean {
+  if (!listAllIfThere(inbox.done).includes(basename(record))) return false
+  remove(record)
+  fsyncPath(inbox.doing)
+  return true
+}
+
 /** F3 to F4: the record is done. */
 export function endRecord(inbox: Inbox, record: string): void {
-  const done = join(inbox.done, basename(record))
-  if (listAllIfThere(inbox.done).includes(basename(record))) remove(done)
-  move(record, done)
+  move(record, join(inbox.done, basename(record)))
   fsyncPath(inbox.done)
   fsyncPath(inbox.doing)
   trace('F4', basename(record))

@@ -5,6 +5,7 @@
 // happen to keep more.
 
 import {
+  copyFileSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -20,11 +21,16 @@ import { basename, dirname, join } from 'node:path'
 
 import type { Operation } from '../fixtures/fault.ts'
 
-/** A file: `synced` if all of it is on the disk, else its first `kept` bytes. A directory: its names now, and those on the disk. */
+/**
+ * A file: `synced` if all of it is on the disk, else its first `kept` bytes. One that was there from the beginning has a copy, for
+ * after a cut it may be there again if another was `replaced` for it. A directory: its names now, and those on the disk.
+ */
 type Node = File | Directory
 interface File {
   synced: boolean
   kept: number
+  readonly copy?: string
+  replaced?: boolean
 }
 interface Directory {
   now: Map<string, Node>
@@ -48,7 +54,10 @@ export class Disk {
   /** A disk that holds what is in a directory now. */
   constructor(path: string) {
     this.#path = path
-    this.#root = read(path, new Map())
+    const copies = `${path}.copies`
+    rmSync(copies, { recursive: true, force: true })
+    mkdirSync(copies)
+    this.#root = read(path, new Map(), copies)
   }
 
   /** Follows what programs did to the directory. */
@@ -69,7 +78,9 @@ export class Disk {
     else if (kind === 'fsync') this.#sync(node, Number(to))
     else if (kind === 'link' || kind === 'rename') {
       const [target, newName] = this.#place(to)
-      if (!target || target.now.get(newName) === node) return
+      const other = target?.now.get(newName)
+      if (!target || other === node) return
+      if (other && !isDirectory(other)) other.replaced = true
       target.now.set(newName, node)
       if (kind === 'link') return
       directory.now.delete(name)
@@ -106,7 +117,7 @@ export class Disk {
     return [directory, basename(path)]
   }
 
-  /** Makes the directory what the disk holds. Files that have no name any more are gone, on the disk as well. */
+  /** Makes the directory what the disk holds. Files that were removed are gone, on the disk as well. */
   cutPower(): void {
     const after = `${this.#path}.disk`
     const before = `${this.#path}.before`
@@ -117,13 +128,15 @@ export class Disk {
   }
 }
 
-function read(path: string, inodes: Map<number, Node>): Directory {
+function read(path: string, inodes: Map<number, Node>, copies: string): Directory {
   const now = new Map<string, Node>()
   for (const name of readdirSync(path)) {
     const stat = lstatSync(join(path, name))
-    if (stat.isDirectory()) now.set(name, read(join(path, name), inodes))
+    if (stat.isDirectory()) now.set(name, read(join(path, name), inodes, copies))
     else if (stat.isFile()) {
-      const node = inodes.get(stat.ino) ?? { synced: true, kept: stat.size }
+      const copy = join(copies, String(stat.ino))
+      const node = inodes.get(stat.ino) ?? { synced: true, kept: stat.size, copy }
+      if (!inodes.has(stat.ino)) copyFileSync(join(path, name), copy)
       inodes.set(stat.ino, node)
       now.set(name, node)
     }
@@ -148,7 +161,7 @@ function write(directory: Directory, path: string, paths: Map<Node, string>): vo
       write(node, target, paths)
       continue
     }
-    const source = paths.get(node)
+    const source = paths.get(node) ?? (node.replaced ? node.copy : undefined)
     if (source === undefined || !existsSync(source)) continue
     if (node.synced) linkSync(source, target)
     else {

@@ -123,3 +123,17 @@ test('a token that has run out is said, without it, and nothing is lost', async 
   await site.fetch()
   t.same(Object.keys(site.events()), [`refs/heads/main/${next}`])
 })
+
+test('a delivery that is stored again after it was worked off makes no event again', async t => {
+  const { site, first } = await started(t)
+  const next = site.commit()
+  site.push('main')
+  await site.pushed('refs/heads/main', first, next, 'twice')
+  const stored = site.files('inbox/hello/new')['twice']!
+  await site.fetch()
+  t.equal(site.takeEvents().includes(`refs/heads/main/${next}`), true)
+  // As a receiver does that stood still while its forge sent this to another.
+  writeFileSync(site.path('spool/inbox/hello/new/twice'), stored)
+  await site.fetch()
+  t.same([site.events(), site.files('inbox/hello/new'), site.files('inbox/hello/doing')], [{}, {}, {}])
+})
