@@ -25,15 +25,20 @@ export const runGitIn = (
   { input, env }: GitOptions = {},
 ): Promise<Ended & { readonly stdout: Buffer }> => run(startIn(repository, env), [...DURABLE, ...args], input)
 
-/** Returns what git printed, without the line feed at its end. Throws GitError with git's own sentence if it fails. */
-export async function gitOutput(
+/** Returns what git printed. Throws GitError with git's own sentence if it fails. */
+export async function gitBytes(
   repository: string,
   args: readonly string[],
   options: GitOptions = {},
-): Promise<string> {
+): Promise<Buffer> {
   const end = await runGitIn(repository, args, options)
   if (end.code !== 0) throw new GitError(sentence(end))
-  return end.stdout.toString().replace(/\n$/, '')
+  return end.stdout
+}
+
+/** As `gitBytes`, as text without the line feed at its end. */
+export async function gitOutput(...asked: Parameters<typeof gitBytes>): Promise<string> {
+  return (await gitBytes(...asked)).toString().replace(/\n$/, '')
 }
 
 /** A git process that answers each question with a line, in order. */

@@ -25,7 +25,7 @@ export const drawRunId = (milliseconds: number): string =>
   `${Math.floor(milliseconds / 1000)}-${randomBytes(2).toString('hex')}`
 
 /** When the run began, in seconds since 1970. */
-export const secondsOf = (run: string): number => Number(run.split('-', 1)[0])
+export const secondsOf = (run: string): number => parseInt(run, 10)
 
 export const refOf = ({ commit, run }: RunName): string => `${RUNS}${commit}/${run}`
 

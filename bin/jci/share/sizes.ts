@@ -1,6 +1,7 @@
 // How much runs hold: the sum of their files, read with some git processes for all runs together.
 
 import { parseTree } from '../../../lib/git/tree.ts'
+import type { GitObject } from '../../../lib/git/objects.ts'
 import type { TreeEntry } from '../../../lib/git/tree.ts'
 import { gitOutput } from '../../../lib/jci/git-process.ts'
 import { readObjects } from '../runs/objects.ts'
@@ -9,21 +10,14 @@ const isTree = ({ kind }: TreeEntry) => kind === 'directory'
 
 /** Bytes by the id of the run's commit; what is not in this repository has none. Throws GitError. */
 export async function sizesOf(repository: string, ids: readonly string[]): Promise<Map<string, number>> {
-  const commits = await readObjects(repository, ids)
-  const roots = commits.map(commit => /^tree ([0-9a-f]+)/.exec(commit?.body.toString('latin1') ?? '')?.[1])
-  const trees = await readTrees(
+  const roots = await readObjects(
     repository,
-    roots.filter(root => root !== undefined),
+    ids.map(id => `${id}^{tree}`),
   )
-  const blobs = [
-    ...new Set(
-      [...trees.values()]
-        .flat()
-        .filter(entry => !isTree(entry))
-        .map(entry => entry.id),
-    ),
-  ]
-  const sizes = await blobSizes(repository, blobs)
+  const trees = await readTrees(repository, roots)
+  const blobs = new Set<string>()
+  for (const entries of trees.values()) for (const entry of entries) if (!isTree(entry)) blobs.add(entry.id)
+  const sizes = await blobSizes(repository, [...blobs])
   const sums = new Map<string, number>()
   const sum = (tree: string): number => {
     let total = sums.get(tree)
@@ -35,25 +29,27 @@ export async function sizesOf(repository: string, ids: readonly string[]): Promi
     sums.set(tree, total)
     return total
   }
-  return new Map(ids.flatMap((id, i) => (roots[i] === undefined ? [] : [[id, sum(roots[i])] as const])))
+  return new Map(ids.flatMap((id, i) => (roots[i] === undefined ? [] : [[id, sum(roots[i].id)] as const])))
 }
 
-/** All trees below some, by id: one process for each level. */
-async function readTrees(repository: string, roots: readonly string[]): Promise<Map<string, TreeEntry[]>> {
+/** The entries of these trees and of all below them, by id: one process for each level. */
+async function readTrees(
+  repository: string,
+  roots: readonly (GitObject | undefined)[],
+): Promise<Map<string, TreeEntry[]>> {
   const trees = new Map<string, TreeEntry[]>()
-  let level = [...new Set(roots)]
-  while (level.length > 0) {
-    const objects = await readObjects(repository, level)
-    level.forEach((id, i) =>
-      trees.set(id, objects[i]?.type === 'tree' ? parseTree(objects[i].body, id.length, '') : []),
+  for (let level = roots; level.length > 0;) {
+    const below = new Set<string>()
+    for (const object of level) {
+      if (object === undefined || trees.has(object.id)) continue
+      const entries = object.type === 'tree' ? parseTree(object.body, object.id.length, '') : []
+      trees.set(object.id, entries)
+      for (const entry of entries) if (isTree(entry)) below.add(entry.id)
+    }
+    level = await readObjects(
+      repository,
+      [...below].filter(id => !trees.has(id)),
     )
-    const below = level.flatMap(id =>
-      trees
-        .get(id)!
-        .filter(entry => isTree(entry))
-        .map(entry => entry.id),
-    )
-    level = [...new Set(below)].filter(id => !trees.has(id))
   }
   return trees
 }
