@@ -118,8 +118,21 @@ const openForge = (address: string) =>
     address,
     user: setting('GITEA_USER'),
     token: setting('GITEA_TOKEN'),
-    web: optional('JCI_WEB_URL')?.replace(/\/+$/, ''),
+    web: webAddress(),
   })
+
+/** JCI_WEB_URL, in which the names of a repository may be left open. */
+function webAddress(): string | undefined {
+  const text = optional('JCI_WEB_URL')
+  if (text === undefined) return undefined
+  const filled = text.replaceAll(/\{(?:owner|repo)\}/g, 'x')
+  if (!/^https?:\/\//.test(filled) || !URL.canParse(filled))
+    throw lasting(
+      'read the setting JCI_WEB_URL',
+      `${quote(text)} is no address such as https://ci.example.org`,
+    )
+  return text.replace(/\/+$/, '')
+}
 
 /** Makes and deletes a token, and deletes what is left of jobs that are over. */
 async function tryToken(forge: ForgeClient, jobs: Jobs): Promise<void> {

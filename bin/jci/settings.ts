@@ -15,7 +15,7 @@ export const SERVER_SETTINGS = {
   JCI_LISTEN: 'where to listen',
   JCI_DB: 'the directory of its state',
   JCI_GIT_URL: 'its address for runners; else as they call it',
-  JCI_WEB_URL: "where 'git jci web' is, for links of statuses",
+  JCI_WEB_URL: "where 'git jci web' is, for links; {owner} and {repo} are filled in",
   JCI_CREDENTIAL: 'proxy, or token: jobs talk to the forge itself',
 } as const
 

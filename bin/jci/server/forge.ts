@@ -8,7 +8,7 @@ export interface ForgeSettings {
   readonly address: string
   readonly user: string
   readonly token: string
-  /** The context of the statuses links here, if set. */
+  /** Where runs are shown, without a slash at its end: statuses link there, if set. It may have `{owner}` and `{repo}` in it. */
   readonly web: string | undefined
 }
 
@@ -54,8 +54,8 @@ export class ForgeClient {
   }
 
   async tell(job: Job, { state, description }: ToldStatus): Promise<void> {
-    const target =
-      this.#settings.web === undefined ? {} : { target_url: `${this.#settings.web}/jci/${job.commit}` }
+    const web = this.#settings.web?.replaceAll('{owner}', job.owner).replaceAll('{repo}', job.repo)
+    const target = web === undefined ? {} : { target_url: `${web}/jci/${job.commit}` }
     const body = { state, description, context: CONTEXT, ...target }
     await this.#call('POST', `/repos/${job.owner}/${job.repo}/statuses/${job.commit}`, body)
   }

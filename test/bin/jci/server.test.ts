@@ -39,6 +39,10 @@ test('what the server needs is named at once; a forge that refuses tokens is sai
   t.equal(code, 1)
   t.match(stderr, 'unable to make and delete a token on the forge: the forge answered 403')
   t.match(stderr, 'write:user')
+  const nowhere = await sandbox.start('bin/git-jci', ['server'], {
+    env: forge.serverEnvironment({ JCI_WEB_URL: 'pages' }),
+  }).ended
+  t.match(nowhere, { code: 1, stderr: "unable to read the setting JCI_WEB_URL: 'pages' is no address" })
 })
 
 test('webhooks: signed pushes of branches, once, and nothing else', async t => {
@@ -138,7 +142,7 @@ test('a job is run and told, with a credential that can do its work and nothing 
   const forge = await JciForge.open(t, sandbox)
   const commit = forge.repository('hello', 'echo tested; echo kept >kept')
   forge.repository('other', 'true')
-  const { url, running } = await forge.serve({ JCI_WEB_URL: 'http://web.test/' })
+  const { url, running } = await forge.serve({ JCI_WEB_URL: 'http://{repo}.web.test/{owner}/' })
   const { body, headers } = push('hello', commit)
   await post(`${url}/webhook`, body, headers)
   const job = (await given(url))!
@@ -177,7 +181,7 @@ test('a job is run and told, with a credential that can do its work and nothing 
     forge.api.statuses.map(({ state, description }) => `${state} ${description}`),
     ['pending jci: queued', 'pending jci: job assigned', 'success jci: job completed'],
   )
-  t.equal(forge.api.statuses[2]!.target_url, `http://web.test/jci/${commit}`)
+  t.equal(forge.api.statuses[2]!.target_url, `http://hello.web.test/o/jci/${commit}`)
   t.equal((await clone(job.clone_url)).code, 128, 'the credential is dead')
   t.same(readdirSync(sandbox.path('db/jobs')), [])
   t.equal((await running.kill('SIGTERM')).code, 0)
