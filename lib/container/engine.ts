@@ -81,9 +81,12 @@ export async function feed(
   if (broken !== undefined) throw temporary(attempt, broken)
 }
 
+/** An engine ends with a word about its help, which says nothing. */
+const HINT = /^(See|Run) '.*--help/
+
 /** The last line of what an engine says on standard error, without its prefix. Pure. */
 export function complaintOf(engine: Pick<Engine, 'name'>, stderr: string): string {
   const lines = stderr.split('\n').filter(line => line.trim() !== '')
-  const last = lines.filter(line => !line.startsWith('See ')).at(-1) ?? ''
+  const last = lines.filter(line => !HINT.test(line)).at(-1) ?? ''
   return `${engine.name}: ${last.replace(/^(Error: |docker: |Error response from daemon: )+/, '').slice(0, 500)}`
 }

@@ -6,7 +6,7 @@ import type { ContainerBounds } from '../base/elsewhere.ts'
 import { Fatal, lasting, quote } from '../base/exit.ts'
 import { setting } from '../base/settings.ts'
 import { token } from '../system/durable.ts'
-import { ask, askIf, feed, findEngine } from '../container/engine.ts'
+import { ask, askIf, complaintOf, feed, findEngine } from '../container/engine.ts'
 import type { Engine } from '../container/engine.ts'
 import { containerFlags } from '../container/flags.ts'
 import { ownerLabel, sweepDead } from '../container/owner.ts'
@@ -91,6 +91,7 @@ async function begin(engine: Engine, volume: string, wish: ContainerWish): Promi
       `run ${quote(wish.image)}`,
       [...engine.command, 'run', ...flags],
       engine.env,
+      stderr => complaintOf(engine, stderr),
     )
     // Remains of others are no reason to wait, before nor while this starts.
     const swept = sweepDead(engine).catch(() => [])

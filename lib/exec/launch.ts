@@ -33,11 +33,16 @@ export interface Launched {
   close(): Promise<void>
 }
 
-/** `attempt` completes "unable to". Throws a Fatal that says what the child said. */
+const lastLine = (stderr: string) => stderr.trim().split('\n').at(-1)!
+
+/**
+ * `attempt` completes "unable to". Throws a Fatal that says what the child said: `reasonIn` finds it in its standard error.
+ */
 export async function launch(
   attempt: string,
   command: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  reasonIn = lastLine,
 ): Promise<Launched> {
   const directory = mkdtempSync(join(tmpdir(), 'bass-client-'))
   const secret = randomBytes(24).toString('base64url')
@@ -56,7 +61,7 @@ export async function launch(
     await bridge.listen(path)
     child.stdin.write(`${secret}\n`)
     const died = ended.then(complaint => {
-      throw temporary(attempt, complaint || 'its executor ended at once')
+      throw temporary(attempt, complaint === '' ? 'its executor ended at once' : reasonIn(complaint))
     })
     const client = await Promise.race([
       ExecutorClient.connect(`unix:${path}`, secret, LAUNCH_TIMEOUT_MS, gone.signal),
@@ -79,14 +84,14 @@ export async function launch(
   }
 }
 
-/** Resolves when the child has ended or could not be started, with the last line of what it complained. */
+/** Resolves when the child has ended or could not be started, with the end of what it complained. */
 function endOf(child: ChildProcessWithoutNullStreams): Promise<string> {
   let complaint = ''
   child.stderr.on('data', (bytes: Buffer) => {
     complaint = (complaint + bytes.toString()).slice(-COMPLAINT_MAX)
   })
   return new Promise(done => {
-    const end = () => done(complaint.trim().split('\n').at(-1)!)
+    const end = () => done(complaint.trim())
     child.on('error', error => {
       complaint ||= error.message
       end()

@@ -55,4 +55,11 @@ test('the last sentence of an engine is its complaint', async t => {
     complaintOf({ name: 'docker' }, "docker: Error response from daemon: nope.\nSee 'docker run --help'.\n"),
     'docker: nope.',
   )
+  t.equal(
+    complaintOf(
+      { name: 'docker' },
+      "docker: Error response from daemon: no\n\nRun 'docker run --help' for more information\n",
+    ),
+    'docker: no',
+  )
 })
