@@ -43,9 +43,9 @@ export interface Change {
 /** How many paths of what decides what is run are named. */
 const TOLD = 5
 
-/** Of paths that differ, those of `.bass/` and Testfiles, which decide what is run; of many the first. Pure. */
+/** Of paths that differ, those of `.bass/` and Testfiles, which decide what is run, sorted; of many the first. Pure. */
 export function touchesTests(paths: readonly string[]): string[] {
-  const found = paths.filter(path => /^\.bass\/|(?:^|\/)Testfile$/.test(path))
+  const found = paths.filter(path => /^\.bass\/|(?:^|\/)Testfile$/.test(path)).sort()
   return found.length > TOLD ? [...found.slice(0, TOLD), 'and more'] : found
 }
 

@@ -1,32 +1,28 @@
-// The farmer's own bare copy of a repository: what a change touches and what its Testfiles say is asked here, which works
-// with every forge, and is right where a forge lists fewer files than there are.
+// The farmer's own bare copy of a repository: what a change touches and what its Testfiles say is asked
+// here, which works with every forge, and is right where a forge lists fewer files than there are.
 
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 
-import { IMAGE_FILE } from '../../lib/base/elsewhere.ts'
 import { quote, temporary } from '../../lib/base/exit.ts'
 import { environmentAt, GitError, gitEnvironment, runGit, sentence } from '../../lib/git/process.ts'
-import { directoriesOf, testfileIn, unreadable } from '../../lib/testfile/choose.ts'
-import type { Check } from '../../lib/testfile/choose.ts'
-import { TESTFILE_MAX } from '../../lib/testfile/testfile.ts'
 
 /** How long git may talk to a forge, in milliseconds. */
 const FETCH = 10 * 60_000
 
 export class FarmMirror {
-  readonly #path: string
+  readonly path: string
   readonly #url: string
 
   constructor(path: string, url: string) {
-    this.#path = path
+    this.path = path
     this.#url = url
   }
 
   /** Runs git and returns its output as latin1, so that no byte of a path is lost. Its own sentence is the error. */
   async #git(args: readonly string[], timeout = 60_000, access: NodeJS.ProcessEnv = {}): Promise<string> {
-    const env = { ...environmentAt(this.#path), GIT_TERMINAL_PROMPT: '0', ...access }
-    const start = { place: this.#path, env, signal: AbortSignal.timeout(timeout) }
+    const env = { ...environmentAt(this.path), GIT_TERMINAL_PROMPT: '0', ...access }
+    const start = { place: this.path, env, signal: AbortSignal.timeout(timeout) }
     const end = await runGit(start, args)
     if (end.code !== 0) throw new GitError(sentence(end))
     return end.stdout.toString('latin1')
@@ -37,13 +33,13 @@ export class FarmMirror {
   }
 
   async #make(): Promise<void> {
-    if (existsSync(`${this.#path}/HEAD`)) return
-    mkdirSync(dirname(this.#path), { recursive: true })
+    if (existsSync(`${this.path}/HEAD`)) return
+    mkdirSync(dirname(this.path), { recursive: true })
     const start = { place: undefined, env: gitEnvironment() }
-    const end = await runGit(start, ['init', '-q', '--bare', this.#path])
+    const end = await runGit(start, ['init', '-q', '--bare', this.path])
     if (end.code === 0) return
-    rmSync(this.#path, { recursive: true, force: true })
-    throw temporary(`make ${quote(this.#path)}`, sentence(end))
+    rmSync(this.path, { recursive: true, force: true })
+    throw temporary(`make ${quote(this.path)}`, sentence(end))
   }
 
   async has(revision: string): Promise<boolean> {
@@ -96,49 +92,5 @@ export class FarmMirror {
   /** The first parent of a commit; undefined if it has none. */
   async parent(revision: string): Promise<string | undefined> {
     return (await this.#try(['rev-parse', '--verify', '-q', `${revision}^1`]))?.trim() || undefined
-  }
-
-  /** The files that differ, both names of what was renamed, as latin1; against nothing, all files. */
-  async changedFiles(base: string | undefined, head: string): Promise<string[]> {
-    const args =
-      base === undefined
-        ? ['ls-tree', '-r', '-z', '--name-only', '--full-tree', head]
-        : ['diff-tree', '-r', '-z', '--no-renames', '--name-only', '--ignore-submodules=none', base, head]
-    return (await this.#git(args)).split('\0').filter(path => path !== '')
-  }
-
-  /** The Testfiles of these files' directories and their parents at a commit, the deepest first; and if it has `.bass/`. */
-  async testfiles(
-    files: readonly string[],
-    revision: string,
-  ): Promise<{ files: [directory: string, text: string][]; bad: Check[]; bass: boolean }> {
-    const directories = new Set(directoriesOf(files))
-    const found: [string, string][] = []
-    const bad: Check[] = []
-    // One listing of the whole tree, not a question for each directory.
-    const tree = (await this.#git(['ls-tree', '-r', '-z', '-l', '--full-tree', revision])).split('\0')
-    const entries = new Map<string, { kind: string; id: string; size: number }>()
-    let bass = false
-    for (const line of tree) {
-      const [, mode, id = '', size, path = ''] = /^(\d+) \w+ ([0-9a-f]+) +(\d+|-)\t(.+)$/s.exec(line) ?? []
-      const kind = mode === '160000' ? 'submodule' : mode === '120000' ? 'link' : 'file'
-      if (kind === 'file' && path.startsWith('.bass/') && path !== IMAGE_FILE) bass = true
-      if (path.endsWith('Testfile')) entries.set(path, { kind, id, size: Number(size) })
-    }
-    for (const directory of directories) {
-      const entry = entries.get(testfileIn(directory))
-      if (!entry) continue
-      if (entry.kind !== 'file') {
-        bad.push(unreadable(directory, `it is a ${entry.kind}, not a file`))
-        continue
-      }
-      if (entry.size > TESTFILE_MAX) {
-        bad.push(unreadable(directory, `it is larger than ${TESTFILE_MAX} bytes`))
-        continue
-      }
-      const text = await this.#git(['cat-file', 'blob', entry.id])
-      found.push([directory, text])
-    }
-    return { files: found, bad, bass }
   }
 }

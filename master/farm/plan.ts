@@ -1,12 +1,16 @@
 // The plan of a delivery, as forge and git know it: which change it is of, and which checks its head is to have. Nothing here
 // touches the database.
 
+import { IMAGE_NAME } from '../../lib/base/elsewhere.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
 import { changeParams, touchesTests } from '../../lib/forge/forge.ts'
 import type { ChangeWish, PushWish, Wish } from '../../lib/forge/forge.ts'
 import { gitAccess, isTrusted, openApi } from '../../lib/forge/open.ts'
-import { checkName, checksOf } from '../../lib/testfile/choose.ts'
+import { Repository } from '../../lib/git/repository.ts'
+import { changedPaths } from '../../lib/git/walk.ts'
+import { checkName } from '../../lib/testfile/choose.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
+import { findChecks } from '../make/testfiles.ts'
 import type { FarmMirror } from './mirror.ts'
 import type { FarmProject } from './projects.ts'
 
@@ -78,7 +82,7 @@ async function planChange(
     revision: open ? revision : undefined,
     over: open ? undefined : 'the change was closed',
     supersedes: project.supersede !== 'no',
-    params: changeParams(change, looked?.base, fork ? touchesTests(looked?.files ?? []).map(utf8) : []),
+    params: changeParams(change, looked?.base, fork && looked ? touchedTests(looked.files) : []),
     head: looked?.head ?? NONE,
   }
 }
@@ -126,8 +130,8 @@ interface Wanted {
 interface Looked {
   /** The commit that it is compared with. */
   readonly base: string | undefined
-  /** The paths that differ, by both names where one was renamed, as latin1. */
-  readonly files: readonly string[]
+  /** The paths that differ, by both names where one was renamed, as latin1; undefined if there is nothing to compare with. */
+  readonly files: readonly string[] | undefined
   readonly head: Head
 }
 
@@ -153,10 +157,25 @@ async function lookAt(project: FarmProject, wanted: Wanted, mirror: FarmMirror):
     }
   const base = await baseOf(mirror, revision, target ?? (main === ref ? undefined : main), wanted.before)
   const listed = wanted.name === undefined ? undefined : await listedFiles(project, Number(wanted.name))
-  const files = listed ?? (await mirror.changedFiles(base, revision))
-  const { files: testfiles, bad, bass } = await mirror.testfiles(files, revision)
-  return { base, files, head: headOf(project, [...checksOf(testfiles), ...bad], bass) }
+  const code = new Repository(mirror.path)
+  try {
+    const files = listed ?? (base === undefined ? undefined : await changedPaths(code, base, revision))
+    const checks = await findChecks(code, revision, files)
+    return { base, files, head: headOf(project, checks, await hasSteps(code, revision)) }
+  } finally {
+    code.close()
+  }
 }
+
+/** True if a commit has steps of its own: `.bass/` with more in it than the name of an image. */
+async function hasSteps(code: Repository, revision: string): Promise<boolean> {
+  const tree = await code.tree(revision, '.bass')
+  return tree !== undefined && (await code.entries(tree)).some(({ name }) => name !== IMAGE_NAME)
+}
+
+/** What decides what is run, among these files; all of it may, if it is not known which they are. */
+const touchedTests = (files: readonly string[] | undefined): string[] =>
+  files === undefined ? ['all'] : touchesTests(files).map(utf8)
 
 /** Finds the commit to compare with: where it left another branch, else what the branch was, else its first parent. */
 async function baseOf(

@@ -130,5 +130,6 @@ function pick(change: ChangeWish['change']): Omit<ChangeState, 'ref' | 'open' | 
 async function touchedTests(mirror: Mirror, base: string | undefined, head: string): Promise<string[]> {
   const from = base === undefined ? undefined : await mirror.mergeBase(base, head)
   if (from === undefined) return ['all']
-  return touchesTests(await mirror.changedPaths(from, head))
+  const touched = touchesTests(await mirror.changedPaths(from, head))
+  return touched.map(path => Buffer.from(path, 'latin1').toString())
 }

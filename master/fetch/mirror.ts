@@ -8,6 +8,8 @@ import type { Forge } from '../../lib/forge/forge.ts'
 import { gitAccess } from '../../lib/forge/open.ts'
 import { environmentAt, runGit, sentence } from '../../lib/git/process.ts'
 import type { Ended } from '../../lib/git/process.ts'
+import { Repository } from '../../lib/git/repository.ts'
+import { changedPaths } from '../../lib/git/walk.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 
 /** A fetch that moves less than this many bytes a second for so many seconds is given up. */
@@ -112,10 +114,16 @@ export class Mirror {
     return this.#ask(['merge-base', '--end-of-options', a, b])
   }
 
-  /** The paths that differ between two commits. */
+  /** The paths that differ between two commits, as latin1. */
   async changedPaths(from: string, to: string): Promise<string[]> {
-    const args = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', '--end-of-options', from, to]
-    return (await this.#must(args)).split('\0').slice(0, -1)
+    const code = new Repository(this.path, this.#signal)
+    try {
+      return await changedPaths(code, from, to)
+    } catch (error) {
+      throw temporary(`use the mirror ${quote(this.path)}`, error)
+    } finally {
+      code.close()
+    }
   }
 
   async #ask(args: readonly string[]): Promise<string | undefined> {

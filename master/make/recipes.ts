@@ -6,9 +6,10 @@ import type { Check } from '../../lib/testfile/choose.ts'
 import { commandScript } from '../../lib/testfile/script.ts'
 import { makeBundle } from './bundle.ts'
 import type { Bundle, Sources } from './bundle.ts'
-import { findChecks, hasTestfiles } from './checks.ts'
+import { checksOfEvent } from './checks.ts'
 import type { Params } from './checks.ts'
 import { oneStep, sayScript } from './one-step.ts'
+import { hasTestfiles } from './testfiles.ts'
 import { TASK } from '../../lib/spool/job-files.ts'
 
 /** Equal tasks, one for each target. */
@@ -45,7 +46,7 @@ export async function makeRecipes(
 }
 
 const checksOf = async (sources: Sources, revision: string, params: Params): Promise<Check[]> =>
-  findChecks(sources.code, await idOf(sources, revision), params)
+  checksOfEvent(sources.code, await idOf(sources, revision), params)
 
 async function idOf({ code }: Sources, revision: string): Promise<string> {
   const commit = await code.commit(revision)

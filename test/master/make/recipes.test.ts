@@ -6,7 +6,7 @@ import { test } from 'tap'
 
 import { Repository } from '../../../lib/git/repository.ts'
 import type { Check } from '../../../lib/testfile/choose.ts'
-import { findChecks } from '../../../master/make/checks.ts'
+import { checksOfEvent } from '../../../master/make/checks.ts'
 import { Workshop } from '../../fixtures/workshop.ts'
 
 type Tap = ConstructorParameters<typeof Workshop>[0]
@@ -34,7 +34,7 @@ class Monorepo extends Workshop {
   async checks(params: Record<string, string>): Promise<Check[]> {
     const code = new Repository(this.code)
     try {
-      return await findChecks(code, this.git(this.code, 'rev-parse', 'HEAD'), params)
+      return await checksOfEvent(code, this.git(this.code, 'rev-parse', 'HEAD'), params)
     } finally {
       code.close()
     }
