@@ -46,7 +46,10 @@ export class Desk {
   readonly #results: Results
   readonly #runners: Runners
   readonly #settings: DeskSettings
+  /** When the forge was asked of a job last, and when it was assigned or this server began, on the clock that nobody sets. */
   readonly #looked = new Map<string, number>()
+  readonly #begun = new Map<string, number>()
+  readonly #started = performance.now()
   readonly #looking = new Set<string>()
   /** Since when a job could not be assigned, because the forge does not say which runs there are. */
   readonly #stuck = new Map<string, number>()
@@ -84,14 +87,16 @@ export class Desk {
       known = await this.#results.known(job)
     } catch (error) {
       warn('assign the job of', `${job.owner}/${job.repo}`, error)
-      const since = this.#stuck.get(job.id) ?? Date.now()
+      const since = this.#stuck.get(job.id) ?? performance.now()
       this.#stuck.set(job.id, since)
-      if (Date.now() - since >= this.#settings.timeout) this.#end(job, 'failure', 'jci: job timed out')
+      if (performance.now() - since >= this.#settings.timeout) this.#end(job, 'failure', 'jci: job timed out')
       return false
     }
     this.#stuck.delete(job.id)
     this.jobs.assign(job, runner, known, this.#settings.credential === 'token')
-    this.#looked.set(job.id, Date.now())
+    this.#runners.given(runner, job.id)
+    this.#begun.set(job.id, performance.now())
+    this.#looked.set(job.id, performance.now())
     this.#settings.changed()
     return true
   }
@@ -109,7 +114,7 @@ export class Desk {
 
   /** Ends and queues again what is to be; also by the server's own timer. */
   async settle(): Promise<void> {
-    const now = Date.now()
+    const now = performance.now()
     await Promise.all(this.jobs.assigned().map(job => this.#settleOne(job, now)))
     await Promise.all(
       this.jobs
@@ -125,8 +130,8 @@ export class Desk {
   tokenOf = (job: Pick<Job, 'id'>): string => `jci-job-${job.id}`
 
   async #settleOne(job: Job, now: number): Promise<void> {
-    const { timeout, times } = this.#settings
-    const late = now >= job.assignedAt! + timeout
+    const { times } = this.#settings
+    const late = this.#isLate(job)
     if (this.#looking.has(job.id) || (!late && now - (this.#looked.get(job.id) ?? 0) < times.look)) return
     this.#looking.add(job.id)
     this.#looked.set(job.id, now)
@@ -138,12 +143,19 @@ export class Desk {
       if (status === 'ok') this.#end(job, 'success', 'jci: job completed')
       else if (status === 'err') this.#end(job, 'failure', 'jci: job completed')
       else if (late) this.#end(job, 'failure', 'jci: job timed out', 'its job timed out')
-      else if (status === undefined && (job.held || this.#runners.isLost(job, now) || isGone))
+      else if (status === undefined && (job.held || this.#runners.isLost(job) || isGone))
         await this.#startAgain(job)
       else if (status === 'running' && isGone) this.#end(job, 'failure', 'jci: job lost', 'its job was lost')
     } finally {
       this.#looking.delete(job.id)
     }
+  }
+
+  /** By the clock of the day, which goes on while no server runs, or by ours: whichever is the first. */
+  #isLate(job: Job): boolean {
+    const { timeout } = this.#settings
+    const ours = performance.now() - (this.#begun.get(job.id) ?? this.#started)
+    return ours >= timeout || Date.now() >= job.assignedAt! + timeout
   }
 
   /** The state of a job as the forge shows it; `unknown` if it does not say. */
@@ -179,13 +191,14 @@ export class Desk {
     this.jobs.end(job, state, description, unended)
     if (unended === '') this.#results.forget(job)
     this.#looked.delete(job.id)
+    this.#begun.delete(job.id)
     this.#stuck.delete(job.id)
     this.#settings.changed()
   }
 
   /** Ends the runs that a job has left on the forge: its credential is dead, and nothing more of it comes through the door. */
   async #endRuns(job: Job, now: number): Promise<void> {
-    const age = now - job.assignedAt!
+    const age = Date.now() - job.assignedAt!
     const pause = Math.max(this.#settings.times.look, age / END_RUN_PART)
     const looked = this.#looked.get(job.id)
     const waits = looked !== undefined && now - looked < pause

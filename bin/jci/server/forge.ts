@@ -27,6 +27,8 @@ export class ForgeRefusal extends Error {
 
 const FORGE_TIMEOUT_MS = 15_000
 const CONTEXT = 'jci'
+/** The forge names times in whole seconds. */
+const CLOCK_SLACK_MS = 2000
 
 export class ForgeClient {
   readonly #settings: ForgeSettings
@@ -60,14 +62,15 @@ export class ForgeClient {
     await this.#call('POST', `/repos/${job.owner}/${job.repo}/statuses/${job.commit}`, body)
   }
 
-  /** True if the newest status of ours says this: it was told before a crash. */
+  /** True if the newest status of ours says this: it was told before a crash, and not of an earlier job of the same commit. */
   async hasBeenTold(job: Job, { state, description }: ToldStatus): Promise<boolean> {
     const path = `/repos/${job.owner}/${job.repo}/statuses/${job.commit}?sort=recentupdate&limit=50`
-    const found = (await this.#call('GET', path)) as Record<string, unknown>[]
-    const ours = found
-      .filter(
-        one => one['context'] === CONTEXT && Date.parse(String(one['created_at'])) >= job.received - 1000,
-      )
+    const { body, at } = await this.#ask('GET', path)
+    // Two spans of time are compared, each measured on one clock: the forge's may be another than ours.
+    const age = Date.now() - job.received
+    const isNew = (created: unknown) => at - Date.parse(String(created)) <= age + CLOCK_SLACK_MS
+    const ours = (body as Record<string, unknown>[])
+      .filter(one => one['context'] === CONTEXT && isNew(one['created_at']))
       .sort((a, b) => Number(b['id']) - Number(a['id']))[0]
     return ours?.['status'] === state && ours['description'] === description
   }
@@ -98,6 +101,11 @@ export class ForgeClient {
   }
 
   async #call(method: string, path: string, body?: object): Promise<unknown> {
+    return (await this.#ask(method, path, body)).body
+  }
+
+  /** The forge's answer, and when that was on its own clock, in milliseconds. */
+  async #ask(method: string, path: string, body?: object): Promise<{ body: unknown; at: number }> {
     const { address, token } = this.#settings
     const response = await fetch(`${address}/api/v1${path}`, {
       method,
@@ -119,6 +127,7 @@ export class ForgeClient {
         pauseIn(response.headers),
       )
     }
-    return text === '' ? undefined : JSON.parse(text)
+    const date = Date.parse(response.headers.get('date') ?? '')
+    return { body: text === '' ? undefined : JSON.parse(text), at: Number.isNaN(date) ? Date.now() : date }
   }
 }

@@ -33,9 +33,34 @@ async function compare(repository: string, ours: Refs, theirs: Refs) {
   return { lacking, other: differ.length - newer.length }
 }
 
+/** How often something is tried while others change the remote. */
+const EXCHANGE_TRIES = 5
+
+/** Does something with the runs of a remote, and once more where that fails and others have changed them meanwhile. */
+async function withRemote<T>(
+  repository: string,
+  remote: string,
+  act: (theirs: Refs) => Promise<T>,
+): Promise<T> {
+  let theirs = await remoteRuns(repository, remote)
+  for (let tries = 1; ; tries++) {
+    try {
+      return await act(theirs)
+    } catch (error) {
+      const now = await remoteRuns(repository, remote)
+      const isSame = now.size === theirs.size && [...now].every(([ref, id]) => theirs.get(ref) === id)
+      if (isSame || tries === EXCHANGE_TRIES) throw error
+      theirs = now
+    }
+  }
+}
+
 /** Sends the runs that a remote lacks, in one push. Returns how many. Throws GitError. */
-export async function pushRuns(repository: string, remote: string): Promise<number> {
-  const [ours, theirs] = await Promise.all([localRuns(repository), remoteRuns(repository, remote)])
+export const pushRuns = (repository: string, remote: string): Promise<number> =>
+  withRemote(repository, remote, theirs => pushLacking(repository, remote, theirs))
+
+async function pushLacking(repository: string, remote: string, theirs: Refs): Promise<number> {
+  const ours = await localRuns(repository)
   const { lacking, other } = await compare(repository, ours, theirs)
   if (lacking.length === 0) return 0
   // Git finds them itself, unless there are some that it must leave alone.
@@ -50,27 +75,28 @@ export async function pushRuns(repository: string, remote: string): Promise<numb
   return lacking.length
 }
 
-/** Removes runs of a remote. Throws GitError. */
-export async function removeRemoteRuns(
+/** Removes runs of a remote, those that are still there. Throws GitError. */
+export const removeRemoteRuns = (
   repository: string,
   remote: string,
   refs: readonly string[],
   tell: (done: number) => void,
-): Promise<void> {
-  let done = 0
-  for (const part of parts(refs)) {
-    await push(
-      repository,
-      remote,
-      part.map(ref => `:${ref}`),
-    )
-    tell((done += part.length))
-  }
-}
+): Promise<void> =>
+  withRemote(repository, remote, async theirs => {
+    let done = 0
+    for (const part of parts(refs)) {
+      const there = part.filter(ref => theirs.has(ref)).map(ref => `:${ref}`)
+      if (there.length > 0) await push(repository, remote, there)
+      tell((done += part.length))
+    }
+  })
 
 /** Fetches the runs that a remote has and we lack. Returns how many. Throws GitError. */
-export async function pullRuns(repository: string, remote: string): Promise<number> {
-  const [ours, theirs] = await Promise.all([localRuns(repository), remoteRuns(repository, remote)])
+export const pullRuns = (repository: string, remote: string): Promise<number> =>
+  withRemote(repository, remote, theirs => pullLacking(repository, remote, theirs))
+
+async function pullLacking(repository: string, remote: string, theirs: Refs): Promise<number> {
+  const ours = await localRuns(repository)
   const later = new Set((await compare(repository, ours, theirs)).lacking)
   const refs = [...theirs].filter(([ref, id]) => ours.get(ref) !== id && !later.has(ref)).map(([ref]) => ref)
   if (refs.length === 0) return 0

@@ -67,6 +67,40 @@ test('a run that was shared while it ran is brought up to date, and never back',
   t.equal(refs('ada'), refs('remote.git'))
 })
 
+test('while others push, pull and prune, all of that works, and nothing is lost but what was pruned', async t => {
+  const { sandbox, refs, commit } = twoClones(t)
+  const tree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
+  for (const who of ['ada', 'bob']) sandbox.ok('git', ['mktree'], { cwd: who, input: '' })
+  const now = Math.floor(Date.now() / 1000)
+  const jci = async (who: string, ...args: string[]) => {
+    const { code, stderr } = await sandbox.start('git', ['jci', ...args], { cwd: who }).ended
+    t.same([code, stderr], [0, ''], `${who} ${args.join(' ')}`)
+  }
+  let made = 0
+  const turn = async (who: string) => {
+    const id = sandbox.git(sandbox.path(who), 'commit-tree', tree, '-m', who)
+    for (const age of [10, 40 * 86_400]) {
+      const run = `${now - age}-${(made++).toString(16).padStart(4, '0')}`
+      sandbox.git(sandbox.path(who), 'update-ref', refOf({ commit, run }), id)
+    }
+    await jci(who, 'push')
+    await jci(who, 'pull')
+    await jci(who, 'prune', '--on-remote', 'origin', '--older-than', '30d', '--commit')
+    await jci(who, 'prune', '--older-than', '30d', '--commit', '--no-gc')
+  }
+  const busy = async (who: string) => {
+    for (let i = 0; i < 4; i++) await turn(who)
+  }
+  await Promise.all([busy('ada'), busy('bob')])
+  const young = made / 2
+  for (const who of ['ada', 'bob']) {
+    await jci(who, 'pull')
+    await jci(who, 'prune', '--older-than', '30d', '--commit', '--no-gc')
+    t.equal(refs(who).split('\n').length, young, who)
+  }
+  t.equal(refs('ada'), refs('bob'))
+})
+
 test('what goes wrong is said in a line, with exit code 1', async t => {
   const { sandbox, jci } = twoClones(t)
   for (const [word, argument] of [
@@ -105,12 +139,22 @@ test('old runs, and runs of commits that are gone, are removed when told', async
   await make(commit, 40 * 86_400)
   await make('f'.repeat(40), 20)
   t.match(jci('ada', 'push').stdout, /^3 runs/)
+  // What the existing tool stored long ago is neither shared nor shown.
+  sandbox.git(ada, 'update-ref', `refs/jci/${commit}`, commit)
+  t.match(jci('ada', 'push').stdout, /^0 runs/)
+  t.notMatch(sandbox.git(sandbox.path('remote.git'), 'for-each-ref'), /refs\/jci\//)
   const shown = jci('ada', 'prune', '--older-than=30d')
   t.match(shown.stdout, / 40 d ago {2}3 B\n2 runs, 6 B\nnothing is removed without --commit\n/)
   t.match(shown.stdout, /ffffffffffff\/.* its commit is gone\n/)
   t.match(jci('ada', 'prune').stdout, /^ffffffffffff.*\n1 run, 3 B\n/)
   t.equal(refs('ada').split('\n').length, 3)
+  // An object that only a closed editor still needs.
+  const stray = sandbox.ok('git', ['hash-object', '-w', '--stdin'], { cwd: 'ada', input: 'stray' }).trim()
+  t.equal(jci('ada', 'prune', '--older-than', '100d', '--commit', '--no-gc').code, 0)
+  t.equal(sandbox.run('git', ['cat-file', '-e', stray], { cwd: 'ada' }).code, 0, 'with --no-gc it stays')
+  await make('e'.repeat(40), 20)
   t.equal(jci('ada', 'prune', '--older-than', '30d', '--commit').code, 0)
+  t.not(sandbox.run('git', ['cat-file', '-e', stray], { cwd: 'ada' }).code, 0, 'git gc has removed it')
   t.match(refs('ada'), new RegExp(`^${refOf({ commit, run: `${now - 10}-abcd` })} \\S+$`))
   t.equal(jci('bob', 'prune', '--on-remote=origin', '--older-than', '30d', '--commit').code, 0)
   t.equal(refs('remote.git').split('\n').length, 2)
