@@ -89,7 +89,7 @@ test('while others push, pull and prune, all of that works, and nothing is lost 
     await jci(who, 'prune', '--older-than', '30d', '--commit', '--no-gc')
   }
   const busy = async (who: string) => {
-    for (let i = 0; i < 4; i++) await turn(who)
+    for (let i = 0; i < 2; i++) await turn(who)
   }
   await Promise.all([busy('ada'), busy('bob')])
   const young = made / 2
@@ -99,6 +99,34 @@ test('while others push, pull and prune, all of that works, and nothing is lost 
     t.equal(refs(who).split('\n').length, young, who)
   }
   t.equal(refs('ada'), refs('bob'))
+})
+
+test('a run that another removes at the very moment is no error', async t => {
+  const { sandbox, jci, refs, commit } = twoClones(t)
+  const id = sandbox.git(sandbox.path('ada'), 'rev-parse', 'HEAD')
+  const runs = ['1000000000-aaaa', '1000000001-bbbb', '1000000002-cccc'].map(run => refOf({ commit, run }))
+  for (const ref of runs) sandbox.git(sandbox.path('ada'), 'update-ref', ref, id)
+  t.match(jci('ada', 'push'), { code: 0 })
+  // After the remote was listed, and before it is asked for more, one of them is gone.
+  const git = sandbox.ok('sh', ['-c', 'command -v git']).trim()
+  sandbox.ok('mkdir', ['late'])
+  sandbox.env['PATH'] = `${sandbox.path('late')}:${sandbox.env['PATH']!}`
+  const removedAt = (verb: string, ref: string) =>
+    writeFileSync(
+      sandbox.path('late/git'),
+      `#!/bin/sh\ncase " $* " in *" ${verb} "*) '${git}' -C '${sandbox.path('remote.git')}' update-ref -d ${ref} ;; esac\nexec '${git}' "$@"\n`,
+      { mode: 0o755 },
+    )
+  // As a program of its own: behind 'git jci' comes git's own directory first.
+  const direct = (who: string, ...args: string[]) => sandbox.run('bin/git-jci', args, { cwd: who })
+  removedAt('fetch', runs[0]!)
+  t.match(direct('bob', 'pull'), { code: 0, stdout: '2 runs pulled from origin\n', stderr: '' })
+  removedAt('push', runs[1]!)
+  t.match(direct('bob', 'prune', '--on-remote', 'origin', '--older-than', '1d', '--commit'), {
+    code: 0,
+    stderr: '',
+  })
+  t.equal(refs('remote.git'), '')
 })
 
 test('what goes wrong is said in a line, with exit code 1', async t => {
