@@ -4,10 +4,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, w
 import tap, { test } from 'tap'
 
 import { conform, conformBriefly, isLong, napTime, running } from '../fixtures/conformance.ts'
-import { eventually, Sandbox } from '../fixtures/sandbox.ts'
+import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
 import { Shop } from '../fixtures/shop.ts'
 import { lacksSshd, startSshd } from '../fixtures/sshd.ts'
 import { StepsFixture } from '../fixtures/steps.ts'
+import { sitAtShell } from '../fixtures/terminal.ts'
 
 const skip = lacksSshd()
 const settings: Record<string, string> = { RUN_IN: 'ssh:box', EXEC_KEEP: '1h' }
@@ -69,24 +70,30 @@ test('bass exec runs there, and what is killed here ends there', { skip }, async
   await eventually('it ended', () => running(nap).length === 0)
 })
 
-test('a project can name the machine, and bass shell opens there', { skip }, t => {
-  const shop = new Shop(t, { ...settings, RUN_IN: '' })
-  const step = '#!/bin/sh\necho "$XDG_CACHE_HOME" > made; exit 3\n'
-  writeFileSync(shop.sandbox.path('work/.bass/b'), step, { mode: 0o755 })
-  const name = shop.build('RUN_IN=ssh:box\n', { IMAGE: 'none:1' })
-  const { code, stdout } = shop.sandbox.run('bin/bass', ['shell', name], {
-    input: 'pwd; "$BASS_STEP"; echo $?; cat made; exit 7\n',
-  })
-  t.equal(code, 7)
-  t.match(
-    stdout,
-    new RegExp(
-      `\n${machine.path('ssh/cache')}/bass/run-\\w+/content/code\n3\n${machine.path('ssh/cache')}\n$`,
-    ),
-  )
-  t.match(machine.ls('ssh/cache/bass').join(), /^executor-[0-9a-f]{20}$/)
-  t.end()
-})
+test(
+  'a project can name the machine, and bass shell opens there',
+  { skip: skip || lacks('/usr/bin/python3') },
+  t => {
+    const shop = new Shop(t, { ...settings, RUN_IN: '' })
+    const step = '#!/bin/sh\necho "$XDG_CACHE_HOME" > made; exit 3\n'
+    writeFileSync(shop.sandbox.path('work/.bass/b'), step, { mode: 0o755 })
+    const name = shop.build('RUN_IN=ssh:box\n', { IMAGE: 'none:1' })
+    const { code, stdout } = shop.sandbox.run('bin/bass', ['shell', name], {
+      input: 'pwd; "$BASS_STEP"; echo $?; cat made; exit 7\n',
+    })
+    t.equal(code, 7)
+    t.match(
+      stdout,
+      new RegExp(
+        `\n${machine.path('ssh/cache')}/bass/run-\\w+/content/code\n3\n${machine.path('ssh/cache')}\n$`,
+      ),
+    )
+    const seen = sitAtShell(shop.sandbox, name, '$XDG_CACHE_HOME')
+    t.match(seen, { code: 7, stdout: new RegExp(`said 130 ${machine.path('ssh/cache')} vt220\\s`) })
+    t.match(machine.ls('ssh/cache/bass').join(), /^executor-[0-9a-f]{20}$/)
+    t.end()
+  },
+)
 
 test('bass doctor starts an executor there, and says why it cannot', { skip }, t => {
   const sandbox = new Sandbox(t)
