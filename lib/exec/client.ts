@@ -8,7 +8,8 @@ import type { Client, ClientDuplexStream, ClientReadableStream, ClientWritableSt
 
 import { reasonOf } from '../base/errno.ts'
 import { lasting, temporary } from '../base/exit.ts'
-import { CHANNEL_OPTIONS, loadProtocol, PIECE, SECRET, VERSION } from './protocol.ts'
+import { KeptInput } from './kept-input.ts'
+import { CLIENT_OPTIONS, loadProtocol, PIECE, SECRET, VERSION } from './protocol.ts'
 import type {
   ClientMessage,
   PutRequest,
@@ -71,7 +72,7 @@ export class ExecutorClient {
     const methods = new Executor(
       address,
       grpc.credentials.createInsecure(),
-      CHANNEL_OPTIONS,
+      CLIENT_OPTIONS,
     ) as unknown as Methods
     const metadata = new grpc.Metadata()
     metadata.set(SECRET, secret)
@@ -187,13 +188,16 @@ export class RemoteExecution {
   #arrived = { stdout: 0, stderr: 0 }
   #acknowledged = 0
   #abandoned = false
+  #cancelled = false
+  #isHeard = false
+  readonly #input = new KeptInput(message => void this.#call.write(message))
 
   constructor(open: () => Call, request: StartTaskRequest, sinks: Sinks) {
     this.#open = open
     this.#request = request
     this.#sinks = sinks
     this.#call = this.#start({ start: request })
-    this.result = this.#run()
+    this.result = this.#run().finally(() => this.#input.close())
     // It is awaited sooner or later.
     this.result.catch(() => undefined)
   }
@@ -210,6 +214,7 @@ export class RemoteExecution {
       try {
         for await (const message of this.#call as AsyncIterable<ServerMessage>) {
           lost = undefined
+          this.#isHeard = true
           const result = await this.#take(message)
           if (result) {
             this.#call.end()
@@ -220,24 +225,31 @@ export class RemoteExecution {
       } catch (error) {
         const { code } = error as { readonly code?: number }
         lost ??= performance.now()
+        // NOT_FOUND: what was lost with the connection was the request itself.
+        const isUnknown = code === 5 && !this.#isHeard
         // UNAVAILABLE, or a stream that was reset: it may be there still.
-        if (
-          this.#abandoned ||
-          (code !== 14 && code !== 13) ||
-          performance.now() - lost >= this.#request.patience
-        ) {
+        const mayGoOn = isUnknown || code === 14 || code === 13
+        if (this.#abandoned || !mayGoOn || performance.now() - lost >= this.#request.patience)
           throw told(`run ${this.#request.name || 'it'} there`, error)
-        }
         await sleep(AGAIN)
-        const { version, id } = this.#request
-        this.#call = this.#start({ resume: { version, id, ...this.#arrived } })
+        this.#resume(isUnknown)
       }
     }
+  }
+
+  #resume(isUnknown: boolean): void {
+    const { version, id } = this.#request
+    this.#call = this.#start(
+      isUnknown ? { start: this.#request } : { resume: { version, id, ...this.#arrived } },
+    )
+    this.#input.again()
+    if (this.#cancelled) this.cancel()
   }
 
   async #take(message: ServerMessage): Promise<TaskResult | undefined> {
     if ('result' in message) return message.result
     if ('log' in message) this.#sinks.log?.(message.log)
+    if ('taken' in message) this.#input.taken(message.taken.input)
     if ('output' in message) {
       const { stream, data } = message.output
       await this.#sinks.output?.(stream as 1 | 2, data)
@@ -253,19 +265,19 @@ export class RemoteExecution {
 
   /** Gives the command input; false if there is enough of it for now. */
   input(data: Buffer): boolean {
-    return this.#call.write({ input: { data, end: false } })
+    return this.#input.give(data)
   }
 
-  /** Resolves when more input can be given. */
-  async drained(): Promise<void> {
-    await new Promise<void>(done => this.#call.once('drain', done).once('close', done))
+  /** Resolves when more input can be given, or none is wanted. */
+  drained(): Promise<void> {
+    return this.#input.drained()
   }
 
   endInput(): void {
-    this.#call.write({ input: { data: Buffer.alloc(0), end: true } })
+    this.#input.end()
   }
 
-  /** Sends a signal, by its name without SIG. */
+  /** Sends a signal, by its name without SIG. One that is on its way when the connection is lost is lost, too. */
   signal(name: string): void {
     this.#call.write({ signal: { name } })
   }
@@ -278,6 +290,7 @@ export class RemoteExecution {
 
   /** Kills it and all that it started. */
   cancel(): void {
+    this.#cancelled = true
     this.#call.write({ cancel: {} })
   }
 }

@@ -9,13 +9,16 @@ import type { Method, Type } from 'protobufjs'
 import { ROOT } from '../base/root.ts'
 
 /** The version of the protocol on this side. */
-export const VERSION = '1.0'
+export const VERSION = '1.1'
 
 /** The metadata that carries the secret of an execution. */
 export const SECRET = 'bass-secret'
 
 /** The longest time for which a lost client is waited for, in milliseconds. */
 export const PATIENCE_MAX = 30_000
+
+/** How far a client sends input ahead of what the command has taken, in bytes. */
+export const INPUT_AHEAD = 1 << 20
 
 /** Bytes of a message of output or of an archive. */
 export const PIECE = 65_536
@@ -25,6 +28,9 @@ export const CHANNEL_OPTIONS = {
   'grpc-node.flow_control_window': 8 << 20,
   'grpc.max_receive_message_length': 4 << 20,
 } as const
+
+/** A result names all that was deleted, a whole tree of files perhaps. */
+export const CLIENT_OPTIONS = { ...CHANNEL_OPTIONS, 'grpc.max_receive_message_length': 64 << 20 } as const
 
 export interface StartTaskRequest {
   readonly version: string
@@ -50,7 +56,7 @@ export interface Offsets {
 
 export type ClientMessage =
   | { readonly start: StartTaskRequest }
-  | { readonly input: { readonly data: Buffer; readonly end: boolean } }
+  | { readonly input: { readonly offset: number; readonly data: Buffer; readonly end: boolean } }
   | { readonly signal: { readonly name: string } }
   | { readonly cancel: object }
   | { readonly resume: { readonly version: string; readonly id: string } & Offsets }
@@ -84,7 +90,10 @@ export interface TaskResult {
 }
 
 export type ServerMessage =
-  { readonly log: TaskLog } | { readonly output: TaskOutput } | { readonly result: TaskResult }
+  | { readonly log: TaskLog }
+  | { readonly output: TaskOutput }
+  | { readonly taken: { readonly input: number } }
+  | { readonly result: TaskResult }
 
 export interface PutRequest {
   readonly root: string

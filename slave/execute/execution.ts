@@ -2,6 +2,7 @@
 
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
+import { constants } from 'node:os'
 
 import type { ServerDuplexStream } from '@grpc/grpc-js'
 
@@ -17,7 +18,9 @@ import type {
 import type { ProcessEnd } from '../../lib/spool/job-files.ts'
 import type { Place, StepProcess } from '../run/places/place.ts'
 import type { Pools } from '../run/places/pools.ts'
+import { CommandInput } from './command-input.ts'
 import { Outbox } from './outbox.ts'
+import { INVALID, OUT_OF_RANGE, Refusal } from './refusal.ts'
 
 export type Call = ServerDuplexStream<ClientMessage, ServerMessage>
 
@@ -44,12 +47,17 @@ export interface Surroundings {
 /** From TERM to KILL when its time is up, and how long pipes are read that something holds open, in milliseconds. */
 const [TERM_GRACE_MS, LAST_WORDS_MS] = [5000, 500]
 
+/** More signals than this, before the command has begun, say nothing new. */
+const EARLY_MAX = 100
+
 export class Execution {
   readonly request: StartTaskRequest
   readonly #surroundings: Surroundings
   readonly #outbox: Outbox
   #readers: Socket[] = []
-  #stdin: Socket | undefined
+  readonly #input = new CommandInput(() => this.#pump())
+  /** How much of its input the client knows to be taken. */
+  #toldTaken = 0
   #call: Call | undefined
   #blocked = false
   /** Words of the executor that are still to be sent. */
@@ -59,8 +67,8 @@ export class Execution {
   #timedOut = false
   #result: TaskResult | undefined
   #lost: NodeJS.Timeout | undefined
-  /** Input and signals that came before the command had begun. */
-  #early: ClientMessage[] = []
+  /** Signals that came before the command had begun. */
+  #early: NodeJS.Signals[] = []
 
   constructor(request: StartTaskRequest, surroundings: Surroundings) {
     this.request = request
@@ -113,14 +121,14 @@ export class Execution {
     this.#step = step
     this.#log('info', 'started', { name: this.request.name, directory })
     const read = ends.map(({ reader }, i) => this.#read(reader, i === 0 ? 1 : 2))
-    if (source) this.#stdin = feeding(source.writer)
-    for (const message of this.#early.splice(0)) this.handle(message)
+    if (source) this.#input.open(source.writer)
+    for (const name of this.#early.splice(0)) step.signal(name)
     const timer =
       timeout > 0 ? setTimeout(() => this.#timeOut(step), Math.min(timeout, 2 ** 31 - 1)) : undefined
     if (this.#cancelled) step.end(0)
     const end = await step.ended.finally(() => clearTimeout(timer))
     await step.leave()
-    this.#stdin?.destroy()
+    this.#input.close()
     const drained = await this.#readRest(read)
     pools.pipes.give(pipes, drained)
     if (input) pools.pipes.give(input, false)
@@ -164,12 +172,11 @@ export class Execution {
 
   /** Says to this client what there is to say, from the offsets of a client that has come back. */
   attach(call: Call, offsets?: { readonly stdout: number; readonly stderr: number }): void {
-    if (offsets && !this.#outbox.rewind(offsets.stdout, offsets.stderr)) {
-      call.emit('error', { code: 11, details: 'that output is gone' })
-      return
-    }
+    if (offsets && !this.#outbox.rewind(offsets.stdout, offsets.stderr))
+      throw new Refusal(OUT_OF_RANGE, 'that output is gone')
     clearTimeout(this.#lost)
     this.#call = call
+    this.#toldTaken = 0
     this.#blocked = false
     call.on('cancelled', () => this.#detach(call))
     call.on('error', () => this.#detach(call))
@@ -202,6 +209,8 @@ export class Execution {
   #next(): ServerMessage | undefined {
     const log = this.#logs.shift()
     if (log) return { log }
+    if (this.#input.taken > this.#toldTaken)
+      return { taken: { input: (this.#toldTaken = this.#input.taken) } }
     const output = this.#outbox.next()
     if (output) return { output }
     return this.#result && { result: this.#result }
@@ -222,16 +231,19 @@ export class Execution {
     })
   }
 
-  /** Handles a message of its client after the first one. */
+  /** Handles a message of its client after the first one. Throws a Refusal if that makes no sense. */
   handle(message: ClientMessage): void {
     if ('acknowledge' in message) this.#outbox.arrived(message.acknowledge.stdout, message.acknowledge.stderr)
     else if ('cancel' in message) this.#cancel()
-    else if (!this.#step) this.#early.push(message)
-    else if ('signal' in message) this.#step.signal(`SIG${message.signal.name}` as NodeJS.Signals)
-    else if ('input' in message) {
-      if (message.input.data.length > 0) this.#stdin?.write(message.input.data)
-      if (message.input.end) this.#stdin?.end()
-    }
+    else if ('signal' in message) this.#signal(`SIG${message.signal.name}`)
+    else if ('input' in message) this.#input.take(message.input)
+    else throw new Refusal(INVALID, 'only the first message is start or resume')
+  }
+
+  #signal(name: string): void {
+    if (!(name in constants.signals)) throw new Refusal(INVALID, `there is no signal ${name}`)
+    if (this.#step) this.#step.signal(name as NodeJS.Signals)
+    else if (this.#early.length < EARLY_MAX) this.#early.push(name as NodeJS.Signals)
   }
 
   #cancel(): void {
@@ -253,11 +265,4 @@ function ownEnvironment(): Record<string, string> {
       (entry): entry is [string, string] => !own.includes(entry[0]) && entry[1] !== undefined,
     ),
   )
-}
-
-function feeding(fd: number): Socket {
-  const socket = new Socket({ fd, readable: false, writable: true })
-  // The command reads no more.
-  socket.on('error', () => undefined)
-  return socket
 }

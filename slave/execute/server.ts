@@ -14,7 +14,6 @@ import type {
   UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 
-import { reasonOf } from '../../lib/base/errno.ts'
 import { isSameSecret } from '../../lib/base/same.ts'
 import { unpackStream } from '../../lib/bundle/bundle.ts'
 import { readS2, writeS2 } from '../../lib/bundle/s2.ts'
@@ -27,23 +26,7 @@ import type { Place } from '../run/places/place.ts'
 import type { Pools } from '../run/places/pools.ts'
 import { Execution, NOTHING_CHANGED } from './execution.ts'
 import type { Call, Changed } from './execution.ts'
-
-/** Of grpc.status. */
-const [INVALID, NOT_FOUND, EXISTS, PRECONDITION, INTERNAL, UNAUTHENTICATED] = [3, 5, 6, 9, 13, 16]
-
-class Refusal extends Error {
-  readonly code: number
-  readonly details: string
-
-  constructor(code: number, details: string) {
-    super(details)
-    this.code = code
-    this.details = details
-  }
-}
-
-const refusalOf = (error: unknown) =>
-  error instanceof Refusal ? error : new Refusal(INTERNAL, reasonOf(error))
+import { EXISTS, INVALID, NOT_FOUND, PRECONDITION, Refusal, refusalOf, UNAUTHENTICATED } from './refusal.ts'
 
 interface Own {
   readonly secret: string

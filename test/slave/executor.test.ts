@@ -153,6 +153,48 @@ test('a reader that stalls stops the command, not the memory', async t => {
   t.ok(Number(sandbox.ok('ps', ['-o', 'rss=', '-p', String(executor.pid)])) < 250_000, 'nor afterwards')
 })
 
+test('a command that does not read its input costs no memory, and hears of signals', async t => {
+  const { client, executor, sandbox } = await startExecutor(t)
+  const memory = () => Number(sandbox.ok('ps', ['-o', 'rss=', '-p', String(executor.pid)]))
+  let said = ''
+  const script = 'trap "echo asked; exec cat >/dev/null" USR1; echo up; while :; do sleep 0.05; done'
+  const execution = client.execute(
+    { command: ['sh', '-c', script], inherit: true, wantInput: true },
+    { output: (_, data) => void (said += data.toString()) },
+  )
+  await eventually('it runs', () => said === 'up\n')
+  const before = memory()
+  const [pieces, piece] = [2000, Buffer.alloc(100_000)]
+  let given = 0
+  const feed = async () => {
+    for (; given < pieces; given++) if (!execution.input(piece)) await execution.drained()
+    execution.endInput()
+  }
+  const fed = feed()
+  await sleep(1000)
+  t.ok(given < 50, `it waits after ${given} pieces`)
+  t.ok(memory() < before + 30_000)
+  execution.signal('USR1')
+  await fed
+  t.match(await execution.result, { exitCode: 0 })
+  t.match(said, /asked/)
+  t.ok(memory() < before + 60_000, 'nor afterwards')
+})
+
+test('a whole tree that was deleted is told', async t => {
+  const { client, sandbox } = await startExecutor(t)
+  const root = sandbox.path('there')
+  // Long names, for there to be megabytes of them soon.
+  const [deep, COUNT] = [join(root, ...Array.from({ length: 10 }, () => 'd'.repeat(250))), 2000]
+  mkdirSync(deep, { recursive: true })
+  for (let i = 0; i < COUNT; i++) writeFileSync(join(deep, `${i}`), '')
+  const { result } = await runShell(client, 'find . -type f -delete', {
+    ...{ directory: root, contentRoot: root, wantArchive: true },
+  })
+  t.match(result, { error: '', exitCode: 0 })
+  t.equal(result.deleted.length, COUNT)
+})
+
 test('Python speaks the protocol, both ways', { skip: lacks('/usr/bin/python3') }, async t => {
   const { sandbox, address } = await startExecutor(t)
   mkdirSync(sandbox.path('py'))

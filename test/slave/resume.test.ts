@@ -58,6 +58,39 @@ test('a client whose connection is cut goes on where it was, and misses and repe
   t.equal(said, Array.from({ length: 2000 }, (_, i) => `line ${i}\n`).join(''))
 })
 
+test('input that was on its way when a connection was cut arrives, and once', async t => {
+  const { sandbox } = await startExecutor(t)
+  const way = await fragile(t, sandbox)
+  const client = await ExecutorClient.connect(way.address, SECRET, 20_000)
+  t.teardown(() => client.close())
+  let said = ''
+  const execution = client.execute(
+    { command: ['cat'], inherit: true, wantInput: true, patience: 20_000 },
+    { output: (_, data) => void (said += data.toString()) },
+  )
+  const lines = Array.from({ length: 60 }, (_, i) => `${i} ${'x'.repeat(50_000)}\n`)
+  for (const [i, line] of lines.entries()) {
+    if (!execution.input(Buffer.from(line))) await execution.drained()
+    if (i % 20 === 10) way.cut()
+  }
+  way.cut()
+  execution.endInput()
+  t.match(await execution.result, { exitCode: 0, error: '' })
+  t.ok(said === lines.join(''), `${said.length} bytes of ${lines.join('').length}`)
+})
+
+test('a cancel that was on its way when a connection was cut arrives', async t => {
+  const { sandbox } = await startExecutor(t)
+  const way = await fragile(t, sandbox)
+  const client = await ExecutorClient.connect(way.address, SECRET, 20_000)
+  t.teardown(() => client.close())
+  const execution = client.execute({ command: ['sleep', '1000'], inherit: true, patience: 20_000 })
+  await sleep(500)
+  way.cut()
+  execution.cancel()
+  t.match(await execution.result, { signal: 'KILL' })
+})
+
 /** A call of Execute, which nothing has been written to, by whoever has this secret. */
 async function calls(address: string, secret: string) {
   const { grpc, Executor } = await loadProtocol()
@@ -90,6 +123,35 @@ async function resume(
     close()
   }
 }
+
+test('what makes no sense is refused in words, and its command ends', async t => {
+  const { sandbox, client, address } = await startExecutor(t)
+  const nap = `1000.${process.pid}6`
+  const start = { version: VERSION, command: ['sleep', nap], inherit: true, wantInput: true }
+  const input = (offset: number, length: number) => ({
+    input: { offset, data: Buffer.alloc(length), end: false },
+  })
+  const NONSENSE: [messages: object[], says: RegExp][] = [
+    [[{}], /must be start or resume/],
+    [[input(0, 1)], /must be start or resume/],
+    [[{ start: {} }], /speaks version .*, not none/],
+    [[{ start }, { start }], /only the first message/],
+    [[{ start }, {}], /only the first message/],
+    [[{ start }, { signal: { name: 'NONE' } }], /no signal SIGNONE/],
+    [[{ start }, input(5, 1)], /some of the input is missing/],
+    [[{ start }, ...Array.from({ length: 9 }, (_, i) => input(i << 18, 1 << 18))], /more input than/],
+  ]
+  for (const [messages, says] of NONSENSE) {
+    const { call, close } = await calls(address, SECRET)
+    const failed = new Promise<Error>(done => call.on('data', () => undefined).on('error', done))
+    for (const message of messages)
+      call.write('start' in message ? { start: { ...(message.start as object), id: randomUUID() } } : message)
+    t.match((await failed).message, says)
+    close()
+  }
+  await eventually('nothing runs', () => sandbox.run('pgrep', ['-f', `sleep ${nap}`]).code !== 0, 20)
+  t.match((await runShell(client, 'echo still here')).said, ['still here\n', ''])
+})
 
 test('an execution is resumed by its id and the secret, and by nothing less', async t => {
   const { sandbox, address } = await startExecutor(t)
