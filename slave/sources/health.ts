@@ -1,19 +1,16 @@
 // Whether this machine can run jobs. A taker tries its places before it takes a task: what fails through its own fault
 // says nothing of the work and is left to others. A machine that fails rests, with growing pauses, and says so once.
 
-import { accessSync, constants, mkdirSync, rmdirSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { ignoringENOENT, isErrno, reasonOf, tolerating } from '../../lib/base/errno.ts'
+import { isErrno, reasonOf } from '../../lib/base/errno.ts'
 import { quote } from '../../lib/base/exit.ts'
-import { token } from '../../lib/system/durable.ts'
-import { listAllIfThere } from '../../lib/system/listing.ts'
 import { say } from '../../lib/system/log.ts'
-import { failureOf, run } from '../../lib/system/run.ts'
 import { MachineFault } from '../run/places/machine-fault.ts'
 import { missingUnpackers, neededUnpackers } from '../run/unpackers.ts'
 import type { Path } from '../../lib/base/brand.ts'
+import { tryJobtmp, trySlot } from './tries.ts'
 import type { SlaveSettings } from './settings.ts'
 
 /** How long a thorough try counts, in milliseconds: it starts a process. */
@@ -153,50 +150,19 @@ export class Health {
     const { path: PATH, jobtmp } = this.#settings
     if (PATH === undefined) return 'PATH is not set'
     this.#missing = missingUnpackers(PATH)
-    const { slot } = this.#places
-    const name = `${TRY}${token()}`
     try {
-      removeTries(slot, jobtmp)
-      // It names what is made in JOBTMP, for whoever finds it here after a crash.
-      writeFileSync(join(slot, name), 'x'.repeat(4096))
+      trySlot(this.#places.slot)
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return undefined
       return `the slot cannot be written: ${reasonOf(error)}`
     }
     try {
-      await runProgramIn(placeOf(jobtmp, name), PATH)
+      await tryJobtmp(jobtmp, PATH)
       return undefined
     } catch (error) {
       return `no program can be made and run in JOBTMP: ${reasonOf(error)}`
-    } finally {
-      // It is removed by a later try, where it cannot be now.
-      tolerating(['EIO', 'ESTALE', 'EMFILE', 'ENOMEM', 'EACCES', 'EPERM', 'EROFS'], () =>
-        removeTries(slot, jobtmp),
-      )
     }
   }
-}
-
-const TRY = '.try-'
-const PROGRAM = 'program'
-const placeOf = (jobtmp: string, name: string) => join(jobtmp, `bass${name.replace('.', '-')}`)
-
-/** Removes what tries have left, first in JOBTMP. */
-function removeTries(slot: string, jobtmp: string): void {
-  for (const name of listAllIfThere(slot).filter(name => name.startsWith(TRY))) {
-    const place = placeOf(jobtmp, name)
-    ignoringENOENT(() => unlinkSync(join(place, PROGRAM)))
-    ignoringENOENT(() => rmdirSync(place))
-    ignoringENOENT(() => unlinkSync(join(slot, name)))
-  }
-}
-
-async function runProgramIn(place: string, PATH: string): Promise<void> {
-  mkdirSync(place, { mode: 0o700 })
-  const program = join(place, PROGRAM)
-  writeFileSync(program, '#!/bin/sh\nexit 0\n', { mode: 0o700 })
-  const ran = await run([program], { env: { PATH } })
-  if (ran.code !== 0) throw new Error(failureOf(ran))
 }
 
 /** Fails if it is no directory that can be written; with `make` it is made where it is not there. */

@@ -1,6 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { test } from 'tap'
 
+import { self, startOf } from '../../../lib/system/process.ts'
 import { Health } from '../../../slave/sources/health.ts'
 import type { HealthSettings } from '../../../slave/sources/health.ts'
 import { MachineFault } from '../../../slave/run/places/machine-fault.ts'
@@ -38,14 +41,38 @@ test('a machine whose places cannot hold a job says so once, rests longer each t
   t.same(box.ls('new/jobtmp').concat(box.ls('slot')), [], 'nothing is left of what was tried')
 })
 
-test('what a try has left that was killed goes with the next one', async t => {
+test('what tries have left goes with the next one on that machine, in whichever slot, once their process is over', async t => {
   const { box, health } = make(t)
-  writeFileSync(box.path('slot/.try-0123'), '')
-  mkdirSync(box.path('jobtmp/bass-try-0123'))
-  writeFileSync(box.path('jobtmp/bass-try-0123/program'), '')
-  mkdirSync(box.path('jobtmp/bass-try-of-another'))
+  const { boot, namespace, pid, start } = self()
+  const child = spawn('sleep', ['60'])
+  t.teardown(() => child.kill('SIGKILL'))
+  const name = (...parts: (string | number)[]) => `bass-try-${parts.join('.')}.0123456789abcdef`
+  const lives = name(boot, namespace, child.pid!, startOf(child.pid!))
+  const unknown = name(boot, 'pid:[1]', 999_999_999, '1')
+  const over = [
+    name(boot, namespace, child.pid!, '1'),
+    name(boot, namespace, 999_999_999, '1'),
+    name('another-boot', namespace, pid, start),
+    name(boot, namespace, pid, start),
+  ]
+  mkdirSync(box.path('jobtmp'), { recursive: true })
+  for (const one of [lives, unknown, ...over, 'bass-try-of-nobody'])
+    writeFileSync(box.path('jobtmp', one), '')
+  writeFileSync(box.path('slot/.try'), '')
   t.equal(await health.isWell(NEVER), true)
-  t.same([box.ls('slot'), box.ls('jobtmp')], [[], ['bass-try-of-another']])
+  t.same([box.ls('slot'), box.ls('jobtmp')], [[], [lives, unknown, 'bass-try-of-nobody'].sort()])
+})
+
+test('what is left of a try is removed by its name, and nothing through it; what cannot be is no fault', async t => {
+  const { box, health } = make(t)
+  const name = `jobtmp/bass-try-another-boot.pid.1.1.0123456789abcdef`
+  mkdirSync(box.path('theirs'))
+  writeFileSync(box.path('theirs/file'), 'kept')
+  mkdirSync(box.path(`${name}0`), { recursive: true })
+  symlinkSync(box.path('theirs/file'), box.path(name))
+  symlinkSync(box.path('theirs'), box.path(`${name}1`))
+  t.equal(await health.isWell(NEVER), true)
+  t.same([box.ls('theirs'), box.ls('jobtmp')], [['file'], [basename(`${name}0`)]])
 })
 
 test('a job that failed is blamed on the machine only if the machine fails', async t => {
