@@ -33,5 +33,6 @@ test('a name that is not its own is not answered, so that no page of a stranger 
   const status = async (host: string) => (await ask(`${url}/api/status`, { host })).status
   t.equal(await status('evil.example.com'), 421)
   t.equal(await status('ci.example.org'), 200)
+  t.equal(await status('CI.Example.org'), 200, 'names are compared without regard to case')
   t.equal(await status(new URL(url).host), 200)
 })

@@ -4,7 +4,7 @@ import { test } from 'tap'
 
 import { verdictOf } from '../../lib/spool/job.ts'
 import { retriedAs } from '../../lib/spool/retry.ts'
-import { eventually } from '../fixtures/sandbox.ts'
+import { eventually, ROOT } from '../fixtures/sandbox.ts'
 import { Site } from '../fixtures/site.ts'
 
 test('a task that appears is run at once, step by step, and archived', async t => {
@@ -137,6 +137,37 @@ test('a task that says what is wrong with it ends as an error with that text, an
   t.notOk(site.ls('.').includes('ran'))
   t.equal(await site.verdict(empty), 'success', 'a file that says nothing stops nothing')
 })
+
+test(
+  'a task that cannot be claimed keeps none behind it waiting',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async t => {
+    const site = new Site(t)
+    const odd = site.publish({ a: 'true' })
+    const others = Array.from({ length: 5 }, () => site.publish({ a: 'true' }))
+    mkdirSync(site.path('slot'))
+    // As of another user, who gave the group no right to write.
+    site.ok('sh', [
+      '-ec',
+      'chmod 755 "$0"; chown -R nobody "$0"; chown -R root "$1"; chmod 755 "$1"',
+      ...[site.dir, join(site.spool.tasks.cur, odd)],
+    ])
+    const nobody = ['--reuid=nobody', '--regid=nogroup', '--clear-groups']
+    const taker = site.start('setpriv', [...nobody, join(ROOT, 'slave/bin/task-taker')], {
+      cwd: site.path('slot'),
+      // As long as a listing is worked off: what comes first in each would be all that is tried.
+      env: { POLL_INTERVAL: '1' },
+    })
+    for (const name of others) t.equal(await site.verdict(name), 'success')
+    await eventually('the archive', () => site.ls('spool/tasks/old').length === others.length)
+    t.same(site.ls('spool/tasks/cur'), [odd])
+    const told = taker
+      .stderr()
+      .split('\n')
+      .filter(line => line.includes(odd))
+    t.match(told[0], /warning: unable to .*1:hello.*permission denied/)
+  },
+)
 
 test('a paused project waits until the pause is removed', async t => {
   const site = new Site(t)
