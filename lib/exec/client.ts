@@ -90,16 +90,16 @@ export class ExecutorClient {
     return new ExecutorClient(methods, metadata)
   }
 
-  /** Puts the files of a `.tar.s2` into a root, which is made; returns how many. */
-  async put(root: string, archive: AsyncIterable<Buffer>): Promise<number> {
+  /** Puts the files of a `.tar.s2` into a root, which is made, for this user there if one is named; returns how many. */
+  async put(root: string, archive: AsyncIterable<Buffer>, user = ''): Promise<number> {
     const { call, replied } = this.#put()
     // It fails the call, and is met there.
     replied.catch(() => undefined)
     call.on('error', () => undefined)
-    call.write({ root, data: Buffer.alloc(0) })
+    call.write({ root, user, data: Buffer.alloc(0) })
     for await (const bytes of archive) {
       for (let at = 0; at < bytes.length; at += PIECE) {
-        if (call.write({ root: '', data: bytes.subarray(at, at + PIECE) })) continue
+        if (call.write({ root: '', user: '', data: bytes.subarray(at, at + PIECE) })) continue
         await Promise.race([new Promise<void>(done => call.once('drain', done)), replied])
       }
     }
@@ -163,6 +163,7 @@ const complete = (wish: ExecutionRequest): StartTaskRequest => ({
     wantArchive: false,
     wantInput: false,
     patience: 0,
+    user: '',
   },
   ...wish,
 })

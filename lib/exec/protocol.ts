@@ -47,6 +47,7 @@ export interface StartTaskRequest {
   readonly wantArchive: boolean
   readonly wantInput: boolean
   readonly patience: number
+  readonly user: string
 }
 
 export interface Offsets {
@@ -98,6 +99,7 @@ export type ServerMessage =
 export interface PutRequest {
   readonly root: string
   readonly data: Buffer
+  readonly user: string
 }
 
 /** True if two versions of the protocol understand each other. Pure. */

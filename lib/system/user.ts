@@ -6,6 +6,8 @@ export interface User {
   readonly name: string
   readonly uid: number
   readonly gid: number
+  /** The system may not know it: it has no group but that one. */
+  readonly isBare?: boolean
 }
 
 /** The user of a name or number; undefined if there is none. Throws a Fatal if it cannot be asked for. */

@@ -21,6 +21,7 @@ import type { Pools } from '../run/places/pools.ts'
 import { CommandInput } from './command-input.ts'
 import { Outbox } from './outbox.ts'
 import { INVALID, OUT_OF_RANGE, Refusal } from './refusal.ts'
+import { taskUser } from './task-user.ts'
 
 export type Call = ServerDuplexStream<ClientMessage, ServerMessage>
 
@@ -105,6 +106,7 @@ export class Execution {
   async #runCommand(): Promise<ProcessEnd> {
     const { place, pools, scratch } = this.#surroundings
     const { command, directory, environment, inherit, timeout, wantInput } = this.request
+    const user = taskUser(this.request.user)
     const pipes = await pools.pipes.take(scratch)
     const input = wantInput ? await pools.pipes.take(scratch) : undefined
     const ends = pipes.map(pipe => pipe.open())
@@ -112,7 +114,11 @@ export class Execution {
     const [stdout, stderr] = ends.map(({ writer }) => writer) as [number, number]
     const env = { ...(inherit ? ownEnvironment() : {}), ...environment }
     const step = await place
-      .start({ command, directory, env, stdout, stderr, ...(source ? { stdin: source.reader } : {}) })
+      .start({
+        ...{ command, directory, env, stdout, stderr },
+        ...(user ? { user } : {}),
+        ...(source ? { stdin: source.reader } : {}),
+      })
       .catch((error: unknown) => {
         for (const end of [...ends, ...(source ? [source] : [])])
           for (const fd of Object.values(end)) closeSync(fd)

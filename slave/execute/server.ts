@@ -23,10 +23,12 @@ import { tarOf } from '../../lib/exec/pack.ts'
 import { CHANNEL_OPTIONS, loadProtocol, PIECE, SECRET, speaks, VERSION } from '../../lib/exec/protocol.ts'
 import type { ClientMessage, PutRequest, StartTaskRequest } from '../../lib/exec/protocol.ts'
 import type { Place } from '../run/places/place.ts'
+import { give } from '../run/places/step-user.ts'
 import type { Pools } from '../run/places/pools.ts'
 import { Execution, NOTHING_CHANGED } from './execution.ts'
 import type { Call, Changed } from './execution.ts'
 import { EXISTS, INVALID, NOT_FOUND, PRECONDITION, Refusal, refusalOf, UNAUTHENTICATED } from './refusal.ts'
+import { taskUser } from './task-user.ts'
 
 interface Own {
   readonly secret: string
@@ -91,17 +93,19 @@ class Service {
     this.#admit(call)
     const messages = call[Symbol.asyncIterator]() as AsyncIterator<PutRequest>
     const first = await messages.next()
-    const root: string = first.done ? '' : first.value.root
+    const { root, user: name } = first.done ? { root: '', user: '' } : first.value
     if (!root.startsWith('/'))
       throw new Refusal(INVALID, 'the first message must name a root, an absolute path')
     const data = async function* () {
       for (let next = await messages.next(); !next.done; next = await messages.next()) yield next.value.data
     }
+    const user = taskUser(name)
     if (existsSync(root) && readdirSync(root).length > 0)
       throw new Refusal(EXISTS, `there are files in ${root}`)
     mkdirSync(root, { recursive: true })
     // Whoever may run any command here may fill the disk.
     await unpackStream(readS2(data()), root, { maxBytes: Infinity })
+    if (user) await give(user, toName(root))
     const listing = await listBefore(root)
     this.#before.set(root, listing)
     return [...listing.values()].filter(({ kind }) => kind === 'file').length

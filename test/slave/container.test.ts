@@ -4,7 +4,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import tap, { test } from 'tap'
 
+import { writeS2 } from '../../lib/bundle/s2.ts'
+import { openContainer } from '../../lib/exec/in-container.ts'
+import { tarOf } from '../../lib/exec/pack.ts'
 import { conform, conformBriefly, isLong } from '../fixtures/conformance.ts'
+import { runShell } from '../fixtures/executor.ts'
 import { lacksPodman, Podman } from '../fixtures/podman.ts'
 import { eventually, Sandbox } from '../fixtures/sandbox.ts'
 import { StepsFixture } from '../fixtures/steps.ts'
@@ -88,6 +92,19 @@ test('bass demo --container shows steps in an image of this machine, and removes
   t.notMatch(podman!.ask('images', '--format', '{{.Repository}}'), /demo/)
   t.same(sandbox.ls('jobtmp'), [])
   t.end()
+})
+
+test('a command can be that of another user, whatever the image lacks', { skip }, async t => {
+  const opened = await openContainer({ image: 'busy:1', bounds: { network: 'none' } }, process.env)
+  t.teardown(() => opened.close())
+  const { place, client } = opened
+  const file = new Sandbox(t).path('file')
+  writeFileSync(file, '')
+  await client.put(place, writeS2(tarOf([{ name: 'file', path: file }])), 'nobody')
+  const script = 'id -u; id -G; echo x > file && (: > /new) 2>/dev/null || echo no'
+  const { said } = await runShell(client, script, { user: 'nobody', directory: place })
+  t.same(said, ['65534\n65534\nno\n', ''])
+  t.same((await runShell(client, 'id -u; id -g', { user: '12:34' })).said, ['12\n34\n', ''])
 })
 
 test('an image may be empty but for one static program', { skip }, async t => {

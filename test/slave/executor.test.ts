@@ -1,7 +1,7 @@
 // An executor and its clients: ours, and one in Python, which is held to the protocol by its own library.
 
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
@@ -179,6 +179,34 @@ test('a command that does not read its input costs no memory, and hears of signa
   t.match(await execution.result, { exitCode: 0 })
   t.match(said, /asked/)
   t.ok(memory() < before + 60_000, 'nor afterwards')
+})
+
+test('a command can be that of another user, and so can its files', async t => {
+  const { client, sandbox } = await startExecutor(t)
+  chmodSync(sandbox.dir, 0o755)
+  writeFileSync(sandbox.path('file'), '')
+  const root = sandbox.path('there')
+  const items = [{ name: 'file', path: sandbox.path('file') }]
+  await client.put(root, writeS2(tarOf(items)), 'nobody')
+  const more = { directory: root, contentRoot: root, wantArchive: true }
+  const { said, result } = await runShell(client, 'id -un; id -G; echo x > file; : > new', {
+    user: 'nobody',
+    ...more,
+  })
+  t.match(said, [/^nobody\n\d+\n$/, ''])
+  t.match(result, { error: '', exitCode: 0, files: 2 })
+  const numbers = { user: '12345:23456' }
+  t.same((await runShell(client, 'id -u; id -g; id -G; (: > /new) 2>/dev/null || echo no', numbers)).said, [
+    '12345\n23456\n23456\nno\n',
+    '',
+  ])
+  for (const user of ['no-such-user', '-1', '99999999999', '1:'])
+    t.match((await runShell(client, 'true', { user })).result, {
+      error: new RegExp(`there is no user '${user}'`),
+    })
+  await t.rejects(client.put(sandbox.path('other'), writeS2(tarOf(items)), 'no-such-user'), {
+    message: /no user 'no-such-user'/,
+  })
 })
 
 test('a whole tree that was deleted is told', async t => {

@@ -1,5 +1,5 @@
-// kill -9 at random instants of what runs a job in a container: the taker, the executor, the engine's monitor. No verdict
-// is wrong, and nothing stays.
+// kill -9 at random instants of what runs a job in a container: the taker, the executor, the engine's command and its monitor;
+// and the container is removed beneath it. No verdict is wrong, and nothing stays.
 
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -52,10 +52,39 @@ function processOf(which: 'Pid' | 'ConmonPid'): number | undefined {
   }
 }
 
-for (const victim of ['taker', 'executor', 'monitor'] as const) {
-  test(`kill -9 of the ${victim}: the work is done all the same, and nothing stays`, { skip }, async t => {
+/** The engine's command that holds the streams of a container. */
+function commandOf(): number | undefined {
+  const [program, ...options] = podman!.env['CONTAINER']!.split(' ')
+  return running('--entrypoint')
+    .map(Number)
+    .find(pid => {
+      const words = read(`/proc/${pid}/cmdline`)?.split('\0') ?? []
+      return words[0] === program && words.includes(options[1]!)
+    })
+}
+
+const removeContainer = () => {
+  const [id] = podman!.ask('ps', '--quiet').split('\n')
+  if (id) podman!.ask('rm', '--force', '--time', '0', '--ignore', id)
+}
+
+/** What is done to each victim. */
+const BLOWS = {
+  taker: undefined,
+  executor: () => processOf('Pid'),
+  monitor: () => processOf('ConmonPid'),
+  command: commandOf,
+  container: removeContainer,
+} as const
+
+// The other two end it as the death of the executor does.
+const victims = Object.keys(BLOWS).slice(0, isLong ? undefined : 3) as (keyof typeof BLOWS)[]
+
+for (const victim of victims) {
+  test(`the end of the ${victim}: the work is done all the same, and nothing stays`, { skip }, async t => {
     const site = new Site(t)
     const env = { ...podman!.env, IMAGE: 'busy:1', LOST_AFTER: '5' }
+    let struck = 0
     for (let round = 0; round < ROUNDS; round++) {
       const nap = napTime()
       const script = `echo begin; setsid sleep ${nap} & sleep 0.5; echo end`
@@ -63,15 +92,14 @@ for (const victim of ['taker', 'executor', 'monitor'] as const) {
       const taker = site.taker('slot', env)
       const delay = Math.random() * SPAN
       await sleep(delay)
-      const pid = victim === 'taker' ? taker.pid : processOf(victim === 'executor' ? 'Pid' : 'ConmonPid')
-      if (pid !== undefined) process.kill(pid, 'SIGKILL')
+      const pid = victim === 'taker' ? taker.pid : BLOWS[victim]()
+      if (pid !== undefined) {
+        process.kill(pid, 'SIGKILL')
+        struck++
+      }
       if (victim === 'taker') await taker.ended
-      if (victim !== 'monitor')
-        await eventually(
-          'its container ends by itself',
-          () => victim === 'executor' || podman!.ask('ps', '--quiet') === '',
-          10,
-        )
+      if (victim === 'taker')
+        await eventually('its container ends by itself', () => podman!.ask('ps', '--quiet') === '', 10)
       const next = victim === 'taker' ? site.taker('slot', env) : taker
       const told = await verdicts(site, name)
       t.match(
@@ -83,6 +111,7 @@ for (const victim of ['taker', 'executor', 'monitor'] as const) {
       await eventually('no container stays', () => podman!.ask('ps', '--all', '--quiet') === '', 10)
       t.same(running(nap), [])
     }
+    t.ok(struck > 0 || !isLong || victim === 'container', 'some blow met it')
     t.equal(podman!.ask('volume', 'ls', '--quiet', '--filter', 'label=bass.maker').split('\n').length, 1)
   })
 }

@@ -48,6 +48,12 @@ test('bass exec runs there, and what is killed here ends there', { skip }, async
   for (const name of ['old', 'new', 'used']) mkdirSync(`${temporary}/bass-ssh-${name}`, { recursive: true })
   writeFileSync(`${temporary}/bass-ssh-used/c`, '')
   for (const name of ['old', 'used']) utimesSync(`${temporary}/bass-ssh-${name}`, 0, 0)
+  const far = (...names: string[]) => machine.path('ssh/cache/bass', ...names)
+  for (const name of ['executor-old', 'executor-new', 'run-dead', 'run-live'])
+    mkdirSync(far(name), { recursive: true })
+  writeFileSync(far('run-dead/pid'), '4194304\n')
+  writeFileSync(far('run-live/pid'), `${process.pid}\n`)
+  utimesSync(far('executor-old'), Date.now() / 1000 - 7200, Date.now() / 1000 - 7200)
   const { code, stdout } = sandbox.run(
     'bin/bass',
     ['exec', '--ssh', 'box', '--', 'sh', '-c', 'echo hi | tee new; exit 4'],
@@ -59,6 +65,9 @@ test('bass exec runs there, and what is killed here ends there', { skip }, async
   t.same([code, stdout], [4, 'hi\n'])
   t.ok(existsSync(sandbox.path('code/new')))
   t.same(readdirSync(temporary).sort(), ['bass-ssh-new', 'bass-ssh-used'], 'what a killed one left is gone')
+  const kept = readdirSync(far()).filter(name => !/-[0-9a-f]{20}$/.test(name))
+  t.same(kept.sort(), ['executor-new', 'run-live'], 'nor does it stay there, but for EXEC_KEEP')
+  for (const name of kept) rmSync(far(name), { recursive: true })
   const nap = napTime()
   const exec = sandbox.start('bin/bass', ['exec', '--ssh', 'box', '--', 'sleep', nap], { cwd: 'code', env })
   await eventually(

@@ -12,6 +12,7 @@ const killAll = async (): Promise<void> => {
 }
 
 const CAGE: Cage = {
+  becomes: true,
   enter: (_, user) => [...user],
   entered: () => undefined,
   signal: (spawned, name) => signal(-spawned, name),

@@ -2,6 +2,8 @@ import type { Readable } from 'node:stream'
 
 /** Holds the processes of one step on this machine. */
 export interface Cage {
+  /** True if commands are spawned as their user: there may be no program that becomes one, nor is anything put before them. */
+  readonly becomes?: boolean
   /** True if what `enter` puts before a command writes about itself to descriptor 3, which the command does not get. */
   readonly tells?: boolean
   /** Returns the prefix of a command that runs in here, in a directory; `user` is the prefix that makes it run as its user. */

@@ -53,9 +53,12 @@ function spawnIn(
   cage: Cage,
   step: StepCommand,
 ): { readonly child: ChildProcess; readonly ended: Promise<ProcessEnd> } {
-  const command = [...cage.enter(step.directory, asUser(step)), ...step.command]
+  const { user, ...asWeAre } = step
+  const isSpawned = cage.becomes && user
+  const command = [...cage.enter(step.directory, asUser(isSpawned ? asWeAre : step)), ...step.command]
   const child: ChildProcess = start(command, {
     cwd: step.directory,
+    ...(isSpawned ? { uid: user.uid, gid: user.gid } : {}),
     env: step.env,
     stdio: [step.stdin ?? 'ignore', step.stdout, step.stderr, ...(cage.tells ? (['pipe'] as const) : [])],
     detached: true,
@@ -70,7 +73,7 @@ function spawnIn(
 }
 
 /** Returns the prefix of a command that has the user and the limits of its step. */
-export const asUser = ({ user, procs }: StepCommand): string[] => [
+export const asUser = ({ user, procs }: Pick<StepCommand, 'user' | 'procs'>): string[] => [
   ...(user ? become(user) : []),
   ...(procs === undefined ? [] : ['prlimit', `--nproc=${procs}`]),
 ]

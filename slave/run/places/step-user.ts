@@ -23,8 +23,9 @@ export function findUser(name: string): User {
 }
 
 /** Returns the prefix of a command that runs as this user. */
-export function become({ uid, gid }: User): string[] {
-  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups']
+export function become({ uid, gid, isBare }: User): string[] {
+  const groups = isBare ? '--clear-groups' : '--init-groups'
+  return ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, groups]
 }
 
 /**
@@ -40,10 +41,11 @@ export async function handOver(user: User, work: string, directories: readonly s
 }
 
 /**
- * Files that the user owns already are left alone: a cache from an earlier job may hold names of files of others.
- * Hence a directory comes last, when all in it is given. Names are bytes, written here in latin1.
+ * Gives a directory and all in it to the user. Files that the user owns already are left alone: a cache from an earlier job
+ * may hold names of files of others. Hence a directory comes last, when all in it is given. Names are bytes, written here in
+ * latin1.
  */
-async function give(user: User, directory: string): Promise<void> {
+export async function give(user: User, directory: string): Promise<void> {
   const path = Buffer.from(directory, 'latin1')
   if ((await lstat(path)).uid === user.uid) return
   for (const entry of await readdir(path, { withFileTypes: true, encoding: 'buffer' })) {
