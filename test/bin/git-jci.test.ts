@@ -1,12 +1,13 @@
 // git jci: running, and what is stored, whatever happens.
 
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
 import { COMMANDS } from '../../bin/jci/commands.ts'
 import { RUNNER_SETTINGS, SERVER_SETTINGS } from '../../bin/jci/settings.ts'
 import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
+import { lacksTinyDisk } from '../fixtures/tiny-disk.ts'
 
 /** A time to sleep that no other test has. */
 const LONG = `1000.${process.pid}`
@@ -107,7 +108,10 @@ test('while it runs others see it; interrupted, its children are ended and err i
 })
 
 test('a run whose owner was killed is ended by the next command', async t => {
-  const { sandbox, jci, refs, file } = project(t, `echo half >half; echo begun; sleep ${LONG}`)
+  // What it leaves in the place of our files leads nowhere.
+  const script = `echo half >half; rm status.txt; ln -s ../../precious status.txt; echo begun; sleep ${LONG}`
+  const { sandbox, jci, refs, file } = project(t, script)
+  writeFileSync(sandbox.path('precious'), 'precious')
   const running = sandbox.start('bin/git-jci', ['run'], { cwd: 'code' })
   await eventually('it runs', () => running.stdout().includes('begun'))
   t.equal(jci('prune').code, 0)
@@ -117,10 +121,75 @@ test('a run whose owner was killed is ended by the next command', async t => {
   t.equal(jci('prune').code, 0)
   t.equal(file(ref!, 'status.txt'), 'err')
   t.equal(file(ref!, 'half'), 'half')
-  t.match(file(ref!, 'run.output.txt'), 'begun\n\nresult: err (git-jci was killed)')
+  t.equal(sandbox.ok('cat', ['precious']), 'precious')
+  t.match(file(ref!, 'run.output.txt'), 'begun\n\nresult: err (git-jci was killed')
   t.same(readdirSync(sandbox.path('code/.git/jci')), [])
   t.same(readdirSync(sandbox.path('tmp')), [])
   await eventually('nothing of it runs', () => sandbox.run('pgrep', ['-f', `^sleep ${LONG}$`]).stdout === '')
+})
+
+test('two runs of one commit at once do not meet', async t => {
+  const { sandbox, refs, file, commit } = project(
+    t,
+    'echo "$$" >mine; sleep 1; [ "$(cat mine)" = "$$" ] && ls',
+  )
+  const both = ['one', 'two'].map(() => sandbox.start('bin/git-jci', ['run'], { cwd: 'code' }))
+  for (const { ended } of both) t.equal((await ended).code, 0)
+  t.equal(refs().length, 2)
+  for (const ref of refs()) {
+    t.match(ref, commit)
+    t.match(file(ref, 'run.output.txt'), /-\nmine\nrun.output.txt\nstatus.txt\n-/)
+  }
+})
+
+test('without git a line says so', async t => {
+  const { sandbox } = project(t, 'true')
+  mkdirSync(sandbox.path('no-git'))
+  for (const name of ['sh', 'env', 'node', 'readlink'])
+    symlinkSync(sandbox.ok('sh', ['-c', `command -v ${name}`]).trim(), sandbox.path('no-git', name))
+  for (const verb of ['run', 'push', 'pull', 'prune', 'web']) {
+    const env = { PATH: sandbox.path('no-git') }
+    const { code, stderr } = sandbox.run('bin/git-jci', [verb], { cwd: 'code', env })
+    t.equal(code, 1)
+    t.match(stderr, /^git-jci: fatal: unable to .*git.*\n$/)
+  }
+})
+
+const much = 'head -c 100000 /dev/zero | tr "\\0" x; echo'
+
+/** Runs a script of the shell on a disk of 4 MB, `tmp`, which only it sees, with the repository there. */
+function onTinyDisk({ sandbox }: Pick<ReturnType<typeof project>, 'sandbox'>, script: string) {
+  const begin =
+    'mount -t tmpfs -o size=4m tiny "$TMPDIR" && cp -r code "$TMPDIR" && cd "$TMPDIR/code" || exit'
+  const { stdout, stderr } = sandbox.run('unshare', ['-rm', 'sh', '-c', `${begin}\n${script}`])
+  return { stdout: stdout.replace(/x{100000}/g, 'much'), stderr }
+}
+
+const FILL = 'head -c 10000000 /dev/zero 2>/dev/null >"$TMPDIR/filler"'
+const SHOW = 'show() { git show "$(git for-each-ref --format="%(refname)" refs/jci-runs):$1"; }'
+
+test(
+  'where the disk is full a line says so, and the run is ended when there is room',
+  { skip: lacksTinyDisk() },
+  async t => {
+    const { stdout, stderr } = onTinyDisk(
+      project(t, `echo begun; ${FILL}; ${much}`),
+      `${SHOW}; git jci run; echo "code $?"; show status.txt
+rm "$TMPDIR/filler"; git jci prune; echo "code $?"; show status.txt; show run.output.txt; ls "$TMPDIR"`,
+    )
+    t.match(stdout, /^begun\nmuch\ncode 1\nrunning\n0 runs, 0 B\ncode 0\nerr\ncommit: /)
+    t.match(stdout, /\nbegun\n[^]*\nresult: err \(git-jci was killed, or could not store it\)\ncode\n$/)
+    t.match(stderr, /^git-jci: fatal: unable to store the run '.*': .*(?:no space left|diskspace).*\n$/im)
+  },
+)
+
+test('a run whose output does not fit on the disk fails', { skip: lacksTinyDisk() }, async t => {
+  const { stdout } = onTinyDisk(
+    project(t, `${FILL}; ${much}; sleep 1; rm "$TMPDIR/filler"`),
+    `${SHOW}; git jci run; echo "code $?"; show status.txt; show run.output.txt`,
+  )
+  t.match(stdout, /^much\ncode 1\nerr\n/)
+  t.notMatch(stdout, 'result: ok')
 })
 
 test('another commit is tested in a worktree of its own', async t => {

@@ -1,7 +1,7 @@
 // Who owns the runs of this repository that go on: one small file for each below `jci/` in the directory of git. It lets
 // the next command end a run whose owner was killed. Runs that came from elsewhere have none, and are left alone.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 
@@ -15,6 +15,7 @@ import { readIfThere, remove, writeNew } from '../../../lib/system/durable.ts'
 import { listIfThere } from '../../../lib/system/listing.ts'
 import { isGone, processesWith, self } from '../../../lib/system/process.ts'
 import type { Identity } from '../../../lib/system/process.ts'
+import { endRecord, writeStatus } from './record.ts'
 import { ownFiles } from './repository.ts'
 
 interface Owner extends RunName {
@@ -72,9 +73,8 @@ async function endRun(repository: string, owner: Owner): Promise<void> {
   const status = stored && (await readStatuses(repository, [stored.id])).get(stored.id)
   if (stored && status === 'running') {
     mkdirSync(output, { recursive: true })
-    writeFileSync(join(output, 'status.txt'), 'err\n')
-    const log = join(output, 'run.output.txt')
-    writeFileSync(log, '\nresult: err (git-jci was killed)\n', { flag: 'a' })
+    writeStatus(output, 'err')
+    endRecord(output, 'err (git-jci was killed, or could not store it)')
     await replaceRun(repository, stored, output)
   }
   disown(repository, owner.run, owner.directory, owner.worktree)

@@ -1,6 +1,6 @@
 // One run from its beginning to its ref: the states are in lib/INTERNALS.md.
 
-import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -8,7 +8,6 @@ import { lasting, quote } from '../../../lib/base/exit.ts'
 import { counted } from '../../../lib/base/text.ts'
 import { tryGit, git } from '../../../lib/git/process.ts'
 import { drawRunId } from '../../../lib/jci/run-ref.ts'
-import type { RunStatus } from '../../../lib/jci/run-ref.ts'
 import { replaceRun, storeRun } from '../../../lib/jci/store.ts'
 import type { Stored } from '../../../lib/jci/store.ts'
 import { remove } from '../../../lib/system/durable.ts'
@@ -16,7 +15,7 @@ import { say, warn } from '../../../lib/system/log.ts'
 import { inheritedEnvironment } from './environment.ts'
 import { disown, endDeadRuns, outputOf, own } from './owners.ts'
 import { writePage } from '../../../lib/jci/page.ts'
-import { Record } from './record.ts'
+import { Record, writeStatus } from './record.ts'
 import { findRepository, findTop, resolveCommit } from './repository.ts'
 import { findRunner } from './find-runner.ts'
 import type { RunOutcome } from './work.ts'
@@ -53,21 +52,29 @@ export async function perform({
   const onSignal = (signal: NodeJS.Signals) => interrupt.abort(signal)
   for (const signal of SIGNALS) process.on(signal, onSignal)
   const run = takeName(repository, commit, directory, worktree)
+  let begun: Stored | undefined
   try {
     if (worktree !== undefined) git(repository, 'worktree', 'add', '--quiet', '--detach', worktree, commit)
     const top = worktree ?? place
     if (!always) findRunner(top)
     writeStatus(output, 'running')
-    const begun = await begin(repository, commit, run, output)
+    begun = await begin(repository, commit, run, output)
     await onStored?.(repository)
     const outcome = await recorded(top, commit, run, output, path, interrupt.signal)
     await finish(repository, begun, output, outcome)
+    begun = undefined
     await onStored?.(repository)
     return outcome
   } finally {
-    disown(repository, run, directory, worktree)
+    // Its ref would say for ever that it runs: the next command ends it, as if we were killed.
+    if (begun === undefined) disown(repository, run, directory, worktree)
     for (const signal of SIGNALS) process.off(signal, onSignal)
   }
+}
+
+/** Says what git could not do, as where the disk is full. */
+const notStored = (run: string) => (error: unknown) => {
+  throw lasting(`store the run ${quote(run)}`, error)
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -80,7 +87,7 @@ function takeName(repository: string, commit: string, directory: string, worktre
 }
 
 async function begin(repository: string, commit: string, run: string, output: string): Promise<Stored> {
-  const stored = await storeRun(repository, commit, output, run)
+  const stored = await storeRun(repository, commit, output, run).catch(notStored(run))
   if (stored) return stored
   throw lasting(`store the run ${quote(run)}`, 'its name is taken; run it again')
 }
@@ -111,6 +118,8 @@ async function recorded(
     record.add(Buffer.from(`git-jci: ${why}\n`))
     outcome = { ok: false, how: 'nothing was run' }
   }
+  if (record.failure !== undefined)
+    outcome = { ok: false, how: `its output could not be kept: ${record.failure}` }
   record.end(outcome.ok ? 'ok' : `err (${outcome.how})`)
   return outcome
 }
@@ -130,17 +139,11 @@ async function finish(repository: string, begun: Stored, output: string, { ok }:
     writePage(output, begun, status)
   } catch (error) {
     warn('make', 'index.html', error)
+    remove(join(output, 'index.html'))
   }
-  const stored = await replaceRun(repository, begun, output)
+  const stored = await replaceRun(repository, begun, output).catch(notStored(begun.run))
   if (!stored) throw lasting(`store the run ${quote(begun.run)}`, `others have changed ${begun.ref}`)
   for (const path of stored.skipped.slice(0, 10)) say('warning', `not stored: ${quote(path)}`)
   if (stored.skipped.length > 10) say('warning', `not stored: ${stored.skipped.length - 10} more`)
   say('info', `stored ${status}: ${stored.ref}`)
-}
-
-function writeStatus(output: string, status: RunStatus): void {
-  const path = join(output, 'status.txt')
-  // The script may have put anything there.
-  remove(path)
-  writeFileSync(path, `${status}\n`, { flag: 'wx' })
 }

@@ -115,15 +115,11 @@ export class Desk {
   /** Ends and queues again what is to be; also by the server's own timer. */
   async settle(): Promise<void> {
     const now = performance.now()
-    await Promise.all(this.jobs.assigned().map(job => this.#settleOne(job, now)))
-    await Promise.all(
-      this.jobs
-        .all()
-        .filter(job => job.token && job.state !== 'assigned')
-        .map(job => this.#dropToken(job)),
-    )
+    await each(this.jobs.assigned(), job => this.#settleOne(job, now))
+    const withToken = this.jobs.all().filter(job => job.token && job.state !== 'assigned')
+    await each(withToken, job => this.#dropToken(job))
     const left = this.jobs.all().filter(({ state, unended, token }) => state === 'over' && unended && !token)
-    await Promise.all(left.map(job => this.#endRuns(job, now)))
+    await each(left, job => this.#endRuns(job, now))
   }
 
   /** The name of the token of a job, where there is one. */
@@ -234,4 +230,11 @@ export class Desk {
       warn('delete the token', this.tokenOf(job), error)
     }
   }
+}
+
+/** Does something with each job. One that fails, as where the disk is full, is tried again next time and harms no other. */
+async function each(jobs: readonly Job[], act: (job: Job) => Promise<void>): Promise<void> {
+  const one = (job: Job) =>
+    act(job).catch((error: unknown) => warn('settle the job of', `${job.owner}/${job.repo}`, error))
+  await Promise.all(jobs.map(one))
 }
