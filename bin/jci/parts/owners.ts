@@ -15,7 +15,7 @@ import { readIfThere, remove, writeNew } from '../../../lib/system/durable.ts'
 import { listIfThere } from '../../../lib/system/listing.ts'
 import { isGone, processesWith, self } from '../../../lib/system/process.ts'
 import type { Identity } from '../../../lib/system/process.ts'
-import { endRecord, writeStatus } from './record.ts'
+import { endRunRecord, writeStatus } from './record.ts'
 import { ownFiles } from './repository.ts'
 
 interface Owner extends RunName {
@@ -74,7 +74,7 @@ async function endRun(repository: string, owner: Owner): Promise<void> {
   if (stored && status === 'running') {
     mkdirSync(output, { recursive: true })
     writeStatus(output, 'err')
-    endRecord(output, 'err (git-jci was killed, or could not store it)')
+    endRunRecord(output, 'err (git-jci was killed, or could not store it)')
     await replaceRun(repository, stored, output)
   }
   disown(repository, owner.run, owner.directory, owner.worktree)

@@ -86,7 +86,7 @@ export function writeStatus(output: string, status: RunStatus): void {
 }
 
 /** Puts the last line behind the record of a run whose owner is gone. The script may have put anything in its place. */
-export function endRecord(output: string, result: string): void {
+export function endRunRecord(output: string, result: string): void {
   const path = join(output, RECORD)
   if (ignoringENOENT(() => lstatSync(path))?.isFile() === false) remove(path)
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants

@@ -4,113 +4,13 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
-import type { Test } from 'tap'
 
-import { JciForge, push, RUNNER_SECRET } from '../../fixtures/jci-forge.ts'
-import { eventually, ROOT, Sandbox } from '../../fixtures/sandbox.ts'
-import type { Running } from '../../fixtures/sandbox.ts'
-
-interface Given {
-  readonly job_id: string
-  readonly clone_url: string
-  readonly commit_sha: string
-}
+import type { JciForge } from '../../fixtures/jci-forge.ts'
+import { Played } from '../../fixtures/jci-played.ts'
+import type { Given } from '../../fixtures/jci-played.ts'
+import { eventually, ROOT } from '../../fixtures/sandbox.ts'
 
 const sleep = (ms: number) => new Promise(done => setTimeout(done, ms))
-
-class Played {
-  readonly sandbox: Sandbox
-  readonly forge: JciForge
-  readonly settings: Record<string, string>
-  url = ''
-  server!: Running
-
-  private constructor(sandbox: Sandbox, forge: JciForge, settings: Record<string, string>) {
-    this.sandbox = sandbox
-    this.forge = forge
-    this.settings = settings
-  }
-
-  static async open(t: Test, settings: Record<string, string> = {}, begin?: (forge: JciForge) => void) {
-    const sandbox = new Sandbox(t)
-    const played = new Played(sandbox, await JciForge.open(t, sandbox), settings)
-    begin?.(played.forge)
-    await played.start()
-    return played
-  }
-
-  async start(): Promise<void> {
-    const listen = this.url === '' ? {} : { JCI_LISTEN: new URL(this.url).host }
-    const { running, url } = await this.forge.serve({ ...this.settings, ...listen }, 'fast')
-    this.server = running
-    this.url = url
-  }
-
-  async push(name: string, commit: string): Promise<void> {
-    const { body, headers } = push(name, commit)
-    await fetch(`${this.url}/webhook`, { method: 'POST', body, headers })
-  }
-
-  async poll(runner: string, jobs?: readonly string[]): Promise<Given | null> {
-    const body = JSON.stringify({ runner_id: runner, secret: RUNNER_SECRET, jobs })
-    const answer = await fetch(`${this.url}/poll`, { method: 'POST', body })
-    return ((await answer.json()) as { job: Given | null }).job
-  }
-
-  /** Polls until there is a job. */
-  async got(runner: string, jobs?: readonly string[]): Promise<Given> {
-    for (const end = Date.now() + 60_000; Date.now() < end; await sleep(200)) {
-      const job = await this.poll(runner, jobs)
-      if (job) return job
-    }
-    throw new Error(`no job for ${runner}: ${this.server.stderr()}`)
-  }
-
-  /** From now on that runner is heard of, and has this job; returns what ends that. */
-  keep(runner: string, { job_id }: Given): () => void {
-    const timer = setInterval(() => void this.poll(runner, [job_id]).catch(() => undefined), 1000)
-    return () => clearInterval(timer)
-  }
-
-  /** Tries a credential with git itself. */
-  async isAlive({ clone_url }: Given): Promise<boolean> {
-    const git = this.sandbox.start('git', ['-c', 'credential.helper=', 'ls-remote', clone_url], {
-      env: { GIT_TERMINAL_PROMPT: '0' },
-    })
-    const { code, stderr } = await git.ended
-    if (code !== 0 && !/could not read|Authentication failed|error: 40[13]/.test(stderr))
-      throw new Error(stderr)
-    return code === 0
-  }
-
-  /** Does a job as a runner would, which is heard of meanwhile. */
-  async run(runner: string, job: Given, cwd = '.', env: Record<string, string | undefined> = {}) {
-    const stop = this.keep(runner, job)
-    const ended = this.sandbox.start('node', [join(ROOT, 'dist/bin/jci/runner/job.js')], {
-      input: JSON.stringify(job),
-      env: { BASS_ROOT: ROOT, ...env },
-      cwd,
-    }).ended
-    return ended.finally(stop)
-  }
-
-  /** A file of the last run of a repository. */
-  stored(name: string, file: string): string {
-    const bare = this.sandbox.path('forge/o', `${name}.git`)
-    const refs = this.sandbox.git(bare, 'for-each-ref', '--format=%(refname)', 'refs/jci-runs').split('\n')
-    return this.sandbox.git(bare, 'show', `${refs.at(-1)!}:${file}`)
-  }
-
-  told(): string[] {
-    return this.forge.api.statuses.map(
-      ({ state, description }) => `${state} ${description.replace('jci: ', '')}`,
-    )
-  }
-
-  over(text: string): Promise<unknown> {
-    return eventually(`${text}: ${this.server.stderr()}`, () => this.told().includes(text), 60)
-  }
-}
 
 test('a job whose time is over fails with nobody polling, and its credential is dead though the server was killed', async t => {
   const played = await Played.open(t, { JCI_JOB_TIMEOUT: '6' })

@@ -1,0 +1,72 @@
+// A server whose disk fills up, and whose clock is set.
+
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { test } from 'tap'
+
+import { FAKETIME, removeFaketime } from '../../fixtures/faketime.ts'
+import { Played } from '../../fixtures/jci-played.ts'
+import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
+import { lacksTinyDisk, TinyDisk } from '../../fixtures/tiny-disk.ts'
+
+test(
+  'a full disk: no push is taken that would be lost, and the server goes on when there is room',
+  { skip: lacksTinyDisk() },
+  async t => {
+    let disk: TinyDisk
+    const played = await Played.open(t, {}, async ({ sandbox }) => {
+      mkdirSync(sandbox.path('db'))
+      disk = await TinyDisk.instead(sandbox, sandbox.path('db/jobs'), 2)
+    })
+    const { forge, sandbox } = played
+    const commits = ['one', 'two'].map(name => forge.repository(name, 'true'))
+    disk!.fill()
+    t.equal((await played.push('one', commits[0]!)).status, 502)
+    t.equal(await played.poll('r1', []), null)
+    disk!.makeRoom()
+    t.equal((await played.push('one', commits[0]!)).status, 200, 'delivered once more')
+    const job = await played.got('r1', [])
+    disk!.fill()
+    t.equal((await played.run('r1', job)).code, 0)
+    await eventually('it says so', () => played.server.stderr().includes('unable to settle the job of'))
+    t.equal((await played.push('two', commits[1]!)).status, 502)
+    disk!.makeRoom()
+    await played.over('success job completed')
+    t.equal(played.told().filter(text => !text.startsWith('pending')).length, 1)
+    await eventually('nothing is left to be done', () => sandbox.ls('db/jobs').length === 0)
+    t.equal((await played.server.kill('SIGTERM')).code, 0)
+  },
+)
+
+const noFaketime = !existsSync(FAKETIME) && !process.env['BASS_TEST_ALL'] && 'needs libfaketime'
+
+test(
+  'a clock that is set back keeps no job alive, and none from being looked at',
+  { skip: noFaketime },
+  async t => {
+    t.teardown(removeFaketime)
+    const clock = new Sandbox(t).path('clock')
+    const set = (offset: string) => writeFileSync(clock, `${offset}\n`)
+    set('+0')
+    const played = await Played.open(t, {
+      JCI_JOB_TIMEOUT: '8',
+      LD_PRELOAD: FAKETIME.replace('faketime.so', 'faketimeMT.so'),
+      FAKETIME_TIMESTAMP_FILE: clock,
+      FAKETIME_NO_CACHE: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    })
+    const { forge } = played
+    const commits = ['one', 'two'].map(name => forge.repository(name, 'true'))
+    await played.push('one', commits[0]!)
+    const first = await played.got('r1', [])
+    await played.push('two', commits[1]!)
+    const second = await played.got('r2', [])
+    const stop = played.keep('r2', second)
+    set('-2h')
+    t.equal((await played.run('r1', first)).code, 0)
+    await played.over('success job completed')
+    await played.over('failure job timed out')
+    stop()
+    t.notOk(await played.isAlive(second))
+    t.same(forge.api.lies, [])
+  },
+)
