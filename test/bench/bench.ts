@@ -150,7 +150,9 @@ async function onStage<T>(
 ): Promise<T | undefined> {
   const place = openPlace(name)
   if (!place) return undefined
-  const cleanUps: (() => void | Promise<void>)[] = [() => place.close()]
+  // What a scenario sets leads into its place, which is not there for the next one.
+  const before = { ...process.env }
+  const cleanUps: (() => void | Promise<void>)[] = [() => restore(before), () => place.close()]
   let cleaning: Promise<void> | undefined
   const clean = () => (cleaning ??= cleanAll(cleanUps))
   const interrupted = () => void clean().then(() => process.exit(130))
@@ -161,6 +163,13 @@ async function onStage<T>(
     await clean()
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
   }
+}
+
+/** Gives this process the environment that it had. */
+function restore(before: NodeJS.ProcessEnv): void {
+  for (const name of Object.keys(process.env))
+    if (before[name] === undefined) Reflect.deleteProperty(process.env, name)
+  Object.assign(process.env, before)
 }
 
 /** The last that was set up goes first. */
