@@ -3,6 +3,7 @@
 import { command } from '../lib/system/command.ts'
 import { checkAtomic, checkDirectories, checkFileSystem } from './doctor/spool.ts'
 import type { Finding } from './doctor/finding.ts'
+import { checkDeliveries } from './doctor/deliveries.ts'
 import { checkForges } from './doctor/forges.ts'
 import { checkClocks, checkHostNames, checkTakers, watchTakers } from './doctor/hosts.ts'
 import { checkPlaces } from './doctor/places.ts'
@@ -33,13 +34,13 @@ places for steps work here: a pid namespace, a sandbox, a container, a machine b
 spool's file system; rename, link and fsync, by trying them in tmp; directories that cannot be
 written; two hosts with one name; clocks that differ; architectures that nobody takes; events that
 nobody makes into tasks; secrets that others can read; of each project whether git opens its
-repositories, its hook, its channels and the mailer; and of one on a forge its token, webhook, clock
-and mirror. It removes what it tries; where IMAGE or RUN_IN is set it starts an executor there, which
+repositories, its hook, its channels and the mailer; and of one on a forge its token, webhook, clock,
+mirror, and whether a delivery was lost. It removes what it tries; where IMAGE or RUN_IN is set it starts an executor there, which
 stays for the next job. It takes up to 4 s, to see the takers of other hosts beat.
 
 --json prints { ok, findings: [{ check, subject, ok, text, fix }] }, where check is setting,
 program, file-system, atomic, directory, host-name, clock, taker, arch, event, repository, hook,
-secret, channel, mailer, forge, token, webhook, mirror or place, and fix is null if ok.`,
+secret, channel, mailer, forge, token, webhook, delivery, mirror or place, and fix is null if ok.`,
     options: { json: { type: 'boolean', about: 'print it for programs' } },
     environment: { SPOOL: 'the spool; without one, only what has to do with none is looked at' },
     exits: { '0': 'all is well', '1': 'something is wrong' },
@@ -89,6 +90,7 @@ async function checkSpool(spool: Spool, names: readonly string[]): Promise<Findi
     ...checkSecrets(spool, projects),
     ...(await checkChannels(spool, projects)),
     ...(await checkForges(projects)),
+    ...(await checkDeliveries(spool, projects)),
   ]
 }
 

@@ -13,7 +13,7 @@ import { forgeProjects } from './fetch/project.ts'
 export const fetcher = command(
   {
     name: 'fetcher',
-    usage: '[--once] [PROJECT...]',
+    usage: '[--once | --look] [PROJECT...]',
     operands: [0, 1000],
     about: `Turns the deliveries of forges into events: one fetcher for all projects of a spool that have
 FORGE, or for those that are named.
@@ -28,6 +28,7 @@ It may be killed at any instant: no delivery is lost, and no event is made twice
 away it tries again with growing pauses. Settings of projects are read when it starts.`,
     options: {
       once: { type: 'boolean', about: 'do what is to be done now, and exit' },
+      look: { type: 'boolean', about: 'the same, and look at the forge whatever FORGE_POLL says' },
     },
     environment: {
       SPOOL: 'the spool; the settings of its projects are in conf/PROJECT/rc',
@@ -41,12 +42,12 @@ away it tries again with growing pauses. Settings of projects are read when it s
       'POLL_INTERVAL, WATCH': 'how to notice that something has changed',
     },
   },
-  async (named, { once }) => {
+  async (named, { once, look }) => {
     const spool = openTasks()
     const stop = new AbortController()
     const fetchings = forgeProjects(spool, named).map(project => new Fetching(spool, project, stop.signal))
-    if (once) {
-      for (const fetching of fetchings) await fetching.round()
+    if (once || look) {
+      for (const fetching of fetchings) await fetching.round(look)
       return EXIT.done
     }
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort())

@@ -21,6 +21,7 @@ export interface Finding {
     | 'forge'
     | 'token'
     | 'webhook'
+    | 'delivery'
     | 'mirror'
     | 'place'
   /** The subject: a setting, a program, a path, a host, an architecture, a project. */

@@ -99,7 +99,10 @@ export async function decideChange(
   if (before && state.updated !== 0 && state.updated < before.updated)
     return nothing(`change ${change.number}: it was heard of later already`)
   if (action === 'closed')
-    return { ...nothing(`change ${change.number} is closed`), change: { ...state, open: false } }
+    return {
+      ...nothing(`change ${change.number} is closed`, [[ref, change.head]]),
+      change: { ...state, open: false },
+    }
 
   const target = change.target && `refs/heads/${change.target}`
   const missing = await mirror.fetch([ref, ...(target ? [target] : [])])

@@ -12,7 +12,8 @@ import type { Spool } from '../../lib/spool/spool.ts'
 import { sweep, timeOf, token } from '../../lib/system/durable.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { say, warn } from '../../lib/system/log.ts'
-import { formatLook } from '../receive/delivery.ts'
+import { formatLook, parseDelivery } from '../receive/delivery.ts'
+import type { Look } from '../receive/delivery.ts'
 import { decideChange, decidePush } from './decide.ts'
 import type { Decided } from './decide.ts'
 import { Mirror } from './mirror.ts'
@@ -49,14 +50,18 @@ export class Fetching {
     this.project = project
     this.#mirror = new Mirror(project.mirror, project.forge, project.env, signal)
     this.#superseder = new Superseder(spool, project)
+    if (project.poll === Infinity) this.#lookAt = Infinity
     makeInbox(project.inbox)
   }
 
-  /** Does what is to be done now. Returns in how many milliseconds to come again at the latest. */
-  async round(): Promise<number> {
+  /**
+   * Does what is to be done now; with `look` it looks at the forge in any case. Returns in how many milliseconds to come again at
+   * the latest.
+   */
+  async round(look = false): Promise<number> {
     if (this.#now() >= this.#retryAt) {
       try {
-        await this.#work()
+        await this.#work(look)
         if (this.#said !== undefined) say('info', `${this.project.name}: the forge answers again`)
         this.#said = undefined
         this.#failures = 0
@@ -83,14 +88,14 @@ export class Fetching {
     this.#retryAt = this.#now() + Math.min(FETCH_PAUSE_MS.last, FETCH_PAUSE_MS.first * 2 ** this.#failures++)
   }
 
-  async #work(): Promise<void> {
+  async #work(look: boolean): Promise<void> {
     const { inbox } = this.project
     await this.#mirror.open()
     if (!readTips(inbox)) await this.#look()
     // Records that were begun before come first.
     for (const record of records.listDeliveries(inbox)) await this.#finish(record)
     await this.#drain()
-    if (this.#now() < this.#lookAt) return
+    if (!look && this.#now() < this.#lookAt) return
     await this.#look()
     this.#lookAt = this.#now() + this.project.poll
     await this.#drain()
@@ -139,9 +144,12 @@ export class Fetching {
       return undefined
     }
     const all: Decided[] = []
+    let looked: Look['look'] = []
     try {
       const tips = readTips(inbox) ?? new Map<string, string>()
-      for (const wish of await wishesIn(content, this.project)) {
+      const stored = parseDelivery(content)
+      if ('look' in stored) looked = stored.look
+      for (const wish of await wishesIn(stored, this.project)) {
         all.push(
           wish.kind === 'push'
             ? await decidePush(this.project, wish, this.#mirror, tips)
@@ -157,7 +165,8 @@ export class Fetching {
       record,
       all.flatMap(({ events }) => events),
       {
-        tips: all.flatMap(({ tips }) => tips),
+        // What was looked at and led to nothing is not found again by the next look.
+        tips: [...looked, ...all.flatMap(({ tips }) => tips)],
         change: all.find(({ change }) => change)?.change ?? null,
         why: all.map(({ why }) => why).join('; ') || 'nothing to do',
       },
@@ -170,7 +179,6 @@ export class Fetching {
    * before.
    */
   async #look(): Promise<void> {
-    if (this.project.poll === Infinity && readTips(this.project.inbox)) return
     const { inbox } = this.project
     const { refs, head } = await this.#mirror.look()
     const before = readTips(inbox)

@@ -1,15 +1,14 @@
 // The wishes of a delivery, or of what a look at the forge has found.
 
 import type { Change, ChangeWish, PushWish } from '../../lib/forge/forge.ts'
-import { parseDelivery } from '../receive/delivery.ts'
+import type { Delivery, Look } from '../receive/delivery.ts'
 import type { ForgeProject } from './project.ts'
 import { readChange } from './state.ts'
 
 type FetchWish = PushWish | ChangeWish
 
-/** The wishes in the file of a delivery. Throws BadDelivery, Fatal, or ForgeError, if it cannot be read. */
-export async function wishesIn(content: Buffer, project: ForgeProject): Promise<FetchWish[]> {
-  const stored = parseDelivery(content)
+/** The wishes of a delivery. Throws BadDelivery if it cannot be read, ForgeError if the forge cannot be asked. */
+export async function wishesIn(stored: Delivery | Look, project: ForgeProject): Promise<FetchWish[]> {
   if (!('look' in stored)) {
     const wish = project.forge.read(stored.headers, stored.body)
     return wish.kind === 'push' || wish.kind === 'change' ? [wish] : []

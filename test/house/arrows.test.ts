@@ -77,6 +77,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'lib/exec',
     'slave/run/places',
     'master/notify',
+    'master/receive',
+    'master/fetch',
     'bin/parts',
     'bin/setup',
   ],
