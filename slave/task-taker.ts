@@ -44,10 +44,11 @@ Limits that a project sets in its conf/PROJECT/rc come with the task, and stand 
       slot.tell(fault),
     )
     const machine = { pools, health, host: settings.host, env: process.env }
-    await checkLimits(readLimits(), pools)
+    const limits = readLimits()
     const { stop, drain } = onTerm(settings.drain, () => slot.killRemains())
     const source = await SpoolSource.open(slot, version(), health, readWatchSettings(), stop)
     try {
+      await checkLimits(limits, pools)
       await source.endDead()
       // The first bundle needs it and it is slow to load. An error is reported when the bundle is read.
       loadZstd().catch(() => undefined)
