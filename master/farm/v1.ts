@@ -14,6 +14,7 @@ import { isSameSecret } from '../../lib/base/same.ts'
 import type { Blobs } from './blobs.ts'
 import { Files, keyOf } from './blobs.ts'
 import type { Database } from './database.ts'
+import { Ends } from './ends.ts'
 import type { Workers } from './workers.ts'
 
 /** A request that says what nobody can mean; it is answered with 400 and this sentence. */
@@ -81,6 +82,7 @@ function workerRoutes(app: Hono, db: Database, workers: Workers): void {
 
 /** Files, output and result of the job that a worker runs. */
 function runRoutes(app: Hono, db: Database, blobs: Blobs): void {
+  const ends = new Ends(db)
   app.post('/runs/:attempt/files', async c => {
     const attempt = uuid(c.req.param('attempt'), 'attempt')
     const files = readFiles((await jsonOf(c))['files'])
@@ -101,10 +103,8 @@ function runRoutes(app: Hono, db: Database, blobs: Blobs): void {
   })
   app.post('/runs/:attempt/result', async c => {
     const attempt = uuid(c.req.param('attempt'), 'attempt')
-    const { verdict, why, steps, files } = readResult(await jsonOf(c))
-    const [row] = await db<{ stands: string | null }[]>`select finish(${attempt}, ${verdict}, ${why ?? null},
-      ${db.json(files as never)}, ${db.json(steps as never)}) as stands`
-    return row?.stands ? c.json({ verdict: row.stands }) : gone(c)
+    const stands = await ends.end(attempt, readResult(await jsonOf(c)))
+    return stands === null ? gone(c) : c.json({ verdict: stands })
   })
   // A worker that fails gives its job back, and counts as lost; one that is told to stop leaves with DELETE.
   app.post('/runs/:attempt/lost', async c => {

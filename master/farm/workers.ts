@@ -155,6 +155,7 @@ export class Workers {
     let heldUntil = 0
     while (!this.#closed) {
       await sleep(COLLECT, undefined, { ref: false })
+      if (this.#closed) return
       const now = performance.now()
       if (now - last > COLLECT + 1000) heldUntil = now + SILENCE
       // Nor one that cannot write: it may be that nobody can.

@@ -5,10 +5,12 @@ import { setMaxListeners } from 'node:events'
 import { writeFileSync } from 'node:fs'
 
 import type { Database } from '../../../master/farm/database.ts'
+import { Ends } from '../../../master/farm/ends.ts'
+import { Workers } from '../../../master/farm/workers.ts'
 import { Farm, SECRET } from '../../fixtures/farm.ts'
 import { Bell } from '../bell.ts'
 import { addWorkers, FarmGround, fill, settle } from '../farm-ground.ts'
-import { graphileWorker, HANDS, pgBoss, plainSql } from '../farm-rivals.ts'
+import { graphileWorker, pgBoss, plainSql } from '../farm-rivals.ts'
 import type { Queue } from '../farm-rivals.ts'
 import type { Contender, Scenario, Stage } from '../scenario.ts'
 import { processorTime, residentOf } from './idle.ts'
@@ -17,25 +19,31 @@ import { processorTime, residentOf } from './idle.ts'
 const JOBS = { quick: 500, full: 2000 }
 const WORKERS = 64
 
-/** Ends jobs as workers do that have nothing to run, on as many connections as a farmer has. */
-async function drain(db: Database, workers: readonly string[], jobs: number): Promise<void> {
+/** Takes and ends jobs as a farmer does for workers that have nothing to run. */
+async function drain(db: Database, farmer: Farmer, jobs: number): Promise<void> {
   let left = jobs
-  const hand = async (own: readonly string[]) => {
+  const gone = new AbortController()
+  const hand = async (worker: string) => {
     while (left > 0) {
-      const runs = await db<{ attempt: string }[]>`select attempt from run where worker = any(${own}::uuid[])`
-      if (runs.length === 0) await new Promise(done => setTimeout(done, 1))
-      for (const { attempt } of runs) {
-        await db`select finish(${attempt}, 'success', null, '[]', '[]')`
-        left--
-      }
+      const work = await farmer.workers.work(worker, gone.signal)
+      if (work === undefined || work === 'gone') return
+      left--
+      await farmer.ends.end(work.attempt, { verdict: 'success', steps: [], files: [] })
+      if (left <= 0) gone.abort()
     }
   }
-  const share = Math.ceil(workers.length / HANDS)
-  await Promise.all(Array.from({ length: HANDS }, (_, i) => hand(workers.slice(i * share, (i + 1) * share))))
+  await Promise.all(farmer.ids.map(hand))
   const [row] = await db<{ n: number }[]>`select count(*)::int as n from result`
   if (row!.n < jobs) throw new Error(`${row!.n} of ${jobs} jobs have a result`)
   await db`delete from result`
   await db`delete from "check"`
+}
+
+/** The parts of a farmer that give jobs and take their ends, and its workers. */
+interface Farmer {
+  readonly workers: Workers
+  readonly ends: Ends
+  readonly ids: readonly string[]
 }
 
 /** How long it takes to end a job and to assign the next one, in milliseconds, of so many that wait, with so many workers. */
@@ -64,13 +72,18 @@ export async function endAndAssign(
 
 async function farmQueue(ground: FarmGround): Promise<Queue> {
   const db = await ground.connect(true)
-  const workers = await addWorkers(db, WORKERS)
+  const farmer = {
+    ids: await addWorkers(db, WORKERS),
+    workers: new Workers(db, () => ''),
+    ends: new Ends(db),
+  }
+  await farmer.workers.open()
   let ring: (worker: string) => void = () => undefined
   await db.listen('farm_run', worker => ring(worker))
   return {
     drain: async count => {
       await fill(db, count)
-      await drain(db, workers, count)
+      await drain(db, farmer, count)
     },
     one: async () => {
       const taken = new Promise<string>(done => (ring = done))
@@ -82,7 +95,10 @@ async function farmQueue(ground: FarmGround): Promise<Queue> {
         () => undefined,
       )
     },
-    close: () => Promise.resolve(),
+    close: () => {
+      farmer.workers.close()
+      return Promise.resolve()
+    },
   }
 }
 

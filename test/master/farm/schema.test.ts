@@ -5,6 +5,7 @@ import type { Test } from 'tap'
 
 import { connect, migrate } from '../../../master/farm/database.ts'
 import type { Database } from '../../../master/farm/database.ts'
+import { Ends } from '../../../master/farm/ends.ts'
 import { Postgres } from '../../fixtures/postgres.ts'
 
 const server = new Postgres(tap).start()
@@ -70,11 +71,11 @@ test('four farmers that start at once make the tables once', async t => {
   const dbs = Array.from({ length: 4 }, () => connect(url))
   t.teardown(() => Promise.all(dbs.map(db => db.end({ timeout: 0 }))).then(() => undefined))
   const steps = await Promise.all(dbs.map(migrate))
-  t.same(steps.sort(), [0, 0, 0, 2])
+  t.same(steps.sort(), [0, 0, 0, 3])
   await dbs[0]!`insert into migration (version) values (999)`
   await t.rejects(
     migrate(dbs[0]!),
-    /its tables are of version 999, and this farmer knows 2; start a newer farmer/,
+    /its tables are of version 999, and this farmer knows 3; start a newer farmer/,
   )
 })
 
@@ -133,6 +134,33 @@ test('many workers and jobs are matched at once, and a label is not taken by wha
       { label: 'c-x', worker: x },
     ],
   )
+})
+
+test('attempts that end at once are ended together, and one that the database refuses takes no other with it', async t => {
+  const db = await open(t)
+  const COUNT = 30
+  for (let i = 0; i < COUNT; i++) await worker(db)
+  for (let i = 0; i < 2 * COUNT; i++) await queue(db, `job-${i}`)
+  const first = await runs(db)
+  const ends = new Ends(db)
+  const success = { verdict: 'success', steps: [], files: [] } as const
+  const refused = { ...success, why: 'x'.repeat(2000), verdict: 'nonsense' as 'success' }
+  await db`update job set cancelled = 'superseded' where num = (select job from run where attempt = ${first[2]!.attempt})`
+  const lost = { ...success, verdict: 'cancelled', why: 'it was told to stop' } as const
+  const told = await Promise.allSettled([
+    ...first.map(({ attempt }, i) => ends.end(attempt, i === 1 ? refused : i === 2 ? lost : success)),
+    ends.end(first[0]!.attempt, { ...success, verdict: 'failure' }),
+    ends.end('00000000-0000-4000-8000-000000000000', success),
+  ])
+  t.match(told[1], { status: 'rejected', reason: /verdict/ })
+  const answers = told.map(one => (one.status === 'fulfilled' ? one.value : 'refused'))
+  const others = Array.from({ length: COUNT - 3 }, () => 'success')
+  t.same(answers, ['success', 'refused', 'cancelled', ...others, 'success', null])
+  t.same(await db`select error from result where verdict = 'cancelled'`, [{ error: 'superseded' }])
+  const [counts] =
+    await db`select (select count(*)::int from result) as results, (select count(*)::int from job) as jobs,
+    (select count(distinct worker)::int from run) as runs, (select count(*)::int from "check") as checks`
+  t.same(counts, { results: COUNT - 1, jobs: COUNT + 1, runs: COUNT, checks: 3 * COUNT - 1 })
 })
 
 test('a result is taken for the attempt that stands, and twice with one answer', async t => {

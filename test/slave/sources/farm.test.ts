@@ -13,7 +13,7 @@ let [workers, published] = [0, 0]
 
 keepsPromises('a farmer', async () => {
   const { farm, farmer } = await opened
-  await farm.db`delete from job`
+  await farm.db`with ended as (delete from run) delete from job`
   const directory = farm.path(`worker-${++workers}`)
   mkdirSync(directory)
   const verdict = async (num: string) =>
