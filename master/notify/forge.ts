@@ -9,6 +9,7 @@ import { duration, words } from '../../lib/base/settings.ts'
 import { openSpool } from '../../lib/spool/spool.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 import { readBoard } from '../../lib/view/board.ts'
+import { Calls } from './calls.ts'
 import type { Channel, ChannelKind, OpenChannel } from './channel.ts'
 import { checkOf } from './check.ts'
 import { Later, NotYet, Refused } from './deliver.ts'
@@ -42,6 +43,18 @@ function paceOf({ place }: Forge): Pace {
   return pace
 }
 
+/** The calls of each channel on a forge that counts hours, by its directory; added to the pace when they are first read. */
+const callsOf = new Map<string, Calls>()
+
+function callsIn(directory: string, pace: Pace): Calls {
+  const known = callsOf.get(directory)
+  if (known) return known
+  const calls = new Calls(directory, HOUR)
+  pace.remember(performance.now(), calls.ages())
+  callsOf.set(directory, calls)
+  return calls
+}
+
 export const forge: ChannelKind = {
   name: 'forge',
   read({ project, env }): Channel[] {
@@ -53,7 +66,9 @@ export const forge: ChannelKind = {
     const found = forgeOf(env)!
     const isGitHub = found.place.kind === 'github'
     const latest = new Latest(directory)
-    const teller = new Teller(openApi(found, env)!, paceOf(found), latest, words('ARCHS', env).length)
+    const pace = paceOf(found)
+    const calls = isGitHub ? callsIn(directory, pace) : undefined
+    const teller = new Teller(openApi(found, env)!, pace, calls, latest, words('ARCHS', env).length)
     return {
       deliver: notice => teller.tell(notice, isGitHub),
       order: verdictsFirst,
@@ -72,6 +87,7 @@ export const verdictsFirst = (pending: readonly Key[]): Key[] => [
 class Teller {
   readonly #api: ForgeApi
   readonly #pace: Pace
+  readonly #calls: Calls | undefined
   readonly #latest: Latest
   readonly #archs: number
   /** Commits and contexts of which the forge takes no more: this is said once of each. */
@@ -81,9 +97,10 @@ class Teller {
     texts: new Map(),
   }
 
-  constructor(api: ForgeApi, pace: Pace, latest: Latest, archs: number) {
+  constructor(api: ForgeApi, pace: Pace, calls: Calls | undefined, latest: Latest, archs: number) {
     this.#api = api
     this.#pace = pace
+    this.#calls = calls
     this.#latest = latest
     this.#archs = archs
   }
@@ -115,6 +132,7 @@ class Teller {
     const wait = this.#pace.wait(performance.now(), stage !== 'over')
     if (wait > 0) throw new NotYet('the forge takes no more in so short a time', wait)
     this.#pace.note(performance.now())
+    this.#calls?.note()
     try {
       await this.#api.setStatus({ ...check, sha: task.revision, url })
     } catch (error) {

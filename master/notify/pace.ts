@@ -26,6 +26,11 @@ export class Pace {
     return Math.max(0, this.#heldUntil - now, ...waits)
   }
 
+  /** There were calls so many milliseconds ago, which somebody else made. */
+  remember(now: number, ages: readonly number[]): void {
+    this.#times = [...this.#times, ...ages.map(age => now - age)].sort((a, b) => a - b)
+  }
+
   /** The forge wants to be left alone for so many milliseconds. */
   hold(now: number, after: number): void {
     this.#heldUntil = Math.max(this.#heldUntil, now + after)
