@@ -114,20 +114,25 @@ test('the run of a job that timed out is ended, by the next server too, and no r
   writeFileSync(join(bare, 'hooks/pre-receive'), onlyNew, { mode: 0o755 })
   await played.over('failure job timed out')
   await eventually('it was tried', () => played.server.stderr().includes('unable to end the runs of the job'))
+  await played.server.kill('SIGKILL')
+  // The second job has time.
+  played.settings['JCI_JOB_TIMEOUT'] = '600'
+  await played.start()
   await played.push('hello', commit)
-  const second = running(await played.got('r2'))
+  const job = await played.got('r2')
+  const stop = played.keep('r2', job)
+  const second = running(job)
   await eventually(
     'both say so',
     () => forge.runs('hello').filter(run => run.endsWith(' running')).length === 2,
   )
-  await played.server.kill('SIGKILL')
   rmSync(join(bare, 'hooks/pre-receive'))
-  await played.start()
   await eventually('the first is ended', () => forge.runs('hello')[0]!.endsWith(' err'), 60)
   t.match(forge.runs('hello')[1], / running$/, 'the second is not')
   t.equal(forge.api.statuses.filter(({ state }) => state === 'failure').length, 1)
   await second.kill('SIGTERM')
   await played.over('failure job completed')
+  stop()
   t.same(forge.api.lies, [])
 })
 

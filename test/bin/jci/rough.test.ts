@@ -48,7 +48,7 @@ test(
     const set = (offset: string) => writeFileSync(clock, `${offset}\n`)
     set('+0')
     const played = await Played.open(t, {
-      JCI_JOB_TIMEOUT: '8',
+      JCI_JOB_TIMEOUT: '600',
       LD_PRELOAD: FAKETIME.replace('faketime.so', 'faketimeMT.so'),
       FAKETIME_TIMESTAMP_FILE: clock,
       FAKETIME_NO_CACHE: '1',
@@ -58,12 +58,16 @@ test(
     const commits = ['one', 'two'].map(name => forge.repository(name, 'true'))
     await played.push('one', commits[0]!)
     const first = await played.got('r1', [])
-    await played.push('two', commits[1]!)
-    const second = await played.got('r2', [])
-    const stop = played.keep('r2', second)
     set('-2h')
     t.equal((await played.run('r1', first)).code, 0)
     await played.over('success job completed')
+    await played.server.kill('SIGTERM')
+    played.settings['JCI_JOB_TIMEOUT'] = '8'
+    await played.start()
+    await played.push('two', commits[1]!)
+    const second = await played.got('r2', [])
+    const stop = played.keep('r2', second)
+    set('-4h')
     await played.over('failure job timed out')
     stop()
     t.notOk(await played.isAlive(second))
