@@ -43,7 +43,8 @@ Limits that a project sets in its conf/PROJECT/rc come with the task, and stand 
     const health = new Health({ jobs: spool.jobs.tmp, slot: slot.directory }, settings, fault =>
       slot.tell(fault),
     )
-    const machine = { pools, health, host: settings.host, env: process.env }
+    // A copy: each look into `process.env` itself asks the system.
+    const machine = { pools, health, host: settings.host, env: { ...process.env } }
     const limits = readLimits()
     const { stop, drain } = onTerm(settings.drain, () => slot.killRemains())
     const source = await SpoolSource.open(slot, version(), health, readWatchSettings(), stop)

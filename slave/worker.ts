@@ -49,7 +49,8 @@ DRAIN, then it is given back. A second TERM is final.`,
       if (inHand !== undefined) await killRemains(inHand)
     })
     const health = new Health({ slot: process.cwd() }, settings, () => undefined)
-    const machine = { pools, health, host: settings.host, env: process.env }
+    // A copy: each look into `process.env` itself asks the system.
+    const machine = { pools, health, host: settings.host, env: { ...process.env } }
     const farming = {
       ...settings,
       directory: process.cwd(),
