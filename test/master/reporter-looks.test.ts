@@ -26,6 +26,12 @@ for (const [look, options] of Object.entries({
         t.same(await findings(page), [], path)
         const over = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
         t.ok(over <= 0, `${path} is ${over} px too wide`)
+        const broken = await page.evaluate<string[]>(
+          `[...document.querySelectorAll('.takers li > :not(code), [data-part=hosts] th a')]
+            .filter(one => one.offsetHeight > 1.5 * parseFloat(getComputedStyle(one).lineHeight))
+            .map(one => one.textContent)`,
+        )
+        t.same(broken, [], `${path}: no short word is broken`)
       }
       const back = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor')
       const [red] = /\d+/.exec(back)!
