@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'tap'
 
 import { verb } from '../../bin/diff.ts'
 import { call } from '../fixtures/in-process.ts'
 import { makeRepository } from '../fixtures/repository.ts'
-import { Sandbox } from '../fixtures/sandbox.ts'
+import { ROOT, Sandbox } from '../fixtures/sandbox.ts'
 import { SpoolMaker } from '../fixtures/spool-maker.ts'
 
 test('diff lists the commits since the last success of the same ref and architecture', async t => {
@@ -34,4 +36,21 @@ test('diff lists the commits since the last success of the same ref and architec
     code: 100,
     stderr: /repository of its project is not known/,
   })
+})
+
+test('no revision of a task is an option of git', async t => {
+  const sandbox = new Sandbox(t)
+  const maker = new SpoolMaker(sandbox.makeSpool())
+  const { path, commits } = makeRepository(sandbox, 'one', 'two')
+  const owned = sandbox.path('owned')
+  maker.finishedJob('1:p:v:a', { revision: commits[0]! })
+  maker.finishedJob('2:p:v:a', { revision: `--output=${owned}` })
+  maker.finishedJob('3:p:v:a', { revision: commits[1]! })
+  // Either comes first on git's command line once.
+  for (const args of [['2'], ['--patch', '2'], ['3'], ['--patch', '3']]) {
+    const { code, stderr } = sandbox.run(join(ROOT, 'bin/bass'), ['diff', ...args], { env: { PROJ: path } })
+    t.not(code, 0, args.join(' '))
+    t.notMatch(stderr, /^\s+at /m)
+    t.notOk(existsSync(owned), args.join(' '))
+  }
 })
