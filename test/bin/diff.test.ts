@@ -48,7 +48,9 @@ test('no revision of a task is an option of git', async t => {
   maker.finishedJob('3:p:v:a', { revision: commits[1]! })
   // Either comes first on git's command line once.
   for (const args of [['2'], ['--patch', '2'], ['3'], ['--patch', '3']]) {
-    const { code, stderr } = sandbox.run(join(ROOT, 'bin/bass'), ['diff', ...args], { env: { PROJ: path } })
+    const { code, stderr } = sandbox.run(join(ROOT, 'bin/bass'), ['diff', ...args], {
+      env: { PROJ: path, REVS: '/x/revs/p' },
+    })
     t.not(code, 0, args.join(' '))
     t.notMatch(stderr, /^\s+at /m)
     t.notOk(existsSync(owned), args.join(' '))
