@@ -102,6 +102,27 @@ test('a new head cancels the work for the old one, and closing cancels all of it
   t.same(site.ls('spool/tasks/cur', '5:other:v:testarch'), ['params.txt'])
 })
 
+test('with SUPERSEDE=all a new tip of a branch cancels the work for its old one too, and with no nothing is cancelled', async t => {
+  for (const [setting, isCancelled] of [
+    ['all', true],
+    ['changes', false],
+    ['no', false],
+  ] as const) {
+    const { site, first } = await started(t, `SUPERSEDE=${setting}\n`)
+    site.takeEvents()
+    const path = join(site.spool.tasks.cur, '1:hello:v:testarch')
+    mkdirSync(path)
+    writeFileSync(join(path, 'code-revision.txt'), first + '\n')
+    writeFileSync(join(path, 'ref.txt'), 'refs/heads/main\n')
+    const next = site.commit()
+    site.push('main')
+    await site.pushed('refs/heads/main', first, next)
+    await site.fetch()
+    t.equal(site.ls('spool/tasks/cur', '1:hello:v:testarch').includes('cancel'), isCancelled, setting)
+    t.same(site.takeEvents(), [`refs/heads/main/${next}`])
+  }
+})
+
 test('a change that is opened again is built again if nothing stands for it', async t => {
   const { site, first } = await started(t)
   site.takeEvents()
