@@ -35,8 +35,9 @@ spool's file system; rename, link and fsync, by trying them in tmp; directories 
 written; two hosts with one name; clocks that differ; architectures that nobody takes; events that
 nobody makes into tasks; secrets that others can read; of each project whether git opens its
 repositories, its hook, its channels and the mailer; and of one on a forge its token, webhook, clock,
-mirror, and whether a delivery was lost. It removes what it tries; where IMAGE or RUN_IN is set it starts an executor there, which
-stays for the next job. It takes up to 4 s, to see the takers of other hosts beat.
+mirror, and whether a delivery was lost. It removes what it tries; where IMAGE or RUN_IN is set it
+starts an executor there, which stays for the next job. It takes up to 4 s, to see the takers of other
+hosts beat.
 
 --json prints { ok, findings: [{ check, subject, ok, text, fix }] }, where check is setting,
 program, file-system, atomic, directory, host-name, clock, taker, arch, event, repository, hook,

@@ -153,7 +153,7 @@ export class Workers {
   async #collect(): Promise<void> {
     let last = performance.now()
     let heldUntil = 0
-    while (!this.#closed) {
+    for (;;) {
       await sleep(COLLECT, undefined, { ref: false })
       if (this.#closed) return
       const now = performance.now()
