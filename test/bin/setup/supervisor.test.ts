@@ -114,6 +114,8 @@ test('a program whose state is another one ends where it can be spared, and is s
   })
   const state = (word: string) =>
     programs.map(program => ({ ...program, state: word, env: { ...program.env, WORD: word } }))
+  // From then on it hears HUP.
+  await hears('a: ')
   supervisor.follow(state('one'))
   await hears('a: one')
   await hears('b: ended with 100, which will not mend itself: not started again')
