@@ -6,7 +6,7 @@ import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { quote, lasting } from '../../lib/base/exit.ts'
-import { FILES_MAX } from '../../lib/farm/protocol.ts'
+import { FILES_MAX, isFilePath, JSON_MAX } from '../../lib/farm/protocol.ts'
 import type { Addresses, JobFile, Result, Work } from '../../lib/farm/protocol.ts'
 import type { Verdict } from '../../lib/spool/job.ts'
 import type { Cause } from '../../lib/spool/retry.ts'
@@ -244,7 +244,13 @@ function filesIn(job: Path): JobFile[] {
     if (readdirSync(job).includes(name)) files.push({ path: name, size: lstatSync(join(job, name)).size })
   }
   const wanted = files.filter(({ path, size }) => size > 0 || path.startsWith('artifacts/'))
-  if (wanted.length > FILES_MAX)
-    warnOnce('store', `all ${wanted.length} files of a job`, `a farmer takes ${FILES_MAX}`)
-  return wanted.slice(0, FILES_MAX)
+  // A farmer refuses a list that has another one, or that is longer; that would be asked for again and again.
+  let room = JSON_MAX / 2
+  const taken = wanted
+    .filter(({ path }) => isFilePath(path))
+    .slice(0, FILES_MAX)
+    .filter(file => (room -= Buffer.byteLength(JSON.stringify(file)) + 1) > 0)
+  if (taken.length < wanted.length)
+    warnOnce('store', `all ${wanted.length} files of a job`, `a farmer takes ${taken.length} of these names`)
+  return taken
 }

@@ -12,7 +12,7 @@ test('a push becomes jobs of the Testfiles above what it changed, which workers 
     Testfile: 'lint: echo at the root\n',
     'sdk/Testfile': 'sdk: pwd\n',
     'sdk/go/Testfile':
-      'unit: echo said; echo art >"$BASS_ARTIFACTS/a.txt"; echo wrong >&2\nbad: false | true\n',
+      'unit: echo said; echo art >"$BASS_ARTIFACTS/a.txt"; cd "$BASS_ARTIFACTS"; touch a\\\\b "$(printf "a\\nb")"; echo wrong >&2\nbad: false | true\n',
     'other/Testfile': 'other: true\n',
     'broken/Testfile': 'not a line\n',
   })
