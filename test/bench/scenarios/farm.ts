@@ -23,6 +23,7 @@ const WORKERS = 64
 async function drain(db: Database, farmer: Farmer, jobs: number): Promise<void> {
   let left = jobs
   const gone = new AbortController()
+  setMaxListeners(0, gone.signal)
   const hand = async (worker: string) => {
     while (left > 0) {
       const work = await farmer.workers.work(worker, gone.signal)
