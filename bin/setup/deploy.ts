@@ -100,9 +100,9 @@ function findPackage(root: string, directory: string, name: string): string | un
 
 /** The moment at which the tree `name` is the one. */
 function switchTo(trees: string, name: string): void {
-  // Its times say from now on since when it is no longer needed.
+  // Its times say from now on since when it is no longer needed, by the clock that will be asked how long that is.
   const before = currentTree(trees)
-  const now = new Date()
+  const now = new Date(serverTime(trees))
   if (before !== undefined) ignoringENOENT(() => utimesSync(join(trees, before), now, now))
   const link = join(trees, `.${CURRENT}-${token()}`)
   symlinkSync(name, link)
