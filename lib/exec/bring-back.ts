@@ -16,12 +16,16 @@ import type { TaskResult } from './protocol.ts'
 import { remove, token } from '../system/durable.ts'
 import { say, warn } from '../system/log.ts'
 
-/** Puts what a result tells into `out`; what was deleted is named, and with `deleted` deleted. */
+/**
+ * Puts what a result tells into `out`; what was deleted is named, and with `deleted` deleted. `own` is told the directory
+ * that holds what comes, before that is moved: it may give it to somebody.
+ */
 export async function bringBack(
   client: Pick<ExecutorClient, 'fetch'>,
   result: TaskResult,
   out: string,
   deleted: 'named' | 'deleted' | 'ignored',
+  own?: (directory: string) => Promise<void>,
 ): Promise<void> {
   if (result.archive !== '') {
     const beside = join(out, `.bass-exec-${token()}`)
@@ -32,6 +36,7 @@ export async function bringBack(
         maxBytes: sizeLimit('BUNDLE_MAX'),
         leftOut: why => say('warning', `left out: ${why}`),
       })
+      await own?.(beside)
       moveInto(toName(beside), toName(out))
     } catch (error) {
       throw error instanceof BundleError ? lasting('bring back what it changed', error) : error

@@ -98,8 +98,9 @@ async function begin(engine: Engine, volume: string, wish: ContainerWish): Promi
     return {
       client: launched.client,
       place: `${ROOM}/work`,
-      atTerminal: (command, directory) => [
+      atTerminal: (command, directory, user) => [
         ...[...engine.command, 'exec', '--interactive', ...(process.stdin.isTTY ? ['--tty'] : [])],
+        ...(user === '' ? [] : ['--user', user]),
         ...['--workdir', directory, name, ...command],
       ],
       close: async () => {

@@ -23,8 +23,11 @@ const COMPLAINT_MAX = 2000
 export interface Opened extends Launched {
   /** A path there that is not made yet: that of the copy of files from here. What is beside it is ours, too. */
   readonly place: string
-  /** A command line here that runs a command there for whoever sits before this terminal, if it is one. */
-  readonly atTerminal: (command: readonly string[], directory: string) => string[]
+  /**
+   * A command line here that runs a command there for whoever sits before this terminal, if it is one; as `user` of a container,
+   * if that is not empty.
+   */
+  readonly atTerminal: (command: readonly string[], directory: string, user: string) => string[]
 }
 
 export interface Launched {

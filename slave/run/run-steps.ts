@@ -9,6 +9,7 @@ import { quote } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
 import { keepArtifacts } from './artifacts.ts'
 import { findElsewhere, placeText } from './elsewhere.ts'
+import type { Away } from './elsewhere.ts'
 import { formatEnvironment, secretValues, workPaths } from './environment.ts'
 import { writePlain } from './job-writer.ts'
 import type { Limits } from './limits.ts'
@@ -80,6 +81,7 @@ class Run {
   readonly #paths: ReturnType<typeof workPaths>
   readonly #secrets: readonly string[]
   #user: User | undefined
+  #away: Away | undefined
   #stoppedAt: number | undefined
 
   constructor(plan: Plan, stop: AbortSignal, pools: Pools, audience?: Audience) {
@@ -119,7 +121,8 @@ class Run {
   async #keepArtifacts(): Promise<void> {
     const { job, limits } = this.#plan
     const [from, to] = [this.#paths.artifacts, join(job, JOB.artifacts)]
-    const uid = this.#user?.uid
+    // What came from elsewhere is ours.
+    const uid = this.#away ? undefined : this.#user?.uid
     const whose = { ...limits.artifacts, ...(uid === undefined ? {} : { uid }) }
     const notes = await keepArtifacts(from, to, whose, this.#stop)
     if (notes.length > 0) await writePlain(join(job, 'notes.txt'), notes.join('\n') + '\n', this.#stop)
@@ -146,14 +149,15 @@ class Run {
       const failed = await this.#prepare(limits.prepare)
       if (failed) return failed
     }
-    const elsewhere = findElsewhere(this.#plan)
+    const elsewhere = (this.#away = findElsewhere(this.#plan))
     if (this.#user && !elsewhere) {
       const { code, steps, home, tmp, artifacts } = this.#paths
       const cache = this.#plan.environment.values['BASS_CACHE']
       await handOver(this.#user, work, [code, steps, home, tmp, artifacts, ...(cache ? [cache] : [])])
     }
     if (elsewhere) await writePlain(join(this.#plan.job, JOB.place), placeText(elsewhere), this.#stop)
-    const place = await openPlace({ ...limits, elsewhere, ...this.#directories() }, this.#pools)
+    const options = { ...limits, elsewhere, user: this.#user, ...this.#directories() }
+    const place = await openPlace(options, this.#pools)
     try {
       const due =
         until === undefined

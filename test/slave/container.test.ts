@@ -1,6 +1,6 @@
 // Steps in a container of a real podman: all that is asked of a place, and what is a container's own.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import tap, { test } from 'tap'
 
@@ -105,6 +105,39 @@ test('a command can be that of another user, whatever the image lacks', { skip }
   const { said } = await runShell(client, script, { user: 'nobody', directory: place })
   t.same(said, ['65534\n65534\nno\n', ''])
   t.same((await runShell(client, 'id -u; id -g', { user: '12:34' })).said, ['12\n34\n', ''])
+})
+
+test('STEP_USER is that very user in a container, whatever the image calls it', { skip }, async t => {
+  // The name of that user is root's in this image, and another is to be the one of its programs.
+  podman!.importBusybox('sly:1', { 'etc/passwd': 'root:x:0:0::/:\nnobody:x:0:0::/:\n' }, 'USER 12:12')
+  const sandbox = new Sandbox(t)
+  chmodSync(sandbox.dir, 0o755)
+  const steps = {
+    a: 'id -u; id -G; umask 077; for d in . "$HOME" "$TMPDIR" "$BASS_ARTIFACTS"; do echo x > "$d/x" || exit; done',
+    b: 'mkdir -p "$BASS_CACHE/d" && echo kept >> "$BASS_CACHE/d/x" && cat x "$BASS_CACHE/d/x"; ! (: > /new) 2>/dev/null',
+  }
+  const f = new StepsFixture(sandbox, steps, { ...settings, IMAGE: 'sly:1', STEP_USER: 'nobody' })
+  t.same(await f.run(), { verdict: 'success' }, f.said('a', 'stderr'))
+  t.equal(f.said('a'), '65534\n65534\n')
+  t.equal(f.said('b'), 'x\nkept\n')
+  t.equal(f.read('artifacts', 'x'), 'x\n')
+  const kept = ['d', 'd/x'].map(name => statSync(join(f.work, 'cache', name)).uid)
+  t.same(kept, [65534, 65534], 'and what it left in the cache')
+  // The next job with this cache runs on the machine itself.
+  const here = new StepsFixture(sandbox, { b: steps.b.replace('cat x', 'cat') }, { STEP_USER: 'nobody' })
+  renameSync(join(f.work, 'cache/d'), join(here.work, 'cache/d'))
+  t.same(await here.run(), { verdict: 'success' }, here.said('b', 'stderr'))
+  t.equal(here.said('b'), 'kept\nkept\n')
+})
+
+test('STEP_PROCS bounds what a step starts in a container', { skip }, async t => {
+  const f = new StepsFixture(
+    new Sandbox(t),
+    { a: 'i=0; while [ $i -lt 100 ]; do sleep 100 & i=$((i + 1)); done; echo many' },
+    { ...settings, STEP_PROCS: '10' },
+  )
+  t.match(await f.run(), { verdict: 'failure', step: 'a' })
+  t.match(f.said('a', 'stderr'), /fork/)
 })
 
 test('an image may be empty but for one static program', { skip }, async t => {

@@ -40,6 +40,28 @@ test('the code goes there, and artifacts come back', { skip }, async t => {
   t.match(machine.ls('ssh/cache/bass').join(), /^executor-[0-9a-f]{20}$/, 'only the executor stays there')
 })
 
+test(
+  'where STEP_USER is set, RUN_IN names the user there; STEP_PROCS counts there too',
+  { skip },
+  async t => {
+    const run = (RUN_IN: string) => {
+      const steps = { a: 'id -u; grep processes /proc/self/limits' }
+      const f = new StepsFixture(new Sandbox(t), steps, {
+        ...{ ...settings, RUN_IN, STEP_USER: 'nobody', STEP_PROCS: '777' },
+      })
+      return { f, outcome: f.run() }
+    }
+    await t.rejects(run('ssh:box').outcome, {
+      exitCode: 100,
+      message: "unable to run steps on 'box' as 'nobody'",
+      cause: 'there they are whom ssh logs in as: name that user, as in RUN_IN=ssh:USER@box',
+    })
+    const { f, outcome } = run('ssh:root@box')
+    t.same(await outcome, { verdict: 'success' })
+    t.match(f.said('a'), /^0\n.* 777 +777 /)
+  },
+)
+
 test('bass exec runs there, and what is killed here ends there', { skip }, async t => {
   const sandbox = new Sandbox(t)
   const temporary = sandbox.path('temporary')

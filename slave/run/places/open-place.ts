@@ -8,6 +8,7 @@ import { MachineFault } from './machine-fault.ts'
 import { NamespacePlace } from './namespace.ts'
 import type { OwnPipes, Place, StepCommand, StepProcess } from './place.ts'
 import type { Pools } from './pools.ts'
+import type { User } from '../../../lib/system/user.ts'
 import { SandboxPlace, sandboxFlags } from './sandbox.ts'
 import { SessionPlace } from './session.ts'
 
@@ -21,7 +22,7 @@ or auto): whatever it started ends with it, also daemons, and also when this pro
 TMPDIR in the environment; that misses what began a session of its own with a clean environment.
 With ISOLATE=bwrap, bubblewrap makes a sandbox for each step: all but the job's directories is read-only,
 /tmp, /run and /dev are its own, and with STEP_NETWORK=no there is no network. IMAGE and RUN_IN run the
-steps elsewhere: in a container, on another machine; there STEP_USER and STEP_PROCS mean nothing.`
+steps elsewhere: in a container, with the numbers of STEP_USER, or on another machine, as whom ssh logs in as.`
 
 export interface PlaceOptions {
   readonly isolate: Isolate
@@ -30,6 +31,9 @@ export interface PlaceOptions {
   /** Where steps run, if not here, and what a container may use. */
   readonly elsewhere?: Elsewhere | undefined
   readonly container?: ContainerBounds
+  /** Who steps are, if not ourselves, and how many processes that user may have: for a place elsewhere. */
+  readonly user?: User | undefined
+  readonly procs?: number
   /** The job's temporary directory, and its cache. */
   readonly work: string
   readonly cache?: string | undefined
@@ -39,13 +43,25 @@ export interface PlaceOptions {
 export type OpenPlace = (options: PlaceOptions, pools: Pools) => Promise<Place>
 
 export const openPlace: OpenPlace = async (options, pools) => {
-  const { elsewhere, container = { network: 'none' }, work, cache } = options
+  const { elsewhere, container = { network: 'none' }, work, cache, user, procs } = options
   if (!elsewhere || 'here' in elsewhere) return openHere(options, pools)
   const { openContainerPlace, openSshPlace } = await import('./remote.ts')
   return 'host' in elsewhere
-    ? openSshPlace(elsewhere.host, { work, cache })
-    : openContainerPlace({ image: elsewhere.image, bounds: container }, { work, cache })
+    ? openSshPlace(elsewhere.host, { work, cache, user }, procs)
+    : openContainerPlace(
+        { image: elsewhere.image, bounds: procs === undefined ? container : within(container, procs) },
+        { work, cache, user },
+      )
 }
+
+/** How many threads an executor has at most, which a container's bound counts as processes. */
+const EXECUTOR_THREADS = 20
+
+/** A kernel bounds the processes of a container, whoever they belong to. */
+const within = (bounds: ContainerBounds, procs: number): ContainerBounds => ({
+  pids: String(procs + EXECUTOR_THREADS),
+  ...bounds,
+})
 
 function openHere({ isolate, network = true, work, cache }: PlaceOptions, pools: Pools): Place {
   switch (isolate) {

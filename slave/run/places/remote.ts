@@ -4,7 +4,7 @@
 import { closeSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 
-import { lasting, temporary } from '../../../lib/base/exit.ts'
+import { lasting, quote, temporary } from '../../../lib/base/exit.ts'
 import { writeS2 } from '../../../lib/bundle/s2.ts'
 import { bringBack } from '../../../lib/exec/bring-back.ts'
 import type { RemoteExecution } from '../../../lib/exec/client.ts'
@@ -17,8 +17,11 @@ import { tarOf } from '../../../lib/exec/pack.ts'
 import type { TaskResult } from '../../../lib/exec/protocol.ts'
 import { say } from '../../../lib/system/log.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
+import type { User } from '../../../lib/system/user.ts'
+import { asUser } from './local-process.ts'
 import type { Place, StepCommand, StepProcess } from './place.ts'
 import { StartedStep } from './started-step.ts'
+import { give } from './step-user.ts'
 
 const writeAsync = promisify(write)
 
@@ -26,16 +29,29 @@ const writeAsync = promisify(write)
 export interface Baggage {
   readonly work: string
   readonly cache: string | undefined
+  /** Whom its steps run as there, and what they leave in the cache belongs to. */
+  readonly user?: User | undefined
 }
 
-/** Opens a container. */
+/** Opens a container. Only root in it can run a step as another user. */
 export async function openContainerPlace(wish: ContainerWish, baggage: Baggage): Promise<Place> {
-  return fill(new RemotePlace(await openContainer(wish, process.env), baggage))
+  const asRoot = baggage.user ? { user: '0' } : {}
+  return fill(new RemotePlace(await openContainer({ ...wish, ...asRoot }, process.env), baggage, []))
 }
 
-/** Opens a place on a machine that ssh reaches. */
-export async function openSshPlace(host: string, baggage: Baggage): Promise<Place> {
-  return fill(new RemotePlace(await openOverSsh(host, process.env), baggage))
+/** Opens a place on a machine that ssh reaches. A user of this machine is nobody there. */
+export async function openSshPlace(
+  host: string,
+  { user, ...baggage }: Baggage,
+  procs: number | undefined,
+): Promise<Place> {
+  if (user && !host.includes('@'))
+    throw lasting(
+      `run steps on ${quote(host)} as ${quote(user.name)}`,
+      `there they are whom ssh logs in as: name that user, as in RUN_IN=ssh:USER@${host}`,
+    )
+  const bounds = asUser(procs === undefined ? {} : { procs })
+  return fill(new RemotePlace(await openOverSsh(host, process.env), baggage, bounds))
 }
 
 async function fill(place: RemotePlace): Promise<Place> {
@@ -51,12 +67,15 @@ async function fill(place: RemotePlace): Promise<Place> {
 class RemotePlace implements Place {
   readonly #launched: Opened
   readonly #baggage: Baggage
+  /** What comes before the command of a step. */
+  readonly #before: readonly string[]
   /** Paths here, and where each is there. */
   readonly #map: readonly (readonly [here: string, there: string])[]
 
-  constructor(launched: Opened, baggage: Baggage) {
+  constructor(launched: Opened, baggage: Baggage, before: readonly string[]) {
     this.#launched = launched
     this.#baggage = baggage
+    this.#before = before
     // A cache may be in the temporary directory.
     this.#map = [
       ...(baggage.cache === undefined ? [] : [[baggage.cache, `${launched.place}-cache`] as const]),
@@ -72,8 +91,15 @@ class RemotePlace implements Place {
       await this.#launched.client.put(
         there,
         writeS2(tarOf(names.map(name => ({ name, path: `${root}/${name}` })))),
+        this.#user,
       )
     }
+  }
+
+  /** By its numbers here: an image may not know its name, or give it to root. */
+  get #user(): string {
+    const { user } = this.#baggage
+    return user ? `${user.uid}:${user.gid}` : ''
   }
 
   /** Steps name paths of here in their environment. */
@@ -89,11 +115,12 @@ class RemotePlace implements Place {
       directory: this.#there(directory),
       environment: Object.fromEntries(entries.map(([name, value]) => [name, this.#there(value)])),
       inherit: true,
+      user: this.#user,
     }
   }
 
   async start(step: StepCommand): Promise<StepProcess> {
-    const command = step.command.map(word => this.#there(word))
+    const command = [...this.#before, ...step.command.map(word => this.#there(word))]
     const execution = this.#launched.client.execute(
       { ...this.#surroundings(step), name: command.at(-1)!, command },
       {
@@ -114,7 +141,7 @@ class RemotePlace implements Place {
     if (error !== '' || exitCode !== 0)
       throw lasting('open a shell there', error === '' ? `its sh exits with ${exitCode}` : error)
     const begin = '. "$0"; if command -v bash >/dev/null; then exec bash; fi; exec sh'
-    return this.#launched.atTerminal(['sh', '-c', begin, file], surroundings.directory)
+    return this.#launched.atTerminal(['sh', '-c', begin, file], surroundings.directory, this.#user)
   }
 
   async finish(): Promise<void> {
@@ -124,8 +151,14 @@ class RemotePlace implements Place {
       const wish = { name: 'what the steps left', contentRoot: there, outputRoots, wantArchive: true }
       const result = await client.execute(wish).result
       if (result.error !== '') throw temporary('bring back what the steps left', result.error)
-      await bringBack(client, result, here, here === this.#baggage.work ? 'ignored' : 'deleted')
+      if (here === this.#baggage.work) await bringBack(client, result, here, 'ignored')
+      else await bringBack(client, result, here, 'deleted', directory => this.#own(directory))
     }
+  }
+
+  /** A step on this machine may be the next to use the cache. */
+  async #own(directory: string): Promise<void> {
+    if (this.#baggage.user) await give(this.#baggage.user, toName(directory))
   }
 
   close(): Promise<void> {
