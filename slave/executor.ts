@@ -47,14 +47,12 @@ other process, for the first process of a container; the others are as ISOLATE.`
         () => undefined,
       )
       const pools = new Pools(pipes)
-      const { server, close } = await makeExecutorServer({
+      const { server, credentials, close } = makeExecutorServer({
         secret,
         place: await placeOf(how ?? 'auto', scratch, pools),
         pools,
         scratch,
       })
-      const { ServerCredentials } = await import('@grpc/grpc-js')
-      const credentials = ServerCredentials.createInsecure()
       const ended = new Promise<void>(done => {
         for (const event of ['end', 'close', 'error']) process.stdin.once(event, () => done())
         for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())

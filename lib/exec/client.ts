@@ -9,7 +9,7 @@ import type { Client, ClientDuplexStream, ClientReadableStream, ClientWritableSt
 import { reasonOf } from '../base/errno.ts'
 import { lasting, temporary } from '../base/exit.ts'
 import { KeptInput } from './kept-input.ts'
-import { CLIENT_OPTIONS, loadProtocol, PIECE, SECRET, VERSION } from './protocol.ts'
+import { CLIENT_OPTIONS, PIECE, SECRET, VERSION } from './protocol.ts'
 import type {
   ClientMessage,
   PutRequest,
@@ -67,7 +67,8 @@ export class ExecutorClient {
     within: number,
     signal?: AbortSignal,
   ): Promise<ExecutorClient> {
-    const { grpc, Executor } = await loadProtocol()
+    const { loadProtocol } = await import('./libraries.ts')
+    const { grpc, Executor } = loadProtocol()
     if (signal?.aborted) throw temporary('reach the executor', 'it has ended')
     const methods = new Executor(
       address,

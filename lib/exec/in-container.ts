@@ -13,7 +13,7 @@ import { ownerLabel, sweepDead } from '../container/owner.ts'
 import { launch } from './launch.ts'
 import type { Opened } from './launch.ts'
 import { tarOf } from './pack.ts'
-import { commandIn, findRuntime, nodeIn } from './runtime.ts'
+import { commandIn, findRuntime, nodeIn, packerIn } from './runtime.ts'
 import type { Environment } from '../base/settings.ts'
 
 /** Where a container sees its executor, and in it a copy that is whole. */
@@ -129,7 +129,8 @@ async function fill(engine: Engine, image: string, volume: string): Promise<void
   const unfinished = `new-${token()}`
   const name = `${volume}-${unfinished}`
   const attempt = `copy the executor for ${quote(image)}`
-  const [entrypoint, ...args] = nodeIn(`${PLACE}/${unfinished}`, '-e', FINISH, PLACE, unfinished)
+  const at = `${PLACE}/${unfinished}`
+  const [entrypoint, ...args] = nodeIn(at, '-e', FINISH, PLACE, unfinished, packerIn(at))
   const flags = containerFlags({
     ...{ name, image, labels: ownedBy(engine), network: 'none', user: '0' },
     ...{ volumes: { [PLACE]: volume }, entrypoint: entrypoint!, args },
@@ -144,10 +145,11 @@ async function fill(engine: Engine, image: string, volume: string): Promise<void
   }
 }
 
-/** Names a copy of the runtime `ready`, unless there is one, and removes those that nobody finished within an hour. */
+/** Packs a copy of the runtime and names it `ready`, unless there is one, and removes those that nobody finished within an hour. */
 const FINISH = `
 const { readdirSync, renameSync, rmSync, statSync } = require('fs')
-const [directory, ours] = process.argv.slice(1)
+const [directory, ours, packer] = process.argv.slice(1)
+require(packer).packExecutor()
 process.chdir(directory)
 try {
   renameSync(ours, 'ready')

@@ -18,7 +18,7 @@ import { launch } from './launch.ts'
 import type { Opened } from './launch.ts'
 import type { Environment } from '../base/settings.ts'
 import { tarOf } from './pack.ts'
-import { commandIn, findRuntime } from './runtime.ts'
+import { commandIn, findRuntime, nodeIn, packerIn } from './runtime.ts'
 
 /** Seconds that ssh waits for a connection. */
 const CONNECT = 15
@@ -39,10 +39,13 @@ done
 echo "$(uname -s) $(uname -m) \${there:-no} $cache"
 `
 
-/** Unpacks what comes into a private directory, which takes its name when it is whole: who comes second throws it away. */
+/**
+ * Unpacks what comes into the private directory $2 and runs the rest of the arguments; that takes the name $1 when it is
+ * whole: who comes second throws it away.
+ */
 const KEEP = `
-at=$1/executor-$2 new=$1/.new-$3
-mkdir "$new" && tar -xf - -C "$new" && : >"$new/ready" || { rm -rf "$new"; exit 1; }
+at=$1 new=$2; shift 2
+mkdir "$new" && tar -xf - -C "$new" && "$@" && : >"$new/ready" || { rm -rf "$new"; exit 1; }
 mv -T "$new" "$at" 2>/dev/null || rm -rf "$new"
 [ -e "$at/ready" ]
 `
@@ -92,11 +95,20 @@ export async function openOverSsh(host: string, env: Environment): Promise<Opene
     const here = await ask(host, ['uname', '-sm'], env)
     if (here !== `${system!} ${machine!}`)
       throw lasting(`run it on ${quote(host)}`, `that is ${system!} ${machine!}, and this ${here}`)
-    if (there !== 'yes') await keep(host, remote(KEEP, cache!, hash, token()), items, env)
+    const kept = `${cache!}/executor-${hash}`
+    if (there !== 'yes') {
+      const unfinished = `${cache!}/.new-${token()}`
+      await keep(
+        host,
+        remote(KEEP, kept, unfinished, ...nodeIn(unfinished, packerIn(unfinished))),
+        items,
+        env,
+      )
+    }
     const work = `${cache!}/run-${token()}`
     const launched = await launch(
       `run it on ${quote(host)}`,
-      remote(RUN, work, ...commandIn(`${cache!}/executor-${hash}`, 'stdio', 'auto')),
+      remote(RUN, work, ...commandIn(kept, 'stdio', 'auto')),
       env,
     )
     const close = async () => {

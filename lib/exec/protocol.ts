@@ -1,12 +1,4 @@
-// The messages of executor.proto as objects, and how both sides load it. Loaded only by who speaks it.
-
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-
-import type { MethodDefinition } from '@grpc/grpc-js'
-import type { Method, Type } from 'protobufjs'
-
-import { ROOT } from '../base/root.ts'
+// The messages of executor.proto as objects, and what both sides agree on.
 
 /** The version of the protocol on this side. */
 export const VERSION = '1.1'
@@ -104,32 +96,3 @@ export interface PutRequest {
 
 /** True if two versions of the protocol understand each other. Pure. */
 export const speaks = (version: string): boolean => version.split('.')[0] === VERSION.split('.')[0]
-
-/** The libraries and the service. */
-export async function loadProtocol() {
-  const [grpc, { default: protobuf }] = await Promise.all([import('@grpc/grpc-js'), import('protobufjs')])
-  const { root } = protobuf.parse(readFileSync(join(ROOT, 'lib/exec/executor.proto'), 'utf8'))
-  const service = root.resolveAll().lookupService('bass.exec.v1.Executor')
-  const definition = service.methodsArray.map(method => [method.name, definitionOf(method)] as const)
-  return { grpc, Executor: grpc.makeGenericClientConstructor(Object.fromEntries(definition), service.name) }
-}
-
-/** A method as gRPC wants it. The library's own loader does this, too, and takes twice as long to be loaded. */
-function definitionOf(method: Method): MethodDefinition<object, object> {
-  const { name, parent, requestStream = false, responseStream = false } = method
-  const [request, response] = [method.resolvedRequestType!, method.resolvedResponseType!]
-  return {
-    path: `/${parent!.fullName.slice(1)}/${name}`,
-    originalName: name.toLowerCase(),
-    ...{ requestStream, responseStream },
-    ...{ requestSerialize: encoder(request), requestDeserialize: decoder(request) },
-    ...{ responseSerialize: encoder(response), responseDeserialize: decoder(response) },
-  }
-}
-
-const encoder = (type: Type) => (message: object) =>
-  Buffer.from(type.encode(type.fromObject(message)).finish())
-
-/** Fields that are not there have their defaults; of those that exclude each other, one is there. */
-const decoder = (type: Type) => (bytes: Buffer) =>
-  type.toObject(type.decode(bytes), { longs: Number, defaults: true, arrays: true, objects: true }) as object

@@ -100,11 +100,15 @@ function nearest(from: string, name: string): string | undefined {
   }
 }
 
-/** A command of the Node that lies in a directory. */
+/** A command of the Node that lies in a directory, with the options of an executor. */
 export const nodeIn = (directory: string, ...args: string[]): string[] => [
-  ...[`${directory}/ld.so`, '--library-path', `${directory}/lib64`, `${directory}/node`, ...args],
+  ...[`${directory}/ld.so`, '--library-path', `${directory}/lib64`, `${directory}/node`],
+  ...['--max-semi-space-size=1', ...args],
 ]
+
+/** The program that packs what lies in a directory into one file, for a start that is quicker by a hundred milliseconds. */
+export const packerIn = (directory: string): string => `${directory}/dist/slave/pack-executor.js`
 
 /** The command of an executor that lies in a directory. */
 export const commandIn = (directory: string, ...args: string[]): string[] =>
-  nodeIn(directory, '--max-semi-space-size=1', `${directory}/dist/slave/executor.js`, ...args)
+  nodeIn(directory, `${directory}/dist/slave/packed-executor.js`, ...args)

@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import type {
   sendUnaryData,
   Server,
+  ServerCredentials,
   ServerReadableStream,
   ServerWritableStream,
   UntypedServiceImplementation,
@@ -20,7 +21,8 @@ import { readS2, writeS2 } from '../../lib/bundle/s2.ts'
 import { changesOf, listBefore, listTree, toName } from '../../lib/exec/listing.ts'
 import type { Listing } from '../../lib/exec/listing.ts'
 import { tarOf } from '../../lib/exec/pack.ts'
-import { CHANNEL_OPTIONS, loadProtocol, PIECE, SECRET, speaks, VERSION } from '../../lib/exec/protocol.ts'
+import { loadProtocol } from '../../lib/exec/libraries.ts'
+import { CHANNEL_OPTIONS, PIECE, SECRET, speaks, VERSION } from '../../lib/exec/protocol.ts'
 import type { ClientMessage, PutRequest, StartTaskRequest } from '../../lib/exec/protocol.ts'
 import type { Place } from '../run/places/place.ts'
 import { give } from '../run/places/step-user.ts'
@@ -38,15 +40,18 @@ interface Own {
 }
 
 /** Makes a server; whoever made it binds it, or gives it a connection. */
-export async function makeExecutorServer(
-  own: Own,
-): Promise<{ readonly server: Server; readonly close: () => Promise<void> }> {
-  const { grpc, Executor } = await loadProtocol()
+export function makeExecutorServer(own: Own): {
+  readonly server: Server
+  readonly credentials: ServerCredentials
+  readonly close: () => Promise<void>
+} {
+  const { grpc, Executor } = loadProtocol()
   const server = new grpc.Server(CHANNEL_OPTIONS)
   const service = new Service(own)
   server.addService(Executor.service, service.calls)
   return {
     server,
+    credentials: grpc.ServerCredentials.createInsecure(),
     close: async () => {
       service.abort()
       server.forceShutdown()

@@ -7,7 +7,8 @@ import type { ClientDuplexStream } from '@grpc/grpc-js'
 import { test } from 'tap'
 
 import { ExecutorClient } from '../../lib/exec/client.ts'
-import { loadProtocol, PATIENCE_MAX, SECRET as SECRET_KEY, VERSION } from '../../lib/exec/protocol.ts'
+import { loadProtocol } from '../../lib/exec/libraries.ts'
+import { PATIENCE_MAX, SECRET as SECRET_KEY, VERSION } from '../../lib/exec/protocol.ts'
 import type { ServerMessage } from '../../lib/exec/protocol.ts'
 import { isLong } from '../fixtures/conformance.ts'
 import { fragile, runShell, SECRET, startExecutor } from '../fixtures/executor.ts'
@@ -93,7 +94,7 @@ test('a cancel that was on its way when a connection was cut arrives', async t =
 
 /** A call of Execute, which nothing has been written to, by whoever has this secret. */
 async function calls(address: string, secret: string) {
-  const { grpc, Executor } = await loadProtocol()
+  const { grpc, Executor } = loadProtocol()
   const client = new Executor(address, grpc.credentials.createInsecure())
   const metadata = new grpc.Metadata()
   metadata.set(SECRET_KEY, secret)
@@ -165,7 +166,7 @@ test('an execution is resumed by its id and the secret, and by nothing less', as
       .on('error', done)
   })
   own.call.write({ start: { version: VERSION, id, command: ['sh', '-c', script], inherit: true } })
-  const { status } = (await loadProtocol()).grpc
+  const { status } = loadProtocol().grpc
   await eventually('it runs', () => sandbox.run('pgrep', ['-f', sandbox.path('go')]).code === 0)
   t.equal(await resume(address, 'a guess', id), status.UNAUTHENTICATED)
   t.equal(await resume(address, '', id), status.UNAUTHENTICATED)
