@@ -5,7 +5,7 @@ import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
 import { Fatal, lasting, quote, temporary } from '../base/exit.ts'
-import { words } from '../base/settings.ts'
+import { optional, words } from '../base/settings.ts'
 import { findProgram } from '../system/program.ts'
 import type { Environment } from '../base/settings.ts'
 import { run, start } from '../system/run.ts'
@@ -17,11 +17,24 @@ export interface Engine {
   readonly env: Environment
 }
 
-/** The engine that CONTAINER names (it may have options, as `podman --root DIR`), else whichever is in PATH. */
+/** The engines in the order in which they are looked for, and what names one of that kind elsewhere. */
+const ENGINES = [
+  { name: 'podman', remote: 'CONTAINER_HOST' },
+  { name: 'docker', remote: 'DOCKER_HOST' },
+] as const
+
+/**
+ * The engine that CONTAINER names (it may have options, as `podman --root DIR`), else whichever is in PATH. Each knows only its
+ * own variable for an engine elsewhere, so where one is set no other engine is taken.
+ */
 export function findEngine(env: Environment = process.env): Engine {
   const [program, ...options] = words('CONTAINER', env)
   if (program === undefined) {
-    const name = (['podman', 'docker'] as const).find(name => findProgram(name, env) !== undefined)
+    const asked = ENGINES.filter(({ remote }) => optional(remote, env) !== undefined)
+    const [first] = asked
+    const name = (first ? asked : ENGINES).find(({ name }) => findProgram(name, env) !== undefined)?.name
+    if (name === undefined && first)
+      throw lasting('run a container', `${first.remote} is set, and there is no ${first.name} that reads it`)
     if (name === undefined)
       throw lasting('run a container', "there is neither podman nor docker; 'apt-get install podman'")
     return { name, command: [name], env }
