@@ -18,26 +18,27 @@ import { say, warn } from '../system/log.ts'
 
 /**
  * Puts what a result tells into `out`; what was deleted is named, and with `deleted` deleted. `own` is told the directory
- * that holds what comes, before that is moved: it may give it to somebody.
+ * that holds what comes, before that is moved: it may give it to somebody. With `only` no other entry of `out` changes.
  */
 export async function bringBack(
   client: Pick<ExecutorClient, 'fetch'>,
   result: TaskResult,
   out: string,
   deleted: 'named' | 'deleted' | 'ignored',
-  own?: (directory: string) => Promise<void>,
+  { own, only }: { own?: (directory: string) => Promise<void>; only?: string } = {},
 ): Promise<void> {
   if (result.archive !== '') {
     const beside = join(out, `.bass-exec-${token()}`)
     mkdirSync(beside, { mode: 0o700 })
     try {
-      const tar = readS2(checked(client.fetch(result.archive), result.archiveSha256))
+      const maxBytes = sizeLimit('BUNDLE_MAX')
+      const tar = readS2(checked(client.fetch(result.archive), result.archiveSha256, packedMax(maxBytes)))
       await unpackStream(tar, beside, {
-        maxBytes: sizeLimit('BUNDLE_MAX'),
+        maxBytes,
         leftOut: why => say('warning', `left out: ${why}`),
       })
       await own?.(beside)
-      moveInto(toName(beside), toName(out))
+      moveInto(toName(beside), toName(out), only)
     } catch (error) {
       throw error instanceof BundleError ? lasting('bring back what it changed', error) : error
     } finally {
@@ -51,10 +52,20 @@ export async function bringBack(
   }
 }
 
+/** Most bytes that so many can have in an archive. Without a bound, one of nothing but padding would have no end. */
+const packedMax = (bytes: number) => bytes + bytes / 64 + (1 << 20)
+
 /** The bytes of an archive; throws at their end if they are not those that were packed. */
-async function* checked(source: AsyncIterable<Buffer>, sha256: Buffer): AsyncGenerator<Buffer, void> {
+async function* checked(
+  source: AsyncIterable<Buffer>,
+  sha256: Buffer,
+  maxBytes: number,
+): AsyncGenerator<Buffer, void> {
   const hash = createHash('sha256')
+  let size = 0
   for await (const bytes of source) {
+    // A message without bytes counts as well.
+    if ((size += bytes.length + 1) > maxBytes) throw new BundleError('it is larger than BUNDLE_MAX allows')
     hash.update(bytes)
     yield bytes
   }
@@ -62,9 +73,10 @@ async function* checked(source: AsyncIterable<Buffer>, sha256: Buffer): AsyncGen
     throw temporary('bring back what it changed', 'the archive was damaged on its way')
 }
 
-/** Moves all that is in a directory into another one, in the place of what has that name there. */
-function moveInto(from: string, to: string): void {
+/** Moves what is in a directory into another one, in the place of what has that name there. */
+function moveInto(from: string, to: string, only?: string): void {
   for (const name of readdirSync(toPath(from), 'latin1')) {
+    if (only !== undefined && name !== only) continue
     const [source, target] = [`${from}/${name}`, `${to}/${name}`]
     const isDirectory = lstatSync(toPath(source)).isDirectory()
     const there = ignoringENOENT(() => lstatSync(toPath(target)))
@@ -82,10 +94,10 @@ function moveInto(from: string, to: string): void {
 function erase(out: string, name: string): void {
   const parts = name.split('/')
   const isReal = (path: string) => ignoringENOENT(() => lstatSync(toPath(path)))?.isDirectory() === true
-  if (parts.includes('..') || name.startsWith('/')) return
-  for (let i = 1; i < parts.length; i++) if (!isReal(`${out}/${parts.slice(0, i).join('/')}`)) return
+  if (parts.some(part => ['', '.', '..'].includes(part)) || name.includes('\0')) return
   const path = `${out}/${name}`
   try {
+    for (let i = 1; i < parts.length; i++) if (!isReal(`${out}/${parts.slice(0, i).join('/')}`)) return
     if (isReal(path)) rmdirSync(toPath(path))
     else ignoringENOENT(() => unlinkSync(toPath(path)))
   } catch (error) {

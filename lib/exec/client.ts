@@ -1,41 +1,20 @@
-// The client of an executor: puts files there, runs commands, fetches what they changed. A connection that is lost while a
-// command runs is made again, and the output goes on where it stopped.
+// The client of an executor: puts files there, runs commands, fetches what they changed.
 
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Client, ClientDuplexStream, ClientReadableStream, ClientWritableStream } from '@grpc/grpc-js'
 
-import { reasonOf } from '../base/errno.ts'
-import { lasting, temporary } from '../base/exit.ts'
-import { KeptInput } from './kept-input.ts'
+import { temporary } from '../base/exit.ts'
 import { CLIENT_OPTIONS, PIECE, SECRET, VERSION } from './protocol.ts'
-import type {
-  ClientMessage,
-  PutRequest,
-  ServerMessage,
-  StartTaskRequest,
-  TaskLog,
-  TaskResult,
-} from './protocol.ts'
-
-/** How often what has arrived is acknowledged, in bytes. */
-const ACKNOWLEDGE = 1 << 20
+import type { ClientMessage, PutRequest, ServerMessage, StartTaskRequest } from './protocol.ts'
+import { RemoteExecution, lossOf } from './remote-execution.ts'
+import type { Sinks } from './remote-execution.ts'
 
 /** How long a single wait for a connection is, in milliseconds. */
 const SLICE = 1000
 
-/** How long to wait between two attempts to connect again, in milliseconds. */
-const AGAIN = 200
-
 /** A request for an execution; what is left out is empty, false, or none. */
 export type ExecutionRequest = Partial<Omit<StartTaskRequest, 'version' | 'id'>>
-
-export interface Sinks {
-  /** Takes the output of the command, in the order of each stream. The next piece comes when this has resolved. */
-  readonly output?: (stream: 1 | 2, data: Buffer) => Promise<void> | void
-  readonly log?: (log: TaskLog) => void
-}
 
 /** The methods that are made of the service. */
 interface Methods extends Client {
@@ -112,7 +91,7 @@ export class ExecutorClient {
     let call!: ClientWritableStream<PutRequest>
     const replied = new Promise<{ readonly files: number }>((done, fail) => {
       call = this.#methods.put(this.#metadata, (error, reply) =>
-        error ? fail(told('put files there', error)) : done(reply!),
+        error ? fail(lossOf('put files there', error)) : done(reply!),
       )
     })
     return { call, replied }
@@ -133,7 +112,7 @@ export class ExecutorClient {
     try {
       for await (const { data } of call as AsyncIterable<{ readonly data: Buffer }>) yield data
     } catch (error) {
-      throw told('fetch what was changed', error)
+      throw lossOf('fetch what was changed', error)
     } finally {
       call.cancel()
     }
@@ -168,131 +147,3 @@ const complete = (wish: ExecutionRequest): StartTaskRequest => ({
   },
   ...wish,
 })
-
-/** An error of the server, in its own words; anything else is the connection's fault. */
-function told(attempt: string, error: unknown) {
-  const { code, details } = error as { readonly code?: number; readonly details?: string }
-  // INVALID_ARGUMENT, PERMISSION_DENIED, FAILED_PRECONDITION, UNIMPLEMENTED, UNAUTHENTICATED
-  if (code !== undefined && [3, 7, 9, 12, 16].includes(code)) return lasting(attempt, details)
-  return temporary(attempt, details ?? reasonOf(error))
-}
-
-type Call = ClientDuplexStream<ClientMessage, ServerMessage>
-
-/** A command that runs there. */
-export class RemoteExecution {
-  /** How it ended; fails with a Fatal if that is not known. */
-  readonly result: Promise<TaskResult>
-  readonly #open: () => Call
-  readonly #request: StartTaskRequest
-  readonly #sinks: Sinks
-  #call: Call
-  #arrived = { stdout: 0, stderr: 0 }
-  #acknowledged = 0
-  #abandoned = false
-  #cancelled = false
-  #isHeard = false
-  readonly #input = new KeptInput(message => void this.#call.write(message))
-
-  constructor(open: () => Call, request: StartTaskRequest, sinks: Sinks) {
-    this.#open = open
-    this.#request = request
-    this.#sinks = sinks
-    this.#call = this.#start({ start: request })
-    this.result = this.#run().finally(() => this.#input.close())
-    // It is awaited sooner or later.
-    this.result.catch(() => undefined)
-  }
-
-  #start(first: ClientMessage): Call {
-    const call = this.#open()
-    call.on('error', () => undefined)
-    call.write(first)
-    return call
-  }
-
-  async #run(): Promise<TaskResult> {
-    for (let lost: number | undefined; ;) {
-      try {
-        for await (const message of this.#call as AsyncIterable<ServerMessage>) {
-          lost = undefined
-          this.#isHeard = true
-          const result = await this.#take(message)
-          if (result) {
-            this.#call.end()
-            return result
-          }
-        }
-        throw temporary('hear how it ended', 'the executor said nothing of it')
-      } catch (error) {
-        const { code } = error as { readonly code?: number }
-        lost ??= performance.now()
-        // NOT_FOUND: what was lost with the connection was the request itself.
-        const isUnknown = code === 5 && !this.#isHeard
-        // UNAVAILABLE, or a stream that was reset: it may be there still.
-        const mayGoOn = isUnknown || code === 14 || code === 13
-        if (this.#abandoned || !mayGoOn || performance.now() - lost >= this.#request.patience)
-          throw told(`run ${this.#request.name || 'it'} there`, error)
-        await sleep(AGAIN)
-        this.#resume(isUnknown)
-      }
-    }
-  }
-
-  #resume(isUnknown: boolean): void {
-    const { version, id } = this.#request
-    this.#call = this.#start(
-      isUnknown ? { start: this.#request } : { resume: { version, id, ...this.#arrived } },
-    )
-    this.#input.again()
-    if (this.#cancelled) this.cancel()
-  }
-
-  async #take(message: ServerMessage): Promise<TaskResult | undefined> {
-    if ('result' in message) return message.result
-    if ('log' in message) this.#sinks.log?.(message.log)
-    if ('taken' in message) this.#input.taken(message.taken.input)
-    if ('output' in message) {
-      const { stream, data } = message.output
-      await this.#sinks.output?.(stream as 1 | 2, data)
-      this.#arrived[stream === 1 ? 'stdout' : 'stderr'] += data.length
-      const all = this.#arrived.stdout + this.#arrived.stderr
-      if (all - this.#acknowledged >= ACKNOWLEDGE) {
-        this.#acknowledged = all
-        this.#call.write({ acknowledge: { ...this.#arrived } })
-      }
-    }
-    return undefined
-  }
-
-  /** Gives the command input; false if there is enough of it for now. */
-  input(data: Buffer): boolean {
-    return this.#input.give(data)
-  }
-
-  /** Resolves when more input can be given, or none is wanted. */
-  drained(): Promise<void> {
-    return this.#input.drained()
-  }
-
-  endInput(): void {
-    this.#input.end()
-  }
-
-  /** Sends a signal, by its name without SIG. One that is on its way when the connection is lost is lost, too. */
-  signal(name: string): void {
-    this.#call.write({ signal: { name } })
-  }
-
-  /** Ends the call without a word. */
-  abandon(): void {
-    this.#abandoned = true
-    this.#call.cancel()
-  }
-
-  /** Kills it and all that it started. */
-  cancel(): void {
-    this.#cancelled = true
-    this.#call.write({ cancel: {} })
-  }
-}

@@ -9,6 +9,7 @@ import protobuf from 'protobufjs'
 import type { Method, Type } from 'protobufjs'
 
 import { ROOT } from '../base/root.ts'
+import { DELETED_MAX } from './wary.ts'
 
 /** The library, and the service as it wants that. */
 export function loadProtocol() {
@@ -35,5 +36,32 @@ const encoder = (type: Type) => (message: object) =>
   Buffer.from(type.encode(type.fromObject(message)).finish())
 
 /** Fields that are not there have their defaults; of those that exclude each other, one is there. */
-const decoder = (type: Type) => (bytes: Buffer) =>
-  type.toObject(type.decode(bytes), { longs: Number, defaults: true, arrays: true, objects: true }) as object
+const decoder = (type: Type) => (bytes: Buffer) => {
+  mustBeFew(bytes)
+  return type.toObject(type.decode(bytes), {
+    longs: Number,
+    defaults: true,
+    arrays: true,
+    objects: true,
+  }) as object
+}
+
+/** The field of a result in a message of the server, and of a deleted name in that. No other message has the like. */
+const [RESULT, DELETED] = [3, 9]
+
+/** Throws if a message has more names than memory should hold: of two bytes on their way, decoding makes a hundred. */
+function mustBeFew(bytes: Buffer): void {
+  if (bytes.length < DELETED_MAX) return
+  const reader = protobuf.Reader.create(bytes)
+  for (let [names, end] = [0, 0]; reader.pos < reader.len;) {
+    const isInside = reader.pos < end
+    const tag = reader.uint32()
+    if (isInside && tag >>> 3 === DELETED && ++names > DELETED_MAX)
+      throw new Error(`more than ${DELETED_MAX} names`)
+    if (isInside || tag >>> 3 !== RESULT) reader.skipType(tag & 7)
+    else {
+      const length = reader.uint32()
+      end = reader.pos + length
+    }
+  }
+}

@@ -156,7 +156,7 @@ class Run {
       await handOver(this.#user, work, [code, steps, home, tmp, artifacts, ...(cache ? [cache] : [])])
     }
     if (elsewhere) await writePlain(join(this.#plan.job, JOB.place), placeText(elsewhere), this.#stop)
-    const options = { ...limits, elsewhere, user: this.#user, ...this.#directories() }
+    const options = { ...limits, elsewhere, user: this.#user, stop: this.#stop, ...this.#directories() }
     const place = await openPlace(options, this.#pools)
     try {
       const due =

@@ -140,6 +140,19 @@ test('STEP_PROCS bounds what a step starts in a container', { skip }, async t =>
   t.match(f.said('a', 'stderr'), /fork/)
 })
 
+if (isLong)
+  test('a container that hangs is given up when its job is cancelled, and removed', { skip }, async t => {
+    const f = new StepsFixture(new Sandbox(t), { a: 'echo up; sleep 1000' }, settings)
+    const run = f.run()
+    await eventually('it runs', () => f.said('a') === 'up\n', 60)
+    podman!.ask('pause', podman!.ask('ps', '--quiet'))
+    const began = performance.now()
+    f.stop('cancelled')
+    t.match(await run, { verdict: 'cancelled' })
+    t.ok(performance.now() - began > 5000, 'it hung')
+    t.equal(podman!.ask('ps', '--all', '--quiet'), '')
+  })
+
 test('an image may be empty but for one static program', { skip }, async t => {
   const sandbox = new Sandbox(t)
   writeFileSync(sandbox.path('p.c'), '#include <stdio.h>\nint main(void) { puts("static"); return 9; }\n')

@@ -34,6 +34,7 @@ export interface PlaceOptions {
   /** Who steps are, if not ourselves, and how many processes that user may have: for a place elsewhere. */
   readonly user?: User | undefined
   readonly procs?: number
+  readonly stop?: AbortSignal
   /** The job's temporary directory, and its cache. */
   readonly work: string
   readonly cache?: string | undefined
@@ -43,14 +44,14 @@ export interface PlaceOptions {
 export type OpenPlace = (options: PlaceOptions, pools: Pools) => Promise<Place>
 
 export const openPlace: OpenPlace = async (options, pools) => {
-  const { elsewhere, container = { network: 'none' }, work, cache, user, procs } = options
+  const { elsewhere, container = { network: 'none' }, procs, ...baggage } = options
   if (!elsewhere || 'here' in elsewhere) return openHere(options, pools)
   const { openContainerPlace, openSshPlace } = await import('./remote.ts')
   return 'host' in elsewhere
-    ? openSshPlace(elsewhere.host, { work, cache, user }, procs)
+    ? openSshPlace(elsewhere.host, baggage, procs)
     : openContainerPlace(
         { image: elsewhere.image, bounds: procs === undefined ? container : within(container, procs) },
-        { work, cache, user },
+        baggage,
       )
 }
 

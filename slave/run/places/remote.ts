@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { lasting, quote, temporary } from '../../../lib/base/exit.ts'
 import { writeS2 } from '../../../lib/bundle/s2.ts'
 import { bringBack } from '../../../lib/exec/bring-back.ts'
-import type { RemoteExecution } from '../../../lib/exec/client.ts'
+import type { RemoteExecution } from '../../../lib/exec/remote-execution.ts'
 import { openContainer } from '../../../lib/exec/in-container.ts'
 import type { ContainerWish } from '../../../lib/exec/in-container.ts'
 import type { Opened } from '../../../lib/exec/launch.ts'
@@ -16,6 +16,7 @@ import { openOverSsh } from '../../../lib/exec/over-ssh.ts'
 import { tarOf } from '../../../lib/exec/pack.ts'
 import type { TaskResult } from '../../../lib/exec/protocol.ts'
 import { say } from '../../../lib/system/log.ts'
+import { JOB } from '../../../lib/spool/job-files.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import type { User } from '../../../lib/system/user.ts'
 import { asUser } from './local-process.ts'
@@ -25,12 +26,17 @@ import { give } from './step-user.ts'
 
 const writeAsync = promisify(write)
 
+/** What comes back of the temporary directory of a job. */
+const ARTIFACTS = JOB.artifacts
+
 /** The directories of a job here that its steps are to have there. */
 export interface Baggage {
   readonly work: string
-  readonly cache: string | undefined
+  readonly cache?: string | undefined
   /** Whom its steps run as there, and what they leave in the cache belongs to. */
   readonly user?: User | undefined
+  /** Nobody waits for the job any more: then neither is waited for what the executor does, which may take for ever. */
+  readonly stop?: AbortSignal | undefined
 }
 
 /** Opens a container. Only root in it can run a step as another user. */
@@ -56,7 +62,7 @@ export async function openSshPlace(
 
 async function fill(place: RemotePlace): Promise<Place> {
   try {
-    await place.fill()
+    await place.unlessStopped(place.fill())
     return place
   } catch (error) {
     await place.close()
@@ -144,15 +150,30 @@ class RemotePlace implements Place {
     return this.#launched.atTerminal(['sh', '-c', begin, file], surroundings.directory, this.#user)
   }
 
-  async finish(): Promise<void> {
+  finish(): Promise<void> {
+    return this.unlessStopped(this.#finish())
+  }
+
+  async unlessStopped(work: Promise<void>): Promise<void> {
+    const { stop } = this.#baggage
+    let onStop = () => {}
+    const stopped = new Promise<never>((_, fail) => {
+      onStop = () => fail(temporary('wait for what runs elsewhere', 'the job was ended'))
+    })
+    stop?.addEventListener('abort', onStop)
+    if (stop?.aborted) onStop()
+    await Promise.race([work, stopped]).finally(() => stop?.removeEventListener('abort', onStop))
+  }
+
+  async #finish(): Promise<void> {
     const { client } = this.#launched
     for (const [here, there] of this.#map) {
-      const outputRoots = here === this.#baggage.work ? ['artifacts'] : []
+      const outputRoots = here === this.#baggage.work ? [ARTIFACTS] : []
       const wish = { name: 'what the steps left', contentRoot: there, outputRoots, wantArchive: true }
       const result = await client.execute(wish).result
       if (result.error !== '') throw temporary('bring back what the steps left', result.error)
-      if (here === this.#baggage.work) await bringBack(client, result, here, 'ignored')
-      else await bringBack(client, result, here, 'deleted', directory => this.#own(directory))
+      if (here === this.#baggage.work) await bringBack(client, result, here, 'ignored', { only: ARTIFACTS })
+      else await bringBack(client, result, here, 'deleted', { own: directory => this.#own(directory) })
     }
   }
 
