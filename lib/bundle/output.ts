@@ -14,12 +14,15 @@ export const PLAIN_MAX = 512 * 1024
 /** Bytes that are handed on at a time. */
 const OUTPUT_BYTES = 256 * 1024
 
+/** Room at first: most archives of steps, and many of code, need no more. */
+const FIRST_BYTES = 32 * 1024
+
 export class Output {
   readonly #fd: number
   readonly #compressor: readonly string[]
   readonly #signal: AbortSignal | undefined
   readonly #max: number
-  #buffer = Buffer.allocUnsafeSlow(PLAIN_MAX)
+  #buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
   #filled = 0
   #total = 0
   #child: ChildProcess | undefined
@@ -52,7 +55,7 @@ export class Output {
       const length = bytes.copy(this.#buffer, this.#filled, at)
       at += length
       this.#filled += length
-      if (this.#filled === this.#buffer.length) this.#flush()
+      if (this.#filled === this.#buffer.length && !this.#grow()) this.#flush()
     }
     return this.#child ? this.#taken : undefined
   }
@@ -78,6 +81,15 @@ export class Output {
       return failed ? why : error
     }
     return error
+  }
+
+  /** Makes room for more, until it is known that the archive is not small. */
+  #grow(): boolean {
+    if (this.#child || this.#filled === PLAIN_MAX) return false
+    const larger = Buffer.allocUnsafeSlow(Math.min(4 * this.#filled, PLAIN_MAX))
+    this.#buffer.copy(larger)
+    this.#buffer = larger
+    return true
   }
 
   #flush(): void {

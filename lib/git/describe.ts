@@ -1,52 +1,62 @@
-// The nearest tags of commits. Git takes long to start and little for one commit more, so what is asked in one turn of the
-// event loop is asked of one process.
+// The nearest tags of commits. Git takes long to start and little for one commit more, so those that will be asked about next are
+// asked about together.
 
 import { GitError, runGit, sentence } from './process.ts'
 import type { Start } from './process.ts'
 
-interface Question {
-  readonly revision: string
-  readonly resolve: (answer: Buffer | undefined) => void
-  readonly reject: (error: unknown) => void
-}
+/** So many commits are asked about at once. */
+const TOGETHER = 32
+
+/** A tag, as `TAG` or `TAG-N-gID`, in the bytes it has; undefined if there is none. */
+type Name = Buffer | undefined
 
 export class Describer {
   readonly #start: Start
-  #questions: Question[] = []
+  #expected: string[] = []
+  /** Those asked about together: each has the names of all of them, or nothing if git failed for one. */
+  readonly #asked = new Map<string, Promise<Map<string, Name> | undefined>>()
 
   constructor(start: Start) {
     this.#start = start
   }
 
-  /** The nearest tag of a commit, as `TAG` or `TAG-N-gID`, in the bytes it has; undefined if there is none. */
-  describe(revision: string): Promise<Buffer | undefined> {
-    return new Promise((resolve, reject) => {
-      const asked = this.#questions.push({ revision, resolve, reject })
-      if (asked === 1) setImmediate(() => void this.#ask(this.#questions.splice(0)))
-    })
+  /**
+   * Says which commits will be asked about next; only whole ids count. What was known is forgotten: tags come and go.
+   */
+  expect(revisions: readonly string[]): void {
+    this.#expected = revisions.filter(revision => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(revision))
+    this.#asked.clear()
   }
 
-  async #ask(questions: readonly Question[]): Promise<void> {
-    try {
-      const names = questions.map(({ revision }) => `${revision}^{commit}`)
-      const args = ['describe', '--tags', '--long', '--end-of-options', ...names]
-      const end = await runGit(this.#start, args)
-      const lines = end.stdout.toString('latin1').split('\n')
-      if (end.code === 0) {
-        questions.forEach(({ resolve }, i) =>
-          resolve(Buffer.from(lines[i]!.replace(/-0-g[0-9a-f]+$/, ''), 'latin1')),
-        )
-      } else if (/^fatal: No names /m.test(end.stderr))
-        for (const { resolve } of questions) resolve(undefined)
-      // Git gives up at the first that it cannot describe.
-      else if (questions.length > 1) for (const question of questions) void this.#ask([question])
-      else if (/^fatal: No tags /m.test(end.stderr)) questions[0]!.resolve(undefined)
-      else {
-        const isUnknown = /^fatal: Not a valid object name /m.test(end.stderr)
-        throw new GitError(isUnknown ? 'no such commit' : sentence(end))
-      }
-    } catch (error) {
-      for (const { reject } of questions) reject(error)
+  async describe(revision: string): Promise<Name> {
+    const names = (await this.#together(revision)) ?? (await this.#ask([revision]))
+    return names.get(revision)
+  }
+
+  /** Asks about an expected commit and those that come after it. Git gives up at the first that it cannot describe. */
+  #together(revision: string): Promise<Map<string, Name> | undefined> | undefined {
+    const at = this.#expected.indexOf(revision)
+    const next = at < 0 ? [] : this.#expected.splice(at, TOGETHER)
+    if (next.length > 1) {
+      const names = this.#ask(next).catch(() => undefined)
+      for (const one of next) this.#asked.set(one, names)
     }
+    return this.#asked.get(revision)
+  }
+
+  async #ask(revisions: readonly string[]): Promise<Map<string, Name>> {
+    const commits = revisions.map(revision => `${revision}^{commit}`)
+    const end = await runGit(this.#start, ['describe', '--tags', '--long', '--end-of-options', ...commits])
+    if (end.code === 0) {
+      const lines = end.stdout.toString('latin1').split('\n')
+      return new Map(revisions.map((revision, i) => [revision, nameOf(lines[i]!)]))
+    }
+    const alone = revisions.length === 1
+    if (/^fatal: No names /m.test(end.stderr) || (alone && /^fatal: No tags /m.test(end.stderr)))
+      return new Map(revisions.map(revision => [revision, undefined]))
+    const isUnknown = /^fatal: Not a valid object name /m.test(end.stderr)
+    throw new GitError(isUnknown ? 'no such commit' : sentence(end))
   }
 }
+
+const nameOf = (line: string): Buffer => Buffer.from(line.replace(/-0-g[0-9a-f]+$/, ''), 'latin1')

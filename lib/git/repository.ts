@@ -11,6 +11,7 @@ import { Objects } from './objects.ts'
 import type { GitObject, ObjectReader } from './objects.ts'
 import { ended, environmentAt, GitError, runGit, sentence, startGit } from './process.ts'
 import type { Start } from './process.ts'
+import { Recent } from './recent.ts'
 import { parseTree } from './tree.ts'
 import type { TreeEntry } from './tree.ts'
 import { walkTree } from './walk.ts'
@@ -42,6 +43,7 @@ export class Repository {
   /** The directory in which that process was started: another one of the same path may have taken its place. */
   #place: string | undefined
   readonly #describer: Describer
+  readonly #recent = new Recent()
   #closed = false
 
   /**
@@ -64,7 +66,10 @@ export class Repository {
 
   /** Throws Fatal if this is no repository that git can read. */
   async check(): Promise<void> {
-    if (this.#objects && this.#place !== this.#locate()) this.#forget()
+    if (this.#place !== this.#locate()) {
+      this.#forget()
+      this.#recent.forget()
+    }
     try {
       // An object that is never there: all that matters is that git answers.
       await this.#look('', 0)
@@ -166,6 +171,11 @@ export class Repository {
     return this.#describer.describe(revision)
   }
 
+  /** Says which commits will be described next: git is asked for many of them at once. */
+  expectDescribed(revisions: readonly string[]): void {
+    this.#describer.expect(revisions)
+  }
+
   /** Commits, each with its time, in the order of `git rev-list --reverse`. */
   async inOrder(commits: readonly Pick<Commit, 'id' | 'time'>[]): Promise<string[]> {
     const wanted = new Set(commits.map(commit => commit.id))
@@ -234,7 +244,8 @@ export class Repository {
   }
 
   async #look(name: string, keep: number): Promise<GitObject | undefined> {
-    return this.#ready().look(name, keep)
+    const objects = this.#ready()
+    return this.#recent.look(name, keep, () => objects.look(name, keep))
   }
 
   #open(): Objects {

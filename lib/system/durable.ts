@@ -30,19 +30,31 @@ import { openPlainSync } from './plain.ts'
 import type { Path } from '../base/brand.ts'
 import { runSync } from './run.ts'
 
+const TOKEN_BYTES = 8
+
+/** Random bytes that no token was made of yet, so that not each costs three system calls. */
+let random: Buffer = Buffer.alloc(0)
+
 /**
  * Returns a unique name of 16 hex digits. It comes from the kernel: loading Node's crypto takes longer than a
  * claim.
  */
 export function token(): string {
-  const bytes = Buffer.alloc(8)
+  if (random.length < TOKEN_BYTES) random = fromKernel(32 * TOKEN_BYTES)
+  const bytes = random.subarray(0, TOKEN_BYTES)
+  random = random.subarray(TOKEN_BYTES)
+  return bytes.toString('hex')
+}
+
+function fromKernel(count: number): Buffer {
+  const bytes = Buffer.alloc(count)
   const fd = openSync('/dev/urandom', 'r')
   try {
-    if (readSync(fd, bytes) !== bytes.length) throw new Error('/dev/urandom gave too little')
+    if (readSync(fd, bytes) !== count) throw new Error('/dev/urandom gave too little')
   } finally {
     closeSync(fd)
   }
-  return bytes.toString('hex')
+  return bytes
 }
 
 /** Does something with an open file: an error names it, as those of calls by name do. */

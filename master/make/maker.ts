@@ -102,7 +102,9 @@ export class Maker {
           const failure = await this.#end(sources, ahead.shift()!)
           if (failure) say('warning', failure.message)
         }
-        for (const [i, one] of (await inOrder(pending, sources.code)).entries()) {
+        const ordered = await inOrder(pending, sources.code)
+        sources.code.expectDescribed(ordered.map(({ revision }) => revision))
+        for (const [i, one] of ordered.entries()) {
           if (i % (AHEAD / 2) === 0) while (ahead.length > AHEAD / 2) await endFirst()
           if (this.#signal?.aborted) break
           const work = this.#begin(sources, one)

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { getEventListeners } from 'node:events'
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
 import { GitError, Repository } from '../../../lib/git/repository.ts'
@@ -131,6 +131,61 @@ test('a commit without a tag is not described, and one that is missing is an err
   t.match(String(await repository.describe('HEAD')), new RegExp(`^v1-1-g${next.slice(0, 7)}`))
   await t.rejects(repository.describe('nope'), GitError)
   await t.rejects(repository.describe('--all'), GitError)
+})
+
+test('those that are expected are described together, and each gets what it would get alone', async t => {
+  const { sandbox, path, commit } = make(t, '-b', 'main')
+  const started = sandbox.path('started')
+  const repository = new Repository(path, undefined, { GIT_TRACE: started })
+  t.teardown(() => repository.close())
+  const starts = () => readFileSync(started, 'utf8').split('built-in: git describe').length - 1
+  const ask = async (ids: readonly string[]) => {
+    repository.expectDescribed(ids)
+    const answers = await Promise.allSettled(ids.map(id => repository.describe(id)))
+    return answers.map(one =>
+      one.status === 'fulfilled' ? String(one.value) : (one.reason as Error).message,
+    )
+  }
+  const ids = Array.from({ length: 5 }, commit)
+  t.same(
+    await ask(ids),
+    ids.map(() => 'undefined'),
+  )
+  t.equal(starts(), 1, 'where there is no tag')
+  sandbox.git(path, 'tag', 'v1', ids[0]!)
+  const names = ids.map((id, i) => (i === 0 ? 'v1' : `v1-${i}-g${id.slice(0, 7)}`))
+  t.same(await ask(ids), names)
+  t.equal(starts(), 2, 'a tag that has come since')
+  t.same(await ask([...ids, ids[0]!]), [...names, 'v1'], 'one that is expected twice')
+  t.same(await ask(['HEAD', '--all', ids[1]!]), [names[4], 'no such commit', names[1]], 'names')
+  sandbox.git(path, 'switch', '-q', '--orphan', 'other')
+  const apart = commit()
+  const missing = '1'.repeat(ids[0]!.length)
+  t.same(await ask([ids[1]!, apart, missing, ids[2]!]), [names[1], 'undefined', 'no such commit', names[2]])
+  const many = Array.from({ length: 40 }, commit)
+  sandbox.git(path, 'tag', 'v2', many[0]!)
+  const before = starts()
+  t.same((await ask(many)).slice(-1), [`v2-39-g${many[39]!.slice(0, 7)}`])
+  t.equal(starts() - before, 2, 'forty take two')
+})
+
+test('a tree is asked of git once; in a repository made anew there is nothing of it', async t => {
+  const { sandbox, path, commit, repository } = make(t)
+  writeFileSync(`${path}/file`, 'content')
+  sandbox.git(path, 'add', 'file')
+  const id = commit()
+  await repository.check()
+  const [one] = await repository.entries(id)
+  t.equal(one?.name, 'file')
+  rmSync(`${path}/.git/objects`, { recursive: true })
+  mkdirSync(`${path}/.git/objects`)
+  t.same(await repository.entries(id), [one], 'git could not say that any more')
+  await t.rejects(repository.read(one!.id, { begin: () => undefined, take: () => undefined }))
+  sandbox.ok('mv', [path, `${path}.old`])
+  sandbox.git(sandbox.dir, 'init', '-q', path)
+  await repository.check()
+  await t.rejects(repository.entries(id), GitError)
+  t.equal(await repository.commit(id), undefined)
 })
 
 test('what is in a commit is listed and read, whatever the bytes of its names', async t => {
