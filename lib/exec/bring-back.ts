@@ -45,11 +45,26 @@ export async function bringBack(
       remove(beside)
     }
   }
+  const names = result.deleted.map(bytes => bytes.toString('latin1'))
   // The entries of a directory come before it.
-  for (const bytes of [...result.deleted].reverse()) {
-    if (deleted === 'deleted') erase(toName(out), bytes.toString('latin1'))
-    else if (deleted === 'named') say('info', `it deleted ${quote(bytes.toString())}`)
+  if (deleted === 'deleted') for (const name of names.reverse()) erase(toName(out), name)
+  if (deleted === 'named') nameDeleted(names)
+}
+
+/** So many of what was deleted are named. */
+const NAMED = 20
+
+/** Names what was deleted; of a directory with all that was in it, that one alone. */
+function nameDeleted(names: readonly string[]): void {
+  const all = new Set(names)
+  const above = (name: string) => name.slice(0, Math.max(0, name.lastIndexOf('/')))
+  const tops = names.filter(name => !all.has(above(name)))
+  for (const name of tops.slice(0, NAMED)) {
+    const inside = names.filter(other => other.startsWith(`${name}/`)).length
+    const more = inside === 0 ? '' : ` and the ${inside} in it`
+    say('info', `it deleted ${quote(Buffer.from(name, 'latin1').toString())}${more}`)
   }
+  if (tops.length > NAMED) say('info', `it deleted ${tops.length - NAMED} more`)
 }
 
 /** Most bytes that so many can have in an archive. Without a bound, one of nothing but padding would have no end. */

@@ -1,7 +1,7 @@
 // The messages of executor.proto as objects, and what both sides agree on.
 
 /** The version of the protocol on this side. */
-export const VERSION = '1.1'
+export const VERSION = '1.2'
 
 /** The metadata that carries the secret of an execution. */
 export const SECRET = 'bass-secret'
@@ -50,7 +50,7 @@ export interface Offsets {
 export type ClientMessage =
   | { readonly start: StartTaskRequest }
   | { readonly input: { readonly offset: number; readonly data: Buffer; readonly end: boolean } }
-  | { readonly signal: { readonly name: string } }
+  | { readonly signal: { readonly name: string; readonly number: number } }
   | { readonly cancel: object }
   | { readonly resume: { readonly version: string; readonly id: string } & Offsets }
   | { readonly acknowledge: Offsets }
@@ -85,7 +85,7 @@ export interface TaskResult {
 export type ServerMessage =
   | { readonly log: TaskLog }
   | { readonly output: TaskOutput }
-  | { readonly taken: { readonly input: number } }
+  | { readonly taken: { readonly input: number; readonly signals: number } }
   | { readonly result: TaskResult }
 
 export interface PutRequest {

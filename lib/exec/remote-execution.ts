@@ -64,6 +64,9 @@ export class RemoteExecution {
   #why: Fatal | undefined
   #ending: NodeJS.Timeout | undefined
   #logs = 0
+  /** What the executor has not said to have taken. */
+  #signals: { readonly name: string; readonly number: number }[] = []
+  #signalled = 0
   readonly #input = new KeptInput(message => void this.#call.write(message))
 
   constructor(open: () => Call, request: StartTaskRequest, sinks: Sinks) {
@@ -125,13 +128,18 @@ export class RemoteExecution {
       isUnknown ? { start: this.#request } : { resume: { version, id, ...this.#arrived } },
     )
     this.#input.again()
+    for (const signal of this.#signals) this.#call.write({ signal })
     if (this.#cancelled) this.cancel()
   }
 
   async #take(message: ServerMessage): Promise<TaskResult | undefined> {
     if ('result' in message) return checkResult(message.result)
     if ('log' in message && ++this.#logs <= LOGS_MAX) this.#sinks.log?.(briefLog(message.log))
-    if ('taken' in message) this.#input.taken(message.taken.input)
+    if ('taken' in message) {
+      const { input, signals } = message.taken
+      this.#input.taken(input)
+      this.#signals = this.#signals.filter(({ number }) => number > signals)
+    }
     if ('output' in message) {
       const { stream, data } = checkOutput(message.output, this.#arrived)
       await this.#sinks.output?.(stream, data)
@@ -159,9 +167,11 @@ export class RemoteExecution {
     this.#input.end()
   }
 
-  /** Sends a signal, by its name without SIG. One that is on its way when the connection is lost is lost, too. */
+  /** Sends a signal, by its name without SIG. */
   signal(name: string): void {
-    this.#call.write({ signal: { name } })
+    const signal = { name, number: ++this.#signalled }
+    this.#signals.push(signal)
+    this.#call.write({ signal })
   }
 
   /** Ends the call without a word. */

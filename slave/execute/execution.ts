@@ -57,8 +57,10 @@ export class Execution {
   readonly #outbox: Outbox
   #readers: Socket[] = []
   readonly #input = new CommandInput(() => this.#pump())
-  /** How much of its input the client knows to be taken. */
-  #toldTaken = 0
+  /** The number of the last signal that was taken. */
+  #signals = 0
+  /** How much of its input, and how many signals, the client knows to be taken. */
+  #told = { input: 0, signals: 0 }
   #call: Call | undefined
   #blocked = false
   /** Words of the executor that are still to be sent. */
@@ -182,7 +184,7 @@ export class Execution {
       throw new Refusal(OUT_OF_RANGE, 'that output is gone')
     clearTimeout(this.#lost)
     this.#call = call
-    this.#toldTaken = 0
+    this.#told = { input: 0, signals: 0 }
     this.#blocked = false
     call.on('cancelled', () => this.#detach(call))
     call.on('error', () => this.#detach(call))
@@ -215,8 +217,9 @@ export class Execution {
   #next(): ServerMessage | undefined {
     const log = this.#logs.shift()
     if (log) return { log }
-    if (this.#input.taken > this.#toldTaken)
-      return { taken: { input: (this.#toldTaken = this.#input.taken) } }
+    const taken = { input: this.#input.taken, signals: this.#signals }
+    if (taken.input > this.#told.input || taken.signals > this.#told.signals)
+      return { taken: (this.#told = taken) }
     const output = this.#outbox.next()
     if (output) return { output }
     return this.#result && { result: this.#result }
@@ -241,9 +244,16 @@ export class Execution {
   handle(message: ClientMessage): void {
     if ('acknowledge' in message) this.#outbox.arrived(message.acknowledge.stdout, message.acknowledge.stderr)
     else if ('cancel' in message) this.#cancel()
-    else if ('signal' in message) this.#signal(`SIG${message.signal.name}`)
+    else if ('signal' in message) this.#take(message.signal)
     else if ('input' in message) this.#input.take(message.input)
     else throw new Refusal(INVALID, 'only the first message is start or resume')
+  }
+
+  #take({ name, number }: { readonly name: string; readonly number: number }): void {
+    if (number > 0 && number <= this.#signals) return
+    this.#signal(`SIG${name}`)
+    this.#signals = Math.max(this.#signals, number)
+    this.#pump()
   }
 
   #signal(name: string): void {

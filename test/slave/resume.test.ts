@@ -92,6 +92,32 @@ test('a cancel that was on its way when a connection was cut arrives', async t =
   t.match(await execution.result, { signal: 'KILL' })
 })
 
+test('signals that were on their way when a connection was cut arrive, each once', async t => {
+  const { sandbox } = await startExecutor(t)
+  const way = await fragile(t, sandbox)
+  const client = await ExecutorClient.connect(way.address, SECRET, 20_000)
+  t.teardown(() => client.close())
+  let said = ''
+  const script =
+    'n=0; trap "n=\\$((n + 1)); echo \\$n" USR1; trap "exit 7" TERM; echo up; while :; do sleep 0.05; done'
+  const execution = client.execute(
+    { command: ['sh', '-c', script], inherit: true, patience: 20_000 },
+    { output: (stream, data) => void (stream === 1 && (said += data.toString())) },
+  )
+  await eventually('it runs', () => said === 'up\n')
+  for (let signals = 1; signals <= 4; signals++) {
+    // Some are sent to nobody, some are taken and nobody hears of it.
+    if (signals % 2 === 0) way.cut()
+    execution.signal('USR1')
+    if (signals % 2 === 1) way.cut()
+    await eventually('it arrived', () => said.includes(`${signals}\n`))
+  }
+  execution.signal('TERM')
+  way.cut()
+  t.match(await execution.result, { exitCode: 7 })
+  t.equal(said, 'up\n1\n2\n3\n4\n')
+})
+
 /** A call of Execute, which nothing has been written to, by whoever has this secret. */
 async function calls(address: string, secret: string) {
   const { grpc, Executor } = loadProtocol()
@@ -152,6 +178,32 @@ test('what makes no sense is refused in words, and its command ends', async t =>
   }
   await eventually('nothing runs', () => sandbox.run('pgrep', ['-f', `sleep ${nap}`]).code !== 0, 20)
   t.match((await runShell(client, 'echo still here')).said, ['still here\n', ''])
+})
+
+test('a signal that comes again is taken once, and one without a number each time', async t => {
+  const { address } = await startExecutor(t)
+  const { call, close } = await calls(address, SECRET)
+  t.teardown(close)
+  let said = ''
+  const result = new Promise(done => {
+    call.on('error', done).on('data', (message: ServerMessage) => {
+      if ('result' in message) done(message.result)
+      if ('output' in message && message.output.stream === 1) said += message.output.data.toString()
+    })
+  })
+  const script = 'trap "echo one" USR1; trap "exit 7" TERM; echo up; while :; do sleep 0.05; done'
+  const start = { version: VERSION, id: randomUUID(), command: ['sh', '-c', script], inherit: true }
+  call.write({ start: { ...start, wantOutput: true } })
+  const signals = [1, 1, 2, 1, 0, 0]
+  for (const [i, number] of signals.entries()) {
+    const taken = [0, 1, 1, 2, 2, 3][i]!
+    await eventually('they were taken', () => said === `up\n${'one\n'.repeat(taken)}`)
+    await sleep(300)
+    call.write({ signal: { name: 'USR1', number } })
+  }
+  await eventually('they were taken', () => said === `up\n${'one\n'.repeat(4)}`)
+  call.write({ signal: { name: 'TERM', number: 3 } })
+  t.match(await result, { exitCode: 7 })
 })
 
 test('an execution is resumed by its id and the secret, and by nothing less', async t => {

@@ -1,7 +1,7 @@
 // What comes back goes where it belongs: archives by tar itself, good and hostile.
 
 import { createHash } from 'node:crypto'
-import { existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 import type { Test } from 'tap'
 
@@ -50,4 +50,46 @@ test('an archive that leads outside, or is larger than BUNDLE_MAX, leaves nothin
   writeFileSync(sandbox.path('code/a'), Buffer.alloc(2 << 20))
   await t.rejects(bring(), { exitCode: 100, message: /more than the 1048576 bytes that BUNDLE_MAX allows/ })
   t.same(sandbox.ls('out'), [])
+})
+
+test('what was deleted is named by the directory, and deleted in directories alone', async t => {
+  const { sandbox } = start(t)
+  const at = (name: string) => sandbox.path('out', name)
+  mkdirSync(at('d/e'), { recursive: true })
+  for (const name of ['d/e/1', 'd/e/2', 'd/3', 'f', 'kept']) writeFileSync(at(name), '')
+  mkdirSync(sandbox.path('elsewhere'))
+  writeFileSync(sandbox.path('elsewhere/x'), '')
+  symlinkSync('../elsewhere', at('link'))
+  const names = ['d', 'd/e', 'd/e/1', 'd/e/2', 'd/3', 'f']
+  const odd = [
+    '',
+    '.',
+    '..',
+    '../elsewhere/x',
+    '/etc/hostname',
+    'link/x',
+    'a\0b',
+    'x'.repeat(300),
+    'kept/',
+    'd//3',
+  ]
+  const bring = (deleted: string[], how: 'named' | 'deleted') => {
+    const result = { archive: '', deleted: deleted.map(name => Buffer.from(name, 'latin1')) }
+    return bringBack({ fetch: () => from(Buffer.alloc(0)) }, result as never, sandbox.path('out'), how)
+  }
+  const said: string[] = []
+  const { writeSync } = fs
+  t.teardown(() => void (fs.writeSync = writeSync))
+  fs.writeSync = ((_: number, text: string) => said.push(text)) as never
+  await bring(names, 'named')
+  t.same(said.splice(0), ["bass: info: it deleted 'd' and the 4 in it\n", "bass: info: it deleted 'f'\n"])
+  await bring(
+    Array.from({ length: 25 }, (_, i) => `n${i}`),
+    'named',
+  )
+  t.equal(said.length, 21)
+  t.equal(said.pop(), 'bass: info: it deleted 5 more\n')
+  await bring([...names, ...odd], 'deleted')
+  t.same(sandbox.ls('out'), ['kept', 'link'])
+  t.ok(existsSync(sandbox.path('elsewhere/x')))
 })
