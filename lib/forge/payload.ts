@@ -6,6 +6,9 @@ import { createHmac } from 'node:crypto'
 import { isSameSecret } from '../base/same.ts'
 import { BadDelivery } from './forge.ts'
 
+/** Most bytes of a delivery's body; GitHub sends none that is larger. */
+export const DELIVERY_MAX = 25 * 1024 * 1024
+
 /** Most characters of a title or a name. */
 const TEXT_MAX = 300
 

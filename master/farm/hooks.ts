@@ -5,15 +5,13 @@ import { createHash } from 'node:crypto'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 
+import { DELIVERY_MAX } from '../../lib/forge/payload.ts'
 import type { Deliveries } from './deliveries.ts'
 import type { Projects } from './projects.ts'
 
-/** The largest delivery that a forge sends, in bytes. */
-const BODY_MAX = 25 * 1024 * 1024
-
 export function hooks(projects: Projects, deliveries: Deliveries): Hono {
   const app = new Hono()
-  app.use(bodyLimit({ maxSize: BODY_MAX, onError: c => c.json({ error: 'the body is too large' }, 413) }))
+  app.use(bodyLimit({ maxSize: DELIVERY_MAX, onError: c => c.json({ error: 'the body is too large' }, 413) }))
   app.post('/:project', async c => {
     const project = projects.find(c.req.param('project'))
     // Nobody without a signature learns which projects there are.

@@ -3,11 +3,10 @@
 
 import type { IncomingMessage } from 'node:http'
 
-/** Most bytes of a delivery; GitHub sends none that is larger. */
-const BODY_MAX = 25 * 1024 * 1024
+import { DELIVERY_MAX } from '../../lib/forge/payload.ts'
 
 /** Most bytes of all that are being read; beyond that, senders are asked to come again. */
-const READING_MAX = 8 * BODY_MAX
+const READING_MAX = 8 * DELIVERY_MAX
 
 /** How long a body may take, in milliseconds: forges wait for 10 s, and for 30 s at most. */
 const BODY_TIMEOUT_MS = 30_000
@@ -36,7 +35,7 @@ export class Reader {
 
   /** Reads a body to its end. Throws Unread; then what else comes is not kept. */
   async read(request: IncomingMessage): Promise<Buffer> {
-    if (Number(request.headers['content-length'] ?? 0) > BODY_MAX) throw tooLarge()
+    if (Number(request.headers['content-length'] ?? 0) > DELIVERY_MAX) throw tooLarge()
     const chunks: Buffer[] = []
     let size = 0
     let timer: NodeJS.Timeout | undefined
@@ -48,7 +47,7 @@ export class Reader {
           size += chunk.length
           this.#reading += chunk.length
           chunks.push(chunk)
-          if (size > BODY_MAX) failed(tooLarge())
+          if (size > DELIVERY_MAX) failed(tooLarge())
           else if (this.#reading > this.#most) failed(tooMuch())
         })
         request.on('end', done).on('error', cutOff).on('close', cutOff)
