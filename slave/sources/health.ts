@@ -5,7 +5,7 @@ import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { isErrno, reasonOf } from '../../lib/base/errno.ts'
-import { quote } from '../../lib/base/exit.ts'
+import { Fatal, quote } from '../../lib/base/exit.ts'
 import { say } from '../../lib/system/log.ts'
 import { MachineFault } from '../run/places/machine-fault.ts'
 import { missingUnpackers, neededUnpackers } from '../run/unpackers.ts'
@@ -160,7 +160,9 @@ export class Health {
       await tryJobtmp(jobtmp, PATH)
       return undefined
     } catch (error) {
-      return `no program can be made and run in JOBTMP: ${reasonOf(error)}`
+      // Not the program's name, which is another each time: what was said before is not said again.
+      const reason = reasonOf(error instanceof Fatal ? error.cause : error)
+      return `no program can be made and run in JOBTMP: ${reason}`
     }
   }
 }

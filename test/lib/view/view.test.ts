@@ -165,6 +165,7 @@ test('what ended a step is one word', async t => {
 
 test('lines that are no KEY=VALUE are left out', async t => {
   t.same(parseParams('A=1\n\nnonsense\n=x\nB=\n'), { A: '1', B: '' })
+  t.same(parseParams('A=1\r\n\r\nB=x\ry\u2028z=\r\nC=3'), { A: '1', B: 'x\ry\u2028z=', C: '3' })
 })
 
 test('files and directories tell their time, and what is neither tells nothing', async t => {

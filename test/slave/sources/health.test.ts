@@ -110,3 +110,15 @@ test('a disk that takes no more is a fault of its place', { skip: lacksTinyDisk(
   disk.fill()
   t.equal(await health.fault(), 'disk full: less than DISK_MIN is left in the slot')
 })
+
+test(
+  'a JOBTMP from which no program can be run is a fault, and nothing is left there',
+  { skip: lacksTinyDisk() },
+  async t => {
+    const { box, health, told } = make(t)
+    await TinyDisk.instead(box, box.path('jobtmp'), 2, ',noexec')
+    for (let i = 0; i < 2; i++) t.equal(await health.isWell(NEVER), false)
+    t.same(told, ['no program can be made and run in JOBTMP: permission denied'], 'said once')
+    t.same(box.ls('jobtmp'), [])
+  },
+)
