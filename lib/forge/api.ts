@@ -59,6 +59,11 @@ export interface TokenFacts {
   readonly clock: number | null
 }
 
+/** A change as it is at the moment, which is `open` until it is closed or merged. */
+export interface AskedChange extends Change {
+  readonly open: boolean
+}
+
 /** All of these throw ForgeError. */
 export interface ForgeApi {
   /** Sets a status. One that the forge has already is done. */
@@ -69,8 +74,8 @@ export interface ForgeApi {
   /** A file of a commit; undefined if it is not there. */
   readFile(sha: string, path: string): Promise<string | undefined>
   openChanges(): Promise<Change[]>
-  /** One change; undefined if it is not there. */
-  change(number: number): Promise<Change | undefined>
+  /** One change, open or not; undefined if it is not there. */
+  change(number: number): Promise<AskedChange | undefined>
   /** True if the change's author may push to the repository; false also where that cannot be asked. */
   mayPush(change: Change): Promise<boolean>
   lookAtToken(): Promise<TokenFacts>

@@ -2,6 +2,7 @@
 
 import { createSign } from 'node:crypto'
 
+import { reasonOf } from '../base/errno.ts'
 import { lasting } from '../base/exit.ts'
 import { optional, setting } from '../base/settings.ts'
 import { secret } from '../system/secret.ts'
@@ -27,12 +28,7 @@ export function credentialOf(
   place: ForgeAddress,
   env: NodeJS.ProcessEnv = process.env,
 ): Credential | undefined {
-  const token = secret('FORGE_TOKEN', env)
-  if (token !== undefined) {
-    if (!/^[\x21-\x7e]+$/.test(token))
-      throw lasting('read the setting FORGE_TOKEN_FILE', 'its file holds no token')
-    return () => Promise.resolve(token)
-  }
+  if (tokenIn(env) !== undefined) return () => Promise.resolve().then(() => tokenNow(env))
   const app = optional('FORGE_APP_ID', env)
   if (app === undefined) return undefined
   if (place.kind !== 'github')
@@ -44,6 +40,23 @@ export function credentialOf(
   const known = apps.get(which) ?? appTokens(place, app, key)
   apps.set(which, known)
   return known
+}
+
+/** The token of the settings; undefined where none is set. Throws Fatal if its file holds none. */
+function tokenIn(env: NodeJS.ProcessEnv): string | undefined {
+  const token = secret('FORGE_TOKEN', env)
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
+    throw lasting('read the setting FORGE_TOKEN_FILE', 'its file holds no token')
+  return token
+}
+
+/** The same for each call: a token that is replaced counts at once, and a file that is being replaced is waited for. */
+function tokenNow(env: NodeJS.ProcessEnv): string {
+  try {
+    return tokenIn(env) ?? ''
+  } catch (error) {
+    throw new ForgeError(reasonOf(error), 0, true)
+  }
 }
 
 /** The API of GitHub: its own address, or below the Enterprise Server's. */
@@ -89,15 +102,24 @@ function appJwt(app: string, key: string): string {
   }
 }
 
-/** How git uses a token: in its environment, never in its arguments or in a URL. */
+/** What git runs to be told a user and a password: they are in its environment, and in no argument. */
+const HELPER = `!f() { [ "$1" != get ] || printf 'username=%s\\npassword=%s\\n' "$BASS_GIT_USER" "$BASS_GIT_TOKEN"; }; f`
+
+/**
+ * How git gets a token: in its environment, never in its arguments or in a URL. It is asked for by a server's name: git would take a
+ * header along to another server to which the forge sends it.
+ */
 export function tokenEnvironment({ server, kind }: ForgeAddress, token: string): Record<string, string> {
-  const user = kind === 'github' ? 'x-access-token' : 'oauth2'
-  const basic = Buffer.from(`${user}:${token}`).toString('base64')
+  const name = `credential.${new URL(server).origin}.helper`
   return {
-    GIT_CONFIG_COUNT: '1',
-    // Only for this server: a redirection to another one gets nothing.
-    GIT_CONFIG_KEY_0: `http.${new URL(server).origin}/.extraHeader`,
-    GIT_CONFIG_VALUE_0: `Authorization: Basic ${basic}`,
+    GIT_CONFIG_COUNT: '2',
+    // No other helper is asked, or told the token to keep it.
+    GIT_CONFIG_KEY_0: name,
+    GIT_CONFIG_VALUE_0: '',
+    GIT_CONFIG_KEY_1: name,
+    GIT_CONFIG_VALUE_1: HELPER,
+    BASS_GIT_USER: kind === 'github' ? 'x-access-token' : 'oauth2',
+    BASS_GIT_TOKEN: token,
     GIT_TERMINAL_PROMPT: '0',
   }
 }

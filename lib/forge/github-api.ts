@@ -1,7 +1,7 @@
 // The API of GitHub.
 
 import { clockIn, collect, namesOf, shorten } from './api.ts'
-import type { ChangedFiles, ForgeApi, Hook, Status, TokenFacts } from './api.ts'
+import type { AskedChange, ChangedFiles, ForgeApi, Hook, Status, TokenFacts } from './api.ts'
 import { Client, ForgeError } from './client.ts'
 import { githubApi } from './credential.ts'
 import type { Credential } from './credential.ts'
@@ -76,9 +76,9 @@ export class PullApi implements ForgeApi {
     return (await collect(this.client.pages(path), LIST_MAX)).map(pullRequest)
   }
 
-  async change(number: number): Promise<Change | undefined> {
+  async change(number: number): Promise<AskedChange | undefined> {
     const found = await this.client.find(`${this.repo}/pulls/${number}`)
-    return found && pullRequest(found.body)
+    return found && { ...pullRequest(found.body), open: textAt(found.body, 'state') === 'open' }
   }
 
   async mayPush({ author }: Change): Promise<boolean> {

@@ -1,7 +1,7 @@
 // The API of GitLab.
 
 import { clockIn, collect, namesOf, shorten } from './api.ts'
-import type { ChangedFiles, ForgeApi, Hook, Status, TokenFacts } from './api.ts'
+import type { AskedChange, ChangedFiles, ForgeApi, Hook, Status, TokenFacts } from './api.ts'
 import { Client, ForgeError } from './client.ts'
 import type { Credential } from './credential.ts'
 import type { Change, ForgeAddress } from './forge.ts'
@@ -72,9 +72,15 @@ class GitLabApi implements ForgeApi {
     return (await collect(this.#client.pages(path), LIST_MAX)).map(mergeRequest)
   }
 
-  async change(number: number): Promise<Change | undefined> {
+  async change(number: number): Promise<AskedChange | undefined> {
     const found = await this.#client.find(`${this.#project}/merge_requests/${number}`)
-    return found && mergeRequest(found.body)
+    // `locked` while it is being merged, which may fail.
+    return (
+      found && {
+        ...mergeRequest(found.body),
+        open: ['opened', 'locked'].includes(textAt(found.body, 'state')),
+      }
+    )
   }
 
   async mayPush({ authorId }: Change): Promise<boolean> {

@@ -100,7 +100,11 @@ export async function decideChange(
     return nothing(`change ${change.number}: it was heard of later already`)
   if (action === 'closed')
     return {
-      ...nothing(`change ${change.number} is closed`, [[ref, change.head]]),
+      // Of a head that was heard of, the tip is known as well; or it is gone, which a look has found.
+      ...nothing(
+        `change ${change.number} is closed`,
+        before?.head === change.head ? [] : [[ref, change.head]],
+      ),
       change: { ...state, open: false },
     }
 

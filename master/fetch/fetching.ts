@@ -6,6 +6,7 @@ import { basename, join } from 'node:path'
 
 import { reasonOf, tolerating } from '../../lib/base/errno.ts'
 import { EXIT, Fatal } from '../../lib/base/exit.ts'
+import { ForgeError } from '../../lib/forge/client.ts'
 import { BadDelivery } from '../../lib/forge/forge.ts'
 import { makeInbox, storeDeliveries } from '../receive/inbox.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
@@ -19,7 +20,7 @@ import type { Decided } from './decide.ts'
 import { Mirror } from './mirror.ts'
 import type { ForgeProject } from './project.ts'
 import * as records from './record.ts'
-import { readTips, writeChange, writeTips } from './state.ts'
+import { readChanges, readTips, writeChange, writeTips } from './state.ts'
 import { Superseder } from './supersede.ts'
 import { wishesIn } from './wishes.ts'
 
@@ -29,12 +30,20 @@ const FETCH_PAUSE_MS = { first: 5000, last: 300_000 }
 /** How often to look for records that are older than RETENTION, in milliseconds. */
 const TIDY_EVERY = 3600_000
 
+/** After so many failures in a row the other deliveries are left for the next round. */
+const FAILURES_IN_A_ROW = 3
+
+/** True of what the forge would say again, however often it is asked. */
+const isRefused = (error: unknown): boolean =>
+  error instanceof ForgeError ? !error.later : error instanceof Fatal && error.exitCode === EXIT.lasting
+
 export class Fetching {
   readonly project: ForgeProject
   readonly #spool: Spool
   readonly #mirror: Mirror
   readonly #superseder: Superseder
   #failures = 0
+  #code: number = EXIT.done
   /** When to try again, and when to look next, by the monotonic clock. */
   #retryAt = 0
   #lookAt = 0
@@ -65,8 +74,8 @@ export class Fetching {
         if (this.#said !== undefined) say('info', `${this.project.name}: the forge answers again`)
         this.#said = undefined
         this.#failures = 0
+        this.#code = EXIT.done
       } catch (error) {
-        if (error instanceof Fatal && error.exitCode === EXIT.lasting) throw error
         this.#fail(error)
       }
     }
@@ -75,16 +84,28 @@ export class Fetching {
       this.#tidy()
     } catch (error) {
       warn('look through', this.#spool.root, error)
+      this.#code = EXIT.temporary
     }
     const now = this.#now()
     return Math.max(0, (this.#retryAt > now ? this.#retryAt : this.#lookAt) - now)
   }
 
-  /** A forge that is away is said once; nothing is lost meanwhile. */
+  /** How the last round went: 0; 111 if it is worth while to come again; 100 if the forge refuses for good. */
+  get code(): number {
+    return this.#code
+  }
+
+  /** A forge that is away is said once; nothing is lost meanwhile. One that refuses may be told better: it is asked again, too. */
   #fail(error: unknown): void {
-    const why = error instanceof Error ? error.message : String(error)
+    const why =
+      error instanceof ForgeError
+        ? `unable to ask the forge: ${error.message}`
+        : error instanceof Error
+          ? error.message
+          : String(error)
     if (why !== this.#said) say('warning', `${this.project.name}: ${why}; it is tried again`)
     this.#said = why
+    this.#code = isRefused(error) ? EXIT.lasting : EXIT.temporary
     this.#retryAt = this.#now() + Math.min(FETCH_PAUSE_MS.last, FETCH_PAUSE_MS.first * 2 ** this.#failures++)
   }
 
@@ -92,23 +113,48 @@ export class Fetching {
     const { inbox } = this.project
     await this.#mirror.open()
     if (!readTips(inbox)) await this.#look()
-    // Records that were begun before come first.
-    for (const record of records.listDeliveries(inbox)) await this.#finish(record)
-    await this.#drain()
-    if (!look && this.#now() < this.#lookAt) return
-    await this.#look()
-    this.#lookAt = this.#now() + this.project.poll
-    await this.#drain()
+    let failed = await this.#drain()
+    if (look || this.#now() >= this.#lookAt) {
+      try {
+        await this.#look()
+      } catch (error) {
+        // While a forge is away, the same is said of it each time.
+        throw failed ?? error
+      }
+      this.#lookAt = this.#now() + this.project.poll
+      failed = (await this.#drain()) ?? failed
+    }
+    if (failed !== undefined) throw failed
   }
 
-  /** Works off the deliveries that are there, the oldest first. */
-  async #drain(): Promise<void> {
+  /**
+   * Works off the records that were begun before, then the deliveries that are there, the oldest first. One that fails, of a ref
+   * that cannot be fetched or a change that cannot be asked about, holds up no other; several in a row have it in common. Answers
+   * the first failure, but one after which it is worth while to come again before all others; undefined if there was none.
+   */
+  async #drain(): Promise<Error | undefined> {
+    const failures: Error[] = []
+    let inARow = 0
+    for (const record of this.#records()) {
+      try {
+        await this.#finish(record)
+        inARow = 0
+      } catch (error) {
+        failures.push(error instanceof Error ? error : new Error(String(error)))
+        if (++inARow === FAILURES_IN_A_ROW) break
+      }
+    }
+    return failures.find(error => !isRefused(error)) ?? failures[0]
+  }
+
+  *#records(): Generator<string> {
     const { inbox } = this.project
+    yield* records.listDeliveries(inbox)
     const age = (id: string) => tolerating(['ENOENT'], () => statSync(join(inbox.fresh, id)).mtimeMs) ?? 0
     const ids = listIfThere(inbox.fresh).map(id => [age(id), id] as const)
     for (const [, id] of ids.sort(([a, i], [b, j]) => a - b || (i < j ? -1 : 1))) {
       records.takeDelivery(inbox, id)
-      await this.#finish(join(inbox.doing, id))
+      yield join(inbox.doing, id)
     }
   }
 
@@ -195,7 +241,19 @@ export class Fetching {
     // The default branch first: new branches are compared with it. Names keep the order where times are equal.
     const first = moved.filter(([ref]) => ref === head)
     const others = moved.filter(([ref]) => ref !== head)
-    this.#store([...first, ...others, ...gone])
+    const found = [...first, ...others, ...gone]
+    const known = new Set(found.map(([ref]) => ref))
+    const differing = (await this.#differing()).filter(ref => !known.has(ref))
+    this.#store([...found, ...differing.map(ref => [ref, refs.get(ref) ?? null] as const)])
+  }
+
+  /** The refs of the changes that are open here and not on the forge, or the other way about: their delivery was lost. */
+  async #differing(): Promise<string[]> {
+    const { api, inbox } = this.project
+    const changes = api ? readChanges(inbox) : []
+    if (!api || changes.length === 0) return []
+    const open = new Set((await api.openChanges()).map(({ number }) => number))
+    return changes.filter(change => change.open !== open.has(change.number)).map(({ ref }) => ref)
   }
 
   #store(found: readonly (readonly [string, string | null])[]): void {

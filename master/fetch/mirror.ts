@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { temporary, quote } from '../../lib/base/exit.ts'
+import { lasting, temporary, quote } from '../../lib/base/exit.ts'
 import type { Forge } from '../../lib/forge/forge.ts'
 import { gitAccess } from '../../lib/forge/open.ts'
 import { environmentAt, runGit, sentence } from '../../lib/git/process.ts'
@@ -54,12 +54,24 @@ export class Mirror {
       const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--force', this.#forge.cloneUrl]
       const end = await this.#reach([...args, ...specs])
       if (end.code === 0) break
+      if (await this.#makeRoom(end.stderr)) continue
       const gone = /^fatal: couldn't find remote ref (.*)$/m.exec(end.stderr)?.[1]
       if (gone === undefined || !wanted.includes(gone)) throw this.#failed('fetch from', end)
       missing.add(gone)
     }
     for (const ref of missing) await this.#run(['update-ref', '-d', ref])
     return missing
+  }
+
+  /**
+   * Removes a branch that is in the way of another, as `a` is of `a/b`, if git says so, and answers whether it did: what is on the
+   * forge can be there only where the other is not any more.
+   */
+  async #makeRoom(stderr: string): Promise<boolean> {
+    const old = /: '(refs\/[^']+)' exists; cannot create '/.exec(stderr)?.[1]
+    if (old === undefined || (await this.tip(old)) === undefined) return false
+    await this.#must(['update-ref', '-d', old])
+    return true
   }
 
   /** The refs on the forge and what they point to, and its default branch. Throws Fatal while it is away or refuses. */
@@ -81,7 +93,9 @@ export class Mirror {
   /** All branches and tags at once, for a mirror that is new; `head` becomes its default branch. */
   async fetchAll(head: string | undefined): Promise<void> {
     const args = ['fetch', '--quiet', '--no-write-fetch-head', '--force', this.#forge.cloneUrl]
-    const end = await this.#reach([...args, '+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'])
+    const specs = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']
+    let end = await this.#reach([...args, ...specs])
+    while (end.code !== 0 && (await this.#makeRoom(end.stderr))) end = await this.#reach([...args, ...specs])
     if (end.code !== 0) throw this.#failed('fetch from', end)
     if (head !== undefined) await this.#must(['symbolic-ref', 'HEAD', head])
   }
@@ -138,7 +152,8 @@ export class Mirror {
   }
 
   #failed(verb: string, end: Ended) {
-    return temporary(`${verb} ${quote(this.#forge.cloneUrl)}`, sentence(end))
+    const what = `${verb} ${quote(this.#forge.cloneUrl)}`
+    return REFUSED.test(end.stderr) ? lasting(what, sentence(end)) : temporary(what, sentence(end))
   }
 
   /** Runs git here. */
@@ -152,6 +167,10 @@ export class Mirror {
     return this.#run(args, await gitAccess(this.#forge, this.#settings))
   }
 }
+
+/** The words of git, ssh and GitHub for what comes to the same however often it is tried: nobody is let in, or nothing is there. */
+const REFUSED =
+  /Authentication failed|could not read Username|requested URL returned error: 40[1349]|Permission denied \(|Host key verification failed|^fatal: repository '.*' not found|Repository not found/m
 
 /** Git asks nobody for anything, and gives up what hangs. */
 const QUIETLY: NodeJS.ProcessEnv = {

@@ -2,7 +2,7 @@
 
 import { basename, join } from 'node:path'
 
-import { lasting, quote } from '../../lib/base/exit.ts'
+import { Fatal, lasting, quote } from '../../lib/base/exit.ts'
 import { choice, limit, setting } from '../../lib/base/settings.ts'
 import { projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
 import type { ForgeApi } from '../../lib/forge/api.ts'
@@ -37,20 +37,44 @@ export interface ForgeProject {
   readonly retention: number
 }
 
-/** The projects of a spool that are on a forge; only `named` ones, if there are any. */
-export function forgeProjects(spool: Spool, named: readonly string[]): ForgeProject[] {
-  const files = projectFiles(spool.root)
-  const odd = named.find(name => !files.has(name))
-  if (odd !== undefined) throw lasting(`fetch for ${quote(odd)}`, `there is no ${quote(`conf/${odd}/rc`)}`)
-  const projects = [...files]
-    .filter(([name]) => named.length === 0 || named.includes(name))
-    .flatMap(([name, rc]) => openProject(spool, name, settingsOfProject(process.env, rc)) ?? [])
-  if (projects.length === 0)
-    throw lasting('fetch for any project', "none has FORGE in its settings; 'bass init --forge' writes it")
-  return projects
+/** A project whose settings cannot be used, and why. */
+export interface OddProject {
+  readonly name: string
+  readonly error: Fatal
 }
 
-function openProject(spool: Spool, name: string, env: NodeJS.ProcessEnv): ForgeProject | undefined {
+/**
+ * The projects of a spool that are on a forge, only `named` ones, if there are any; and those whose settings cannot be used. Throws
+ * Fatal if there is none that can be worked for.
+ */
+export function forgeProjects(
+  spool: Spool,
+  named: readonly string[],
+): { readonly projects: ForgeProject[]; readonly odd: OddProject[] } {
+  const files = projectFiles(spool.root)
+  const unknown = named.find(name => !files.has(name))
+  if (unknown !== undefined)
+    throw lasting(`fetch for ${quote(unknown)}`, `there is no ${quote(`conf/${unknown}/rc`)}`)
+  const projects: ForgeProject[] = []
+  const odd: OddProject[] = []
+  for (const name of named.length > 0 ? named : files.keys()) {
+    try {
+      projects.push(...[forgeProject(spool, name) ?? []].flat())
+    } catch (error) {
+      if (!(error instanceof Fatal)) throw error
+      odd.push({ name, error })
+    }
+  }
+  if (projects.length > 0) return { projects, odd }
+  if (odd[0]) throw odd[0].error
+  throw lasting('fetch for any project', "none has FORGE in its settings; 'bass init --forge' writes it")
+}
+
+/** A project as its settings are now; undefined if it is on no forge. Throws Fatal if they cannot be used. */
+export function forgeProject(spool: Spool, name: string): ForgeProject | undefined {
+  const rc = projectFiles(spool.root).get(name)
+  if (rc === undefined) return undefined
+  const env = settingsOfProject(process.env, rc)
   const forge = forgeOf(env)
   if (!forge) return undefined
   const revs = setting('REVS', env)

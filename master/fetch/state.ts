@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 
 import { readIfThere, replaceFile } from '../../lib/system/durable.ts'
-import { listAllIfThere } from '../../lib/system/listing.ts'
+import { listAllIfThere, listIfThere } from '../../lib/system/listing.ts'
 import type { Inbox } from '../receive/inbox.ts'
 
 /** The state of a change. */
@@ -51,6 +51,12 @@ export function readChange(inbox: Inbox, number: number): ChangeState | undefine
   const text = readIfThere(join(inbox.changes, name))
   return text === undefined ? undefined : (JSON.parse(text) as ChangeState)
 }
+
+/** All changes that were ever heard of. */
+export const readChanges = (inbox: Inbox): ChangeState[] =>
+  listIfThere(inbox.changes).flatMap(name =>
+    /^\d+$/.test(name) ? (readChange(inbox, Number(name)) ?? []) : [],
+  )
 
 /** Durable. */
 export const writeChange = (inbox: Inbox, change: ChangeState, tmp: string): void =>

@@ -4,6 +4,7 @@ import type { Change, ChangeWish, PushWish } from '../../lib/forge/forge.ts'
 import type { Delivery, Look } from '../receive/delivery.ts'
 import type { ForgeProject } from './project.ts'
 import { readChange } from './state.ts'
+import type { ChangeState } from './state.ts'
 
 type FetchWish = PushWish | ChangeWish
 
@@ -17,7 +18,7 @@ export async function wishesIn(stored: Delivery | Look, project: ForgeProject): 
   for (const [ref, tip] of stored.look) {
     const number = numberOf(ref)
     if (number === undefined) wishes.push(pushOf(ref, tip))
-    else if (tip !== null) wishes.push(...(await changeOf(number, tip, project)))
+    else wishes.push(...(await changeOf(number, tip, project)))
   }
   return wishes
 }
@@ -38,31 +39,44 @@ const pushOf = (ref: string, tip: string | null): PushWish => ({
 })
 
 /**
- * A change that has another head than was heard of. Without a token nobody can be asked about it: then it is whose it was before, and
- * where nothing was ever heard of it, it comes from outside.
+ * The wish for a change whose head is elsewhere than was heard of, or of which it is not known any more that it is open: it is what
+ * the forge says now. Without a token nobody can be asked: then it is whose it was before, and where nothing was ever heard of
+ * it, it comes from outside. `tip` is null where its ref is gone.
  */
-async function changeOf(number: number, head: string, { inbox, api }: ForgeProject): Promise<ChangeWish[]> {
-  const known = readChange(inbox, number)
-  const wish = (change: Change): ChangeWish[] => [
-    { kind: 'change', repository: '', action: 'updated', change },
+async function changeOf(number: number, tip: string | null, project: ForgeProject): Promise<ChangeWish[]> {
+  const known = readChange(project.inbox, number)
+  const wish = (action: ChangeWish['action'], change: Change): ChangeWish[] => [
+    { kind: 'change', repository: '', action, change },
   ]
-  if (api) {
-    const open = (await api.openChanges()).find(change => change.number === number)
-    return open ? wish(open) : []
+  if (project.api) {
+    const found = await project.api.change(number)
+    if (found?.open === true) return wish(known?.open === false ? 'reopened' : 'updated', found)
+    // Its head stays the one that was built, whatever was pushed there since.
+    return known?.open ? wish('closed', { ...(found ?? asKnown(known)), head: known.head }) : []
   }
   if (known?.open === false) return []
-  return wish({
-    number,
-    title: known?.title ?? '',
-    author: known?.author ?? '',
-    authorId: null,
-    member: known?.member ?? false,
-    url: known?.url ?? null,
-    base: known?.base ?? null,
-    target: known?.target ?? '',
-    head,
-    source: '',
-    fork: known?.fork ?? true,
-    updated: null,
-  })
+  if (tip === null) return known ? wish('closed', asKnown(known)) : []
+  return wish('updated', known ? { ...asKnown(known), head: tip } : unheardOf(number, tip))
 }
+
+const asKnown = (known: ChangeState): Change => ({
+  ...known,
+  authorId: null,
+  source: known.source ?? '',
+  updated: known.updated || null,
+})
+
+const unheardOf = (number: number, head: string): Change => ({
+  number,
+  title: '',
+  author: '',
+  authorId: null,
+  member: false,
+  url: null,
+  base: null,
+  target: '',
+  head,
+  source: '',
+  fork: true,
+  updated: null,
+})

@@ -1,6 +1,7 @@
 // A delivery as a file: a line of JSON with the headers that say what it is, then the raw body.
 
-import { lasting } from '../../lib/base/exit.ts'
+import { reasonOf } from '../../lib/base/errno.ts'
+import { BadDelivery } from '../../lib/forge/forge.ts'
 
 export interface Delivery {
   readonly headers: Headers
@@ -24,7 +25,7 @@ export interface Look {
 
 export const formatLook = (look: Look): Buffer => Buffer.from(JSON.stringify(look) + '\n')
 
-/** Reads what `formatDelivery` or `formatLook` wrote; throws Fatal if it is anything else. Pure. */
+/** Reads what `formatDelivery` or `formatLook` wrote; throws BadDelivery if it is anything else. Pure. */
 export function parseDelivery(content: Buffer): Delivery | Look {
   const end = content.indexOf('\n')
   try {
@@ -33,6 +34,6 @@ export function parseDelivery(content: Buffer): Delivery | Look {
     const headers = new Headers(first)
     return { headers, body: content.subarray(end + 1) }
   } catch (error) {
-    throw lasting('read a delivery', error)
+    throw new BadDelivery(`its file is none of ours: ${reasonOf(error)}`)
   }
 }

@@ -18,6 +18,7 @@ import { parseTree } from '../../lib/git/tree.ts'
 import { formatEnd } from '../../lib/spool/job-files.ts'
 import { formatOwner, parseOwner } from '../../lib/spool/job.ts'
 import { CAUSES, formatRetryOf, parseRetryOf } from '../../lib/spool/retry.ts'
+import { BadDelivery } from '../../lib/forge/forge.ts'
 import { parseForge } from '../../lib/forge/parse-forge.ts'
 import { parseDuration, parseListen, parseSize } from '../../lib/base/settings.ts'
 import { parseTasks } from '../../lib/spool/spool.ts'
@@ -112,7 +113,10 @@ function isCalm(parse: (text: string) => unknown, given: string): boolean {
     parse(given)
     return true
   } catch (error) {
-    return (error instanceof Fatal || error instanceof GitError) && !error.message.includes('\n')
+    return (
+      (error instanceof Fatal || error instanceof GitError || error instanceof BadDelivery) &&
+      !error.message.includes('\n')
+    )
   }
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync, verify } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -252,7 +253,7 @@ test('a GitHub App gets itself a token for one repository, and keeps it', async 
 
   // Git takes the same token, and what the app may is said of the app, not of a person.
   const access = await gitAccess(parseForge(standIn.forge), { ...env, FORGE: standIn.forge })
-  t.ok(access.GIT_CONFIG_VALUE_0)
+  t.match(access, { BASS_GIT_USER: 'x-access-token', BASS_GIT_TOKEN: 'ghs_of_the_app' })
   t.equal(standIn.asked.filter(({ path }) => path.endsWith('/access_tokens')).length, 1)
   standIn.may = { pull: true, push: false, admin: false }
   t.match(await api.lookAtToken(), { mayPush: true, mayAdmin: false, ends: null })
@@ -261,8 +262,14 @@ test('a GitHub App gets itself a token for one repository, and keeps it', async 
 test('git gets a token in its environment, and for its server alone', async t => {
   const forge = parseForge('gitea:https://g.test/o/r')
   const env = await gitAccess(forge, { FORGE: 'gitea:https://g.test/o/r', FORGE_TOKEN: TOKEN })
-  t.match(env, { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'http.https://g.test/.extraHeader' })
-  t.match(Buffer.from(env.GIT_CONFIG_VALUE_0!.split(' ').at(-1)!, 'base64').toString(), 'oauth2:not_for_logs')
+  const asked = (host: string) =>
+    execFileSync('git', ['credential', 'fill'], {
+      env: { PATH: process.env.PATH, HOME: '/nonexistent', GIT_ASKPASS: 'true', ...env },
+      input: `protocol=https\nhost=${host}\n\n`,
+      encoding: 'utf8',
+    })
+  t.match(asked('g.test'), /^username=oauth2\npassword=not_for_logs$/m)
+  t.notMatch(asked('h.test'), TOKEN)
   t.same(await gitAccess(parseForge('git:/srv/x.git'), { FORGE: 'git:/srv/x.git', FORGE_TOKEN: TOKEN }), {})
   t.same(await gitAccess(forge, { FORGE: 'gitea:https://g.test/o/r' }), {})
 })

@@ -28,7 +28,7 @@ test('a forge that is away for an hour is asked ever less often, which is said o
   const fetchForAnHour = async () => {
     let clock = 0
     const spool = openTasks()
-    const [project] = forgeProjects(spool, ['hello'])
+    const [project] = forgeProjects(spool, ['hello']).projects
     const fetching = new Fetching(spool, project!, new AbortController().signal, () => clock)
     while (clock < HOUR) {
       clock += await fetching.round()
@@ -115,7 +115,7 @@ test('a token that has run out is said, without it, and nothing is lost', async 
     `${rc}FORGE='github:${url}/o/r'\nFORGE_TOKEN=run_out_token\n`,
   )
   const { code, stderr } = await site.start('master/bin/fetcher', ['--once']).ended
-  t.equal(code, 0)
+  t.equal(code, 100)
   t.match(stderr, /unable to fetch from 'http:.*(401|[Aa]uthentication|could not read)/)
   t.notMatch(stderr, 'run_out_token')
   t.same(site.ls('spool/inbox/hello/doing').length, 1)
