@@ -11,7 +11,8 @@ import { command } from '../../lib/system/command.ts'
 import { say } from '../../lib/system/log.ts'
 import { OURS } from './ours.ts'
 import { takeLock } from './parts/lock.ts'
-import { makeServer } from './server/app.ts'
+import { APP_TIMES, makeServer } from './server/app.ts'
+import type { AppTimes } from './server/app.ts'
 import { StatusCourier } from './server/courier.ts'
 import { checkPassword, makePassword, readKey } from './server/credential.ts'
 import { Desk, DESK_TIMES } from './server/desk.ts'
@@ -35,14 +36,14 @@ its repository and push runs of its commit, nothing else, and that is dead when 
     environment: SERVER_SETTINGS,
     ...OURS,
   },
-  () => serve(DESK_TIMES),
+  () => serve({ ...DESK_TIMES, ...APP_TIMES }),
 )
 
 const WIDE_TOKEN =
   'JCI_CREDENTIAL=token: a job gets a token of all repositories of GITEA_USER, which does not expire by itself'
 
 /** Serves until it is told to stop. */
-export async function serve(times: Times): Promise<void> {
+export async function serve(times: Times & AppTimes): Promise<void> {
   const missing = Object.keys(SERVER_NEEDS).filter(name => optional(name) === undefined)
   if (missing.length > 0) throw lasting('start', `these are not set: ${missing.join(', ')}`)
   const address = forgeAddress()
@@ -50,6 +51,7 @@ export async function serve(times: Times): Promise<void> {
   const credential = choice('JCI_CREDENTIAL', ['proxy', 'token'])
   const timeout = duration('JCI_JOB_TIMEOUT')
   const place = listenPlace(setting('JCI_LISTEN'))
+  const gitUrl = addressOf('JCI_GIT_URL')
   const directory = setting('JCI_DB')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const stop = new AbortController()
@@ -82,14 +84,14 @@ export async function serve(times: Times): Promise<void> {
     if (credential === 'token') return forge.urlWith(job, await forge.createToken(desk.tokenOf(job)))
     const { id, tries, owner, repo, commit } = job
     const expires = job.assignedAt! + timeout
-    const url = new URL(optional('JCI_GIT_URL') ?? `http://${called}`)
+    const url = new URL(gitUrl ?? `http://${called}`)
     url.pathname = `${url.pathname.replace(/\/+$/, '')}/${owner}/${repo}.git`
     url.username = 'jci'
     url.password = makePassword(key, { job: id, attempt: tries, owner, repo, commit, expires })
     return url.href
   }
   const secrets = { webhookSecret: setting('GITEA_WEBHOOK_SECRET'), runnerSecret: setting('RUNNER_SECRET') }
-  const server = makeServer(desk, credential === 'proxy' ? door : undefined, { ...secrets, cloneUrl })
+  const server = makeServer(desk, credential === 'proxy' ? door : undefined, { ...secrets, cloneUrl, times })
   await listen(server, place)
   const timer = setInterval(() => void desk.settle(), times.tick)
   courier.wake()
@@ -118,19 +120,16 @@ const openForge = (address: string) =>
     address,
     user: setting('GITEA_USER'),
     token: setting('GITEA_TOKEN'),
-    web: webAddress(),
+    web: addressOf('JCI_WEB_URL'),
   })
 
-/** JCI_WEB_URL, in which the names of a repository may be left open. */
-function webAddress(): string | undefined {
-  const text = optional('JCI_WEB_URL')
+/** An address without a slash at its end, in which the names of a repository may be left open; undefined if it is not set. */
+function addressOf(name: 'JCI_WEB_URL' | 'JCI_GIT_URL'): string | undefined {
+  const text = optional(name)
   if (text === undefined) return undefined
-  const filled = text.replaceAll(/\{(?:owner|repo)\}/g, 'x')
+  const filled = name === 'JCI_WEB_URL' ? text.replaceAll(/\{(?:owner|repo)\}/g, 'x') : text
   if (!/^https?:\/\//.test(filled) || !URL.canParse(filled))
-    throw lasting(
-      'read the setting JCI_WEB_URL',
-      `${quote(text)} is no address such as https://ci.example.org`,
-    )
+    throw lasting(`read the setting ${name}`, `${quote(text)} is no address such as https://ci.example.org`)
   return text.replace(/\/+$/, '')
 }
 

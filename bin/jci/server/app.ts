@@ -8,6 +8,7 @@ import { field, isSignature } from '../../../lib/forge/payload.ts'
 import { isCommitId } from '../../../lib/jci/run-ref.ts'
 import { warn } from '../../../lib/system/log.ts'
 import type { Desk } from './desk.ts'
+import { Bodies } from './bodies.ts'
 import { isDoor, serveDoor } from './door.ts'
 import type { Door } from './door.ts'
 import type { Job } from './jobs.ts'
@@ -15,41 +16,59 @@ import type { Job } from './jobs.ts'
 const BODY_MAX = 25 * 1024 * 1024
 /** A poll is a few words. */
 const POLL_MAX = 64 * 1024
+/** What all bodies together may hold, in bytes. */
+const BODIES_MAX = 8 * BODY_MAX
+
+/** Spans of time, in milliseconds. */
+export interface AppTimes {
+  /** How long the body of a webhook or a poll may take. */
+  readonly body: number
+  /** A connection on which nothing moves for so long is closed, also one of git. */
+  readonly idle: number
+}
+
+export const APP_TIMES: AppTimes = { body: 60_000, idle: 600_000 }
 
 export interface AppSettings {
   readonly webhookSecret: string
   readonly runnerSecret: string
   /** The address of a job's repository, with its credential inside; `host` is how the runner calls us. */
   readonly cloneUrl: (job: Job, host: string) => Promise<string>
+  readonly times: AppTimes
 }
 
 /** A status, and what is answered as JSON. */
 type Reply = readonly [status: number, body: object]
 
-export const makeServer = (desk: Desk, door: Door | undefined, settings: AppSettings): Server =>
-  createServer((request, response) => {
+/** The server. What git sends may take any time as long as it moves: a job's results over a slow line too. */
+export function makeServer(desk: Desk, door: Door | undefined, settings: AppSettings): Server {
+  const bodies = new Bodies(BODIES_MAX, settings.times.body)
+  const server = createServer({ requestTimeout: 0 }, (request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0]!
     const served =
       door && isDoor(path)
         ? serveDoor(door, request, response)
-        : replyTo(desk, settings, path, request).then(reply => send(response, reply))
+        : replyTo(desk, settings, path, request, bodies).then(reply => send(response, reply))
     served.catch((error: unknown) => {
       warn('answer', request.url ?? '', error)
       if (response.headersSent) response.destroy()
       else send(response, [502, { error: 'it failed; the log of the server says why' }])
     })
   })
+  return server.setTimeout(settings.times.idle)
+}
 
 async function replyTo(
   desk: Desk,
   settings: AppSettings,
   path: string,
   request: IncomingMessage,
+  bodies: Bodies,
 ): Promise<Reply> {
   if (path !== '/webhook' && path !== '/poll') return [404, { error: 'no such address' }]
   if (request.method !== 'POST') return [405, { error: 'POST alone' }]
-  const body = await readBody(request, path === '/webhook' ? BODY_MAX : POLL_MAX)
-  if (!body) return [413, { error: 'the body is too large' }]
+  const body = await bodies.read(request, path === '/webhook' ? BODY_MAX : POLL_MAX)
+  if (!Buffer.isBuffer(body)) return [body[0], { error: body[1] }]
   return path === '/webhook' ? webhook(desk, settings, request, body) : poll(desk, settings, request, body)
 }
 
@@ -118,13 +137,17 @@ async function poll(
     return [403, { error: 'the secret is wrong' }]
   if (typeof runner !== 'string' || !/^[\w.-]{1,100}$/.test(runner))
     return [400, { error: 'runner_id is missing, or no name' }]
+  const called = request.headers.host ?? ''
+  // Where we are not told our address it is made of this.
+  if (!URL.canParse(`http://${called}`))
+    return [400, { error: 'the header Host is missing, or names no host' }]
   const has = field(asked, 'jobs')
   const job = await desk.poll(runner, isNames(has) ? has : undefined)
   if (job === 'busy') return [429, { error: 'as many jobs run as may' }]
   if (!job) return [200, { job: null }]
   const { id, owner, repo, commit } = job
   try {
-    const clone_url = await settings.cloneUrl(job, request.headers.host ?? '')
+    const clone_url = await settings.cloneUrl(job, called)
     const given = { job_id: id, clone_url, commit_sha: commit, repo_owner: owner, repo_name: repo }
     return [200, { job: given }]
   } catch (error) {
@@ -137,22 +160,11 @@ async function poll(
 const isNames = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every(one => typeof one === 'string')
 
-/** The body of a request; undefined if it is too large, of which no more is read. */
-async function readBody(request: IncomingMessage, max: number): Promise<Buffer | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > max) return undefined
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > max) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
-
 function send(response: ServerResponse, [status, body]: Reply): void {
   if (status === 405) response.setHeader('Allow', 'POST')
   if (status === 429) response.setHeader('Retry-After', '5')
+  // Of a body that is not wanted, no more is read.
+  if (!response.req.complete) response.setHeader('Connection', 'close')
   response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
   response.end(`${JSON.stringify(body)}\n`)
 }

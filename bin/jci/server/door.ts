@@ -9,7 +9,8 @@ import { pipeline } from 'node:stream/promises'
 import { isRunId, RUNS } from '../../../lib/jci/run-ref.ts'
 import type { Statement } from './credential.ts'
 
-const PATH = /^\/([\w.-]+)\/([\w.-]+)\.git\/(info\/refs|git-upload-pack|git-receive-pack)$/
+/** `.` and `..` name no owner: an address is read as it was sent. */
+const PATH = /^\/(?!\.\.?\/)([\w.-]+)\/([\w.-]+)\.git\/(info\/refs|git-upload-pack|git-receive-pack)$/
 
 /** Most bytes of the list of refs that a push begins with. */
 const COMMANDS_MAX = 1 << 20

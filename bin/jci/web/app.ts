@@ -96,31 +96,36 @@ async function find(reader: RunsReader, hash: string, run?: string): Promise<Det
 async function view(repository: string, detail: Detail, path: string): Promise<FileView | undefined> {
   const found = await findFile(repository, detail.id, path)
   if (!found) return undefined
-  // A file that does not fit into memory is no text for people.
-  if (found.size > 64 * FILE_BYTES_SHOWN) return { path, text: undefined, cut: false }
+  if (found.size > 64 * FILE_BYTES_SHOWN)
+    return { path, text: undefined, why: 'It is too large to be shown here.' }
   const body = (await readObjects(repository, [found.blob]))[0]?.body ?? Buffer.alloc(0)
   const cut = body.length > FILE_BYTES_SHOWN
   const bytes = cut ? body.subarray(-FILE_BYTES_SHOWN) : body
-  return { path, text: bytes.includes(0) ? undefined : bytes.toString(), cut }
+  return bytes.includes(0)
+    ? { path, text: undefined, why: 'This is no text.' }
+    : { path, text: bytes.toString(), cut }
 }
 
 async function raw(c: Context, repository: string, detail: Detail, path: string): Promise<Response> {
   const found = await findFile(repository, detail.id, path)
   if (!found) return c.notFound()
+  const type = typeOf(path)
+  const headers = {
+    'Content-Type': type ?? 'application/octet-stream',
+    'Content-Length': String(found.size),
+    'Content-Security-Policy': SANDBOX,
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    ...(type === undefined ? { 'Content-Disposition': 'attachment' } : {}),
+  }
+  // Nobody would read what git says.
+  if (c.req.method === 'HEAD') return c.body(null, 200, headers)
   const git = start(['git', '-C', repository, 'cat-file', 'blob', found.blob], {
     env: gitEnvironment(),
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   git.on('error', () => git.stdout.destroy())
   git.stdout.on('close', () => git.kill())
-  const type = typeOf(path)
-  return c.body(Readable.toWeb(git.stdout) as ReadableStream, 200, {
-    'Content-Type': type ?? 'application/octet-stream',
-    'Content-Length': String(found.size),
-    'Content-Security-Policy': SANDBOX,
-    'Cross-Origin-Resource-Policy': 'same-origin',
-    ...(type === undefined ? { 'Content-Disposition': 'attachment' } : {}),
-  })
+  return c.body(Readable.toWeb(git.stdout) as ReadableStream, 200, headers)
 }
 
 function pageOf(c: Context): number {

@@ -16,12 +16,10 @@ export interface View {
   readonly file?: FileView | undefined
 }
 
-export interface FileView {
-  readonly path: string
-  /** The end of the text; undefined for what is no text. */
-  readonly text: string | undefined
-  readonly cut: boolean
-}
+/** A file with the end of its text, or with the reason why that is not shown. */
+export type FileView =
+  | { readonly path: string; readonly text: string; readonly cut: boolean }
+  | { readonly path: string; readonly text: undefined; readonly why: string }
 
 const STATUS_NAMES: Readonly<Record<StatusWord, string>> = {
   success: 'passed',
@@ -130,16 +128,20 @@ function runPanel(_: View, detail: Detail): Html {
   </section>`
 }
 
-function filePanel(detail: Detail, { path, text, cut }: FileView): Html {
+function filePanel(detail: Detail, file: FileView): Html {
+  const { path } = file
   const raw = `${filePath(detail, path)}/raw`
   return html`<section aria-labelledby="file">
     <h2 id="file" class="name">${path}</h2>
-    <p><a href="${raw}">The file itself</a>${cut && ', of which this is the end'}</p>
+    <p>
+      <a href="${raw}">The file itself</a
+      >${file.text !== undefined && file.cut && ', of which this is the end'}
+    </p>
     ${
-      text === undefined
-        ? html`<p>This is no text.</p>`
+      file.text === undefined
+        ? html`<p>${file.why}</p>`
         : html`<pre class="text" tabindex="0" aria-label="${path}">
-${text.split('\n').map(line => html`${renderLine(Buffer.from(line))}${'\n'}`)}</pre>`
+${file.text.split('\n').map(line => html`${renderLine(Buffer.from(line))}${'\n'}`)}</pre>`
     }
   </section>`
 }

@@ -43,6 +43,10 @@ test('what the server needs is named at once; a forge that refuses tokens is sai
     env: forge.serverEnvironment({ JCI_WEB_URL: 'pages' }),
   }).ended
   t.match(nowhere, { code: 1, stderr: "unable to read the setting JCI_WEB_URL: 'pages' is no address" })
+  const noDoor = await sandbox.start('bin/git-jci', ['server'], {
+    env: forge.serverEnvironment({ JCI_GIT_URL: 'ci.example.org:8080' }),
+  }).ended
+  t.match(noDoor, { code: 1, stderr: "JCI_GIT_URL: 'ci.example.org:8080' is no address" })
 })
 
 test('webhooks: signed pushes of branches, once, and nothing else', async t => {
@@ -60,6 +64,17 @@ test('webhooks: signed pushes of branches, once, and nothing else', async t => {
   ]
   for (const [sent, with_, status] of statuses)
     t.equal((await post(`${url}/webhook`, sent, with_)).status, status)
+  const tag = push('hello', commit, { ref: 'refs/tags/v1' }).body
+  const signed: [string, string][] = [
+    ['X-Gitea-Signature', sign(tag).toUpperCase()],
+    ['X-Forgejo-Signature', sign(tag)],
+    ['X-Hub-Signature-256', `sha256=${sign(tag)}`],
+  ]
+  for (const [name, value] of signed) {
+    const event = { 'X-Forgejo-Event': 'push' }
+    t.equal((await post(`${url}/webhook`, tag, { ...event, [name]: value })).status, 200, name)
+    t.equal((await post(`${url}/webhook`, `${tag} `, { ...event, [name]: value })).status, 400, name)
+  }
   const ignored: [string, object][] = [
     ['a branch was deleted', { after: '0'.repeat(40) }],
     ['not a branch', { ref: 'refs/tags/v1' }],

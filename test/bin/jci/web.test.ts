@@ -1,6 +1,6 @@
 // The pages and the API of git jci web, over HTTP and in Chromium, with stored runs that nobody should trust.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { teardown, test } from 'tap'
 
 import { parsePath } from '../../../bin/jci/web/app.ts'
@@ -117,6 +117,26 @@ test('files of a run are served so that they cannot act', async t => {
     t.equal(headers['x-content-type-options'], 'nosniff')
   }
   t.equal((await raw('program')).headers['content-disposition'], 'attachment')
+})
+
+test('who asks for the head of a large file alone, or for a part, leaves no git behind', async t => {
+  const { sandbox, url, commit, running } = await served(t)
+  const output = sandbox.path('large')
+  mkdirSync(output)
+  writeFileSync(`${output}/status.txt`, 'ok\n')
+  writeFileSync(`${output}/large.log`, Buffer.alloc(33 << 20, 'line\n'))
+  await storeRun(sandbox.path('code'), commit, output, '1700000002-cccc')
+  const file = `${url}/jci/${commit}/large.log`
+  for (let i = 0; i < 5; i++) {
+    const answer = await fetch(`${file}/raw`, { method: 'HEAD' })
+    t.match([answer.status, answer.headers.get('content-length')], [200, String(33 << 20)])
+  }
+  const reader = (await fetch(`${file}/raw`)).body!.getReader()
+  await reader.read()
+  await reader.cancel()
+  const children = `/proc/${running.pid}/task/${running.pid}/children`
+  await eventually('no git is left', () => readFileSync(children, 'utf8').trim() === '')
+  t.match((await ask(file)).body, 'too large to be shown')
 })
 
 test('a page costs no more git processes with more runs', async t => {
