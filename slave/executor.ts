@@ -1,6 +1,6 @@
 // executor: runs commands for a client elsewhere, in a container or on this machine.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
@@ -8,6 +8,7 @@ import { Duplex } from 'node:stream'
 import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { ROOT } from '../lib/base/root.ts'
 import { command, runMain } from '../lib/system/command.ts'
+import { makeOwnDirectory } from '../lib/exec/own-directory.ts'
 import { makeExecutorServer } from './execute/server.ts'
 import { AlonePlace } from './run/places/alone.ts'
 import { ISOLATE, openPlace } from './run/places/open-place.ts'
@@ -37,46 +38,44 @@ other process, for the first process of a container; the others are as ISOLATE.`
   async ([address, how]) => {
     // A container has it in a volume that is empty.
     mkdirSync(tmpdir(), { recursive: true })
-    const scratch = mkdtempSync(join(tmpdir(), 'bass-executor-'))
-    try {
-      const secret = await readLine()
-      const pipes = new PipePool(bundledMkfifo())
-      // The first command waits for its pipes no longer than for the libraries. Without them it says why.
-      pipes.make(scratch).then(
-        made => pipes.give(made, true),
-        () => undefined,
+    const scratch = makeOwnDirectory('bass-executor-')
+    // However this ends: an output that nobody reads any more ends it as well.
+    process.once('exit', () => rmSync(scratch, { recursive: true, force: true }))
+    const secret = await readLine()
+    const pipes = new PipePool(bundledMkfifo())
+    // The first command waits for its pipes no longer than for the libraries. Without them it says why.
+    pipes.make(scratch).then(
+      made => pipes.give(made, true),
+      () => undefined,
+    )
+    const pools = new Pools(pipes)
+    const { server, credentials, close } = makeExecutorServer({
+      secret,
+      place: await placeOf(how ?? 'auto', scratch, pools),
+      pools,
+      scratch,
+    })
+    const ended = new Promise<void>(done => {
+      for (const event of ['end', 'close', 'error']) process.stdin.once(event, () => done())
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
+    })
+    if (address === 'stdio') {
+      const connection = Duplex.from({ readable: process.stdin, writable: process.stdout })
+      connection.on('error', () => undefined)
+      server.createConnectionInjector(credentials).injectConnection(connection)
+    } else {
+      const port = await new Promise<number>((done, fail) =>
+        server.bindAsync(address!, credentials, (error, port) =>
+          error ? fail(temporary(`listen at ${quote(address!)}`, error)) : done(port),
+        ),
       )
-      const pools = new Pools(pipes)
-      const { server, credentials, close } = makeExecutorServer({
-        secret,
-        place: await placeOf(how ?? 'auto', scratch, pools),
-        pools,
-        scratch,
-      })
-      const ended = new Promise<void>(done => {
-        for (const event of ['end', 'close', 'error']) process.stdin.once(event, () => done())
-        for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
-      })
-      if (address === 'stdio') {
-        const connection = Duplex.from({ readable: process.stdin, writable: process.stdout })
-        connection.on('error', () => undefined)
-        server.createConnectionInjector(credentials).injectConnection(connection)
-      } else {
-        const port = await new Promise<number>((done, fail) =>
-          server.bindAsync(address!, credentials, (error, port) =>
-            error ? fail(temporary(`listen at ${quote(address!)}`, error)) : done(port),
-          ),
-        )
-        process.stdout.write(
-          `${address!.startsWith('unix:') ? address! : address!.replace(/:\d+$/, `:${port}`)}\n`,
-        )
-        process.stdin.resume()
-      }
-      await ended
-      await close()
-    } finally {
-      rmSync(scratch, { recursive: true, force: true })
+      process.stdout.write(
+        `${address!.startsWith('unix:') ? address! : address!.replace(/:\d+$/, `:${port}`)}\n`,
+      )
+      process.stdin.resume()
     }
+    await ended
+    await close()
     // Sockets of clients that hang are not waited for.
     process.exit(EXIT.done)
   },

@@ -3,15 +3,15 @@
 
 import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { temporary } from '../base/exit.ts'
 import { start } from '../system/run.ts'
 import { ExecutorClient } from './client.ts'
+import { makeOwnDirectory } from './own-directory.ts'
 
 /** How long an executor may take to start, in milliseconds: an image may have to be fetched first. */
 const LAUNCH_TIMEOUT_MS = 300_000
@@ -47,7 +47,7 @@ export async function launch(
   env: Readonly<Record<string, string | undefined>>,
   reasonIn = lastLine,
 ): Promise<Launched> {
-  const directory = mkdtempSync(join(tmpdir(), 'bass-client-'))
+  const directory = makeOwnDirectory('bass-client-')
   const secret = randomBytes(24).toString('base64url')
   const child = start(command, { stdio: ['pipe', 'pipe', 'pipe'], env, detached: true })
   const ended = endOf(child)

@@ -2,12 +2,9 @@
 // no port is opened. The executor is kept there under its hash; it ends when its input ends, because an ssh that is killed
 // leaves what it runs.
 
-import { mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 
-import { tolerating } from '../base/errno.ts'
 import { Fatal, lasting, quote, temporary } from '../base/exit.ts'
 import { duration } from '../base/settings.ts'
 import { shellQuote } from '../base/shell-quote.ts'
@@ -16,6 +13,7 @@ import { run, start } from '../system/run.ts'
 import type { CommandLine } from '../system/run.ts'
 import { launch } from './launch.ts'
 import type { Opened } from './launch.ts'
+import { makeOwnDirectory } from './own-directory.ts'
 import type { Environment } from '../base/settings.ts'
 import { tarOf } from './pack.ts'
 import { commandIn, findRuntime, nodeIn, packerIn } from './runtime.ts'
@@ -65,7 +63,7 @@ exit $code
 export async function openOverSsh(host: string, env: Environment): Promise<Opened> {
   if (host === '' || host.startsWith('-') || /\s/.test(host))
     throw lasting('reach a machine', `${quote(host)} is not the name of one`)
-  const control = makeControl()
+  const control = makeOwnDirectory('bass-ssh-')
   const options = [
     ...[
       '-o',
@@ -128,27 +126,6 @@ export async function openOverSsh(host: string, env: Environment): Promise<Opene
     await end()
     throw error
   }
-}
-
-const CONTROL = 'bass-ssh-'
-
-/** A directory of a client that was killed is empty this long after its ssh has ended, in milliseconds. */
-const ABANDONED = 600_000
-
-/** Errors that mean that others have files there too. */
-const NOT_OURS = ['ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EACCES', 'EPERM', 'EBUSY', 'ELOOP'] as const
-
-/** Makes a directory for the socket of ssh, and removes those that killed clients have left: only what is empty goes. */
-function makeControl(): string {
-  const parent = tmpdir()
-  for (const name of tolerating(NOT_OURS, () => readdirSync(parent)) ?? []) {
-    if (!name.startsWith(CONTROL)) continue
-    tolerating(NOT_OURS, () => {
-      const path = join(parent, name)
-      if (Date.now() - statSync(path).mtimeMs > ABANDONED) rmdirSync(path)
-    })
-  }
-  return mkdtempSync(join(parent, CONTROL))
 }
 
 /** Runs a command and returns its output, trimmed. 255 is ssh's own failure. */

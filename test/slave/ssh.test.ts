@@ -67,7 +67,8 @@ test('bass exec runs there, and what is killed here ends there', { skip }, async
   const temporary = sandbox.path('temporary')
   const env = { ...settings, RUN_IN: undefined, TMPDIR: temporary }
   sandbox.ok('git', ['init', '-q', 'code'])
-  for (const name of ['old', 'new', 'used']) mkdirSync(`${temporary}/bass-ssh-${name}`, { recursive: true })
+  mkdirSync(temporary)
+  for (const name of ['old', 'new', 'used']) mkdirSync(`${temporary}/bass-ssh-${name}`, { mode: 0o700 })
   writeFileSync(`${temporary}/bass-ssh-used/c`, '')
   for (const name of ['old', 'used']) utimesSync(`${temporary}/bass-ssh-${name}`, 0, 0)
   const far = (...names: string[]) => machine.path('ssh/cache/bass', ...names)

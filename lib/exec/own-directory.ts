@@ -1,0 +1,53 @@
+// Private directories for temporary files, each with a word about whose it is: what a process left that was killed, the next
+// one of its kind removes.
+
+import { existsSync, lstatSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { tolerating } from '../base/errno.ts'
+import { readIfThere, remove } from '../system/durable.ts'
+import { isGone, self } from '../system/process.ts'
+import type { Identity } from '../system/process.ts'
+
+/** The file that says who made it. */
+const OWNER = 'owner'
+
+/** Who made a directory without that file was killed at once, if it is as old as this, in milliseconds. */
+const ABANDONED = 600_000
+
+/** Errors that mean that others have files there too. */
+const NOT_OURS = ['ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EACCES', 'EPERM', 'EBUSY', 'ELOOP'] as const
+
+/** Makes one below TMPDIR, whose name begins so; removes those of that prefix, made by this user, whose maker is gone. */
+export function makeOwnDirectory(prefix: string): string {
+  const parent = tmpdir()
+  for (const name of tolerating(NOT_OURS, () => readdirSync(parent)) ?? []) {
+    const path = join(parent, name)
+    if (name.startsWith(prefix) && tolerating(NOT_OURS, () => isLeft(path)))
+      tolerating(NOT_OURS, () => remove(path))
+  }
+  const path = mkdtempSync(join(parent, prefix))
+  writeFileSync(join(path, OWNER), JSON.stringify(self()))
+  return path
+}
+
+function isLeft(path: string): boolean {
+  const stat = lstatSync(path)
+  // In one that others may write, what is removed might be exchanged meanwhile.
+  if (!stat.isDirectory() || stat.uid !== process.getuid?.() || (stat.mode & 0o077) !== 0) return false
+  const owner = join(path, OWNER)
+  if (existsSync(owner)) return isGone(readOwner(owner))
+  return readdirSync(path).length === 0 && Date.now() - stat.mtimeMs > ABANDONED
+}
+
+/** Who is nobody is not gone. */
+function readOwner(path: string): Identity {
+  const nobody = { boot: '', namespace: '', pid: 0, start: '' }
+  try {
+    return { ...nobody, ...(JSON.parse(readIfThere(path) ?? '{}') as Partial<Identity>) }
+  } catch {
+    // Its maker was killed while it wrote.
+    return nobody
+  }
+}
