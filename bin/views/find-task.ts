@@ -9,12 +9,10 @@ import { readRetryOf } from '../../lib/spool/retry.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { compareByNumber, parseTaskName } from '../../lib/spool/task-name.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
+import { ambiguous, notFound } from '../../lib/view/not-one-task.ts'
 import { whereIs } from '../../lib/view/whereabouts.ts'
 import type { Whereabouts } from '../../lib/view/whereabouts.ts'
 import { TASK } from '../../lib/spool/job-files.ts'
-
-/** How many candidates an error lists. */
-const CANDIDATES_LISTED = 8
 
 /** Every task there is a directory of, by number; what was half pruned as well. */
 function allTasks(spool: Spool): TaskName[] {
@@ -33,14 +31,15 @@ export function findOne(spool: Spool, text: string): Whereabouts {
   const tasks = tasksNamed(spool, text)
   const task = tasks.at(-1)
   if (!task) throw notFound(text)
-  if (tasks.length > 1 && !isOneRevision(spool, tasks)) throw ambiguous(text, tasks)
+  if (tasks.length > 1 && !isOneRevision(spool, tasks))
+    throw ambiguous(
+      text,
+      tasks.map(task => task.name),
+    )
   const found = whereIs(spool, task.name)
   if (!found) throw lasting(`find the task ${quote(text)}`, 'it has just been pruned')
   return found
 }
-
-const notFound = (text: string) =>
-  lasting(`find the task ${quote(text)}`, 'there is none of that number, name, revision, project or ref')
 
 function isOneRevision(spool: Spool, tasks: readonly TaskName[]): boolean {
   return new Set(tasks.map(task => textOf(spool, task.name, TASK.revision))).size === 1
@@ -60,12 +59,6 @@ export function findAll(spool: Spool, text: string, known: Revisions = new Map()
   const found = tasksNamed(spool, text, known)
   if (found.length === 0) throw notFound(text)
   return found
-}
-
-function ambiguous(text: string, tasks: readonly TaskName[]): Error {
-  const shown = tasks.slice(-CANDIDATES_LISTED).map(task => task.name)
-  const rest = tasks.length > CANDIDATES_LISTED ? ` and ${tasks.length - CANDIDATES_LISTED} more` : ''
-  return lasting(`find the task ${quote(text)}`, `it may be any of ${shown.join(', ')}${rest}`)
 }
 
 function tasksNamed(spool: Spool, text: string, known: Revisions = new Map()): TaskName[] {

@@ -4,10 +4,11 @@
 import { Fatal } from '../../../lib/base/exit.ts'
 import { hasEvent } from '../../../lib/view/pending-events.ts'
 import { heldChanges } from '../../../lib/spool/held.ts'
+import { notFound } from '../../../lib/view/not-one-task.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
 import { API } from '../../../lib/view/views.ts'
 import { publicView, RECENT_MAX, showJson, statusJson } from '../api.ts'
-import { findTasks, notFound, whyAmbiguous } from '../site/finder.ts'
+import { findTasks, whyAmbiguous } from '../site/finder.ts'
 import { missing, number, stepOf, taskOf } from './ground.ts'
 import type { App, Asked, Ground } from './ground.ts'
 import { ranged } from './ranged.ts'
@@ -69,7 +70,7 @@ function actsApi(app: App, ground: Ground): void {
     const coming = wishes.isComing ? await wishes.isComing(task) : hasEvent(site.spool, task)
     if (which === 'coming') return c.json({ names: [], coming })
     const names = findTasks(site, task)
-    if (names.length === 0) return c.json({ error: notFound(task) }, 404)
+    if (names.length === 0) return c.json({ error: notFound(task).message }, 404)
     if (which === 'all') return c.json({ names, coming })
     const ambiguous = whyAmbiguous(site, task, names)
     return ambiguous === undefined

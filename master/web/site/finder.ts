@@ -1,15 +1,13 @@
 // Finds the task that a person means by TASK, as `bin/views/find-task.ts` says, answered from the index: no question of a stranger makes the
 // site read all tasks.
 
-import { lasting, quote } from '../../../lib/base/exit.ts'
 import { numberOf } from '../../../lib/spool/task-name.ts'
 import type { TaskId } from '../../../lib/spool/task-name.ts'
+import { ambiguous } from '../../../lib/view/not-one-task.ts'
 import type { Site } from './site.ts'
 
 /** Of the tasks of a revision, so many are named at most. */
 const MOST = 1000
-/** How many candidates an error lists. */
-const CANDIDATES_SHOWN = 8
 
 /** The tasks that `text` means, by number; of a revision what was retried is left to its retry. */
 export function findTasks({ index }: Site, text: string): TaskId[] {
@@ -43,15 +41,9 @@ function ofRevision(index: Site['index'], prefix: string): TaskId[] {
   return found.reverse()
 }
 
-export const notFound = (text: string): string =>
-  lasting(`find the task ${quote(text)}`, 'there is none of that number, name, revision, project or ref')
-    .message
-
 /** Why these, which `text` means, are not of one revision; undefined if they are. */
 export function whyAmbiguous(site: Site, text: string, names: readonly TaskId[]): string | undefined {
   const revisions = new Set(names.map(name => site.find(numberOf(name))?.revision))
   if (revisions.size < 2) return undefined
-  const shown = names.slice(-CANDIDATES_SHOWN).join(', ')
-  const rest = names.length > CANDIDATES_SHOWN ? ` and ${names.length - CANDIDATES_SHOWN} more` : ''
-  return lasting(`find the task ${quote(text)}`, `it may be any of ${shown}${rest}`).message
+  return ambiguous(text, names).message
 }
