@@ -4,7 +4,7 @@
 import { isImage } from '../base/elsewhere.ts'
 import type { ContainerBounds } from '../base/elsewhere.ts'
 import { Fatal, lasting, quote } from '../base/exit.ts'
-import { setting } from '../base/settings.ts'
+import { duration, setting } from '../base/settings.ts'
 import { token } from '../system/durable.ts'
 import { ask, askIf, complaintOf, feed, findEngine } from '../container/engine.ts'
 import type { Engine } from '../container/engine.ts'
@@ -63,6 +63,7 @@ async function open(wish: ContainerWish, env: Environment): Promise<Opened> {
     // An engine makes the volume that it is told of and does not have, an empty one.
     if (!(error instanceof Fatal && String(error.cause).includes(READY))) throw error
     await fill(engine, wish.image, volume)
+    await removeOld(engine, volume)
     return begin(engine, volume, wish)
   }
 }
@@ -142,6 +143,18 @@ async function fill(engine: Engine, image: string, volume: string): Promise<void
     await ask(engine, attempt, ['start', '--attach', name])
   } finally {
     await askIf(engine, 'remove the container', ['rm', '--force', name])
+  }
+}
+
+/** Removes the executors of other versions that came there EXEC_KEEP ago. The engine refuses that of one in use. */
+async function removeOld(engine: Engine, ours: string): Promise<void> {
+  const list = ['volume', 'ls', '--quiet', '--filter', 'name=bass-executor-']
+  const names = (await askIf(engine, 'list executors', list))?.split('\n') ?? []
+  for (const name of names.filter(name => /^bass-executor-[0-9a-f]{20}$/.test(name) && name !== ours)) {
+    const look = ['volume', 'inspect', '--format', '{{json .CreatedAt}}', name]
+    const made = await askIf(engine, 'see how old it is', look)
+    const age = Date.now() - Date.parse(String(JSON.parse(made ?? 'null')))
+    if (age > duration('EXEC_KEEP', engine.env)) await askIf(engine, 'remove it', ['volume', 'rm', name])
   }
 }
 

@@ -53,3 +53,28 @@ test(
     t.equal(podman.ask('ps', '--all', '--quiet'), '')
   },
 )
+
+test(
+  'executors of other versions go from an engine when one of ours comes',
+  { skip: lacksPodman() },
+  async t => {
+    const podman = new Podman(t, new Sandbox(t))
+    const image = podman.importBusybox()
+    const old = (digit: string) => `bass-executor-${digit.repeat(20)}`
+    const fillWith = async (EXEC_KEEP: string) => {
+      for (const name of podman.ask('volume', 'ls', '--quiet').split('\n'))
+        if (name.startsWith('bass-executor-') && ![old('1'), old('2')].includes(name))
+          podman.ask('volume', 'rm', name)
+      const env = { ...process.env, ...podman.env, HOST: 'here', EXEC_KEEP }
+      await (await openContainer({ image, bounds: { network: 'none' } }, env)).close()
+      const names = podman.ask('volume', 'ls', '--quiet').split('\n')
+      return [old('1'), old('2')].map(name => names.includes(name))
+    }
+    for (const name of [old('1'), old('2')]) podman.ask('volume', 'create', name)
+    podman.ask('create', '--network', 'none', '--volume', `${old('2')}:/x`, image, 'true')
+    t.same(await fillWith('1h'), [true, true])
+    podman.ask('volume', 'create', 'bass-other')
+    t.same(await fillWith('0'), [false, true], 'but for one that a container has')
+    t.match(podman.ask('volume', 'ls', '--quiet'), /^bass-other$/m)
+  },
+)
