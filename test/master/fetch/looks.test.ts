@@ -142,7 +142,8 @@ test('a branch in the way of another, of whose end no delivery told yet, holds n
 
 test('a delivery of a change that cannot be asked about holds up no other', async t => {
   const { site, standIn, head } = await asked(t)
-  standIn.pulls.set(8, { ...standIn.pulls.get(7), number: 8 })
+  const outside = { author_association: 'NONE', head: { sha: head, ref: 'topic', repo: { id: 2 } } }
+  standIn.pulls.set(8, { ...standIn.pulls.get(7), ...outside, number: 8 })
   standIn.fault = ({ path }) => (path.includes('/collaborators/') ? { status: 502 } : undefined)
   await site.pulled({ number: 8, head, base: head, fork: true })
   const next = site.commit()
