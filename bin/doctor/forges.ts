@@ -11,7 +11,7 @@ import type { ForgeApi, TokenFacts } from '../../lib/forge/api.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
 import type { Forge } from '../../lib/forge/forge.ts'
 import { openApi } from '../../lib/forge/open.ts'
-import { forgeOf } from '../../lib/forge/parse-forge.ts'
+import { forgeOf, repositoryKey } from '../../lib/forge/parse-forge.ts'
 import { fine, wrong } from './finding.ts'
 import type { Finding } from './finding.ts'
 import type { ProjectFile } from './settings-files.ts'
@@ -27,12 +27,39 @@ export async function checkForges(projects: readonly ProjectFile[]): Promise<Fin
     try {
       const forge = forgeOf(env)
       if (forge) findings.push(...(await checkForge(name, forge, env, rc)))
+      if (forge) findings.push(...checkShared(name, forge, projects))
     } catch (error) {
       if (!(error instanceof Fatal)) throw error
       findings.push(wrong('forge', name, error.message, `change it in ${rc}`))
     }
   }
   return findings
+}
+
+/** Whether others are on the same repository: their checks stand beside the same commits. */
+function checkShared(name: string, forge: Forge, projects: readonly ProjectFile[]): Finding[] {
+  const others = projects
+    .filter(other => other.name !== name && keyOf(other) === repositoryKey(forge))
+    .map(other => other.name)
+  if (others.length === 0) return []
+  return [
+    fine(
+      'forge',
+      name,
+      `${others.join(', ')} ${others.length > 1 ? 'are' : 'is'} on the same repository: each line of a Testfile is the check '${name}: NAME'`,
+    ),
+  ]
+}
+
+function keyOf({ env }: ProjectFile): string | undefined {
+  try {
+    const forge = forgeOf(env)
+    return forge && repositoryKey(forge)
+  } catch (error) {
+    // It is found by itself.
+    if (error instanceof Fatal) return undefined
+    throw error
+  }
 }
 
 async function checkForge(

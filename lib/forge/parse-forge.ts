@@ -29,6 +29,9 @@ export function forgeOf(env: NodeJS.ProcessEnv = process.env): Forge | undefined
   return text === undefined ? undefined : parseForge(text)
 }
 
+/** The same text for all names of a repository, and another for each other one. */
+export const repositoryKey = ({ place }: Forge): string => `${place.server}/${place.path}`.toLowerCase()
+
 /**
  * The forge named by `github:OWNER/REPO`, `gitea:URL/OWNER/REPO`, `forgejo:URL/OWNER/REPO`, `gitlab:[URL/]GROUP/.../REPO`
  * or `git:URL`; GitHub too may have a URL. Ends the program with 100 if it is none of these. Pure.

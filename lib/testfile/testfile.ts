@@ -29,6 +29,8 @@ export type Testfile =
 export function parseTestfile(text: string): Testfile {
   if (text.length > TESTFILE_MAX)
     return { faults: [{ line: 1, why: `it is larger than ${TESTFILE_MAX} bytes` }] }
+  if (/^(?:\ufeff|\xef\xbb\xbf)/.test(text))
+    return { faults: [{ line: 1, why: 'it begins with a byte order mark; save it as UTF-8 without one' }] }
   const lines: TestLine[] = []
   const faults: Fault[] = []
   const seen = new Map<string, number>()

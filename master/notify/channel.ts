@@ -18,6 +18,8 @@ export interface Channel {
   /** The address, the URL, the path of the program, or the repository. */
   readonly target: string
   readonly policy: Policy
+  /** Of a forge: true if another project tells of the same repository. */
+  readonly shared?: boolean
 }
 
 /** Where a kind finds the channels of a project: in its settings, or among the files of its `notify.d`. */

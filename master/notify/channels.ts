@@ -9,6 +9,7 @@ import { lasting, quote } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'
 import { optional } from '../../lib/base/settings.ts'
 import { projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
+import { parseForge, repositoryKey } from '../../lib/forge/parse-forge.ts'
 import type { Channel } from './channel.ts'
 import { KINDS } from './kinds.ts'
 
@@ -24,7 +25,7 @@ export function projectsWithChannels(root: string, env: NodeJS.ProcessEnv): Proj
   // A site with one project may have no file for it.
   const lonely = files.size === 0 ? optional('REVS', env) : undefined
   const names = lonely === undefined ? [...files.keys()] : [basename(lonely)]
-  return names.flatMap(name => {
+  const projects = names.flatMap(name => {
     try {
       const rc = files.get(name)
       const settings = rc === undefined ? env : settingsOfProject(env, rc)
@@ -33,6 +34,21 @@ export function projectsWithChannels(root: string, env: NodeJS.ProcessEnv): Proj
       warn('read the channels of', name, error)
       return []
     }
+  })
+  return markShared(projects)
+}
+
+/** Marks the forge channels of projects that have their repository in common. */
+function markShared(projects: readonly ProjectChannels[]): ProjectChannels[] {
+  const keyOf = ({ channels }: ProjectChannels) => {
+    const forge = channels.find(({ kind }) => kind === 'forge')
+    return forge && repositoryKey(parseForge(forge.target))
+  }
+  const keys = projects.map(keyOf)
+  return projects.map((project, i) => {
+    const isShared = keys[i] !== undefined && keys.filter(key => key === keys[i]).length > 1
+    const mark = (channel: Channel) => (channel.kind === 'forge' ? { ...channel, shared: isShared } : channel)
+    return { ...project, channels: project.channels.map(mark) }
   })
 }
 

@@ -10,17 +10,22 @@ import type { Notice } from './notice.ts'
 const CAUSE =
   /\b(?:error|errors|fatal|panic|failed|failure|exception|assert\w*|not ok|undefined|cannot|unable)\b/i
 
-/**
- * Returns the check of a notice; undefined if there is none. `archs` is how many architectures the project is built for, `why` the
- * reason for which a task waits, where it is known.
- */
+/** Facts of a project on which the names of its checks depend. */
+export interface Naming {
+  /** For how many architectures it is built. */
+  readonly archs: number
+  /** True if other projects tell of the same repository: lines of the same name in both would overwrite one another's checks. */
+  readonly shared?: boolean | undefined
+}
+
+/** Returns the check of a notice; undefined if there is none. `why` is the reason for which a task waits, where it is known. */
 export function checkOf(
   notice: Notice,
-  archs: number,
+  naming: Naming,
   why?: string,
 ): Omit<Status, 'sha' | 'url'> | undefined {
   const { task } = notice
-  const context = contextOf(task, archs)
+  const context = contextOf(task, naming)
   if (notice.stage === 'waiting') return { context, state: 'pending', description: queuedText(task, why) }
   if (notice.stage === 'running') {
     return { context, state: 'running', description: `running on ${task.job?.host ?? 'a host'}` }
@@ -31,10 +36,11 @@ export function checkOf(
 }
 
 /** The name of its line of a Testfile, or its project; and its architecture where there is more than one. */
-function contextOf(task: TaskView, archs: number): string {
+function contextOf(task: TaskView, { archs, shared }: Naming): string {
   const target = task.host === null ? task.arch : `${task.arch}:${task.host}`
   if (!task.label) return `${task.project} ${target}`
-  return archs > 1 ? `${task.label} ${target}` : task.label
+  const label = shared ? `${task.project}: ${task.label}` : task.label
+  return archs > 1 ? `${label} ${target}` : label
 }
 
 const queuedText = ({ arch, host, retryOf }: TaskView, why: string | undefined): string =>

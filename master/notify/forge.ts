@@ -12,6 +12,7 @@ import { readBoard } from '../../lib/view/board.ts'
 import { Calls } from './calls.ts'
 import type { Channel, ChannelKind, OpenChannel } from './channel.ts'
 import { checkOf } from './check.ts'
+import type { Naming } from './check.ts'
 import { Later, NotYet, Refused } from './deliver.ts'
 import { Latest } from './latest.ts'
 import type { Notice } from './notice.ts'
@@ -62,13 +63,14 @@ export const forge: ChannelKind = {
     if (found === undefined || openApi(found, env) === undefined) return []
     return [{ project, kind: 'forge', name: 'forge', target: env.FORGE ?? '', policy: 'all' }]
   },
-  open(_channel, env, directory): OpenChannel {
+  open({ shared }, env, directory): OpenChannel {
     const found = forgeOf(env)!
     const isGitHub = found.place.kind === 'github'
     const latest = new Latest(directory)
     const pace = paceOf(found)
     const calls = isGitHub ? callsIn(directory, pace) : undefined
-    const teller = new Teller(openApi(found, env)!, pace, calls, latest, words('ARCHS', env).length)
+    const naming = { archs: words('ARCHS', env).length, shared }
+    const teller = new Teller(openApi(found, env)!, pace, calls, latest, naming)
     return {
       deliver: notice => teller.tell(notice, isGitHub),
       order: verdictsFirst,
@@ -89,7 +91,7 @@ class Teller {
   readonly #pace: Pace
   readonly #calls: Calls | undefined
   readonly #latest: Latest
-  readonly #archs: number
+  readonly #naming: Naming
   /** Commits and contexts of which the forge takes no more: this is said once of each. */
   readonly #full = new Set<string>()
   #board: { readonly until: number; readonly texts: ReadonlyMap<string, string | undefined> } = {
@@ -97,12 +99,12 @@ class Teller {
     texts: new Map(),
   }
 
-  constructor(api: ForgeApi, pace: Pace, calls: Calls | undefined, latest: Latest, archs: number) {
+  constructor(api: ForgeApi, pace: Pace, calls: Calls | undefined, latest: Latest, naming: Naming) {
     this.#api = api
     this.#pace = pace
     this.#calls = calls
     this.#latest = latest
-    this.#archs = archs
+    this.#naming = naming
   }
 
   /** Why a task waits, as `bass status` says it; undefined if it does not wait any more, or the spool cannot be read. */
@@ -123,7 +125,7 @@ class Teller {
   /** Sets the status of a notice; `sparing` is a forge that is not told that a job runs. */
   async tell(notice: Notice, sparing: boolean): Promise<void> {
     const { task, stage, url } = notice
-    const check = checkOf(notice, this.#archs, stage === 'waiting' ? this.#whyWaits(task.name) : undefined)
+    const check = checkOf(notice, this.#naming, stage === 'waiting' ? this.#whyWaits(task.name) : undefined)
     if (check === undefined || task.revision === null || (sparing && stage === 'running')) return
     const key = { num: task.num, stage }
     if (this.#latest.isPast(task.revision, check.context, key)) return

@@ -25,6 +25,25 @@ async function findings(t: Test, settings: Record<string, string>): Promise<stri
   return found.map(({ check, ok, text }) => `${check}${ok ? ':' : '!'} ${text.replace(mirror, 'MIRROR')}`)
 }
 
+test('projects on one repository, by whichever names', async t => {
+  const standIn = await StandIn.open(t, 'gitea')
+  const of = (name: string, forge: string) => ({
+    name,
+    rc: `conf/${name}/rc`,
+    env: { PROJECT: name, FORGE: forge, FORGE_TOKEN: 'a_token' },
+  })
+  const found = await checkForges([
+    of('web', standIn.forge),
+    of('docs', standIn.forge.replace(/^gitea:/, 'forgejo:').replace('/o/r', '/O/r.git')),
+    of('other', 'nonsense'),
+  ])
+  const texts = found.map(({ text }) => text).filter(text => text.includes('same repository'))
+  t.match(texts, [
+    "docs is on the same repository: each line of a Testfile is the check 'web: NAME'",
+    "web is on the same repository: each line of a Testfile is the check 'docs: NAME'",
+  ])
+})
+
 const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
 const hook = (last: object = {}) => ({
   id: 1,

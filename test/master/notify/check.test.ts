@@ -41,18 +41,20 @@ test('what a check says', async t => {
     [notice(null, [], { host: 'box' }, 'waiting'), 'pending', 'queued: for the host box'],
     [notice({}, [], {}, 'running'), 'running', 'running on box'],
   ] as const) {
-    const check = checkOf(given, 1)!
+    const check = checkOf(given, { archs: 1 })!
     t.equal(check.state, state, description)
     t.equal(check.description, description)
   }
-  t.equal(checkOf(notice({ verdict: 'lost', retriedAs: '2:hello:v1:linux-x86_64' }), 1), undefined)
+  t.equal(checkOf(notice({ verdict: 'lost', retriedAs: '2:hello:v1:linux-x86_64' }), { archs: 1 }), undefined)
 })
 
 test('the name of a check', async t => {
-  const named = (over: object, archs: number) =>
-    checkOf(notice({ verdict: 'success' }, [], over), archs)!.context
+  const named = (over: object, archs: number, shared = false) =>
+    checkOf(notice({ verdict: 'success' }, [], over), { archs, shared })!.context
   t.equal(named({}, 1), 'hello linux-x86_64')
   t.equal(named({ host: 'box' }, 1), 'hello linux-x86_64:box')
   t.equal(named({ label: 'sdk/go test' }, 1), 'sdk/go test')
   t.equal(named({ label: 'sdk/go test' }, 2), 'sdk/go test linux-x86_64')
+  t.equal(named({ label: 'sdk/go test' }, 1, true), 'hello: sdk/go test')
+  t.equal(named({}, 1, true), 'hello linux-x86_64', 'it has the project in it anyway')
 })

@@ -259,3 +259,21 @@ test('two projects of one forge are told at one pace', async t => {
   await eventually('both are told', () => told(standIn).filter(one => one.startsWith('success')).length === 2)
   t.ok(times[1]! - times[0]! >= 2990, `the other came ${times[1]! - times[0]!} ms later`)
 })
+
+test('lines of one name in two projects on one repository are two checks', async t => {
+  const { standIn, site } = await opened(t, 'github')
+  const conf = join(site.spool.root, 'conf/other')
+  mkdirSync(conf)
+  writeFileSync(join(conf, 'rc'), `PROJECT=other\nFORGE='${standIn.forge}'\nFORGE_TOKEN=a_token\n`)
+  await site.notifier()
+  const label = { label: 'test' }
+  site.end('success', label)
+  site.maker.finishedJob('2:other:v2:linux-x86_64', { verdict: 'failure', place: 'old', ...label })
+  renameSync(
+    join(site.spool.jobs.old, '2:other:v2:linux-x86_64'),
+    join(site.spool.jobs.cur, '2:other:v2:linux-x86_64'),
+  )
+  const over = () => told(standIn).filter(one => !one.startsWith('pending'))
+  await eventually('both are told', () => over().length === 2)
+  t.same(over().sort(), ['failure other: test', 'success hello: test'])
+})
