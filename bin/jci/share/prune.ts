@@ -89,11 +89,11 @@ async function show(repository: string, runs: readonly Run[], gone: ReadonlySet<
   const now = Date.now()
   let [text, sum] = ['', 0]
   for (const { commit, run, id } of runs) {
-    const size = sizes.get(id)
-    sum += size ?? 0
+    const size = sizes.get(id) ?? 'not here'
+    if (typeof size === 'number') sum += size
     const age = ago(Math.max(0, now - secondsOf(run) * 1000))
     const why = gone.has(commit) ? '  its commit is gone' : ''
-    text += `${commit.slice(0, 12)}/${run}  ${age.padStart(10)}  ${size === undefined ? 'not here' : formatBytes(size)}${why}\n`
+    text += `${commit.slice(0, 12)}/${run}  ${age.padStart(10)}  ${typeof size === 'number' ? formatBytes(size) : size}${why}\n`
   }
   process.stdout.write(`${text}${counted(runs.length, 'run')}, ${formatBytes(sum)}\n`)
 }

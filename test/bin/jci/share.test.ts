@@ -7,7 +7,7 @@ import { parseAge } from '../../../bin/jci/share/age.ts'
 import { refOf } from '../../../lib/jci/run-ref.ts'
 import { storeRun } from '../../../lib/jci/store.ts'
 import { countingGit } from '../../fixtures/counting-git.ts'
-import { ROOT, Sandbox } from '../../fixtures/sandbox.ts'
+import { lacks, ROOT, Sandbox } from '../../fixtures/sandbox.ts'
 
 type Test = ConstructorParameters<typeof Sandbox>[0]
 
@@ -186,6 +186,59 @@ test('old runs, and runs of commits that are gone, are removed when told', async
   t.match(refs('ada'), new RegExp(`^${refOf({ commit, run: `${now - 10}-abcd` })} \\S+$`))
   t.equal(jci('bob', 'prune', '--on-remote=origin', '--older-than', '30d', '--commit').code, 0)
   t.equal(refs('remote.git').split('\n').length, 2)
+})
+
+test('refs that others wrote, of any kind, are shown and removed as any run', async t => {
+  const { sandbox, jci, refs, commit } = twoClones(t)
+  const ada = sandbox.path('ada')
+  const git = (input: string | Buffer, ...args: string[]) =>
+    sandbox.ok('git', args, { cwd: 'ada', input }).trim()
+  const blob = git('ok\n', 'hash-object', '-w', '--stdin')
+  const tree = (...names: string[]) => {
+    const entries = names.map(name => [Buffer.from(`100644 ${name}\0`), Buffer.from(blob, 'hex')]).flat()
+    return git(Buffer.concat(entries), 'hash-object', '-t', 'tree', '-w', '--literally', '--stdin')
+  }
+  const committed = (id: string) => git('', 'commit-tree', id, '-m', 'x')
+  const upwards = tree('..', 'status.txt')
+  sandbox.git(ada, 'tag', '-a', '-m', 'x', 'atag', committed(tree('status.txt')))
+  const kinds = {
+    blob,
+    tree: tree('status.txt'),
+    tag: sandbox.git(ada, 'rev-parse', 'atag'),
+    empty: committed(tree()),
+    link: committed(git(`120000 blob ${blob}\tstatus.txt\n`, 'mktree')),
+    directory: committed(git(`040000 tree ${tree('x')}\tstatus.txt\n`, 'mktree')),
+    upwards: committed(upwards),
+    below: committed(git(`040000 tree ${upwards}\tdirectory\n`, 'mktree')),
+  }
+  const names = Object.values(kinds).map((id, i) => {
+    const ref = refOf({ commit, run: `170000000${i}-abcd` })
+    sandbox.git(ada, 'update-ref', ref, id)
+    return ref
+  })
+  t.match(jci('ada', 'push'), { code: 0, stdout: `${names.length} runs pushed` })
+  t.match(jci('bob', 'pull'), { code: 0, stdout: `${names.length} runs pulled` })
+  const shown = jci('bob', 'prune', '--older-than', '30d')
+  t.match(shown, { code: 0, stdout: /\n8 runs, \d+ B\n/ })
+  t.equal(shown.stdout.match(/ damaged$/gm)?.length, 2)
+  t.equal(jci('bob', 'prune', '--older-than', '30d', '--commit', '--no-gc').code, 0)
+  t.equal(refs('bob'), '')
+})
+
+test('a bar shows on a terminal, and only there, how far it is', { skip: lacks('script') }, async t => {
+  const { sandbox, jci, commit } = twoClones(t)
+  const ada = sandbox.path('ada')
+  sandbox.ok('mkdir', ['output'])
+  const make = (run: string) => storeRun(ada, commit, sandbox.path('output'), run)
+  await make('1700000000-abcd')
+  await make('1700000001-abcd')
+  t.equal(jci('ada', 'push').code, 0)
+  const prune = ['prune', '--older-than', '30d', '--commit', '--no-gc']
+  const here = sandbox.ok('script', ['-qec', `exec git jci ${prune.join(' ')}`, '/dev/null'], { cwd: 'ada' })
+  t.match(here, `[${'#'.repeat(40)}] 2/2`)
+  const there = jci('ada', ...prune, '--on-remote', 'origin')
+  t.match(there, { code: 0, stdout: /2 runs/, stderr: '' })
+  t.notMatch(there.stdout, '#')
 })
 
 test('no number of git processes grows with the number of runs', async t => {
