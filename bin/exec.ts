@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 
 import { readBounds } from '../lib/base/elsewhere.ts'
 import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
-import { parseDuration } from '../lib/base/settings.ts'
+import { parseDuration, sizeLimit } from '../lib/base/settings.ts'
 import { writeS2 } from '../lib/bundle/s2.ts'
 import type { RemoteExecution } from '../lib/exec/remote-execution.ts'
 import type { Opened } from '../lib/exec/launch.ts'
@@ -75,7 +75,9 @@ ends.`,
         { output: show, log: log => tell(log, options.verbose) },
       )
       const result = await during(execution, options.input)
-      await bringBack(client, result, out, options.delete ? 'deleted' : 'named')
+      await bringBack(client, result, out, options.delete ? 'deleted' : 'named', {
+        maxBytes: sizeLimit('BUNDLE_MAX'),
+      })
       return exitCodeOf(result)
     } finally {
       await opened.close()

@@ -7,7 +7,6 @@ import { join } from 'node:path'
 
 import { ignoringENOENT, isErrno, reasonOf } from '../base/errno.ts'
 import { lasting, quote, temporary } from '../base/exit.ts'
-import { sizeLimit } from '../base/settings.ts'
 import { BundleError, unpackStream } from '../bundle/bundle.ts'
 import { readS2 } from '../bundle/s2.ts'
 import type { ExecutorClient } from './client.ts'
@@ -16,22 +15,30 @@ import type { TaskResult } from './protocol.ts'
 import { remove, token } from '../system/durable.ts'
 import { say, warn } from '../system/log.ts'
 
+export interface BringBackOptions {
+  /** Most bytes that are brought, unpacked. */
+  readonly maxBytes: number
+  /** Is told the directory that holds what comes, before that is moved: it may give it to somebody. */
+  readonly own?: (directory: string) => Promise<void>
+  /** No other entry of `out` changes. */
+  readonly only?: string
+}
+
 /**
- * Puts what a result tells into `out`; what was deleted is named, and with `deleted` deleted. `own` is told the directory
- * that holds what comes, before that is moved: it may give it to somebody. With `only` no other entry of `out` changes.
+ * Puts what a result tells into `out`; what was deleted is named, and with `deleted` deleted. Throws a lasting error if it is
+ * damaged, too large, or leads outside; then nothing is changed.
  */
 export async function bringBack(
   client: Pick<ExecutorClient, 'fetch'>,
   result: TaskResult,
   out: string,
   deleted: 'named' | 'deleted' | 'ignored',
-  { own, only }: { own?: (directory: string) => Promise<void>; only?: string } = {},
+  { maxBytes, own, only }: BringBackOptions,
 ): Promise<void> {
   if (result.archive !== '') {
     const beside = join(out, `.bass-exec-${token()}`)
     mkdirSync(beside, { mode: 0o700 })
     try {
-      const maxBytes = sizeLimit('BUNDLE_MAX')
       const tar = readS2(checked(client.fetch(result.archive), result.archiveSha256, packedMax(maxBytes)))
       await unpackStream(tar, beside, {
         maxBytes,

@@ -94,11 +94,10 @@ test('one that does not end when it is killed is given up', { skip }, async t =>
 test('an archive without an end has one', { skip }, async t => {
   const client = await meetStranger(t)
   const sandbox = new Sandbox(t)
-  process.env['BUNDLE_MAX'] = '1M'
   const result = await client.execute({ command: ['padding'] }).result
   const out = sandbox.path('out')
   mkdirSync(out)
-  await t.rejects(bringBack(client, result, out, 'named'), {
+  await t.rejects(bringBack(client, result, out, 'named', { maxBytes: 1 << 20 }), {
     exitCode: 100,
     message: 'unable to bring back what it changed: it is larger than BUNDLE_MAX allows',
   })

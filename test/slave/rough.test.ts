@@ -119,7 +119,7 @@ for (const { where, skip, before, place, env, script, says } of PLACES) {
       t.match(said, says)
       t.same(result.deleted.map(String), ['gone'])
       mkdirSync(sandbox.path('back'))
-      await bringBack(client, result, sandbox.path('back'), 'ignored')
+      await bringBack(client, result, sandbox.path('back'), 'ignored', { maxBytes: 10 << 20 })
       t.same(sandbox.ls('back'), ['new', 'sly'])
       t.equal(readFileSync(sandbox.path('back/sly'), 'utf8'), 'LYS\n')
       await client.execute({ command: ['rm', '-r', root], inherit: true }).result

@@ -5,6 +5,7 @@ import { closeSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 
 import { lasting, quote, temporary } from '../../../lib/base/exit.ts'
+import { sizeLimit } from '../../../lib/base/settings.ts'
 import { writeS2 } from '../../../lib/bundle/s2.ts'
 import { bringBack } from '../../../lib/exec/bring-back.ts'
 import type { RemoteExecution } from '../../../lib/exec/remote-execution.ts'
@@ -167,13 +168,16 @@ class RemotePlace implements Place {
 
   async #finish(): Promise<void> {
     const { client } = this.#launched
+    const maxBytes = sizeLimit('BUNDLE_MAX')
     for (const [here, there] of this.#map) {
       const outputRoots = here === this.#baggage.work ? [ARTIFACTS] : []
       const wish = { name: 'what the steps left', contentRoot: there, outputRoots, wantArchive: true }
       const result = await client.execute(wish).result
       if (result.error !== '') throw temporary('bring back what the steps left', result.error)
-      if (here === this.#baggage.work) await bringBack(client, result, here, 'ignored', { only: ARTIFACTS })
-      else await bringBack(client, result, here, 'deleted', { own: directory => this.#own(directory) })
+      if (here === this.#baggage.work)
+        await bringBack(client, result, here, 'ignored', { maxBytes, only: ARTIFACTS })
+      else
+        await bringBack(client, result, here, 'deleted', { maxBytes, own: directory => this.#own(directory) })
     }
   }
 

@@ -14,6 +14,9 @@ async function* from(bytes: Buffer): AsyncGenerator<Buffer, void> {
 }
 
 /** A directory with two names of one file, an empty `out`, and what brings a tar of that directory back. */
+/** Most bytes of what is brought: 1 MiB. */
+const maxBytes = 1 << 20
+
 function start(t: Test) {
   const sandbox = new Sandbox(t)
   for (const name of ['code', 'out']) mkdirSync(sandbox.path(name))
@@ -29,9 +32,10 @@ function start(t: Test) {
       ...{ exitCode: 0, signal: '', timedOut: false, error: '', archive: 'x', files: 2, deleted: [] },
       ...{ archiveBytes: archive.length, archiveSha256: createHash('sha256').update(archive).digest() },
     }
-    await bringBack({ fetch: () => from(archive) }, result as never, sandbox.path('out'), 'named')
+    await bringBack({ fetch: () => from(archive) }, result as never, sandbox.path('out'), 'named', {
+      maxBytes,
+    })
   }
-  process.env['BUNDLE_MAX'] = '1M'
   return { sandbox, bring }
 }
 
@@ -75,7 +79,9 @@ test('what was deleted is named by the directory, and deleted in directories alo
   ]
   const bring = (deleted: string[], how: 'named' | 'deleted') => {
     const result = { archive: '', deleted: deleted.map(name => Buffer.from(name, 'latin1')) }
-    return bringBack({ fetch: () => from(Buffer.alloc(0)) }, result as never, sandbox.path('out'), how)
+    return bringBack({ fetch: () => from(Buffer.alloc(0)) }, result as never, sandbox.path('out'), how, {
+      maxBytes,
+    })
   }
   const said: string[] = []
   const { writeSync } = fs
