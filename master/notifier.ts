@@ -105,7 +105,7 @@ function openProjects(spool: Spool, first: boolean): { settings: string; project
   if (first && projects.every(({ couriers }) => couriers.length === 0)) {
     throw lasting(
       'tell anybody',
-      'no project has NOTIFY_MAIL, NOTIFY_WEBHOOK, NOTIFY_REFS, FORGE with a token, or a program in its notify.d',
+      'no project has NOTIFY_MAIL, NOTIFY_WEBHOOK, NOTIFY_REFS, FORGE with a token, or a program in its notify.d, that can be used',
     )
   }
   return { settings, projects }

@@ -39,6 +39,9 @@ interface Kept {
   dropped?: boolean
 }
 
+/** True if it has ended with 100. */
+const hasGivenUp = ({ child, timer }: Kept): boolean => child === undefined && timer === undefined
+
 export class Supervisor {
   readonly #tell: (name: string, line: string) => void
   readonly #grace: number
@@ -64,7 +67,8 @@ export class Supervisor {
 
   /**
    * From now on these programs are kept running: new ones are started, those that are not among them any more are told to
-   * stop, and those whose state is another one are asked by HUP to end where they can be spared, and started anew.
+   * stop, and those whose state is another one are asked by HUP to end where they can be spared, and started anew. What
+   * has ended with 100 is tried again, whatever it reads: it may have failed for what is not in its state.
    */
   follow(programs: readonly Program[]): void {
     if (this.#stopping) return
@@ -75,7 +79,7 @@ export class Supervisor {
       const before = kept?.program
       if (kept) kept.program = program
       if (!kept) this.#start(this.#keep(program), WAIT.first)
-      else if (before!.state !== program.state) this.#renew(kept)
+      else if (before!.state !== program.state || hasGivenUp(kept)) this.#renew(kept)
     }
   }
 

@@ -130,3 +130,15 @@ test('a program whose state is another one ends where it can be spared, and is s
   const spared = said.filter(line => line === 'a: spared').length
   t.equal(spared, 2, 'once for each state, and the same one asks for nothing')
 })
+
+test('what has ended with 100 is tried again at any change of the settings', async t => {
+  // As a notifier that reads the settings of all projects, of which its own state says nothing.
+  const { sandbox, supervisor, programs, hears } = supervise(t, {
+    a: '[ -e key ] || exit 100; echo told; exec sleep 60',
+    b: 'echo b; exec sleep 60',
+  })
+  await hears('a: ended with 100, which will not mend itself: not started again')
+  writeFileSync(sandbox.path('key'), '')
+  supervisor.follow(programs)
+  await hears('a: told')
+})

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { test } from 'tap'
 
 import { lastNumber, makeCounter, takeNumbers } from '../../../lib/spool/counter.ts'
-import { Sandbox } from '../../fixtures/sandbox.ts'
+import { buildFault, FAULT_NEEDS, FaultState } from '../../fixtures/fault.ts'
+import { lacks, ROOT, Sandbox } from '../../fixtures/sandbox.ts'
 
 test('numbers grow, and several are taken at once', async t => {
   const { ctr } = new Sandbox(t).makeSpool()
@@ -40,3 +41,35 @@ test('a counter is made only where there is none', async t => {
   makeCounter(ctr)
   t.same(sandbox.ls('spool/tasks/ctr'), ['0'])
 })
+
+test(
+  'a listing that is behind is read again, and one that stays behind ends the search',
+  { skip: lacks(...FAULT_NEEDS) },
+  async t => {
+    const sandbox = new Sandbox(t)
+    const { ctr, tasks } = sandbox.makeSpool()
+    mkdirSync(join(tasks.tmp, ':p:v:'))
+    const library = buildFault(sandbox.dir)
+    // What was listed is not there when it is to be renamed: as a client of NFS has it that answers from memory.
+    const clone = (name: string, fault: string) => {
+      const state = new FaultState(library, sandbox.path(name))
+      const env = {
+        ...state.environment(ctr, join(ROOT, 'dist/master/clone-with-ctr.js'), fault),
+        FAULT_ONLY: 'rename ctr/',
+      }
+      const { code, stdout, stderr } = sandbox.run('master/bin/clone-with-ctr', [':p:v:', ':p:v:a'], {
+        cwd: tasks.tmp,
+        env,
+      })
+      t.ok(state.fired)
+      return { code, stdout, stderr }
+    }
+    t.match(clone('behind-once', '1:ENOENT'), { code: 0, stdout: '1:p:v:a\n' })
+    const { code, stdout, stderr } = clone('behind', '1+:ENOENT')
+    t.same([code, stdout], [111, ''])
+    t.match(stderr, /unable to take a number from '.*\/ctr': what it lists cannot be renamed\n$/)
+    // The answer of a rename that was done is lost: its number is a gap.
+    t.match(clone('lost', '1:done-ENOENT'), { code: 0, stdout: '3:p:v:a\n' })
+    t.same(sandbox.ls('spool/tasks/ctr'), ['3'])
+  },
+)
