@@ -1,6 +1,6 @@
 // What people look for on the pages: subjects, branches, what is to come, line numbers, what is around a find.
 
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { test } from 'tap'
@@ -159,4 +159,35 @@ test('artifacts show pictures and the beginning of texts', async t => {
   t.match(body, /<summary>notes\.txt<\/summary>\s*<pre[^>]*>&lt;b&gt;hello&lt;\/b&gt;\nmore/)
   t.notMatch(body, /<summary>a\.out|y{8193}/)
   t.match(body, /href="\/job\/1\/artifacts\.tar"/)
+})
+
+test('a front page stays small, however many refs were seen once', async t => {
+  const sandbox = new Sandbox(t)
+  const { tasks, jobs } = sandbox.makeSpool('p')
+  const finish = (i: number) => {
+    const name = `${i}:p:v${i}:a`
+    for (const { old } of [tasks, jobs]) mkdirSync(join(old, name))
+    writeFileSync(join(tasks.old, name, 'ref.txt'), `refs/heads/once-${i}\n`)
+    writeFileSync(join(tasks.old, name, 'code-revision.txt'), `${i.toString(16).padStart(40, '0')}\n`)
+    writeFileSync(join(jobs.old, name, 'result.txt'), 'success\n')
+  }
+  const sizes = async () => {
+    const { url, running } = await serve(sandbox)
+    const size = async (path: string): Promise<number> => {
+      const { body } = await ask(url + path, HTML)
+      if (!body.includes('Still reading')) return Buffer.byteLength(body)
+      await new Promise(done => setTimeout(done, 50))
+      return size(path)
+    }
+    const found = [await size('/'), await size('/project/p')]
+    await running.kill('SIGTERM')
+    return found
+  }
+  for (let i = 1001; i <= 1050; i++) finish(i)
+  const few = await sizes()
+  for (let i = 1051; i <= 2050; i++) finish(i)
+  const many = await sizes()
+  t.ok(Math.max(...few) < 100_000, `${few.join(', ')} bytes`)
+  for (const i of [0, 1])
+    t.ok(many[i]! < few[i]! * 1.25, `${many.join(', ')} bytes of 1,050 refs; ${few.join(', ')} of 50`)
 })
