@@ -62,7 +62,7 @@ directory on that machine; the shell is bash there, or else sh. Of what is there
     const more = parseEnvironment((where.jobAt && readIfThere(join(where.jobAt, JOB.environment))) ?? '')
     const { code } = await atBench(async work => {
       const bench = await layTask(where.task, taskAt, work, more)
-      const step = firstFailure(view) ?? findSteps(workPaths(work).steps)[0]?.name
+      const step = firstFailure(view) ?? findSteps(workPaths(work).steps).steps[0]?.name
       const code = findElsewhere(bench)
         ? await openThere(bench, step, fresh)
         : await openHere(bench, step, fresh)
@@ -93,7 +93,7 @@ async function openHere(bench: Bench, step: string | undefined, fresh: boolean):
 async function openThere(bench: Bench, step: string | undefined, fresh: boolean): Promise<number> {
   const { environment, work } = bench
   const { code, steps } = workPaths(work)
-  const until = fresh ? findSteps(steps)[0]?.name : step
+  const until = fresh ? findSteps(steps).steps[0]?.name : step
   let exit: number | undefined
   const visit = async (place: Place, outcome: Outcome) => {
     const at = whereTo(step, outcome)

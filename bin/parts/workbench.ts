@@ -103,7 +103,7 @@ export function tellOutcome({ verdict, why }: Outcome): void {
  * if there is no step before it.
  */
 export async function runBefore(bench: Bench, step: string): Promise<Outcome | undefined> {
-  const first = findSteps(workPaths(bench.work).steps)[0]
+  const first = findSteps(workPaths(bench.work).steps).steps[0]
   return first === undefined || first.name === step ? undefined : runBench(bench, { until: step })
 }
 

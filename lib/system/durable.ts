@@ -13,7 +13,6 @@ import {
   linkSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
   rmSync,
@@ -206,12 +205,12 @@ export function move(from: Path, to: Path): boolean {
  * names in the spool may be anybody's, and a FIFO would be waited for. Throws any other error.
  */
 export function openIfThere<T>(path: Path, use: (fd: number, stat: Stats) => T): T | undefined {
-  const fd = openPlainSync(path)
-  if (fd === undefined) return undefined
+  const opened = openPlainSync(path)
+  if (!opened) return undefined
   try {
-    return use(fd, fstatSync(fd))
+    return use(opened.fd, opened.stat)
   } finally {
-    closeSync(fd)
+    closeSync(opened.fd)
   }
 }
 
@@ -263,7 +262,16 @@ export const readIfThere = (path: Path): string | undefined => openIfThere(path,
 
 /** As `readIfThere`, of an open file. */
 export function readSmall(fd: number, { size }: Stats): string | undefined {
-  return size > SMALL_FILE_BYTES ? undefined : readFileSync(fd, 'utf8')
+  if (size > SMALL_FILE_BYTES) return undefined
+  const bytes = Buffer.allocUnsafe(size)
+  // Its size is known: nothing needs to be asked for behind its end.
+  let filled = 0
+  while (filled < size) {
+    const read = readSync(fd, bytes, filled, size - filled, null)
+    if (read === 0) break
+    filled += read
+  }
+  return bytes.toString('utf8', 0, filled)
 }
 
 /** The prefix of rubbish: any program that sees such a name deletes it. */

@@ -4,6 +4,7 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
 
 import { isErrno, tolerating } from '../base/errno.ts'
 import { askingAgain } from './listing.ts'
@@ -15,16 +16,17 @@ const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const NOT_THERE = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'] as const
 
 /** Opens a regular file for reading; undefined if there is none of that path. The caller closes it. Throws any other error. */
-export function openPlainSync(path: Path): number | undefined {
+export function openPlainSync(path: Path): { readonly fd: number; readonly stat: Stats } | undefined {
   const fd = tolerating(NOT_THERE, () => askingAgain(() => openSync(path, FLAGS)))
   if (fd === undefined) return undefined
   let plain = false
   try {
-    plain = fstatSync(fd).isFile()
+    const stat = fstatSync(fd)
+    plain = stat.isFile()
+    return plain ? { fd, stat } : undefined
   } finally {
     if (!plain) closeSync(fd)
   }
-  return plain ? fd : undefined
 }
 
 /** As `openPlainSync`, without holding up the process. For pages, which decide nothing: what is stale is not there. */

@@ -22,7 +22,7 @@ import type { Place } from './places/place.ts'
 import { Pools } from './places/pools.ts'
 import { findUser, handOver, takeBack } from './places/step-user.ts'
 import type { User } from '../../lib/system/user.ts'
-import { findNearStep, findSteps, PREPARE } from './steps.ts'
+import { findSteps, PREPARE } from './steps.ts'
 import type { Step } from './steps.ts'
 import { JOB } from '../../lib/spool/job-files.ts'
 
@@ -130,11 +130,10 @@ class Run {
 
   async #runAll(): Promise<Outcome> {
     const { limits, work, until } = this.#plan
-    const steps = findSteps(this.#paths.steps)
+    const { steps, near } = findSteps(this.#paths.steps)
     if (steps.length === 0) {
       return { verdict: 'error', why: 'there are no steps: the steps bundle holds no executable file' }
     }
-    const near = findNearStep(this.#paths.steps)
     if (near !== undefined) {
       const advice = `make it so (chmod +x), or name it '_${near}' if it is no step`
       return {

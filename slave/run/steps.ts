@@ -18,37 +18,36 @@ export interface Step {
 /** The name under which $PREPARE is logged. */
 export const PREPARE = 'PREPARE'
 
-/** The steps in a directory; none if it is not there. A Fatal if there is what may be one, and cannot be called. */
-export function findSteps(directory: string): Step[] {
+/** The steps in a directory, none if it is not there; and the first file that seems to be meant as one. */
+export interface StepsFound {
+  readonly steps: readonly Step[]
+  /**
+   * A file that looks like a step and cannot be run: a regular file directly in the directory that lacks its execute bit and is
+   * not marked as none by its name, `_NAME`, `.NAME`, `NAME.md` or `image`.
+   */
+  readonly near: string | undefined
+}
+
+/** Looks through a directory of steps. A Fatal if there is what may be one, and cannot be called. */
+export function findSteps(directory: string): StepsFound {
   const names = listIfThere(directory)
   // Node shows what is not UTF-8 as U+FFFD, and cannot find it by that name.
   const odd = names.find(name => name.includes('\ufffd'))
   if (odd !== undefined) throw lasting(`run the step ${quote(odd)}`, 'its name is not UTF-8')
-  return names
-    .filter(name => isExecutable(join(directory, name)))
+  const executable: string[] = []
+  let near: string | undefined
+  for (const name of names) {
+    const stats = ignoringENOENT(() => lstatSync(join(directory, name)))
+    if (!stats?.isFile()) continue
+    if ((stats.mode & 0o111) !== 0) executable.push(name)
+    else if (!isMarked(name)) near ??= name
+  }
+  const steps = executable
     .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     .map(name => ({ name, path: join(directory, name), always: name.endsWith('.always') }))
+  return { steps, near }
 }
 
-/**
- * A file that looks like a step and cannot be run: a regular file directly in the directory that lacks its execute bit and is
- * not marked as none by its name, `_NAME`, `.NAME`, `NAME.md` or `image`. Undefined if there is none.
- */
-export function findNearStep(directory: string): string | undefined {
-  return listIfThere(directory).find(
-    name =>
-      name !== IMAGE_NAME &&
-      !name.startsWith('_') &&
-      !name.endsWith('.md') &&
-      isFile(join(directory, name), mode => (mode & 0o111) === 0),
-  )
-}
-
-function isExecutable(path: string): boolean {
-  return isFile(path, mode => (mode & 0o111) !== 0)
-}
-
-function isFile(path: string, has: (mode: number) => boolean): boolean {
-  const stats = ignoringENOENT(() => lstatSync(path))
-  return stats !== undefined && stats.isFile() && has(stats.mode)
-}
+/** True for the name of a file that is no step, and says so; what begins with a dot is not listed. */
+const isMarked = (name: string): boolean =>
+  name === IMAGE_NAME || name.startsWith('_') || name.endsWith('.md')

@@ -15,7 +15,8 @@ test('a regular file is opened, and nothing else, without waiting', async t => {
   await new Promise<void>(done => server.listen(box.path('socket'), done))
   t.teardown(() => server.close())
 
-  const fd = openPlainSync(box.path('file'))!
+  const { fd, stat } = openPlainSync(box.path('file'))!
+  t.equal(stat.size, 7)
   t.equal(readFileSync(fd, 'utf8'), 'content')
   closeSync(fd)
   const file = await openPlain(box.path('file'))
