@@ -1,7 +1,7 @@
 // Private directories for temporary files, each with a word about whose it is: what a process left that was killed, the next
 // one of its kind removes.
 
-import { existsSync, lstatSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -13,7 +13,7 @@ import type { Identity } from '../system/process.ts'
 /** The file that says who made it. */
 const OWNER = 'owner'
 
-/** Who made a directory without that file was killed at once, if it is as old as this, in milliseconds. */
+/** Who made a directory without that word was killed at once, if it is as old as this, in milliseconds. */
 const ABANDONED = 600_000
 
 /** Errors that mean that others have files there too. */
@@ -36,18 +36,17 @@ function isLeft(path: string): boolean {
   const stat = lstatSync(path)
   // In one that others may write, what is removed might be exchanged meanwhile.
   if (!stat.isDirectory() || stat.uid !== process.getuid?.() || (stat.mode & 0o077) !== 0) return false
-  const owner = join(path, OWNER)
-  if (existsSync(owner)) return isGone(readOwner(owner))
-  return readdirSync(path).length === 0 && Date.now() - stat.mtimeMs > ABANDONED
+  const owner = readOwner(join(path, OWNER))
+  if (owner) return isGone(owner)
+  return readdirSync(path).every(name => name === OWNER) && Date.now() - stat.mtimeMs > ABANDONED
 }
 
-/** Who is nobody is not gone. */
-function readOwner(path: string): Identity {
-  const nobody = { boot: '', namespace: '', pid: 0, start: '' }
+/** Undefined if nobody said it, or was killed on the way. */
+function readOwner(path: string): Identity | undefined {
   try {
-    return { ...nobody, ...(JSON.parse(readIfThere(path) ?? '{}') as Partial<Identity>) }
+    const owner = JSON.parse(readIfThere(path) ?? 'null') as Identity | null
+    return typeof owner?.boot === 'string' ? owner : undefined
   } catch {
-    // Its maker was killed while it wrote.
-    return nobody
+    return undefined
   }
 }

@@ -1,12 +1,21 @@
 // Who removes the temporary directories of clients and executors, however they end.
 
-import { chmodSync, existsSync, lchownSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
 import { launch } from '../../../lib/exec/launch.ts'
 import { makeOwnDirectory } from '../../../lib/exec/own-directory.ts'
-import { eventually, ROOT, Sandbox } from '../../fixtures/sandbox.ts'
+import { ROOT, Sandbox } from '../../fixtures/sandbox.ts'
 
 test('what a killed executor left goes with the next one; one that ends leaves nothing', async t => {
   const sandbox = new Sandbox(t)
@@ -14,13 +23,15 @@ test('what a killed executor left goes with the next one; one that ends leaves n
   mkdirSync(temporary)
   const env = { ...sandbox.env, TMPDIR: temporary }
   const executors = () => sandbox.ls('temporary').filter(name => name.startsWith('bass-executor-'))
-  const killed = sandbox.start('slave/bin/executor', ['stdio', 'no'], { env })
-  await eventually('it began', () => executors().length === 1, 60)
+  const command = [join(ROOT, 'slave/bin/executor'), 'stdio', 'no']
+  const killed = await launch('run it', command, env)
   const [left] = executors()
-  await killed.kill('SIGKILL')
+  const owner = readFileSync(join(temporary, left!, 'owner'), 'utf8')
+  process.kill((JSON.parse(owner) as { pid: number }).pid, 'SIGKILL')
+  await killed.close()
   t.same(executors(), [left])
 
-  const opened = await launch('run it', [join(ROOT, 'slave/bin/executor'), 'stdio', 'no'], env)
+  const opened = await launch('run it', command, env)
   t.equal(executors().length, 1)
   t.not(executors()[0], left)
   writeFileSync(sandbox.path('f'), '')
@@ -53,6 +64,7 @@ test('only what was ours, and whose maker is gone, is removed', t => {
   symlinkSync('kept', sandbox.path('x-link'))
   writeFileSync(sandbox.path('x-file'), '')
   utimesSync(make('x-old'), 0, 0)
+  utimesSync(make('x-cut', '{"boot":'), 0, 0)
   const full = make('x-full')
   writeFileSync(join(full, 'file'), '')
   utimesSync(full, 0, 0)
