@@ -33,10 +33,7 @@ class GitLabApi implements ForgeApi {
         ...(url === null ? {} : { target_url: url }),
       })
     } catch (error) {
-      // It says so of a state that it has already.
-      if (error instanceof ForgeError && error.status === 400 && /cannot transition/i.test(error.message))
-        return
-      throw error
+      if (!(error instanceof ForgeError) || !isThere(error, state)) throw error
     }
   }
 
@@ -128,6 +125,13 @@ class GitLabApi implements ForgeApi {
       enable_ssl_verification: true,
     })
   }
+}
+
+/** GitLab refuses a state that it has already, and what waits of something that runs; a verdict in place of another is not there. */
+function isThere({ status, message }: ForgeError, state: Status['state']): boolean {
+  const from = /cannot transition status via :\w+ from :(\w+)/i.exec(message)?.[1]
+  if (status !== 400 || from === undefined) return false
+  return from === stateOnGitlab(state) || state === 'pending' || state === 'running'
 }
 
 function levelOf(value: unknown, path: string): number {

@@ -35,9 +35,13 @@ async function opened(t: Test, answers: Answers) {
 test('a state that GitLab has already is done, and another refusal is not', async t => {
   const refused = (message: unknown) => ({ [`POST /statuses/${SHA}`]: { status: 400, body: { message } } })
   const status = { sha: SHA, context: 'c', state: 'failure', description: 'd', url: null } as const
-  const same = await opened(t, refused('Cannot transition status via :run from :running'))
+  const same = await opened(t, refused('Cannot transition status via :drop from :failed (Reason(s): x)'))
   await same.api.setStatus(status)
   t.match(same.asked, [{ body: { state: 'failed', name: 'c', description: 'd' } }])
+  const waits = await opened(t, refused('Cannot transition status via :enqueue from :running'))
+  await waits.api.setStatus({ ...status, state: 'pending' })
+  const passed = await opened(t, refused('Cannot transition status via :drop from :success'))
+  await t.rejects(passed.api.setStatus(status), { status: 400, message: /from :success/ })
   const other = await opened(t, refused({ name: ['is too long'] }))
   await t.rejects(other.api.setStatus(status), { status: 400, later: false, message: /is too long/ })
 })

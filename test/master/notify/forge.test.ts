@@ -1,5 +1,8 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
 
 import fc from 'fast-check'
 import { test } from 'tap'
@@ -265,7 +268,8 @@ test('lines of one name in two projects on one repository are two checks', async
   const conf = join(site.spool.root, 'conf/other')
   mkdirSync(conf)
   writeFileSync(join(conf, 'rc'), `PROJECT=other\nFORGE='${standIn.forge}'\nFORGE_TOKEN=a_token\n`)
-  await site.notifier()
+  const notifier = await site.notifier()
+  await eventually('it has read both', () => notifier.stderr().includes('tells of other'))
   const label = { label: 'test' }
   site.end('success', label)
   site.maker.finishedJob('2:other:v2:linux-x86_64', { verdict: 'failure', place: 'old', ...label })
@@ -276,4 +280,41 @@ test('lines of one name in two projects on one repository are two checks', async
   const over = () => told(standIn).filter(one => !one.startsWith('pending'))
   await eventually('both are told', () => over().length === 2)
   t.same(over().sort(), ['failure other: test', 'success hello: test'])
+})
+
+test('GitLab is told by its own states, and one that it has already is no fault', async t => {
+  const told: { url: string | undefined; token: string | undefined; body: Record<string, string> }[] = []
+  const states = new Map<string, string>()
+  const server = createServer((request, response) => {
+    void json(request).then(given => {
+      const body = given as Record<string, string>
+      told.push({ url: request.url, token: request.headers.authorization, body })
+      const [name, state] = [body['name']!, body['state']!]
+      const isSame = states.get(name) === state
+      states.set(name, state)
+      const message = `Cannot transition status via :run from :${state}`
+      response.writeHead(isSame ? 400 : 201, { 'Content-Type': 'application/json' })
+      response.end(JSON.stringify(isSame ? { message } : { id: 1, status: state, name }))
+    })
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  t.teardown(() => void (server.closeAllConnections(), server.close()))
+  const { port } = server.address() as AddressInfo
+  const site = new Notified(t, { FORGE: `gitlab:http://127.0.0.1:${port}/g/s/r`, FORGE_TOKEN: 'a_token' })
+  const notifier = await site.notifier()
+  const revision = 'a'.repeat(40)
+  site.end('success', { revision, label: 'sdk/go test' })
+  site.end('failure', { revision, label: 'docs' })
+  site.end('timeout', { revision, label: 'slow' })
+  site.end('cancelled', { revision, label: 'gone' })
+  await site.settled()
+  const last = Object.fromEntries(states)
+  t.same(last, { 'sdk/go test': 'success', docs: 'failed', slow: 'failed', gone: 'canceled' })
+  t.ok(told.every(({ url }) => url === `/api/v4/projects/g%2Fs%2Fr/statuses/${revision}`))
+  t.ok(told.every(({ token }) => token === 'Bearer a_token'))
+  // A retry of the same job with the same verdict.
+  site.end('failure', { revision, label: 'docs' })
+  await site.settled()
+  t.equal(states.get('docs'), 'failed')
+  t.notMatch(notifier.stderr(), /warning/)
 })
