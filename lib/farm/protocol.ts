@@ -81,9 +81,14 @@ export interface Addresses {
 /** `POST /v1/runs/ATTEMPT/result`; answered with `{ verdict }`, the one that stands, or 410. */
 export interface Result {
   readonly verdict: Verdict
-  readonly why?: string
+  readonly why?: string | undefined
   readonly steps: readonly StepView[]
   readonly files: readonly JobFile[]
+}
+
+/** `POST /v1/runs/ATTEMPT/lost`; answered with `{}`, or 410. */
+export interface Loss {
+  readonly why?: string | undefined
 }
 
 /** The path of a file in a job that is one of its own: no way out, nothing hidden. */

@@ -109,8 +109,9 @@ function runRoutes(app: Hono, db: Database, blobs: Blobs): void {
   // A worker that fails gives its job back, and counts as lost; one that is told to stop leaves with DELETE.
   app.post('/runs/:attempt/lost', async c => {
     const attempt = uuid(c.req.param('attempt'), 'attempt')
+    const { why } = readWhy(await jsonOf(c))
     const [row] = await db<{ n: number }[]>`
-      select lose(array(select worker from run where attempt = ${attempt}), true) as n`
+      select lose(array(select worker from run where attempt = ${attempt}), true, ${why ?? null}) as n`
     return row!.n > 0 ? c.json({}) : gone(c)
   })
 }
@@ -237,13 +238,17 @@ function readFiles(value: unknown): JobFile[] {
   })
 }
 
+/** In a worker's words, which may be none. */
+function readWhy({ why }: Json): { readonly why?: string } {
+  return typeof why === 'string' && why !== '' ? { why: why.replaceAll('\0', '').slice(0, 2000) } : {}
+}
+
 function readResult(json: Json): Result {
   const verdict = VERDICTS.find(word => word === json['verdict'])
   if (!verdict) throw new Bad('there is no such verdict')
-  const why = json['why']
   return {
     verdict,
-    ...(typeof why === 'string' && why !== '' ? { why: why.replaceAll('\0', '').slice(0, 2000) } : {}),
+    ...readWhy(json),
     steps: readSteps(json['steps'] ?? []),
     files: readFiles(json['files'] ?? []),
   }

@@ -3,10 +3,22 @@
 
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { reasonOf } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { environmentAt, GitError, runGit, sentence } from '../../lib/git/process.ts'
+import { warnOnce } from '../../lib/system/log.ts'
+
+/** How long a server that is away is waited for, in milliseconds, before the attempt counts as lost. */
+const AWAY_MAX_MS = 600_000
+/** The longest pause between two tries, in milliseconds. */
+const PAUSE_MAX_MS = 30_000
+
+// What git says where another try would end in the same way. Its words are English: `environmentAt` sees to that.
+const NOT_THERE = /not our ref|unadvertised object|couldn't find remote ref/
+const REFUSED =
+  /Authentication failed|could not read (?:Username|Password)|returned error: 40[134]|repository '.*' not found/
 
 export interface Wanted {
   /** Where git fetches from. */
@@ -17,7 +29,8 @@ export interface Wanted {
 
 /**
  * Brings the clone in `directory` to a commit. `all` removes what a `.gitignore` spares, too. A commit that the server
- * does not have is a lasting error; whatever else fails is the system's.
+ * does not have, and a server that does not let us in, are lasting errors. One that is away is waited for, `AWAY_MAX_MS` at
+ * most: other workers would meet the same, and use up the attempts of the job. Whatever else fails is the system's.
  */
 export async function checkOut(
   directory: string,
@@ -42,20 +55,36 @@ export async function checkOut(
   rmSync(`${directory}/.git/index.lock`, { force: true })
   if (!(await can('cat-file', '-e', `${revision}^{commit}`))) {
     const fetch = (spec: string) => git('fetch', '-q', '--no-tags', '--force', '--', url, spec)
-    try {
+    await untilThere({ url, revision }, signal, async () => {
       await fetch(`+${ref}:refs/bass/${ref}`).catch(() => fetch(revision))
       if (!(await can('cat-file', '-e', `${revision}^{commit}`))) await fetch(revision)
-    } catch (error) {
-      if (signal.aborted) throw error
-      const why = reasonOf(error)
-      if (/not our ref|unadvertised object|couldn't find remote ref/.test(why)) {
-        throw lasting(`fetch ${quote(revision)}`, 'the server does not have it any more')
-      }
-      throw temporary(`fetch from ${quote(url)}`, why)
-    }
+    })
   }
   await git('reset', '-q', '--hard', revision).catch((error: unknown) => {
     throw temporary(`check out ${quote(revision)}`, reasonOf(error))
   })
   await git('clean', '-q', '-ffd', ...(all ? ['-x'] : []))
+}
+
+async function untilThere(
+  { url, revision }: Omit<Wanted, 'ref'>,
+  signal: AbortSignal,
+  fetch: () => Promise<void>,
+): Promise<void> {
+  const end = performance.now() + AWAY_MAX_MS
+  for (let pause = 1000; ; pause = Math.min(2 * pause, PAUSE_MAX_MS)) {
+    try {
+      await fetch()
+      return
+    } catch (error) {
+      if (signal.aborted) throw error
+      const why = reasonOf(error)
+      if (NOT_THERE.test(why))
+        throw lasting(`fetch ${quote(revision)}`, 'the server does not have it any more')
+      if (REFUSED.test(why)) throw lasting(`fetch from ${quote(url)}`, why)
+      if (performance.now() > end) throw temporary(`fetch from ${quote(url)}`, why)
+      warnOnce('fetch from', url, error)
+      await sleep(pause, undefined, { signal })
+    }
+  }
 }

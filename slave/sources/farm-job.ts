@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { quote, lasting } from '../../lib/base/exit.ts'
 import { FILES_MAX, isFilePath, JSON_MAX } from '../../lib/farm/protocol.ts'
-import type { Addresses, JobFile, Result, Work } from '../../lib/farm/protocol.ts'
+import type { Addresses, JobFile, Loss, Result, Work } from '../../lib/farm/protocol.ts'
 import type { Verdict } from '../../lib/spool/job.ts'
 import type { Cause } from '../../lib/spool/retry.ts'
 import { parseTaskName, toPart } from '../../lib/spool/task-name.ts'
@@ -21,7 +21,7 @@ import type { TaskFacts } from '../run/facts.ts'
 import type { Outcome } from '../run/plan.ts'
 import type { Assignment, Heartbeat } from './assignment.ts'
 import { checkOut } from './clone.ts'
-import { Gone, putFile } from './farmer-client.ts'
+import { Gone, NotTaken, putFile } from './farmer-client.ts'
 import type { FarmerClient } from './farmer-client.ts'
 import { Live } from './live.ts'
 import type { Path } from '../../lib/base/brand.ts'
@@ -68,6 +68,8 @@ export class FarmJob implements Assignment {
   readonly #given: Work
   #told = ''
   #files: readonly JobFile[] = []
+  /** What the farmer did not take of this job, in its words. */
+  #notTaken: string | undefined
   #live: Live | undefined
 
   constructor(source: Farmhouse, given: Work) {
@@ -147,6 +149,10 @@ export class FarmJob implements Assignment {
       } catch (error) {
         if (error instanceof Gone) this.#source.lose()
         warnOnce('store the output of', this.task.name, error)
+        if (error instanceof NotTaken) {
+          this.#notTaken = `its files are not stored: ${error.message}`
+          return
+        }
       }
       if (left.length > 0) await sleep(wait, undefined, { signal: stop })
     }
@@ -177,21 +183,32 @@ export class FarmJob implements Assignment {
   async conclude({ verdict, why }: Outcome, cause: Cause): Promise<Verdict> {
     const { client } = this.#source
     const path = `/v1/runs/${this.#given.attempt}`
+    let isBare = false
     for (let wait = 250; ; wait = Math.min(2 * wait, 5000)) {
       try {
         if (verdict === 'lost') {
           if (cause === 'drain') await this.#source.giveBack()
-          else await client.ask('POST', `${path}/lost`, {})
+          else await client.ask('POST', `${path}/lost`, { why } satisfies Loss)
           this.#source.lose()
           return 'lost'
         }
-        const steps = readJob(this.job)?.steps ?? []
-        const result: Result = { verdict, steps, files: this.#files, ...(why === undefined ? {} : { why }) }
-        const answer = await client.ask<{ verdict: Verdict }>('POST', `${path}/result`, result)
+        const result = isBare
+          ? { steps: [], files: [] }
+          : { steps: readJob(this.job)?.steps ?? [], files: this.#files }
+        const answer = await client.ask<{ verdict: Verdict }>('POST', `${path}/result`, {
+          ...{ ...result, verdict },
+          why: [why, this.#notTaken].filter(words => words !== undefined).join('; ') || undefined,
+        } satisfies Result)
         if (answer) return answer.verdict
       } catch (error) {
         if (error instanceof Gone) return 'lost'
         warnOnce('end', this.task.name, error)
+        if (error instanceof NotTaken && !isBare) {
+          // The verdict is what counts.
+          isBare = true
+          this.#notTaken = `its steps and files are not told: ${error.message}`
+          continue
+        }
       }
       await sleep(wait)
     }

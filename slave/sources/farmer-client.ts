@@ -1,15 +1,28 @@
 // A worker's side of the protocol of `lib/farm/protocol.ts`.
 
-import { openAsBlob } from 'node:fs'
+import { open } from 'node:fs/promises'
+import * as http from 'node:http'
+import * as https from 'node:https'
+import { pipeline } from 'node:stream/promises'
 
-import { quote, temporary } from '../../lib/base/exit.ts'
+import { EXIT, Fatal, quote, temporary } from '../../lib/base/exit.ts'
 import { ALIVE } from '../../lib/farm/protocol.ts'
 
 /** The farmer says that what we speak of does not stand any more. */
 export class Gone extends Error {}
 
+/** The farmer does not take what we say, and would not take it a second time. */
+export class NotTaken extends Fatal {
+  constructor(attempt: string, why: string) {
+    super(EXIT.lasting, attempt, why)
+  }
+}
+
 /** How long an answer may take that is given at once, in milliseconds. */
 const REPLY_TIMEOUT_MS = 10 * ALIVE
+
+/** How long nothing may move while a file is stored, in milliseconds. */
+const STORE_TIMEOUT_MS = 60_000
 
 export class FarmerClient {
   readonly origin: string
@@ -20,7 +33,10 @@ export class FarmerClient {
     this.#secret = secret
   }
 
-  /** The answer; undefined where there is none yet (204). Throws Gone for 410, and any other failure as it is. */
+  /**
+   * The answer; undefined where there is none yet (204). Throws Gone for 410, NotTaken for what the farmer calls wrong or too
+   * large, and any other failure as it is.
+   */
   async ask<T>(
     method: 'GET' | 'POST' | 'DELETE',
     path: string,
@@ -63,23 +79,47 @@ export class FarmerClient {
     const text = await answer.text()
     if (answer.status === 410) throw new Gone('the farmer has given it up')
     const why = (/"error":"([^"]*)"/.exec(text)?.[1] ?? text.slice(0, 200)) || answer.statusText
-    throw temporary(
-      `ask the farmer for ${quote(`${method} ${path.split('?')[0]!}`)}`,
-      `${answer.status}: ${why}`,
-    )
+    const attempt = `ask the farmer for ${quote(`${method} ${path.split('?')[0]!}`)}`
+    const said = `${answer.status}: ${why}`
+    throw [400, 413].includes(answer.status) ? new NotTaken(attempt, said) : temporary(attempt, said)
   }
 }
 
-/** Puts a file to a signed address. The file is read as it is sent. */
+/**
+ * Puts the first `size` bytes of a file to a signed address, as they are read: `fetch` would hold in memory what has not been
+ * sent. Throws what keeps it from there.
+ */
 export async function putFile(
   address: string,
   path: string,
   size: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const file = await openAsBlob(path)
-  const body = file.size === size ? file : file.slice(0, size)
-  const answer = await fetch(address, { method: 'PUT', body, signal })
-  await answer.arrayBuffer()
-  if (!answer.ok) throw temporary(`store ${quote(path)}`, `${answer.status} ${answer.statusText}`)
+  const file = await open(path)
+  try {
+    if ((await file.stat()).size < size) throw temporary(`store ${quote(path)}`, 'it has become shorter')
+    const answer = await put(address, size > 0 ? file.createReadStream({ end: size - 1 }) : [], size, signal)
+    for await (const _ of answer);
+    const { statusCode = 0, statusMessage = '' } = answer
+    if (statusCode < 200 || statusCode > 299)
+      throw temporary(`store ${quote(path)}`, `${statusCode} ${statusMessage}`)
+  } finally {
+    await file.close()
+  }
+}
+
+function put(
+  address: string,
+  body: AsyncIterable<Buffer> | readonly Buffer[],
+  size: number,
+  signal: AbortSignal,
+): Promise<http.IncomingMessage> {
+  return new Promise((done, failed) => {
+    const { request } = address.startsWith('https:') ? https : http
+    const options = { method: 'PUT', headers: { 'Content-Length': size }, signal, timeout: STORE_TIMEOUT_MS }
+    const sent = request(address, options, done)
+    sent.on('timeout', () => sent.destroy(new Error('nothing moves any more')))
+    sent.on('error', failed)
+    pipeline(body, sent).catch(failed)
+  })
 }

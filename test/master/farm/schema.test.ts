@@ -71,11 +71,11 @@ test('four farmers that start at once make the tables once', async t => {
   const dbs = Array.from({ length: 4 }, () => connect(url))
   t.teardown(() => Promise.all(dbs.map(db => db.end({ timeout: 0 }))).then(() => undefined))
   const steps = await Promise.all(dbs.map(migrate))
-  t.same(steps.sort(), [0, 0, 0, 3])
+  t.same(steps.sort(), [0, 0, 0, 4])
   await dbs[0]!`insert into migration (version) values (999)`
   await t.rejects(
     migrate(dbs[0]!),
-    /its tables are of version 999, and this farmer knows 3; start a newer farmer/,
+    /its tables are of version 999, and this farmer knows 4; start a newer farmer/,
   )
 })
 
@@ -182,12 +182,16 @@ test('a result is taken for the attempt that stands, and twice with one answer',
 test('at the fourth loss the result is lost; what is given back is no loss', async t => {
   const db = await open(t)
   await queue(db, 'job')
-  const lose = async (counts: boolean) => db`select lose(array[${await worker(db)}]::uuid[], ${counts})`
+  const lose = async (counts: boolean, why: string | null = null) =>
+    db`select lose(array[${await worker(db)}]::uuid[], ${counts}, ${why})`
   for (let i = 0; i < 6; i++) await lose(false)
-  for (let i = 0; i < 3; i++) await lose(true)
-  t.equal((await db`select 1 from job`).length, 1)
   await lose(true)
-  t.match(await db`select verdict, try from result`, [{ verdict: 'lost', try: 10 }])
+  await lose(true, 'disk full')
+  await lose(true)
+  t.match(await db`select losses, loss from job`, [{ losses: 3, loss: 'disk full' }])
+  await lose(true, 'disk full again')
+  const error = 'its worker was lost 4 times, the last time: disk full again'
+  t.match(await db`select verdict, try, error from result`, [{ verdict: 'lost', try: 10, error }])
 })
 
 test('what is cancelled is over at once, or told to its worker, or over with its worker', async t => {

@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs'
+import { test } from 'tap'
+
+import { checkOut } from '../../../slave/sources/clone.ts'
+import { Farm } from '../../fixtures/farm.ts'
+import { GitOverHttp } from '../../fixtures/forges/git-over-http.ts'
+import { eventually } from '../../fixtures/sandbox.ts'
+
+test('a git server that is away loses no job, and one that will never give the commit ends it', async t => {
+  const farm = await Farm.make(t)
+  const server = await GitOverHttp.open(t, farm.dir)
+  let status = 0
+  server.instead = (_, response) => {
+    if (status !== 0) response.writeHead(status).end()
+    return status !== 0
+  }
+  const url = `${server.url}/code/.git`
+  farm.settings({ FARMER_CLONE: url })
+  const revision = farm.commit({ 'hello.txt': 'hello\n', Testfile: 'look: cat hello.txt\n' })
+  const farmer = await farm.farmer()
+  await farm.push(farmer.url, revision)
+  while ((await farm.db`select 1 from job`).length === 0) await new Promise(done => setTimeout(done, 50))
+
+  status = 503
+  const worker = farm.worker(farmer.url)
+  const asked = server.asked.length
+  await eventually('several tries', () => server.asked.length > asked + 5, 60)
+  t.match(await farm.db`select losses, try from job join run on run.job = num`, [{ losses: 0, try: 1 }])
+  t.match(worker.stderr(), /unable to fetch from .*: .*503/)
+  status = 0
+  t.same(await farm.verdicts(1), { look: 'success' })
+  t.match(await farm.db`select try from result`, [{ try: 1 }])
+
+  const directory = farm.path('clone')
+  const wanted = { url, ref: 'refs/heads/main', revision }
+  const stop = new AbortController()
+  await t.rejects(checkOut(directory, { ...wanted, revision: 'f'.repeat(40) }, false, stop.signal), {
+    exitCode: 100,
+    message: `unable to fetch '${'f'.repeat(40)}': the server does not have it any more`,
+  })
+  server.let = 'somebody:else'
+  await t.rejects(checkOut(farm.path('clone-2'), wanted, false, stop.signal), {
+    exitCode: 100,
+    message: /^unable to fetch from .*: .*could not read Username/,
+  })
+  status = 503
+  const waits = checkOut(farm.path('clone-3'), wanted, false, stop.signal)
+  setTimeout(() => stop.abort(), 200)
+  await t.rejects(waits, 'nobody waits for a job that was cancelled')
+  t.notOk(existsSync(farm.path('clone-3/hello.txt')))
+})
