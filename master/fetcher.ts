@@ -77,11 +77,11 @@ or --look it does what can be done for all projects, and exits 111 if one of the
 
 /** Works for a project as soon as its settings can be used. */
 async function waitFor(name: string, spool: Spool, stop: AbortController): Promise<void> {
-  while (!stop.signal.aborted) {
+  const isStopped = () => stop.signal.aborted
+  while (!isStopped()) {
     await sleep(ODD_PAUSE, undefined, { signal: stop.signal }).catch(() => undefined)
     const project = forgeProjectIfFine(spool, name)
-    if (project && !stop.signal.aborted)
-      return keepFetching(new Fetching(spool, project, stop.signal), spool, stop)
+    if (project && !isStopped()) return keepFetching(new Fetching(spool, project, stop.signal), spool, stop)
   }
 }
 

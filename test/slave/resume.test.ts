@@ -102,7 +102,11 @@ test('signals that were on their way when a connection was cut arrive, each once
     'n=0; trap "n=\\$((n + 1)); echo \\$n" USR1; trap "exit 7" TERM; echo up; while :; do sleep 0.05; done'
   const execution = client.execute(
     { command: ['sh', '-c', script], inherit: true, patience: 20_000 },
-    { output: (stream, data) => void (stream === 1 && (said += data.toString())) },
+    {
+      output: (stream, data) => {
+        if (stream === 1) said += data.toString()
+      },
+    },
   )
   await eventually('it runs', () => said === 'up\n')
   for (let signals = 1; signals <= 4; signals++) {

@@ -1,0 +1,52 @@
+import { chmodSync, mkdirSync } from 'node:fs'
+import { test } from 'tap'
+
+import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
+import type { Running } from '../../fixtures/sandbox.ts'
+
+const isUp = (farmer: Running) => farmer.stderr().includes('listening on')
+
+function start(sandbox: Sandbox): Running {
+  return sandbox.start('master/bin/farmer', [], {
+    env: {
+      FARMER_LISTEN: '127.0.0.1:0',
+      FARMER_DATA: sandbox.path('data'),
+      FARMER_CONF: sandbox.path('conf'),
+      SPOOL: '',
+    },
+  })
+}
+
+test('of two farmers that start at once on one new directory one serves, and the other says why it does not', async t => {
+  const sandbox = new Sandbox(t)
+  // Where we are root, the server is another user.
+  chmodSync(sandbox.dir, 0o755)
+  mkdirSync(sandbox.path('conf'))
+  const both = [start(sandbox), start(sandbox)]
+  await eventually('one of them', () => both.some(isUp), 60)
+  const other = both.find(one => !isUp(one))!
+  t.match(await other.ended, {
+    code: 111,
+    stderr: /the PostgreSQL with pid \d+ runs there, of another farmer/,
+  })
+  t.same(
+    sandbox.ls('data').filter(name => name.startsWith('postgres')),
+    ['postgres'],
+  )
+  const first = both.find(isUp)!
+  t.equal((await first.kill('SIGTERM')).code, 0)
+})
+
+test('a farmer that was killed while it made its PostgreSQL leaves nothing that keeps the next one from serving', async t => {
+  const sandbox = new Sandbox(t)
+  // Where we are root, the server is another user.
+  chmodSync(sandbox.dir, 0o755)
+  mkdirSync(sandbox.path('conf'))
+  const killed = start(sandbox)
+  await eventually('it makes one', () => sandbox.ls('data').some(name => name.includes('.making-')), 60)
+  await killed.kill('SIGKILL')
+  t.notOk(sandbox.ls('data').includes('postgres'))
+  const next = start(sandbox)
+  await eventually('the next one', () => isUp(next), 60)
+  t.equal((await next.kill('SIGTERM')).code, 0)
+})
