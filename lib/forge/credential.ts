@@ -5,6 +5,7 @@ import { createSign } from 'node:crypto'
 import { reasonOf } from '../base/errno.ts'
 import { lasting } from '../base/exit.ts'
 import { optional, setting } from '../base/settings.ts'
+import { credentialEnvironment } from '../git/credential.ts'
 import { secret } from '../system/secret.ts'
 import { Client, ForgeError } from './client.ts'
 import type { ForgeAddress } from './forge.ts'
@@ -102,24 +103,6 @@ function appJwt(app: string, key: string): string {
   }
 }
 
-/** What git runs to be told a user and a password: they are in its environment, and in no argument. */
-const HELPER = `!f() { [ "$1" != get ] || printf 'username=%s\\npassword=%s\\n' "$BASS_GIT_USER" "$BASS_GIT_TOKEN"; }; f`
-
-/**
- * How git gets a token: in its environment, never in its arguments or in a URL. It is asked for by a server's name: git would take a
- * header along to another server to which the forge sends it.
- */
-export function tokenEnvironment({ server, kind }: ForgeAddress, token: string): Record<string, string> {
-  const name = `credential.${new URL(server).origin}.helper`
-  return {
-    GIT_CONFIG_COUNT: '2',
-    // No other helper is asked, or told the token to keep it.
-    GIT_CONFIG_KEY_0: name,
-    GIT_CONFIG_VALUE_0: '',
-    GIT_CONFIG_KEY_1: name,
-    GIT_CONFIG_VALUE_1: HELPER,
-    BASS_GIT_USER: kind === 'github' ? 'x-access-token' : 'oauth2',
-    BASS_GIT_TOKEN: token,
-    GIT_TERMINAL_PROMPT: '0',
-  }
-}
+/** The environment in which git gets a token for the forge. */
+export const tokenEnvironment = ({ server, kind }: ForgeAddress, token: string): Record<string, string> =>
+  credentialEnvironment(new URL(server).origin, kind === 'github' ? 'x-access-token' : 'oauth2', token)

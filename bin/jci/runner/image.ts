@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { lasting, quote } from '../../../lib/base/exit.ts'
+import { credentialEnvironment } from '../../../lib/git/credential.ts'
 import { GitError, gitEnvironment, runGit, sentence } from '../../../lib/git/process.ts'
-import { split, withCredential } from './clone-url.ts'
+import { split } from './clone-url.ts'
 import type { Assigned } from './place.ts'
 
 const INSPECT_TIMEOUT_MS = 60_000
@@ -33,8 +34,9 @@ export async function imageOf(
 ): Promise<string | undefined> {
   const where = split(clone_url)
   const directory = mkdtempSync(join(scratch, 'image-'))
-  const env = { ...gitEnvironment(), ...withCredential(where) }
+  let { origin } = where
   const git = async (...args: string[]): Promise<string> => {
+    const env = { ...gitEnvironment(), ...credentialEnvironment(origin, where.user, where.password) }
     const end = await runGit({ place: directory, env, signal: AbortSignal.timeout(INSPECT_TIMEOUT_MS) }, args)
     if (end.code !== 0) throw new GitError(sentence(end))
     return end.stdout.toString()
@@ -45,7 +47,9 @@ export async function imageOf(
     await git('config', 'remote.origin.url', where.url)
     await git('fetch', ...fetch).catch(async (error: unknown) => {
       // The address may be one for containers: podman makes their bridge with the first of them. The server has a door here too.
-      await git('config', 'remote.origin.url', new URL(new URL(where.url).pathname, server).href)
+      const here = new URL(new URL(where.url).pathname, server)
+      origin = here.origin
+      await git('config', 'remote.origin.url', here.href)
       await git('fetch', ...fetch).catch(() => Promise.reject(error as Error))
     })
     if ((await git('ls-tree', commit_sha, '--', '.jci/image')) === '') return undefined

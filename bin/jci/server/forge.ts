@@ -1,6 +1,7 @@
 // The calls to a Gitea or Forgejo: commit statuses and tokens.
 
 import { pauseIn } from '../../../lib/forge/pause.ts'
+import { credentialEnvironment } from '../../../lib/git/credential.ts'
 import type { Job, ToldStatus } from './jobs.ts'
 
 export interface ForgeSettings {
@@ -37,7 +38,13 @@ export class ForgeClient {
     this.#settings = settings
   }
 
-  /** The value of the header by which git, and calls about tokens, are let in. */
+  /** The environment in which git is let in. */
+  get gitCredential(): Record<string, string> {
+    const { address, user, token } = this.#settings
+    return credentialEnvironment(new URL(address).origin, user, token)
+  }
+
+  /** The value of the header by which calls about tokens, and git by way of the door, are let in. */
   get basic(): string {
     const { user, token } = this.#settings
     return `Basic ${Buffer.from(`${user}:${token}`).toString('base64')}`

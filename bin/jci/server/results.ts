@@ -110,11 +110,7 @@ export class Results {
   async #git(place: string, args: readonly string[]): Promise<string> {
     const env = {
       ...gitEnvironment(),
-      GIT_TERMINAL_PROMPT: '0',
-      // In the environment, where others do not see it.
-      GIT_CONFIG_COUNT: '1',
-      GIT_CONFIG_KEY_0: 'http.extraHeader',
-      GIT_CONFIG_VALUE_0: `Authorization: ${this.#forge.basic}`,
+      ...this.#forge.gitCredential,
     }
     const end = await runGit(
       { place, env, signal: AbortSignal.any([this.#stop, AbortSignal.timeout(RESULTS_TIMEOUT_MS)]) },
