@@ -19,7 +19,7 @@ test('a git server that is away loses no job, and one that will never give the c
   const revision = farm.commit({ 'hello.txt': 'hello\n', Testfile: 'look: cat hello.txt\n' })
   const farmer = await farm.farmer()
   await farm.push(farmer.url, revision)
-  while ((await farm.db`select 1 from job`).length === 0) await new Promise(done => setTimeout(done, 50))
+  await eventually('the job', async () => (await farm.db`select 1 from job`).length === 1, 60)
 
   status = 503
   const worker = farm.worker(farmer.url)
