@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { lasting } from '../lib/base/exit.ts'
-import { optional, setting, words } from '../lib/base/settings.ts'
+import { choice, setting, words } from '../lib/base/settings.ts'
 import { command, runMain } from '../lib/system/command.ts'
 import { version } from '../lib/system/version.ts'
 import { warnOnce } from '../lib/system/log.ts'
@@ -56,7 +56,7 @@ DRAIN, then it is given back. A second TERM is final.`,
       directory: process.cwd(),
       version: version(),
       labels: words('LABELS'),
-      clean: optional('CLEAN') === 'all',
+      clean: choice('CLEAN', ['ignored', 'all']) === 'all',
     }
     const source = new FarmSource(client, farming, health, stop)
     try {

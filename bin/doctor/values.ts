@@ -34,6 +34,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   WATCH: oneOf('auto', 'events', 'poll'),
   ISOLATE: oneOf('auto', 'pid', 'bwrap', 'no'),
   FORGE_TRUST: oneOf(...TRUSTS),
+  CLEAN: oneOf('ignored', 'all'),
   SUPERSEDE: oneOf('changes', 'all', 'no'),
   JCI_CREDENTIAL: oneOf('proxy', 'token'),
   REPORTER_URL: address,
