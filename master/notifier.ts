@@ -10,7 +10,7 @@ import { sweep } from '../lib/system/durable.ts'
 import { listIfThere, mustList } from '../lib/system/listing.ts'
 import { Fatal, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { address } from '../lib/base/settings.ts'
-import { say, warn } from '../lib/system/log.ts'
+import { say, Trouble, warn } from '../lib/system/log.ts'
 import { makeDirectory, openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { numberOf } from '../lib/spool/task-name.ts'
@@ -123,14 +123,16 @@ async function tell(
   const changed = new AbortController()
   const over = AbortSignal.any([stop, changed.signal])
   const told = Promise.all(projects.flatMap(({ couriers }) => couriers.map(courier => courier.run(over))))
+  const trouble = new Trouble()
   try {
     while (!over.aborted) {
       try {
         await lookout.look()
+        trouble.over(`looking through '${spool.root}' again`)
         if (stateOfChannels(spool.root) !== settings) break
       } catch (error) {
         // The spool is away or full: say so and look again.
-        warn('look through', spool.root, error)
+        trouble.warn('look through', spool.root, error)
       }
       await watched.next()
       if (isToEnd()) end()

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { command, runMain } from '../lib/system/command.ts'
-import { warn } from '../lib/system/log.ts'
+import { Trouble } from '../lib/system/log.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import { isToEnd, onHup } from '../lib/system/renewal.ts'
 import { Rounds } from './reap/rounds.ts'
@@ -42,12 +42,14 @@ reported once and never touched.`,
     const stop = new AbortController()
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
     onHup().addEventListener('abort', () => stop.abort())
+    const trouble = new Trouble()
     while (!stop.signal.aborted && !isToEnd()) {
       try {
         rounds.look()
+        trouble.over(`looking through '${rounds.spool.root}' again`)
       } catch (error) {
         // The spool is unreachable, full or broken: report it and try again, since no other program would.
-        warn('look through', rounds.spool.root, error)
+        trouble.warn('look through', rounds.spool.root, error)
       }
       await sleep(settings.poll, undefined, { signal: stop.signal }).catch(() => undefined)
     }

@@ -48,3 +48,21 @@ export function warnOnce(verb: string, object: string, why: unknown): void {
   said.add(key)
   warn(verb, object, why)
 }
+
+/** What goes wrong in a loop is said when it begins and when it becomes another, and not in each round. */
+export class Trouble {
+  #said: string | undefined
+
+  /** As `warn`, if the last round did not meet the same. */
+  warn(verb: string, object: string, why: unknown): void {
+    const now = `${verb}\0${object}\0${reasonOf(why)}`
+    if (now !== this.#said) warn(verb, object, why)
+    this.#said = now
+  }
+
+  /** A round met nothing: says so, as information, if the last one did. */
+  over(text: string): void {
+    if (this.#said !== undefined) say('info', text)
+    this.#said = undefined
+  }
+}

@@ -290,3 +290,30 @@ test('a spool that is none is refused in one sentence', async t => {
     /^reaper: fatal: unable to use the spool's '.*\/tasks\/tmp': no such directory; .*\n$/,
   )
 })
+
+test('a spool that is away is said once, each time that it goes, and so is that it is back', async t => {
+  const scene = new Scene(t)
+  scene.claim()
+  const reaper = scene.reap()
+  await eventually('its first work', () => scene.ls('spool/tasks/cur').includes(AGAIN))
+  const said = () =>
+    reaper
+      .stderr()
+      .replaceAll(scene.dir, '')
+      .split('\n')
+      .filter(line => line.includes('look'))
+  for (const times of [1, 2]) {
+    renameSync(scene.path('spool'), scene.path('away'))
+    await eventually('it is missed', () => said().length === 2 * times - 1)
+    // Many rounds.
+    await new Promise(done => setTimeout(done, 500))
+    renameSync(scene.path('away'), scene.path('spool'))
+    await eventually('it is found', () => said().length === 2 * times)
+  }
+  const once = [
+    /^reaper: warning: unable to look through '\/spool': .*no such .*directory/,
+    "reaper: info: looking through '/spool' again",
+  ]
+  t.match(said(), [...once, ...once])
+  t.equal((await reaper.kill('SIGTERM')).code, 0)
+})
