@@ -13,6 +13,7 @@ import {
   linkSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   renameSync,
   rmSync,
@@ -263,6 +264,8 @@ export const readIfThere = (path: Path): string | undefined => openIfThere(path,
 /** As `readIfThere`, of an open file. */
 export function readSmall(fd: number, { size }: Stats): string | undefined {
   if (size > SMALL_FILE_BYTES) return undefined
+  // So says a file of /proc, too.
+  if (size === 0) return readFileSync(fd, 'utf8')
   const bytes = Buffer.allocUnsafe(size)
   // Its size is known: nothing needs to be asked for behind its end.
   let filled = 0
