@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'lib/testfile': ['lib/base'],
   'lib/spool': ['lib/base', 'lib/system'],
   'lib/conf': ['lib/base', 'lib/system', 'lib/spool'],
-  'lib/forge': ['lib/base', 'lib/system'],
+  'lib/forge': ['lib/base', 'lib/system', 'lib/git'],
   'lib/container': ['lib/base', 'lib/system'],
   'lib/exec': ['lib/base', 'lib/system', 'lib/bundle', 'lib/container'],
   'lib/view': ['lib/base', 'lib/system', 'lib/git', 'lib/spool'],
