@@ -64,19 +64,7 @@ export async function openOverSsh(host: string, env: Environment): Promise<Opene
   if (host === '' || host.startsWith('-') || /\s/.test(host))
     throw lasting('reach a machine', `${quote(host)} is not the name of one`)
   const control = makeOwnDirectory('bass-ssh-')
-  const options = [
-    ...[
-      '-o',
-      'BatchMode=yes',
-      '-o',
-      `ConnectTimeout=${CONNECT}`,
-      '-o',
-      'ServerAliveInterval=5',
-      '-o',
-      'ServerAliveCountMax=3',
-    ],
-    ...['-o', 'ControlMaster=auto', '-o', `ControlPath=${control}/c`, '-o', 'ControlPersist=10', '-T'],
-  ]
+  const options = optionsOf(control)
   const remote = (script: string, ...args: string[]) => [
     ...['ssh', ...options, host, ['sh', '-c', script, 'sh', ...args].map(shellQuote).join(' ')],
   ]
@@ -127,6 +115,15 @@ export async function openOverSsh(host: string, env: Environment): Promise<Opene
     throw error
   }
 }
+
+/** One connection for all that is run, by a socket in this directory. */
+const optionsOf = (control: string): string[] => [
+  ...['BatchMode=yes', `ConnectTimeout=${CONNECT}`, 'ServerAliveInterval=5', 'ServerAliveCountMax=3'].flatMap(
+    one => ['-o', one],
+  ),
+  ...['ControlMaster=auto', `ControlPath=${control}/c`, 'ControlPersist=10'].flatMap(one => ['-o', one]),
+  '-T',
+]
 
 /** Runs a command and returns its output, trimmed. 255 is ssh's own failure. */
 async function ask(host: string, command: CommandLine, env: Environment): Promise<string> {

@@ -268,13 +268,7 @@ export function readSmall(fd: number, { size }: Stats): string | undefined {
   if (size === 0) return readFileSync(fd, 'utf8')
   const bytes = Buffer.allocUnsafe(size)
   // Its size is known: nothing needs to be asked for behind its end.
-  let filled = 0
-  while (filled < size) {
-    const read = readSync(fd, bytes, filled, size - filled, null)
-    if (read === 0) break
-    filled += read
-  }
-  return bytes.toString('utf8', 0, filled)
+  return bytes.toString('utf8', 0, readSync(fd, bytes))
 }
 
 /** The prefix of rubbish: any program that sees such a name deletes it. */

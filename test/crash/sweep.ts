@@ -260,8 +260,8 @@ function manners({ code, signal, stderr }: Ended, usual = 0): string[] {
   // What cannot be looked at is said, and left for later.
   const isLeft = code === 0 && warnings!.length > 0
   if (code !== usual && code !== 111 && !isLeft) return [`exit ${String(code)}: ${stderr}`]
-  // The hook ends as far as it can, and then says what it left.
-  const reasons = fatal!.length > 0 ? fatal! : warnings!
-  if (code === 111 && reasons.length !== 1) return [`not one reason: ${stderr}`]
+  // The hook and the fetcher do what they can, and say of each thing that they left why.
+  const isSaid = fatal!.length === 1 || (fatal!.length === 0 && warnings!.length > 0)
+  if (code === 111 && !isSaid) return [`not one reason: ${stderr}`]
   return lines.some(line => /^\s+at /.test(line)) ? [`a stack: ${stderr}`] : []
 }
