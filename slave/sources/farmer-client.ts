@@ -3,7 +3,7 @@
 import { open } from 'node:fs/promises'
 import * as http from 'node:http'
 import * as https from 'node:https'
-import { pipeline } from 'node:stream/promises'
+import { finished, pipeline } from 'node:stream/promises'
 
 import { EXIT, Fatal, quote, temporary } from '../../lib/base/exit.ts'
 import { ALIVE } from '../../lib/farm/protocol.ts'
@@ -99,7 +99,7 @@ export async function putFile(
   try {
     if ((await file.stat()).size < size) throw temporary(`store ${quote(path)}`, 'it has become shorter')
     const answer = await put(address, size > 0 ? file.createReadStream({ end: size - 1 }) : [], size, signal)
-    for await (const _ of answer);
+    await finished(answer.resume())
     const { statusCode = 0, statusMessage = '' } = answer
     if (statusCode < 200 || statusCode > 299)
       throw temporary(`store ${quote(path)}`, `${statusCode} ${statusMessage}`)
