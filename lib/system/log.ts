@@ -27,8 +27,11 @@ export function say(level: 'fatal' | 'warning' | 'info', text: string): void {
 
 /** Something went wrong and the program goes on: `name: warning: unable to VERB 'OBJECT': reason`. */
 export function warn(verb: string, object: string, why: unknown): void {
-  say('warning', `unable to ${verb} ${quote(object)}: ${why instanceof Fatal ? why.message : reasonOf(why)}`)
+  say('warning', unable(verb, object, why))
 }
+
+const unable = (verb: string, object: string, why: unknown): string =>
+  `unable to ${verb} ${quote(object)}: ${why instanceof Fatal ? why.message : reasonOf(why)}`
 
 const said = new Set<string>()
 
@@ -55,9 +58,13 @@ export class Trouble {
 
   /** As `warn`, if the last round did not meet the same. */
   warn(verb: string, object: string, why: unknown): void {
-    const now = `${verb}\0${object}\0${reasonOf(why)}`
-    if (now !== this.#said) warn(verb, object, why)
-    this.#said = now
+    this.say(unable(verb, object, why))
+  }
+
+  /** The same in other words. */
+  say(text: string): void {
+    if (text !== this.#said) say('warning', text)
+    this.#said = text
   }
 
   /** A round met nothing: says so, as information, if the last one did. */

@@ -12,7 +12,7 @@ import { makeInbox, storeDeliveries } from '../receive/inbox.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { sweep, timeOf, token } from '../../lib/system/durable.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
-import { say, warn } from '../../lib/system/log.ts'
+import { say, Trouble, warn } from '../../lib/system/log.ts'
 import { formatLook, parseDelivery } from '../receive/delivery.ts'
 import type { Look } from '../receive/delivery.ts'
 import { decideChange, decidePush } from './decide.ts'
@@ -48,7 +48,7 @@ export class Fetching {
   #retryAt = 0
   #lookAt = 0
   #tidied = -Infinity
-  #said: string | undefined
+  readonly #trouble = new Trouble()
 
   readonly #now: () => number
 
@@ -71,8 +71,7 @@ export class Fetching {
     if (this.#now() >= this.#retryAt) {
       try {
         await this.#work(look)
-        if (this.#said !== undefined) say('info', `${this.project.name}: the forge answers again`)
-        this.#said = undefined
+        this.#trouble.over(`${this.project.name}: the forge answers again`)
         this.#failures = 0
         this.#code = EXIT.done
       } catch (error) {
@@ -103,8 +102,7 @@ export class Fetching {
         : error instanceof Error
           ? error.message
           : String(error)
-    if (why !== this.#said) say('warning', `${this.project.name}: ${why}; it is tried again`)
-    this.#said = why
+    this.#trouble.say(`${this.project.name}: ${why}; it is tried again`)
     this.#code = isRefused(error) ? EXIT.lasting : EXIT.temporary
     this.#retryAt = this.#now() + Math.min(FETCH_PAUSE_MS.last, FETCH_PAUSE_MS.first * 2 ** this.#failures++)
   }

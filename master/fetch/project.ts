@@ -59,7 +59,8 @@ export function forgeProjects(
   const odd: OddProject[] = []
   for (const name of named.length > 0 ? named : files.keys()) {
     try {
-      projects.push(...[forgeProject(spool, name) ?? []].flat())
+      const project = openProject(spool, name, files.get(name)!)
+      if (project) projects.push(project)
     } catch (error) {
       if (!(error instanceof Fatal)) throw error
       odd.push({ name, error })
@@ -73,7 +74,10 @@ export function forgeProjects(
 /** A project as its settings are now; undefined if it is on no forge. Throws Fatal if they cannot be used. */
 export function forgeProject(spool: Spool, name: string): ForgeProject | undefined {
   const rc = projectFiles(spool.root).get(name)
-  if (rc === undefined) return undefined
+  return rc === undefined ? undefined : openProject(spool, name, rc)
+}
+
+function openProject(spool: Spool, name: string, rc: string): ForgeProject | undefined {
   const env = settingsOfProject(process.env, rc)
   const forge = forgeOf(env)
   if (!forge) return undefined

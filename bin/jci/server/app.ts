@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 import { isSameSecret } from '../../../lib/base/same.ts'
-import { field, isSignature } from '../../../lib/forge/payload.ts'
+import { DELIVERY_MAX, field, isSignature } from '../../../lib/forge/payload.ts'
 import { isCommitId } from '../../../lib/jci/run-ref.ts'
 import { warn } from '../../../lib/system/log.ts'
 import type { Desk } from './desk.ts'
@@ -13,11 +13,10 @@ import { isDoor, serveDoor } from './door.ts'
 import type { Door } from './door.ts'
 import type { Job } from './jobs.ts'
 
-const BODY_MAX = 25 * 1024 * 1024
 /** A poll is a few words. */
 const POLL_MAX = 64 * 1024
 /** What all bodies together may hold, in bytes. */
-const BODIES_MAX = 8 * BODY_MAX
+const BODIES_MAX = 8 * DELIVERY_MAX
 
 /** Spans of time, in milliseconds. */
 export interface AppTimes {
@@ -67,7 +66,7 @@ async function replyTo(
 ): Promise<Reply> {
   if (path !== '/webhook' && path !== '/poll') return [404, { error: 'no such address' }]
   if (request.method !== 'POST') return [405, { error: 'POST alone' }]
-  const body = await bodies.read(request, path === '/webhook' ? BODY_MAX : POLL_MAX)
+  const body = await bodies.read(request, path === '/webhook' ? DELIVERY_MAX : POLL_MAX)
   if (!Buffer.isBuffer(body)) return [body[0], { error: body[1] }]
   return path === '/webhook' ? webhook(desk, settings, request, body) : poll(desk, settings, request, body)
 }
