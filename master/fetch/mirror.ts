@@ -8,6 +8,7 @@ import type { Forge } from '../../lib/forge/forge.ts'
 import { gitAccess } from '../../lib/forge/open.ts'
 import { environmentAt, runGit, sentence } from '../../lib/git/process.ts'
 import type { Ended } from '../../lib/git/process.ts'
+import { isRefusal } from '../../lib/git/refusal.ts'
 import { Repository } from '../../lib/git/repository.ts'
 import { changedPaths } from '../../lib/git/walk.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
@@ -153,7 +154,7 @@ export class Mirror {
 
   #failed(verb: string, end: Ended) {
     const what = `${verb} ${quote(this.#forge.cloneUrl)}`
-    return REFUSED.test(end.stderr) ? lasting(what, sentence(end)) : temporary(what, sentence(end))
+    return isRefusal(end.stderr) ? lasting(what, sentence(end)) : temporary(what, sentence(end))
   }
 
   /** Runs git here. */
@@ -167,10 +168,6 @@ export class Mirror {
     return this.#run(args, await gitAccess(this.#forge, this.#settings))
   }
 }
-
-/** The words of git, ssh and GitHub for what comes to the same however often it is tried: nobody is let in, or nothing is there. */
-const REFUSED =
-  /Authentication failed|could not read Username|requested URL returned error: 40[1349]|Permission denied \(|Host key verification failed|^fatal: repository '.*' not found|Repository not found/m
 
 /** Git asks nobody for anything, and gives up what hangs. */
 const QUIETLY: NodeJS.ProcessEnv = {

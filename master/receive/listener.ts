@@ -6,12 +6,12 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 
 import { reasonOf } from '../../lib/base/errno.ts'
 import { Fatal } from '../../lib/base/exit.ts'
+import { BodyReader, Unread } from '../../lib/forge/body.ts'
 import { BadDelivery } from '../../lib/forge/forge.ts'
 import type { Forge, Wish } from '../../lib/forge/forge.ts'
 import { isDeliveryId } from './inbox.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { say, warn } from '../../lib/system/log.ts'
-import { Reader, Unread } from './body.ts'
 import { formatDelivery } from './delivery.ts'
 import { Store } from './store.ts'
 
@@ -37,7 +37,7 @@ export function hooksListener(
   spool: Spool,
   find: (project: string) => Receiving | undefined,
 ): RequestListener {
-  const [store, reader] = [new Store(spool), new Reader()]
+  const [store, reader] = [new Store(spool), new BodyReader()]
   const answer = async (request: IncomingMessage): Promise<Answer> => {
     try {
       const project = projectOf(request)

@@ -8,17 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { reasonOf } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { environmentAt, GitError, runGit, sentence } from '../../lib/git/process.ts'
+import { isAbsence, isRefusal } from '../../lib/git/refusal.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 
 /** How long a server that is away is waited for, in milliseconds, before the attempt counts as lost. */
 const AWAY_MAX_MS = 600_000
 /** The longest pause between two tries, in milliseconds. */
 const PAUSE_MAX_MS = 30_000
-
-// What git says where another try would end in the same way. Its words are English: `environmentAt` sees to that.
-const NOT_THERE = /not our ref|unadvertised object|couldn't find remote ref/
-const REFUSED =
-  /Authentication failed|could not read (?:Username|Password)|returned error: 40[134]|repository '.*' not found/
 
 export interface Wanted {
   /** Where git fetches from. */
@@ -79,9 +75,8 @@ async function untilThere(
     } catch (error) {
       if (signal.aborted) throw error
       const why = reasonOf(error)
-      if (NOT_THERE.test(why))
-        throw lasting(`fetch ${quote(revision)}`, 'the server does not have it any more')
-      if (REFUSED.test(why)) throw lasting(`fetch from ${quote(url)}`, why)
+      if (isAbsence(why)) throw lasting(`fetch ${quote(revision)}`, 'the server does not have it any more')
+      if (isRefusal(why)) throw lasting(`fetch from ${quote(url)}`, why)
       if (performance.now() > end) throw temporary(`fetch from ${quote(url)}`, why)
       warnOnce('fetch from', url, error)
       await sleep(pause, undefined, { signal })

@@ -7,8 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { reasonOf } from '../../../lib/base/errno.ts'
 import { lasting, temporary } from '../../../lib/base/exit.ts'
 import { git } from '../../../lib/git/process.ts'
+import { isAbsence, isRefusal } from '../../../lib/git/refusal.ts'
 import { isCommitId } from '../../../lib/jci/run-ref.ts'
 import { runMain } from '../../../lib/system/command.ts'
 import { perform } from '../parts/perform.ts'
@@ -21,9 +23,6 @@ export const job = { description: { name: 'git-jci job' }, main }
 const FETCH_PATIENCE = 60_000
 const PUSH_PATIENCE = 300_000
 const PUSH_WAIT_MAX_MS = 15_000
-
-/** The words of git where the door lets it in no more, or does not have what it wants. */
-const REFUSED = /error: 40[134]|Authentication failed|could not read Username|not our ref|not found/
 
 async function main([file = '-']: string[]): Promise<number> {
   const { clone_url, commit_sha } = JSON.parse(readFileSync(file === '-' ? 0 : file, 'utf8')) as Record<
@@ -72,7 +71,8 @@ async function patiently(what: string, patience: number, act: () => Promise<void
       await act()
       return
     } catch (error) {
-      if (performance.now() > end || REFUSED.test(String(error))) throw temporary(what, error)
+      const words = reasonOf(error)
+      if (performance.now() > end || isRefusal(words) || isAbsence(words)) throw temporary(what, error)
       await sleep(wait)
     }
   }

@@ -4,19 +4,17 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 import { isSameSecret } from '../../../lib/base/same.ts'
+import { BodyReader, Unread } from '../../../lib/forge/body.ts'
 import { DELIVERY_MAX, field, isSignature } from '../../../lib/forge/payload.ts'
 import { isCommitId } from '../../../lib/jci/run-ref.ts'
 import { warn } from '../../../lib/system/log.ts'
 import type { Desk } from './desk.ts'
-import { Bodies } from './bodies.ts'
 import { isDoor, serveDoor } from './door.ts'
 import type { Door } from './door.ts'
 import type { Job } from './jobs.ts'
 
 /** A poll is a few words. */
 const POLL_MAX = 64 * 1024
-/** What all bodies together may hold, in bytes. */
-const BODIES_MAX = 8 * DELIVERY_MAX
 
 /** Spans of time, in milliseconds. */
 export interface AppTimes {
@@ -41,7 +39,7 @@ type Reply = readonly [status: number, body: object]
 
 /** The server. What git sends may take any time as long as it moves: a job's results over a slow line too. */
 export function makeServer(desk: Desk, door: Door | undefined, settings: AppSettings): Server {
-  const bodies = new Bodies(BODIES_MAX, settings.times.body)
+  const bodies = new BodyReader(settings.times.body)
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
     const path = (request.url ?? '/').split('?', 1)[0]!
     const served =
@@ -49,6 +47,10 @@ export function makeServer(desk: Desk, door: Door | undefined, settings: AppSett
         ? serveDoor(door, request, response)
         : replyTo(desk, settings, path, request, bodies).then(reply => send(response, reply))
     served.catch((error: unknown) => {
+      if (error instanceof Unread) {
+        send(response, [error.status, { error: error.message }], error.headers)
+        return
+      }
       warn('answer', request.url ?? '', error)
       if (response.headersSent) response.destroy()
       else send(response, [502, { error: 'it failed; the log of the server says why' }])
@@ -62,12 +64,11 @@ async function replyTo(
   settings: AppSettings,
   path: string,
   request: IncomingMessage,
-  bodies: Bodies,
+  bodies: BodyReader,
 ): Promise<Reply> {
   if (path !== '/webhook' && path !== '/poll') return [404, { error: 'no such address' }]
   if (request.method !== 'POST') return [405, { error: 'POST alone' }]
   const body = await bodies.read(request, path === '/webhook' ? DELIVERY_MAX : POLL_MAX)
-  if (!Buffer.isBuffer(body)) return [body[0], { error: body[1] }]
   return path === '/webhook' ? webhook(desk, settings, request, body) : poll(desk, settings, request, body)
 }
 
@@ -159,11 +160,15 @@ async function poll(
 const isNames = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every(one => typeof one === 'string')
 
-function send(response: ServerResponse, [status, body]: Reply): void {
+function send(
+  response: ServerResponse,
+  [status, body]: Reply,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   if (status === 405) response.setHeader('Allow', 'POST')
   if (status === 429) response.setHeader('Retry-After', '5')
   // Of a body that is not wanted, no more is read.
   if (!response.req.complete) response.setHeader('Connection', 'close')
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers })
   response.end(`${JSON.stringify(body)}\n`)
 }

@@ -11,7 +11,7 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 
 import { parseForge } from '../../../lib/forge/parse-forge.ts'
-import { Reader, Unread } from '../../../master/receive/body.ts'
+import { BodyReader, Unread } from '../../../lib/forge/body.ts'
 import { hooksListener } from '../../../master/receive/listener.ts'
 import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
 
@@ -126,7 +126,7 @@ test('what is no delivery is answered all the same', async t => {
 
 test('bodies that come slowly, or too many at once, are given up', async t => {
   const port = await listen(t, (request, response) => {
-    const slow = new Reader(50).read(request)
+    const slow = new BodyReader(50).read(request)
     void slow.catch((error: unknown) => response.writeHead((error as Unread).status).end())
   })
   const socket = say(t, port, head(100))
@@ -134,7 +134,7 @@ test('bodies that come slowly, or too many at once, are given up', async t => {
   socket.on('data', (part: Buffer) => (said += part.toString()))
   await eventually('an answer', () => said.startsWith('HTTP/1.1 408'))
 
-  const reader = new Reader(60_000, 15)
+  const reader = new BodyReader(60_000, 15)
   const seen: IncomingMessage[] = []
   const statuses: (number | string)[] = []
   const busy = await listen(t, request => {

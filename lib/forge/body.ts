@@ -3,10 +3,11 @@
 
 import type { IncomingMessage } from 'node:http'
 
-import { DELIVERY_MAX } from '../../lib/forge/payload.ts'
+import { formatBytes } from '../base/text.ts'
+import { DELIVERY_MAX } from './payload.ts'
 
 /** Most bytes of all that are being read; beyond that, senders are asked to come again. */
-const READING_MAX = 8 * DELIVERY_MAX
+const ALL_MAX = 8 * DELIVERY_MAX
 
 /** How long a body may take, in milliseconds: forges wait for 10 s, and for 30 s at most. */
 const BODY_TIMEOUT_MS = 30_000
@@ -23,31 +24,33 @@ export class Unread extends Error {
   }
 }
 
-export class Reader {
+export class BodyReader {
+  /** In milliseconds. */
   readonly #patience: number
+  /** In bytes. */
   readonly #most: number
   #reading = 0
 
-  constructor(patience = BODY_TIMEOUT_MS, most = READING_MAX) {
+  constructor(patience = BODY_TIMEOUT_MS, most = ALL_MAX) {
     this.#patience = patience
     this.#most = most
   }
 
-  /** Reads a body to its end. Throws Unread; then what else comes is not kept. */
-  async read(request: IncomingMessage): Promise<Buffer> {
-    if (Number(request.headers['content-length'] ?? 0) > DELIVERY_MAX) throw tooLarge()
+  /** Reads a body of at most `max` bytes to its end. Throws Unread; then what else comes is not kept. */
+  async read(request: IncomingMessage, max = DELIVERY_MAX): Promise<Buffer> {
+    if (Number(request.headers['content-length'] ?? 0) > max) throw tooLarge(max)
     const chunks: Buffer[] = []
     let size = 0
     let timer: NodeJS.Timeout | undefined
     try {
       await new Promise<void>((done, failed) => {
         timer = setTimeout(() => failed(tooSlow()), this.#patience)
-        const cutOff = () => failed(new Unread(400, 'its body was cut off'))
+        const cutOff = () => failed(new Unread(400, 'the body was cut off'))
         request.on('data', (chunk: Buffer) => {
           size += chunk.length
           this.#reading += chunk.length
           chunks.push(chunk)
-          if (size > DELIVERY_MAX) failed(tooLarge())
+          if (size > max) failed(tooLarge(max))
           else if (this.#reading > this.#most) failed(tooMuch())
         })
         request.on('end', done).on('error', cutOff).on('close', cutOff)
@@ -61,6 +64,6 @@ export class Reader {
   }
 }
 
-const tooLarge = () => new Unread(413, 'a delivery has 25 MB at most')
-const tooMuch = () => new Unread(503, 'too many deliveries at once', { 'Retry-After': '10' })
-const tooSlow = () => new Unread(408, 'it takes too long', { Connection: 'close' })
+const tooLarge = (max: number) => new Unread(413, `the body is too large: it may have ${formatBytes(max)}`)
+const tooMuch = () => new Unread(503, 'too much comes at once; send it again', { 'Retry-After': '10' })
+const tooSlow = () => new Unread(408, 'the body takes too long', { Connection: 'close' })
