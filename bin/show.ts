@@ -26,7 +26,7 @@ TASK is a number, a name, a revision or its beginning, PROJECT[/REF], or 'last'.
 are shown where the code repository is on this host.
 
 --json prints one object: name num project version arch host state (waiting, running, over)
-revision ref params retryOf priority made cancelling job wait commit taskDirectory jobDirectory
+revision ref params retryOf loss priority made cancelling job wait commit taskDirectory jobDirectory
 artifactFiles lastLines; job has verdict host slot place claimed started ended seconds beat steps
 error retriedAs artifacts notes; a step has name state exit signal started ended seconds. Every key is always
 there, null where there is nothing to say; times are milliseconds since 1970.`,
@@ -63,7 +63,7 @@ const section = (title: string, body: string[], terminal: Terminal) =>
   body.length === 0 ? [] : [terminal.paint('bold', title), ...body]
 
 function facts(shown: TaskDetails, now: number): Cell[][] {
-  const { job, commit, wait, retryOf, made } = shown
+  const { job, commit, wait, retryOf, loss, made } = shown
   const { pusher, params } = pusherOf(shown)
   const rows: [string, string | null | undefined, Cell['colour']?][] = [
     ['state', stateInWords(shown, now), COLOURS[job?.verdict ?? (shown.state as 'waiting')]],
@@ -83,6 +83,7 @@ function facts(shown: TaskDetails, now: number): Cell[][] {
       retryOf &&
         `${retryOf.parent}, ${{ lost: 'which was lost', drain: 'whose taker was stopped', fault: 'whose taker could not run jobs', user: 'as asked' }[retryOf.cause]}`,
     ],
+    ['lost before', loss],
     ['retried as', job?.retriedAs],
     ['task', shown.taskDirectory],
     ['job', shown.jobDirectory],

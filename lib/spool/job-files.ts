@@ -19,6 +19,8 @@ export const TASK = {
   /** Empty: somebody wants it to end. */
   cancel: 'cancel',
   retryOf: 'retry-of.txt',
+  /** Of a farm's job that is tried again: how the attempt before was lost. */
+  loss: 'loss.txt',
 } as const
 
 /** A job. `steps` and `artifacts` are directories. */

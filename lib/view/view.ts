@@ -33,6 +33,8 @@ export interface TaskView {
   /** The lines of the event. */
   readonly params: Readonly<Record<string, string>>
   readonly retryOf: RetryOf | null
+  /** How the attempt before was lost, where the same task was tried again, as a farm does. */
+  readonly loss: string | null
   readonly priority: number | null
   /** When it was made. */
   readonly made: number | null
@@ -124,6 +126,7 @@ function readAt({ task, taskAt, jobAt }: Whereabouts): TaskView | undefined {
     label: read(TASK.label)?.text.replace(/\n$/, '') || null,
     params: parseParams(read(TASK.params)?.text ?? ''),
     retryOf: (retry && parseRetryOf(retry.text)) ?? null,
+    loss: read(TASK.loss)?.text.trim() || null,
     priority: /^-?\d{1,9}$/.test(priority) ? Number(priority) : null,
     made: (retry ?? revision)?.time ?? null,
     cancelling: files.includes(TASK.cancel),

@@ -47,6 +47,8 @@ interface Row {
   readonly started: Date | null
   readonly steps: readonly StepView[]
   readonly cancelled: string | null
+  /** How the attempt before was lost. */
+  readonly loss: string | null
   readonly title: string | null
   readonly author: string | null
   readonly url: string | null
@@ -61,7 +63,8 @@ interface Over extends Row {
   readonly artifacts: boolean
 }
 
-const nameOf = ({ num, project, version, arch, host }: Row): string =>
+/** The name of a task, or of the one with another number that is tried for it, or was. */
+const nameOf = ({ project, version, arch, host, ...row }: Row, num = row.num): string =>
   [num, project, version, arch, ...(host === null ? [] : [host])].join(':')
 
 export class Showcase {
@@ -110,7 +113,7 @@ export class Showcase {
         c.title, c.author, c.url
       from job j left join run on run.job = j.num left join worker w on w.id = run.worker left join change c on c.id = j.change
       order by run.job is null, priority desc, turn, depth desc, num limit ${WAITING}`
-    const waits = new Set(active.map(nameOf))
+    const waits = new Set(active.map(row => nameOf(row)))
     const first = this.#seen === undefined
     for (const row of active) this.#put(row)
     for (const row of over) {
@@ -136,12 +139,13 @@ export class Showcase {
   /** Lays a job out that runs or waits. */
   #put(row: Row): void {
     const name = nameOf(row)
-    const state = JSON.stringify([row.attempt, row.cancelled, row.steps])
+    const state = JSON.stringify([row.attempt, row.cancelled, row.loss, row.steps])
     const before = this.#shown.get(name)
     if (before === state || before?.startsWith('over')) return
     const task = join(this.spool.tasks.cur, name)
     if (before === undefined) this.#putTask(row, task)
     if (row.cancelled !== null) writeFileSync(join(task, TASK.cancel), '')
+    putLoss(row, task)
     const job = join(this.spool.jobs.cur, name)
     if (row.attempt === null || before?.includes(row.attempt) === false) {
       rmSync(job, { recursive: true, force: true })
@@ -164,14 +168,7 @@ export class Showcase {
     const lines = Object.entries(params).filter((pair): pair is [string, string] => !!pair[1])
     put(TASK.params, lines.map(([key, value]) => `${key}=${value.replace(/[\r\n]/g, ' ')}\n`).join(''))
     if (row.retry_of !== null) {
-      const parent = [
-        row.retry_of,
-        row.project,
-        row.version,
-        row.arch,
-        ...(row.host === null ? [] : [row.host]),
-      ].join(':')
-      put(TASK.retryOf, `${parent} user 0\n`)
+      put(TASK.retryOf, `${nameOf(row, row.retry_of)} user 0\n`)
     }
     renameSync(hidden, task)
   }
@@ -203,13 +200,12 @@ export class Showcase {
       if (row.artifacts) mkdirSync(join(job, JOB.artifacts), { recursive: true })
       if (row.error !== null) writeFileSync(join(job, JOB.error), sentence(row.error))
       writeAt(join(job, JOB.result), row.verdict + '\n', row.ended)
+      putLoss(row, task)
       renameSync(task, oldTask)
       this.#settling.set(name, performance.now())
     }
     if (row.retried_as !== null) {
-      const { project, version, arch, host } = row
-      const again = [row.retried_as, project, version, arch, ...(host === null ? [] : [host])].join(':')
-      writeFileSync(join(this.#jobAt(name), JOB.retriedAs), again + '\n')
+      writeFileSync(join(this.#jobAt(name), JOB.retriedAs), nameOf(row, row.retried_as) + '\n')
     }
     this.#shown.set(name, state)
   }
@@ -261,9 +257,13 @@ export class Showcase {
 /** The columns of a result that pages show; its files, which may be many, are not. */
 const overColumns = (db: Database) => db`
   r.num, r.project, r.version, r.revision, r.ref, r.label, r.arch, r.host, r.params, r.priority, r.made, r.retry_of, r.attempt,
-  r.worker_host, r.worker_slot, r.started, r.steps, r.verdict, r.error, r.ended, r.retried_as, null as cancelled,
+  r.worker_host, r.worker_slot, r.started, r.steps, r.verdict, r.error, r.ended, r.loss, r.retried_as, null as cancelled,
   c.title, c.author, c.url, r.files @? '$[*] ? (@.path starts with "artifacts/")' as artifacts
   from result r left join change c on c.id = r.change`
+
+function putLoss({ loss }: Row, task: string): void {
+  if (loss !== null) writeFileSync(join(task, TASK.loss), loss + '\n')
+}
 
 function putStep(job: string, step: StepView): void {
   const directory = stepDirectory(job, step.name)

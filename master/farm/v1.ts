@@ -66,7 +66,8 @@ function workerRoutes(app: Hono, db: Database, workers: Workers): void {
   })
   app.delete('/workers/:id', async c => {
     // A worker that leaves gives back what it has; that is nobody's fault.
-    await db`select lose(array[${uuid(c.req.param('id'), 'worker')}]::uuid[], false)`
+    const worker = uuid(c.req.param('id'), 'worker')
+    await db`select lose(array[${worker}]::uuid[], false, 'its worker gave it back')`
     return c.json({})
   })
   app.get('/work', async c => {

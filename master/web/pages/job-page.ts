@@ -80,6 +80,7 @@ export async function jobPage(visit: Visit, site: Site, view: TaskView): Promise
         ${job?.error != null && html`<p class="error">${signOf('error')} ${job.error}</p>`}
         ${(job?.notes ?? []).map(note => html`<p class="note">${note}</p>`)}
         ${live && !job && html`<p class="why">${signOf('waiting')} ${whyOf(site, view)}</p>`}
+        ${view.loss !== null && html`<p class="note">It was lost before: ${view.loss}.</p>`}
       </div>
       ${job && stepsSection(site, view)} ${step && (await tail(site, view, step))}
       <div class="columns">

@@ -39,6 +39,7 @@ test('a waiting task is read from its files', async t => {
     label: null,
     params: { COLOUR: 'a=b' },
     retryOf: { parent: '3:hello:v1:linux-x86_64:h1', cause: 'user', tries: 0 },
+    loss: null,
     priority: null,
     made: NOON,
     cancelling: false,
