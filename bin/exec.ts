@@ -63,12 +63,12 @@ ends.`,
     const out = resolve(options.out ?? content.top)
     mkdirSync(out, { recursive: true })
     const opened = await open(options)
-    const { client, place } = opened
+    const { client, place, patience } = opened
     try {
       await client.put(place, writeS2(tarOf(content.items)))
       const execution = client.execute(
         {
-          ...{ name: quote(words[0]!), command: words, environment, inherit: true, timeout },
+          ...{ name: quote(words[0]!), command: words, environment, inherit: true, timeout, patience },
           ...{ directory: content.within === '' ? place : `${place}/${content.within}`, contentRoot: place },
           ...{ wantArchive: true, wantInput: options.input },
         },

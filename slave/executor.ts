@@ -1,5 +1,6 @@
 // executor: runs commands for a client elsewhere, in a container or on this machine.
 
+import type { EventEmitter } from 'node:events'
 import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { ROOT } from '../lib/base/root.ts'
 import { command, runMain } from '../lib/system/command.ts'
 import { makeOwnDirectory } from '../lib/exec/own-directory.ts'
 import { makeExecutorServer } from './execute/server.ts'
+import { clientLeft } from './execute/way-back.ts'
 import { AlonePlace } from './run/places/alone.ts'
 import { ISOLATE, openPlace } from './run/places/open-place.ts'
 import type { Place } from './run/places/place.ts'
@@ -22,18 +24,20 @@ const SECRET_MAX = 256
 export const executor = command(
   {
     name: 'executor',
-    usage: 'stdio|unix:PATH|HOST:PORT [alone|auto|pid|no]',
+    usage: 'stdio|ssh:PATH|unix:PATH|HOST:PORT [alone|auto|pid|no]',
     operands: [1, 2],
     about: `Runs commands for a client elsewhere that speaks the protocol of lib/exec/executor.proto.
 
 The first line of its standard input is the secret that the client must have. When that input ends, all
 commands are killed and it ends; so it does not outlive the program, the SSH connection or the container
-that started it. With 'stdio' the protocol follows on standard input and output; else it listens, and
-prints the address. HOST is to be an address that only the client can reach.
+that started it. With 'stdio' the protocol follows on standard input and output, and so it does with
+'ssh:PATH'; there, when the sshd whose PID is in BASS_SSHD is gone as well, it waits 30 s for the client
+to come back through the socket PATH. Else it listens, and prints the address. HOST is to be an address
+that only the client can reach.
 
 The second argument says how what a command has started is found when it is over: 'alone' kills every
 other process, for the first process of a container; the others are as ISOLATE.`,
-    environment: { TMPDIR: 'where its own files are' },
+    environment: { TMPDIR: 'where its own files are', BASS_SSHD: "for 'ssh:PATH'" },
   },
   async ([address, how]) => {
     // A container has it in a volume that is empty.
@@ -55,15 +59,19 @@ other process, for the first process of a container; the others are as ISOLATE.`
       pools,
       scratch,
     })
-    const ended = new Promise<void>(done => {
-      for (const event of ['end', 'close', 'error']) process.stdin.once(event, () => done())
-      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
-    })
-    if (address === 'stdio') {
-      const connection = Duplex.from({ readable: process.stdin, writable: process.stdout })
+    const inject = (connection: Duplex) => {
       connection.on('error', () => undefined)
       server.createConnectionInjector(credentials).injectConnection(connection)
-    } else {
+    }
+    const inputEnded = onceAny(process.stdin, ['end', 'close', 'error'])
+    const told = onceAny(process, ['SIGTERM', 'SIGINT', 'SIGHUP'])
+    const isOverSsh = address!.startsWith('ssh:')
+    // There, an output that nobody reads any more does not end it.
+    if (isOverSsh) process.stdout.removeAllListeners('error')
+    const left = isOverSsh ? clientLeft(address!.slice(4), inputEnded, inject) : inputEnded
+    if (isOverSsh || address === 'stdio')
+      inject(Duplex.from({ readable: process.stdin, writable: process.stdout }))
+    else {
       const port = await new Promise<number>((done, fail) =>
         server.bindAsync(address!, credentials, (error, port) =>
           error ? fail(temporary(`listen at ${quote(address!)}`, error)) : done(port),
@@ -74,12 +82,17 @@ other process, for the first process of a container; the others are as ISOLATE.`
       )
       process.stdin.resume()
     }
-    await ended
+    await Promise.race([left, told])
     await close()
     // Sockets of clients that hang are not waited for.
     process.exit(EXIT.done)
   },
 )
+
+const onceAny = (emitter: EventEmitter, events: readonly string[]) =>
+  new Promise<void>(done => {
+    for (const event of events) emitter.once(event, () => done())
+  })
 
 async function placeOf(how: string, scratch: string, pools: Pools): Promise<Place> {
   if (how === 'alone') {

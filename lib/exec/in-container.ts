@@ -92,12 +92,14 @@ async function begin(engine: Engine, volume: string, wish: ContainerWish): Promi
       `run ${quote(wish.image)}`,
       [...engine.command, 'run', ...flags],
       engine.env,
-      stderr => complaintOf(engine, stderr),
+      { reasonIn: stderr => complaintOf(engine, stderr) },
     )
     // Remains of others are no reason to wait, before nor while this starts.
     const swept = sweepDead(engine).catch(() => [])
     return {
       client: launched.client,
+      // Its engine is all there is between it and us.
+      patience: 0,
       place: `${ROOM}/work`,
       atTerminal: (command, directory, user) => [
         ...[...engine.command, 'exec', '--interactive', ...(process.stdin.isTTY ? ['--tty'] : [])],

@@ -1,11 +1,11 @@
 // Starts an executor as a child, whatever brings it to where it runs, and connects to it through its standard streams. The
 // gRPC library wants an address, so a socket that is ours alone stands between.
 
-import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process'
+import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
 
 import { temporary } from '../base/exit.ts'
@@ -21,6 +21,8 @@ const COMPLAINT_MAX = 2000
 
 /** An executor in a place of its own, and a way to its terminal. */
 export interface Opened extends Launched {
+  /** How long a connection that is lost may stay so before what runs there is ended, in milliseconds. */
+  readonly patience: number
   /** A path there that is not made yet: that of the copy of files from here. What is beside it is ours, too. */
   readonly place: string
   /**
@@ -38,24 +40,28 @@ export interface Launched {
 
 const lastLine = (stderr: string) => stderr.trim().split('\n').at(-1)!
 
-/**
- * `attempt` completes "unable to". Throws a Fatal that says what the child said: `reasonIn` finds it in its standard error.
- */
+interface LaunchOptions {
+  /** Finds in its standard error what the child said. */
+  readonly reasonIn?: (stderr: string) => string
+  /** The command of another child that connects to the same executor again, where that is possible. */
+  readonly again?: readonly string[]
+}
+
+/** `attempt` completes "unable to". Throws a Fatal that says what the child said. */
 export async function launch(
   attempt: string,
   command: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-  reasonIn = lastLine,
+  { reasonIn = lastLine, again }: LaunchOptions = {},
 ): Promise<Launched> {
   const directory = makeOwnDirectory('bass-client-')
   const secret = randomBytes(24).toString('base64url')
-  const child = start(command, { stdio: ['pipe', 'pipe', 'pipe'], env, detached: true })
-  const ended = endOf(child)
-  const bridge = bridgeTo(child)
+  const startChild = (line: readonly string[]) =>
+    start(line, { stdio: ['pipe', 'pipe', 'pipe'], env, detached: true })
+  const child = startChild(command)
+  const bridge = new Bridge(child, again && (() => startChild(again)))
   const close = async (): Promise<void> => {
-    bridge.close()
-    await endChild(child, ended)
-    bridge.cut()
+    await bridge.close()
     rmSync(directory, { recursive: true, force: true })
   }
   const gone = new AbortController()
@@ -63,7 +69,7 @@ export async function launch(
     const path = join(directory, 's')
     await bridge.listen(path)
     child.stdin.write(`${secret}\n`)
-    const died = ended.then(complaint => {
+    const died = bridge.ended.then(complaint => {
       throw temporary(attempt, complaint === '' ? 'its executor ended at once' : reasonIn(complaint))
     })
     const client = await Promise.race([
@@ -72,7 +78,7 @@ export async function launch(
     ])
     died.catch(() => undefined)
     // Nobody else is to come; so a client that is killed leaves nothing here.
-    rmSync(directory, { recursive: true, force: true })
+    if (!again) rmSync(directory, { recursive: true, force: true })
     return {
       client,
       close: async () => {
@@ -88,7 +94,7 @@ export async function launch(
 }
 
 /** Resolves when the child has ended or could not be started, with the end of what it complained. */
-function endOf(child: ChildProcessWithoutNullStreams): Promise<string> {
+function endOf(child: Child): Promise<string> {
   let complaint = ''
   child.stderr.on('data', (bytes: Buffer) => {
     complaint = (complaint + bytes.toString()).slice(-COMPLAINT_MAX)
@@ -103,30 +109,55 @@ function endOf(child: ChildProcessWithoutNullStreams): Promise<string> {
   })
 }
 
-/** A socket whose one connection is the standard streams of the child. */
-function bridgeTo(child: ChildProcessWithoutNullStreams) {
-  child.stdin.on('error', () => undefined)
-  let passage: Socket | undefined
-  const server = createServer(socket => {
-    passage = socket
-    socket.on('error', () => undefined)
-    socket.pipe(child.stdin)
-    child.stdout.pipe(socket)
-    server.close()
-  })
-  return {
-    listen: (path: string) => new Promise<void>(done => server.listen(path, done)),
-    /** Takes no connection from now on. */
-    close: () => server.close(),
-    cut: () => passage?.destroy(),
+type Child = ChildProcessWithoutNullStreams
+
+/** A socket whose connections are the standard streams of children: of the first one, and then of those that `again` starts. */
+class Bridge {
+  readonly #children: { readonly child: Child; readonly ended: Promise<unknown> }[] = []
+  readonly #sockets = new Set<Socket>()
+  readonly #server: Server
+  /** As `endOf` the first child. */
+  readonly ended: Promise<string>
+
+  constructor(first: Child, again: (() => Child) | undefined) {
+    this.ended = this.#add(first)
+    let next: Child | undefined = first
+    this.#server = createServer(socket => {
+      const child = next ?? again!()
+      if (!next) void this.#add(child)
+      next = undefined
+      this.#sockets.add(socket)
+      socket.on('error', () => undefined).on('close', () => this.#sockets.delete(socket))
+      socket.pipe(child.stdin)
+      child.stdout.pipe(socket)
+      if (!again) this.#server.close()
+    })
+  }
+
+  #add(child: Child): Promise<string> {
+    child.stdin.on('error', () => undefined)
+    const ended = endOf(child)
+    this.#children.push({ child, ended })
+    return ended
+  }
+
+  listen(path: string): Promise<void> {
+    return new Promise(done => this.#server.listen(path, done))
+  }
+
+  /** Takes no connection from now on, and ends the children; resolves when they are gone. */
+  async close(): Promise<void> {
+    this.#server.close()
+    await Promise.all(this.#children.map(({ child, ended }) => endChild(child, ended)))
+    for (const socket of this.#sockets) socket.destroy()
   }
 }
 
 /** How long an executor may take to end when its input has ended, in milliseconds. */
 const EXECUTOR_GRACE_MS = 5000
 
-async function endChild(child: ChildProcess, ended: Promise<unknown>): Promise<void> {
-  child.stdin?.destroy()
+async function endChild(child: Child, ended: Promise<unknown>): Promise<void> {
+  child.stdin.destroy()
   const timer = setTimeout(() => child.kill('SIGKILL'), EXECUTOR_GRACE_MS)
   await ended.finally(() => clearTimeout(timer))
 }

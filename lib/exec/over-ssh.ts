@@ -1,6 +1,6 @@
 // An executor on a machine that ssh reaches, with the user's own configuration and agent. One connection carries everything;
 // no port is opened. The executor is kept there under its hash; it ends when its input ends, because an ssh that is killed
-// leaves what it runs.
+// leaves what it runs. Only where the connection itself is lost, and the sshd there with it, does it wait for us to come back.
 
 import { rmSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
@@ -16,7 +16,8 @@ import type { Opened } from './launch.ts'
 import { makeOwnDirectory } from './own-directory.ts'
 import type { Environment } from '../base/settings.ts'
 import { tarOf } from './pack.ts'
-import { commandIn, findRuntime, nodeIn, packerIn } from './runtime.ts'
+import { PATIENCE_MAX } from './protocol.ts'
+import { commandIn, findRuntime, nodeIn, packerIn, rejoinIn } from './runtime.ts'
 
 /** Seconds that ssh waits for a connection. */
 const CONNECT = 15
@@ -52,12 +53,15 @@ mv -T "$new" "$at" 2>/dev/null || rm -rf "$new"
 const RUN = `
 work=$1; shift
 mkdir -m 700 "$work" && echo $$ >"$work/pid" || exit
-export BASS_EXECUTOR=1 TMPDIR="$work"
+export BASS_EXECUTOR=1 BASS_SSHD=$PPID TMPDIR="$work"
 "$@"
 code=$?
 rm -rf "$work"
 exit $code
 `
+
+/** Connects to it again. */
+const REJOIN = 'export BASS_SSHD=$PPID; exec "$@"'
 
 /** Starts one; throws a Fatal that says why it cannot. */
 export async function openOverSsh(host: string, env: Environment): Promise<Opened> {
@@ -66,7 +70,7 @@ export async function openOverSsh(host: string, env: Environment): Promise<Opene
   const control = makeOwnDirectory('bass-ssh-')
   const options = optionsOf(control)
   const remote = (script: string, ...args: string[]) => [
-    ...['ssh', ...options, host, ['sh', '-c', script, 'sh', ...args].map(shellQuote).join(' ')],
+    ...['ssh', ...options, host, `exec ${['sh', '-c', script, 'sh', ...args].map(shellQuote).join(' ')}`],
   ]
   const end = async () => {
     await run(['ssh', ...options, '-O', 'exit', host], { env }).catch(() => undefined)
@@ -94,8 +98,9 @@ export async function openOverSsh(host: string, env: Environment): Promise<Opene
     const work = `${cache!}/run-${token()}`
     const launched = await launch(
       `run it on ${quote(host)}`,
-      remote(RUN, work, ...commandIn(kept, 'stdio', 'auto')),
+      remote(RUN, work, ...commandIn(kept, `ssh:${work}/back`, 'auto')),
       env,
+      { again: remote(REJOIN, ...rejoinIn(kept, `${work}/back`)) },
     )
     const close = async () => {
       await launched.close()
@@ -103,6 +108,7 @@ export async function openOverSsh(host: string, env: Environment): Promise<Opene
     }
     return {
       client: launched.client,
+      patience: PATIENCE_MAX,
       place: `${work}/content`,
       atTerminal: (command, directory) => [
         ...['ssh', ...options, ...(process.stdin.isTTY ? ['-t'] : []), host],

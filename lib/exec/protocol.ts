@@ -21,8 +21,13 @@ export const CHANNEL_OPTIONS = {
   'grpc.max_receive_message_length': 4 << 20,
 } as const
 
-/** A result names all that was deleted, a whole tree of files perhaps. */
-export const CLIENT_OPTIONS = { ...CHANNEL_OPTIONS, 'grpc.max_receive_message_length': 64 << 20 } as const
+/** A result names all that was deleted, a whole tree of files perhaps; a lost connection is tried again while it is of use. */
+export const CLIENT_OPTIONS = {
+  ...CHANNEL_OPTIONS,
+  'grpc.max_receive_message_length': 64 << 20,
+  'grpc.initial_reconnect_backoff_ms': 500,
+  'grpc.max_reconnect_backoff_ms': 3000,
+} as const
 
 export interface StartTaskRequest {
   readonly version: string

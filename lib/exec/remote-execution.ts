@@ -93,6 +93,7 @@ export class RemoteExecution {
     for (let lost: number | undefined; ;) {
       try {
         for await (const message of this.#call as AsyncIterable<ServerMessage>) {
+          if (lost !== undefined) this.#say('the connection is back')
           lost = undefined
           this.#isHeard = true
           this.#isBusy = true
@@ -109,17 +110,29 @@ export class RemoteExecution {
           throw why
         }
         const { code } = error as { readonly code?: number }
-        lost ??= performance.now()
         // NOT_FOUND: what was lost with the connection was the request itself.
         const isUnknown = code === 5 && !this.#isHeard
         // UNAVAILABLE, or a stream that was reset: it may be there still.
         const mayGoOn = isUnknown || code === 14 || code === 13
-        if (this.#abandoned || !mayGoOn || performance.now() - lost >= this.#request.patience)
-          throw lossOf(`run ${this.#request.name || 'it'} there`, error)
+        const { patience, name } = this.#request
+        const now = performance.now()
+        const attempt = `run ${name || 'it'} there`
+        if (this.#abandoned || !mayGoOn || patience === 0) throw lossOf(attempt, error)
+        if (lost !== undefined && now - lost >= patience)
+          throw temporary(
+            attempt,
+            `the connection was lost, and could not be made again in ${patience / 1000} s`,
+          )
+        if (lost === undefined) this.#say('the connection is lost, and is made again')
+        lost ??= now
         await sleep(AGAIN)
         this.#resume(isUnknown)
       }
     }
+  }
+
+  #say(message: string): void {
+    this.#sinks.log?.({ time: Date.now(), level: 'warning', message, attributes: {} })
   }
 
   #resume(isUnknown: boolean): void {

@@ -6,7 +6,7 @@ import tap, { test } from 'tap'
 import { conform, conformBriefly, isLong, napTime, running } from '../fixtures/conformance.ts'
 import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
 import { Shop } from '../fixtures/shop.ts'
-import { lacksSshd, startSshd } from '../fixtures/sshd.ts'
+import { cutConnections, lacksSshd, startSshd } from '../fixtures/sshd.ts'
 import { StepsFixture } from '../fixtures/steps.ts'
 import { sitAtShell } from '../fixtures/terminal.ts'
 
@@ -101,6 +101,70 @@ test('bass exec runs there, and what is killed here ends there', { skip }, async
   await exec.kill('SIGKILL')
   await eventually('it ended', () => running(nap).length === 0)
 })
+
+/** Prints lines for some seconds, and leaves when it is told to. */
+const COUNT = 'i=0; while [ $i -lt 40 ]; do echo $i; i=$((i + 1)); sleep 0.1; done'
+const counted = Array.from({ length: 40 }, (_, i) => `${i}\n`).join('')
+
+test('a connection that is lost is made again: bass exec goes on where it was', { skip }, async t => {
+  const sandbox = new Sandbox(t)
+  sandbox.ok('git', ['init', '-q', 'code'])
+  const command = ['sh', '-c', `${COUNT}; echo made >made; exit 4`]
+  const exec = sandbox.start('bin/bass', ['exec', '--ssh', 'box', '--', ...command], {
+    cwd: 'code',
+    env: { ...settings, RUN_IN: undefined },
+  })
+  for (const line of ['5', '25']) {
+    await eventually(`it has printed ${line}`, () => exec.stdout().includes(`\n${line}\n`), 60)
+    cutConnections(machine)
+  }
+  t.equal((await exec.ended).code, 4)
+  t.equal(exec.stdout(), counted, 'nothing twice, and nothing left out')
+  t.match(
+    exec.stderr(),
+    /^bass: warning: the connection is lost, .*\nbass: warning: the connection is back\n/,
+  )
+  t.equal(readFileSync(sandbox.path('code/made'), 'utf8'), 'made\n')
+  t.match(machine.ls('ssh/cache/bass').join(), /^executor-[0-9a-f]{20}$/, 'nothing stays there')
+})
+
+test('steps go on over a connection that was lost between two of them', { skip }, async t => {
+  const f = new StepsFixture(
+    new Sandbox(t),
+    { a: 'echo a; sleep 1', b: 'echo b >"$BASS_ARTIFACTS/b"' },
+    settings,
+  )
+  const outcome = f.run()
+  await eventually('a has begun', () => f.said('a') === 'a\n', 60)
+  cutConnections(machine)
+  t.same(await outcome, { verdict: 'success' })
+  t.equal(f.said('a'), 'a\n')
+  t.equal(f.read('artifacts', 'b'), 'b\n')
+})
+
+test(
+  'who is killed when it has come back ends what it ran there, and waits for nobody',
+  { skip },
+  async t => {
+    const sandbox = new Sandbox(t)
+    sandbox.ok('git', ['init', '-q', 'code'])
+    const nap = napTime()
+    const exec = sandbox.start(
+      'bin/bass',
+      ['exec', '--ssh', 'box', '--', 'sh', '-c', `sleep ${nap} & while echo y; do :; done`],
+      {
+        cwd: 'code',
+        env: { ...settings, RUN_IN: undefined },
+      },
+    )
+    await eventually('it runs', () => running(nap).length === 1 && exec.stdout().length > 0, 60)
+    cutConnections(machine)
+    await eventually('it is back', () => exec.stderr().includes('is back'), 60)
+    await exec.kill('SIGKILL')
+    await eventually('it ended', () => running(nap).length === 0, 10)
+    await eventually('nothing stays there', () => machine.ls('ssh/cache/bass').length === 1, 10)
+  },
+)
 
 test(
   'a project can name the machine, and bass shell opens there',

@@ -123,6 +123,7 @@ class RemotePlace implements Place {
       environment: Object.fromEntries(entries.map(([name, value]) => [name, this.#there(value)])),
       inherit: true,
       user: this.#user,
+      patience: this.#launched.patience,
     }
   }
 
@@ -167,11 +168,17 @@ class RemotePlace implements Place {
   }
 
   async #finish(): Promise<void> {
-    const { client } = this.#launched
+    const { client, patience } = this.#launched
     const maxBytes = sizeLimit('BUNDLE_MAX')
     for (const [here, there] of this.#map) {
       const outputRoots = here === this.#baggage.work ? [ARTIFACTS] : []
-      const wish = { name: 'what the steps left', contentRoot: there, outputRoots, wantArchive: true }
+      const wish = {
+        name: 'what the steps left',
+        contentRoot: there,
+        outputRoots,
+        wantArchive: true,
+        patience,
+      }
       const result = await client.execute(wish).result
       if (result.error !== '') throw temporary('bring back what the steps left', result.error)
       if (here === this.#baggage.work)
