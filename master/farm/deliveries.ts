@@ -8,7 +8,8 @@ import { warn } from '../../lib/system/log.ts'
 import { apply, approveChange } from './changes.ts'
 import type { Database } from './database.ts'
 import { FarmMirror } from './mirror.ts'
-import { planHead, planOf } from './plan.ts'
+import { planHead, planOf, underProject } from './plan.ts'
+import type { Head } from './plan.ts'
 import { mirrorOf } from './projects.ts'
 import type { FarmProject, Projects } from './projects.ts'
 import { WorkLoop } from './work-loop.ts'
@@ -109,7 +110,7 @@ export class Deliveries {
       const note = !project
         ? 'there is no such project any more'
         : plan
-          ? await apply(sql, project, plan)
+          ? await apply(sql, project, { ...plan, head: this.#named(project, plan.head) })
           : wish?.kind === 'nothing'
             ? wish.why
             : undefined
@@ -137,7 +138,12 @@ export class Deliveries {
       where project = ${project} and name = ${name} and head = ${revision} and held and open and approved is distinct from head`
     if (!row) return false
     const plan = await planHead(found, { name, revision, ...row }, this.#mirror(found))
-    return this.#db.begin(sql => approveChange(sql, found, name, revision, plan))
+    const head = this.#named(found, plan)
+    return this.#db.begin(sql => approveChange(sql, found, name, revision, head))
+  }
+
+  #named(project: FarmProject, head: Head): Head {
+    return this.#projects.isShared(project) ? underProject(head, project.name) : head
   }
 
   #mirror({ name, clone }: FarmProject): FarmMirror {

@@ -8,7 +8,7 @@ import type { ChangeWish, PushWish, Wish } from '../../lib/forge/forge.ts'
 import { gitAccess, isTrusted, openApi } from '../../lib/forge/open.ts'
 import { Repository } from '../../lib/git/repository.ts'
 import { changedPaths } from '../../lib/git/walk.ts'
-import { checkName } from '../../lib/testfile/choose.ts'
+import { checkName, nameInProject } from '../../lib/testfile/choose.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
 import { findChecks } from '../make/testfiles.ts'
 import type { FarmMirror } from './mirror.ts'
@@ -114,6 +114,13 @@ export async function planHead(
 ): Promise<Head> {
   return (await lookAt(project, change, mirror)).head
 }
+
+/** The same checks by their names where several projects are on one repository; its steps are called by the project anyway. */
+export const underProject = ({ jobs, broken, ...head }: Head, project: string): Head => ({
+  ...head,
+  jobs: jobs.map(job => (job.command === null ? job : { ...job, label: nameInProject(project, job.label) })),
+  broken: broken.map(one => ({ ...one, label: nameInProject(project, one.label) })),
+})
 
 /** A commit to look at. */
 interface Wanted {

@@ -10,7 +10,7 @@ import { settingsOfProject } from '../../lib/conf/sourced.ts'
 import type { Forge } from '../../lib/forge/forge.ts'
 import { TRUSTS } from '../../lib/forge/open.ts'
 import type { Trust } from '../../lib/forge/open.ts'
-import { forgeOf } from '../../lib/forge/parse-forge.ts'
+import { forgeOf, repositoryKey } from '../../lib/forge/parse-forge.ts'
 import { isPart, isTarget } from '../../lib/spool/task-name.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { warn } from '../../lib/system/log.ts'
@@ -42,6 +42,15 @@ export class Projects {
 
   names(): string[] {
     return listIfThere(this.#directory).filter(name => isPart(name) && this.find(name) !== undefined)
+  }
+
+  /** True if another project is on the same repository. */
+  isShared(project: FarmProject): boolean {
+    const key = repositoryKey(project.forge)
+    return this.names().some(name => {
+      const other = name === project.name ? undefined : this.find(name)
+      return other !== undefined && repositoryKey(other.forge) === key
+    })
   }
 
   /** The project of this name; undefined if there is none, or its settings are wrong, which is said. */

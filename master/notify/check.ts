@@ -2,6 +2,7 @@
 
 import { formatSeconds, harmlessLine } from '../../lib/base/text.ts'
 import type { Status } from '../../lib/forge/api.ts'
+import { nameInProject } from '../../lib/testfile/choose.ts'
 import { decisiveStep } from '../../lib/view/view.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 import type { Notice } from './notice.ts'
@@ -39,7 +40,7 @@ export function checkOf(
 function contextOf(task: TaskView, { archs, shared }: Naming): string {
   const target = task.host === null ? task.arch : `${task.arch}:${task.host}`
   if (!task.label) return `${task.project} ${target}`
-  const label = shared ? `${task.project}: ${task.label}` : task.label
+  const label = shared ? nameInProject(task.project, task.label) : task.label
   return archs > 1 ? `${label} ${target}` : label
 }
 

@@ -1,7 +1,7 @@
 // What becomes of the deliveries of forges: changes that are held, superseded, closed, heard of too late; and what forges are
 // told of it. No worker takes part.
 
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 import type { Test } from 'tap'
 
@@ -202,6 +202,24 @@ test('a refused check holds up no other', async t => {
   await settled()
   while (standIn.statuses.length < 2) await new Promise(done => setTimeout(done, 50))
   t.same(standIn.statuses.map(({ context }) => context).sort(), ['one', 'two'])
+})
+
+test('lines of one name in two projects on one repository are two checks', async t => {
+  const { farm, standIn, farmer, settled, jobs, told } = await open(t)
+  const head = farm.commit({ Testfile: 'one: true\n', 'sdk/Testfile': 'odd\n', '.bass/1': '#!/bin/sh\n' })
+  await farm.push(farmer.url, head)
+  await settled()
+  const short = head.slice(0, 7)
+  t.same(await jobs(), [`hello ${short}`, `one ${short}`])
+  mkdirSync(farm.path('conf/other'))
+  writeFileSync(farm.path('conf/other/rc'), `FORGE='${standIn.forge.replace(/o.r$/, 'O/R')}'\n`)
+  const next = farm.commit({ 'sdk/a': '1', '.bass/1': '#!/bin/sh\nexit 1\n' })
+  await farm.push(farmer.url, next, { before: head })
+  await settled()
+  const later = next.slice(0, 7)
+  t.same((await jobs()).slice(2), [`hello ${later}`, `hello: one ${later}`])
+  const names = (await told()).filter(({ sha }) => sha === next).map(({ context }) => context)
+  t.same(names.sort(), ['hello', 'hello: one', 'hello: sdk Testfile'])
 })
 
 test('deliveries of Gitea and GitLab become jobs', async t => {
