@@ -21,6 +21,8 @@ what the change does first: its steps and Testfiles run on your machines.`,
 export const verb = command(description, async ([project, number, revision], { json }) => {
   if (!/^[1-9]\d{0,14}$/.test(number!))
     throw usage(description, `${quote(number!)} is not the number of a change`)
+  if (revision !== undefined && !/^[0-9a-f]{4,64}$/.test(revision))
+    throw usage(description, `${quote(revision)} is not the beginning of a commit id, of 4 digits or more`)
   const views = await openViews()
   const refuse = (why: string) => lasting(`approve change ${number!} of ${quote(project!)}`, why)
   const { held } = await views.status(undefined, 0)

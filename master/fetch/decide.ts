@@ -6,7 +6,7 @@ import { isTrusted } from '../../lib/forge/open.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import type { Mirror } from './mirror.ts'
 import type { ForgeProject } from './project.ts'
-import { wasMade } from './record.ts'
+import { isInHand, lastMade } from './record.ts'
 import type { Made, FetchPlan } from './record.ts'
 import { readChange } from './state.ts'
 import type { ChangeState } from './state.ts'
@@ -22,10 +22,12 @@ const nothing = (why: string, tips: FetchPlan['tips'] = []): Decided => ({
   why,
 })
 
-/** A branch or tag moved. `tips` are those that were dealt with. */
+/** A branch or tag moved. `id` is that of the delivery; `tips` are those that were dealt with. */
 export async function decidePush(
+  spool: Spool,
   project: ForgeProject,
   wish: PushWish,
+  id: string,
   mirror: Mirror,
   tips: ReadonlyMap<string, string>,
 ): Promise<Decided> {
@@ -45,8 +47,28 @@ export async function decidePush(
     ...(base === undefined ? {} : { BASE: base }),
     ...(wish.author === '' ? {} : { PUSHER: wish.author }),
   }
-  const event: Made = { where: 'revs', ref, revision, params, again: '' }
+  const was = tips.get(ref)
+  const isBack = was !== undefined && was !== tip
+  const again = timesBefore(spool, project, id, [ref, revision], isBack)
+  const event: Made = { where: 'revs', ref, revision, params, again }
   return { events: [event], tips: [[ref, tip]], change: null, why: `${ref} is at ${revision}` }
+}
+
+/**
+ * How many events of a commit were made before the one that is to be made: one more if the ref is back at a commit of which all
+ * was cancelled or pruned; else the last one is meant, which is made once.
+ */
+function timesBefore(
+  spool: Spool,
+  project: ForgeProject,
+  id: string,
+  [ref, revision]: readonly [string, string],
+  isBack: boolean,
+): number {
+  const last = lastMade(project.inbox, ref, revision)
+  if (!last) return 0
+  const isDone = isBack && last.id !== id && !isInHand(project.inbox, last.id)
+  return isDone && !standsFor(spool, project, ref, revision) ? last.again + 1 : last.again
 }
 
 /**
@@ -96,7 +118,7 @@ export async function decideChange(
   if (ref === null) return nothing('this forge has no changes')
   const before = readChange(project.inbox, change.number)
   const state: ChangeState = { ...pick(change), ref, open: true, head: before?.head ?? change.head }
-  if (before && state.updated !== 0 && state.updated < before.updated)
+  if (before && isLate(before, state.updated, action))
     return nothing(`change ${change.number}: it was heard of later already`)
   if (action === 'closed')
     return {
@@ -113,19 +135,28 @@ export async function decideChange(
   const head = missing.has(ref) ? undefined : await mirror.commit(ref)
   if (head === undefined) return nothing(`change ${change.number}: its head is not on the forge any more`)
   const base = change.base ?? (await mirror.commit(target || 'HEAD'))
-  const again =
-    wasMade(project.inbox, ref, head) && action === 'reopened' && !standsFor(spool, project, ref, head)
+  const isBack = action === 'reopened' || (before !== undefined && before.head !== head)
+  const again = timesBefore(spool, project, id, [ref, head], isBack)
   const touched = change.fork ? await touchedTests(mirror, base, head) : []
   const event: Made = {
     where: (await isTrusted(change, project.trust, project.api)) ? 'revs' : 'held',
     ref,
     revision: head,
     params: changeParams(change, base, touched),
-    again: again ? id : '',
+    again,
   }
   const tips: FetchPlan['tips'] = [[ref, (await mirror.tip(ref)) ?? head]]
   const word = event.where === 'held' ? 'waits for an approval of' : 'is at'
   return { events: [event], tips, change: { ...state, head }, why: `change ${change.number} ${word} ${head}` }
+}
+
+/**
+ * True if more than this was heard of a change before. Forges tell its time in whole seconds: of the same one, what is closed was
+ * closed last, unless it was opened again.
+ */
+function isLate(before: ChangeState, updated: number, action: ChangeWish['action']): boolean {
+  if (updated === 0 || updated > before.updated) return false
+  return updated < before.updated || (!before.open && (action === 'opened' || action === 'updated'))
 }
 
 function pick(change: ChangeWish['change']): Omit<ChangeState, 'ref' | 'open' | 'head'> {

@@ -165,7 +165,8 @@ export class Fetching {
     const tmp = this.#spool.tasks.tmp
     if (plan.change) {
       writeChange(inbox, plan.change, tmp)
-      if (!plan.change.open) records.forgetHeld(this.project.held, plan.change.ref)
+      const { ref, head, open } = plan.change
+      records.forgetHeld(this.project.held, ref, open ? head : undefined)
     }
     const made = records.publishEvents(record, plan, this.project)
     const tips = new Map(readTips(inbox))
@@ -196,7 +197,7 @@ export class Fetching {
       for (const wish of await wishesIn(stored, this.project)) {
         all.push(
           wish.kind === 'push'
-            ? await decidePush(this.project, wish, this.#mirror, tips)
+            ? await decidePush(this.#spool, this.project, wish, basename(record), this.#mirror, tips)
             : await decideChange(this.#spool, this.project, wish, basename(record), this.#mirror),
         )
       }

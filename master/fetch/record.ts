@@ -31,8 +31,8 @@ export interface Made {
   readonly ref: string
   readonly revision: string
   readonly params: Readonly<Record<string, string>>
-  /** Why it is another event of this ref and revision than the one that was made before; usually empty. */
-  readonly again: string
+  /** How many events of this ref and revision were made before it; usually none. */
+  readonly again: number
 }
 
 /** The decision about a delivery, once and for ever. */
@@ -134,12 +134,30 @@ function claimEvent(inbox: Inbox, id: string, { ref, revision, again }: Made): b
 }
 
 /** The name in `made` of an event. Pure. */
-const eventKey = (ref: string, revision: string, again: string): string =>
-  createHash('sha256').update(`${ref}\n${revision}\n${again}`).digest('hex').slice(0, 40)
+const eventKey = (ref: string, revision: string, again: number): string =>
+  createHash('sha256')
+    .update(`${ref}\n${revision}\n${again || ''}`)
+    .digest('hex')
+    .slice(0, 40)
 
-/** True if an event of this ref and revision was made, or held, before. */
-export const wasMade = (inbox: Inbox, ref: string, revision: string): boolean =>
-  listAllIfThere(inbox.made).includes(eventKey(ref, revision, ''))
+/**
+ * The last event of this ref and revision that was made, or held: how many there were before it, and the id of its delivery;
+ * undefined if there was none. What an NFS client hides of it, `link` finds.
+ */
+export function lastMade(
+  inbox: Inbox,
+  ref: string,
+  revision: string,
+): { readonly again: number; readonly id: string } | undefined {
+  for (let again = 0, last; ; again++) {
+    const id = readIfThere(join(inbox.made, eventKey(ref, revision, again)))
+    if (id === undefined) return last
+    last = { again, id: id.trim() }
+  }
+}
+
+/** True if a delivery is being worked on. */
+export const isInHand = (inbox: Inbox, id: string): boolean => listIfThere(inbox.doing).includes(id)
 
 /** F2 to F3: makes the events of a plan, each by one rename: what has left the batch is made. */
 export function publishEvents(record: string, { batch }: FetchPlan, places: FetchPlaces): number {
@@ -148,7 +166,7 @@ export function publishEvents(record: string, { batch }: FetchPlan, places: Fetc
   for (const where of ['held', 'revs'] as const) {
     for (const path of filesBelow(join(record, batch, where))) {
       const target = join(places[where], path)
-      if (where === 'held') forgetHeld(places.held, dirname(path), basename(path))
+      if (where === 'revs') forgetHeld(places.held, dirname(path))
       if (moveInto(join(record, batch, where, path), target)) count++
       fsyncPath(dirname(target))
       noteChange(dirname(target))

@@ -45,18 +45,21 @@ export function writeTips(inbox: Inbox, tips: ReadonlyMap<string, string>, tmp: 
   replaceFile(join(inbox.root, TIPS), lines.join(''), tmp)
 }
 
-export function readChange(inbox: Inbox, number: number): ChangeState | undefined {
-  const name = String(number)
-  if (!listAllIfThere(inbox.changes).includes(name)) return undefined
-  const text = readIfThere(join(inbox.changes, name))
-  return text === undefined ? undefined : (JSON.parse(text) as ChangeState)
-}
+/** The state of one change; undefined if it was never heard of. */
+export const readChange = (inbox: Inbox, number: number): ChangeState | undefined =>
+  readChanges(inbox, [number])[0]
 
-/** All changes that were ever heard of. */
-export const readChanges = (inbox: Inbox): ChangeState[] =>
-  listIfThere(inbox.changes).flatMap(name =>
-    /^\d+$/.test(name) ? (readChange(inbox, Number(name)) ?? []) : [],
-  )
+/** The states of these changes, without those that were never heard of; or of all. One listing, however many there are. */
+export function readChanges(inbox: Inbox, numbers?: Iterable<number>): ChangeState[] {
+  const there = listIfThere(inbox.changes).filter(name => /^\d+$/.test(name))
+  const wanted = numbers && new Set([...numbers].map(String))
+  return there
+    .filter(name => wanted?.has(name) ?? true)
+    .flatMap(name => {
+      const text = readIfThere(join(inbox.changes, name))
+      return text === undefined ? [] : (JSON.parse(text) as ChangeState)
+    })
+}
 
 /** Durable. */
 export const writeChange = (inbox: Inbox, change: ChangeState, tmp: string): void =>

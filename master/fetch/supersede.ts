@@ -1,7 +1,7 @@
 // Cancels what waits or runs for an old head, or for a change that is closed. The spool decides, not the sequence of
 // deliveries: a task that is published late is found as well.
 
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 import { parseParams } from '../../lib/spool/event.ts'
 import { parseRetryOf } from '../../lib/spool/retry.ts'
@@ -15,7 +15,8 @@ import { say, warn } from '../../lib/system/log.ts'
 import { look } from '../../lib/view/settled.ts'
 import { askCancel } from '../../lib/view/wishes.ts'
 import type { ForgeProject } from './project.ts'
-import { readChange, readTips } from './state.ts'
+import { readChanges, readTips } from './state.ts'
+import type { ChangeState } from './state.ts'
 import { TASK } from '../../lib/spool/job-files.ts'
 
 /** The ref, revision and change of a task. */
@@ -50,10 +51,12 @@ export class Superseder {
     const known = new Map(tasks.map(task => [task, this.#known.get(task) ?? this.#read(task)]))
     this.#known = known
     this.#cancelled = new Set(tasks.filter(task => this.#cancelled.has(task)))
+    const numbers = [...known.values()].flatMap(of => of?.change ?? [])
+    const changes = new Map(readChanges(inbox, numbers).map(change => [change.number, change]))
     const tips = this.#project.supersede === 'all' ? readTips(inbox) : undefined
     for (const [task, of] of known) {
       if (!of || this.#cancelled.has(task)) continue
-      const why = this.#whyOver(of, tips)
+      const why = this.#whyOver(of, changes, tips)
       if (why === undefined) continue
       this.#cancelled.add(task)
       const refused = askCancel(this.#spool, task)
@@ -62,10 +65,14 @@ export class Superseder {
     }
   }
 
-  #whyOver(of: Of, tips: ReadonlyMap<string, string> | undefined): string | undefined {
+  #whyOver(
+    of: Of,
+    changes: ReadonlyMap<number, ChangeState>,
+    tips: ReadonlyMap<string, string> | undefined,
+  ): string | undefined {
     if (of.wished) return undefined
     if (of.change !== undefined) {
-      const state = readChange(this.#project.inbox, of.change)
+      const state = changes.get(of.change)
       if (!state) return undefined
       if (!state.open) return `change ${of.change} is closed`
       if (this.#project.supersede === 'no' || state.head === of.revision) return undefined
@@ -90,14 +97,24 @@ export class Superseder {
   }
 }
 
-/** True if a job of this ref and revision waits, runs, or has a verdict that was not given because somebody cancelled it. */
+/** True if an event of this ref and revision waits, or a job waits, runs, or has a verdict that was not given because somebody cancelled it. */
 export function standsFor(spool: Spool, project: ForgeProject, ref: string, revision: string): boolean {
-  if (listAllIfThere(join(project.revs, ref)).includes(revision)) return true
-  const names = [...listNow(spool.tasks.cur), ...listAllIfThere(spool.tasks.old)]
-  return names.some(name => {
-    if (parseTaskName(name)?.project !== project.name) return false
-    const view = look(spool, name)?.view
-    if (view?.ref !== ref || view.revision !== revision) return false
-    return view.job?.verdict ? view.job.verdict !== 'cancelled' : !view.cancelling
-  })
+  const { name, revs } = project
+  const making = join(dirname(revs), '.making', basename(revs))
+  const isIn = (root: string) => listAllIfThere(join(root, ref)).includes(revision)
+  // In the order in which they move on.
+  if (isIn(revs) || listAllIfThere(making).some(record => isIn(join(making, record)))) return true
+  return [
+    { at: spool.tasks.cur, names: listNow(spool.tasks.cur) },
+    { at: spool.tasks.old, names: listAllIfThere(spool.tasks.old) },
+  ].some(({ at, names }) =>
+    names.some(task => {
+      if (parseTaskName(task)?.project !== name) return false
+      // Of many tasks few are of this ref, and one file says so.
+      if ((readIfThere(join(at, task, TASK.ref))?.trim() ?? ref) !== ref) return false
+      const view = look(spool, task)?.view
+      if (view?.ref !== ref || view.revision !== revision) return false
+      return view.job?.verdict ? view.job.verdict !== 'cancelled' : !view.cancelling
+    }),
+  )
 }

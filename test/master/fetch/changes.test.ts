@@ -1,12 +1,14 @@
 // Changes: held, approved, superseded, closed and opened again.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
 import { verb as approve } from '../../../bin/approve.ts'
 import { verb as status } from '../../../bin/status.ts'
 import { started } from '../../fixtures/forge-site.ts'
+import type { ForgeSite } from '../../fixtures/forge-site.ts'
 import { call } from '../../fixtures/in-process.ts'
 
 const HEAD = 'refs/pull/7/head'
@@ -50,6 +52,8 @@ test('a change from outside is held until it is approved, that head and no later
   await site.fetch()
   t.same(Object.keys(site.files('held/hello')), [`${HEAD}/${two}`], 'the old head waits no more')
   t.match(await call(approve, ['hello', '7', one], site.env), { code: 100, stderr: /its head is/ })
+  for (const odd of ['', 'a', 'HEAD'])
+    t.match(await call(approve, ['hello', '7', odd], site.env), { code: 100, stderr: /not the beginning of/ })
   t.match(await call(approve, ['hello', '8'], site.env), { code: 100, stderr: /not held; .* are: 7/ })
   t.match(await call(approve, ['hello', '7'], site.env), { code: 0, stdout: `approved ${two}` })
   t.same(Object.keys(site.events()), [`${HEAD}/${two}`])
@@ -137,12 +141,7 @@ test('a change that is opened again is built again if nothing stands for it', as
   await pull('reopened')
   await site.fetch()
   t.equal(site.takeEvents().length, 1, 'nothing stands')
-  const path = join(site.spool.tasks.old, '9:hello:v:testarch')
-  mkdirSync(path)
-  writeFileSync(join(path, 'code-revision.txt'), head + '\n')
-  writeFileSync(join(path, 'ref.txt'), HEAD + '\n')
-  mkdirSync(join(site.spool.jobs.old, '9:hello:v:testarch'))
-  writeFileSync(join(site.spool.jobs.old, '9:hello:v:testarch/result.txt'), 'failure\n')
+  job(site, 9, HEAD, head, 'failure')
   await pull('reopened')
   await site.fetch()
   t.same(site.events(), {}, 'a verdict stands')
@@ -189,3 +188,96 @@ test('a branch whose change is open is built as the change alone, whichever is h
   await site.fetch()
   t.same(site.takeEvents(), [`refs/heads/topic/${three}`], 'it is closed')
 })
+
+test('of two deliveries of one second, what is closed stays closed, unless it was opened again', async t => {
+  const { site, first } = await started(t)
+  site.takeEvents()
+  const head = site.commit()
+  site.push(`main:${HEAD}`)
+  const updated = '2026-01-01T00:00:02Z'
+  const pull = async (action: string) => {
+    await site.pulled({ action, head, base: first, updated })
+    await site.fetch()
+    return site.takeEvents().length
+  }
+  t.equal(await pull('opened'), 1)
+  t.equal(await pull('closed'), 0)
+  const isOpen = () => (JSON.parse(site.files('inbox/hello/changes')['7']!) as { open: boolean }).open
+  for (const action of ['synchronize', 'opened']) {
+    t.equal(await pull(action), 0, action)
+    t.equal(isOpen(), false, action)
+  }
+  t.equal(await pull('reopened'), 1, 'nothing stands')
+  t.equal(isOpen(), true)
+})
+
+test('a change or branch that comes back to a commit that it had left is built again if nothing stands for it, and held again', async t => {
+  const { site, first } = await started(t, 'SUPERSEDE=all\nFORGE_POLL=0\n')
+  site.takeEvents()
+  const [one, two] = [site.commit(), site.commit()]
+  const held = () => Object.keys(site.files('held/hello'))
+  const moveTo = async (head: string, fork = false) => {
+    site.push(`${head}:${HEAD}`)
+    await site.pulled({ action: 'synchronize', head, base: first, fork })
+    await site.fetch()
+    return site.takeEvents()
+  }
+  t.same(await moveTo(one), [`${HEAD}/${one}`])
+  t.same(await moveTo(two), [`${HEAD}/${two}`])
+  t.same(await moveTo(one), [`${HEAD}/${one}`], 'it was cancelled')
+  t.same(await moveTo(one), [], 'it did not move')
+  job(site, 1, HEAD, two, 'failure')
+  t.same(await moveTo(two), [], 'a verdict stands')
+  await moveTo(first, true)
+  await moveTo(one, true)
+  t.same(held(), [`${HEAD}/${one}`])
+  await moveTo(two, true)
+  t.same(held(), [], 'of a head that is no more nothing is held')
+  await moveTo(first, true)
+  t.same(held(), [`${HEAD}/${first}`], 'held once more')
+
+  const push = async (before: string, after: string) => {
+    site.push(`${after}:refs/heads/main`)
+    await site.pushed('refs/heads/main', before, after)
+    await site.fetch()
+    return site.takeEvents()
+  }
+  t.same(await push(first, one), [`refs/heads/main/${one}`])
+  job(site, 2, 'refs/heads/main', one, 'cancelled')
+  t.same(await push(one, two), [`refs/heads/main/${two}`])
+  job(site, 3, 'refs/heads/main', two, 'success')
+  t.same(await push(two, one), [`refs/heads/main/${one}`])
+  t.same(await push(one, two), [])
+})
+
+test('an event that another record is about to make is not made once more', async t => {
+  const { site, first } = await started(t, 'FORGE_POLL=0\n')
+  site.takeEvents()
+  const next = site.commit()
+  site.push('main')
+  await site.pushed('refs/heads/main', first, next, 'one')
+  // As after a kill between the name of the event and the plan.
+  const made = site.path('spool/inbox/hello/made')
+  const key = createHash('sha256').update(`refs/heads/main\n${next}\n`).digest('hex').slice(0, 40)
+  writeFileSync(join(made, key), 'one\n')
+  mkdirSync(site.path('spool/inbox/hello/doing/one'))
+  await site.pushed('refs/heads/main', first, next, 'two')
+  // The second first: the first is not there to be worked off.
+  renameSync(site.path('spool/inbox/hello/new/one'), site.path('one'))
+  writeFileSync(site.path('spool/inbox/hello/doing/one/other'), '')
+  await site.fetch()
+  t.same(site.takeEvents(), [])
+  renameSync(site.path('one'), site.path('spool/inbox/hello/doing/one/delivery'))
+  await site.fetch()
+  t.same(site.takeEvents(), [`refs/heads/main/${next}`])
+})
+
+/** A job of a ref and revision that is over. */
+function job(site: ForgeSite, num: number, ref: string, revision: string, verdict: string): void {
+  const name = `${num}:hello:v:testarch`
+  const [task, at] = [join(site.spool.tasks.old, name), join(site.spool.jobs.old, name)]
+  for (const path of [task, at]) mkdirSync(path)
+  writeFileSync(join(task, 'code-revision.txt'), `${revision}\n`)
+  writeFileSync(join(task, 'ref.txt'), `${ref}\n`)
+  writeFileSync(join(at, 'result.txt'), `${verdict}\n`)
+}
