@@ -28,9 +28,6 @@ export const checkName = (directory: string, name: string): string =>
   // eslint-disable-next-line no-control-regex -- These are what is looked for.
   (directory === '' ? name : `${directory} ${name}`).replace(/[\0-\x1f\x7f]/g, byte => `\\x${hex(byte)}`)
 
-/** The name of a check where several projects tell of one repository: theirs would overwrite one another. */
-export const nameInProject = (project: string, name: string): string => `${project}: ${name}`
-
 const hex = (byte: string): string => byte.charCodeAt(0).toString(16).padStart(2, '0')
 
 /** One check of a commit: a command to run in a directory, or what is wrong with the Testfile there. */

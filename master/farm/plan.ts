@@ -2,13 +2,14 @@
 // touches the database.
 
 import { IMAGE_NAME } from '../../lib/base/elsewhere.ts'
+import { nameInProject } from '../../lib/forge/api.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
 import { changeParams, touchesTests } from '../../lib/forge/forge.ts'
 import type { ChangeWish, PushWish, Wish } from '../../lib/forge/forge.ts'
 import { gitAccess, isTrusted, openApi } from '../../lib/forge/open.ts'
 import { Repository } from '../../lib/git/repository.ts'
 import { changedPaths } from '../../lib/git/walk.ts'
-import { checkName, nameInProject } from '../../lib/testfile/choose.ts'
+import { checkName } from '../../lib/testfile/choose.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
 import { findChecks } from '../make/testfiles.ts'
 import type { FarmMirror } from './mirror.ts'

@@ -1,8 +1,8 @@
 // The check that a forge shows for a job: its name, state and description. Pure.
 
 import { formatSeconds, harmlessLine } from '../../lib/base/text.ts'
+import { nameInProject } from '../../lib/forge/api.ts'
 import type { Status } from '../../lib/forge/api.ts'
-import { nameInProject } from '../../lib/testfile/choose.ts'
 import { decisiveStep } from '../../lib/view/view.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 import type { Notice } from './notice.ts'
