@@ -1,9 +1,10 @@
 // bass: the command for people. It only finds the verb; each is a command of its own.
 
-import { runMain } from '../lib/system/command.ts'
+import { fill } from '../lib/base/description.ts'
+import { columns, runMain } from '../lib/system/command.ts'
 import { version } from '../lib/system/version.ts'
 import { EXIT, lasting, quote } from '../lib/base/exit.ts'
-import { nearest } from './parts/nearest.ts'
+import { nearest } from '../lib/base/nearest.ts'
 import { GROUPS, VERBS } from './verbs.ts'
 import type { Verb } from './verbs.ts'
 
@@ -73,7 +74,7 @@ function overview(): string {
     ].join('\n'),
   )
   const how = "'bass help VERB' or 'bass VERB --help' says all about a verb; 'bass' alone is 'bass status'."
-  return ['usage: bass VERB [ARGUMENT...]', ...groups, how].join('\n\n') + '\n'
+  return fill(['usage: bass VERB [ARGUMENT...]', ...groups, how].join('\n\n'), columns())
 }
 
 if (require.main === module) runMain(bass)

@@ -42,7 +42,7 @@ function wordsFor([word, next]: readonly string[]): string | undefined {
 
 async function unknown(word: string): Promise<number> {
   const [{ nearest }, { quote }] = await Promise.all([
-    import('./parts/nearest.ts'),
+    import('../lib/base/nearest.ts'),
     import('../lib/base/exit.ts'),
   ])
   const meant = nearest(word, [...COMMANDS.keys()])

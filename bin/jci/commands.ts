@@ -1,5 +1,6 @@
 // The commands of git jci: what each is for.
 
+import { fill } from '../../lib/base/description.ts'
 import type { Description } from '../../lib/base/description.ts'
 import type { Command } from '../../lib/system/command.ts'
 import { OURS } from './ours.ts'
@@ -81,7 +82,7 @@ export function overview(): string {
     Object.entries(all)
       .map(([name, about]) => `  ${name.padEnd(22)}  ${about}`)
       .join('\n')
-  return `usage: git-jci COMMAND [ARGUMENT...]
+  const text = `usage: git-jci COMMAND [ARGUMENT...]
 
 ${rows.join('\n')}
   ${'version'.padEnd(22)}  show the version
@@ -98,4 +99,5 @@ ${Object.entries(OURS.exits)
   .map(([code, about]) => `  ${code}  ${about}`)
   .join('\n')}
 `
+  return fill(text, process.stdout.columns ?? Infinity)
 }

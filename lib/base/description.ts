@@ -46,14 +46,16 @@ const COMMON = {
 export const exitsOf = ({ exits, allExits }: Description): Readonly<Record<string, string>> =>
   allExits ? { ...exits } : { ...SHARED_EXITS, ...exits }
 
-/** One screen of help. */
-export function help(description: Description): string {
+/** Every option of a command. */
+export const allOptions = ({ options }: Description): Readonly<Record<string, Option>> => ({
+  ...options,
+  ...COMMON,
+})
+
+/** One screen of help, in lines of at most `columns` where that is possible. */
+export function help(description: Description, columns = Infinity): string {
   const { name, usage, about, environment = {} } = description
-  const all: Record<string, Option> = {
-    ...description.options,
-    ...COMMON,
-  }
-  const flags = Object.entries(all).map(([flag, o]): [string, string] => [
+  const flags = Object.entries(allOptions(description)).map(([flag, o]): [string, string] => [
     `${o.alias ? `-${o.alias}, ` : ''}--${flag}${o.type === 'boolean' ? '' : ` ${o.value ?? 'VALUE'}`}`,
     o.about,
   ])
@@ -64,7 +66,37 @@ export function help(description: Description): string {
     table('environment', Object.entries(environment)),
     table('exit codes', Object.entries(exitsOf(description))),
   ]
-  return parts.filter(part => part !== '').join('\n\n') + '\n'
+  return fill(parts.filter(part => part !== '').join('\n\n') + '\n', columns)
+}
+
+/**
+ * Breaks the lines that are too long for a terminal: paragraphs are filled anew, and a row of a table goes on below its
+ * second column. A word that is too long stays whole.
+ */
+export function fill(text: string, columns: number): string {
+  const paragraphs = text.trimEnd().split('\n\n')
+  const filled = paragraphs.map(paragraph => {
+    const lines = paragraph.split('\n')
+    if (lines.every(line => line.length <= columns)) return paragraph
+    const isProse = !lines.some(line => line.startsWith(' '))
+    if (isProse) return breakLine(lines.join(' '), columns, 0)
+    return lines.map(line => breakLine(line, columns, secondColumn(line))).join('\n')
+  })
+  return filled.join('\n\n') + '\n'
+}
+
+/** Where the second column of a row begins; 0 where there is none. */
+const secondColumn = (row: string): number => /^ *\S+(?: \S+)* {2,}/.exec(row)?.[0].length ?? 0
+
+function breakLine(line: string, columns: number, indent: number): string {
+  const [first = '', ...words] = line.slice(indent).split(' ')
+  const lines = [first]
+  for (const word of words) {
+    const longer = `${lines.at(-1)!} ${word}`
+    if (indent + longer.length > columns) lines.push(word)
+    else lines[lines.length - 1] = longer
+  }
+  return line.slice(0, indent) + lines.join(`\n${' '.repeat(indent)}`)
 }
 
 function table(title: string, rows: [string, string][]): string {

@@ -2,10 +2,13 @@
 // begins with `-`, because it doubles the start of a small program; help, manual pages and completion all come from
 // the one description.
 
+import { isatty } from 'node:tty'
+
 import { ROOT } from '../base/root.ts'
 import type { Description, Option } from '../base/description.ts'
 import { EXIT, Fatal, lasting, quote, temporary } from '../base/exit.ts'
 import { version } from './version.ts'
+import { oddOption } from '../base/known-options.ts'
 import { closeInherited } from './descriptors.ts'
 import { say, speakAs } from './log.ts'
 import { openOutput, print } from './print.ts'
@@ -141,10 +144,22 @@ export function usage(description: Pick<Description, 'name' | 'usage'>, why: str
   )
 }
 
+/** What yargs says of an option that lacks its value, and that alone, can be said better. */
+function inOurWords(wrong: string): string {
+  const name = /^Not enough arguments following: (.*)/.exec(wrong)?.[1]
+  if (name === undefined) return wrong.split('\n')[0]!.replace(/^U/, 'u')
+  return `${name.length === 1 ? '-' : '--'}${name} wants a value`
+}
+
+/** How wide the terminal is that standard output is; where it is none, lines are as long as they are. */
+export const columns = () => (isatty(1) && process.stdout.columns) || Infinity
+
 async function parse<O extends Readonly<Record<string, Option>>>(
   description: Description<O>,
   argv: string[],
 ): Promise<Parsed<O> | string> {
+  const odd = oddOption(description, argv)
+  if (odd !== undefined) throw usage(description, odd)
   const { default: yargs } = await import('yargs')
   let wrong: string | undefined
   const parser = yargs()
@@ -153,11 +168,14 @@ async function parse<O extends Readonly<Record<string, Option>>>(
     .version(false)
     .exitProcess(false)
     .showHelpOnFail(false)
-    // Without these yargs makes 1000 of the name 1e3, and an option `x` of `no-x`.
+    .locale('en')
+    // Without these yargs makes 1000 of the name 1e3, an option `x` of `no-x`, and an object of `x.y`.
     .parserConfiguration({
       'parse-numbers': false,
       'parse-positional-numbers': false,
       'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
     })
     .option('help', { type: 'boolean', alias: 'h' })
     .option('man', { type: 'boolean' })
@@ -175,8 +193,8 @@ async function parse<O extends Readonly<Record<string, Option>>>(
     })
   }
   const args: Record<string, unknown> & { _: (string | number)[] } = await parser.parseAsync(argv)
-  if (wrong !== undefined) throw usage(description, wrong.split('\n')[0]!.replace(/^U/, 'u'))
-  if (args['help'] === true) return (await import('../base/description.ts')).help(description)
+  if (wrong !== undefined) throw usage(description, inOurWords(wrong))
+  if (args['help'] === true) return (await import('../base/description.ts')).help(description, columns())
   if (args['man'] === true) return (await import('../base/man.ts')).manualPage(description, version())
   if (args['version'] === true) return `${description.name} ${version()}\n`
   const options = Object.entries(description.options ?? {}).map(([name, { type }]) => {

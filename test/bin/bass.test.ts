@@ -28,6 +28,8 @@ test('no verb is in two groups', async t => {
   t.equal(VERBS.size, Object.values(GROUPS).flatMap(Object.keys).length)
 })
 
+const words = (text: string) => text.split(/\s+/)
+
 test('every verb is found under its name, and its help fits one screen', async t => {
   for (const [name, { load }] of VERBS) {
     const { verb } = await load()
@@ -36,6 +38,13 @@ test('every verb is found under its name, and its help fits one screen', async t
     t.ok(lines.length <= 50, `${name}: ${lines.length} lines`)
     const longest = Math.max(...lines.map(line => line.length))
     t.ok(longest <= 110, `${name}: ${longest} columns`)
+    for (const columns of [60, 80]) {
+      const narrow = help(verb.description, columns)
+      t.same(words(narrow), words(lines.join('\n')))
+      // What is one word, such as the shape of JSON, is never broken.
+      const long = narrow.split('\n').filter(line => line.length > columns && / /.test(line.trim()))
+      t.same(long, [], `${name} in ${columns} columns`)
+    }
   }
 })
 

@@ -48,3 +48,22 @@ test('whatever is thrown where nobody catches it ends a program with one line an
 test('what a program knows how to end has its own code', async t => {
   t.equal(failed(lasting('see', 'it is dark')), EXIT.lasting)
 })
+
+test('wrong options are one sentence, in one language, whoever asks', async t => {
+  const box = new Sandbox(t)
+  const env = { LC_ALL: 'de_DE.UTF-8', LANGUAGE: 'de' }
+  const table: [string[], string][] = [
+    [['--jsn'], "there is no option '--jsn'; did you mean '--json'?"],
+    [['-n'], '-n wants a value'],
+    [['--lines'], '--lines wants a value'],
+    [['--lines.x=3'], "there is no option '--lines.x'"],
+    [['--json=maybe'], "'--json' takes no value"],
+    [['-n', '1', '-n', '2'], '--lines is given twice'],
+  ]
+  for (const [argv, why] of table) {
+    t.match(box.run('bin/bass', ['status', ...argv], { env }), {
+      code: 100,
+      stderr: `bass: fatal: unable to understand the arguments: ${why}; usage: bass status [PROJECT]`,
+    })
+  }
+})

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 
-import { nearest } from '../../../bin/parts/nearest.ts'
+import { nearest } from '../../../lib/base/nearest.ts'
 
 const WORDS = ['status', 'show', 'log', 'cancel', 'retry']
 
