@@ -7,11 +7,13 @@ import { command, usage } from '../lib/system/command.ts'
 import { listAllIfThere } from '../lib/system/listing.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
 import { addServices, addUnits } from './setup/services.ts'
+import { tellIfClosed } from './setup/spool-access.ts'
 import type { Service } from './setup/services.ts'
 import { PROGRAMS } from './setup/program-kinds.ts'
 import type { ProgramName, SingleProgram } from './setup/program-kinds.ts'
 import { optional, setting } from '../lib/base/settings.ts'
 import { shellQuote } from '../lib/base/shell-quote.ts'
+import { warn } from '../lib/system/log.ts'
 import { lookUpUser } from '../lib/system/user.ts'
 import { isPart } from '../lib/spool/task-name.ts'
 
@@ -74,11 +76,8 @@ export const verb = command(description, ([action, where], { systemd, user, ...w
     throw usage(description, `${quote(user)} cannot be the name of a user`)
   if (systemd && wanted.state !== undefined)
     throw usage(description, 'systemd keeps them in /var/lib/bass: --state is for the others')
-  if (user !== undefined && !lookUpUser(user))
-    throw lasting(
-      `run services as ${quote(user)}`,
-      `there is no such user; 'useradd --system ${user}' makes one`,
-    )
+  const account = user === undefined ? undefined : lookUpUser(user)
+  if (user !== undefined && !account) throw lasting(`run services as ${quote(user)}`, noSuchUser(user))
   const services = servicesOf(wanted)
   const places = {
     SPOOL: services.every(({ kind }) => isOfFarm(kind)) ? undefined : findSpool(),
@@ -90,7 +89,15 @@ export const verb = command(description, ([action, where], { systemd, user, ...w
     ? whatNext(addUnits(directory, places, user, services))
     : addServices(directory, places, user, services)
   process.stdout.write(lines.map(line => `${line}\n`).join(''))
+  const unitUser = systemd && user === undefined ? lookUpUser(UNIT_USER) : account
+  if (systemd && !unitUser) warn('run units as', UNIT_USER, noSuchUser(UNIT_USER))
+  if (unitUser && places.SPOOL !== undefined) tellIfClosed(places.SPOOL, unitUser)
 })
+
+/** Whom the units of examples/systemd run as. */
+const UNIT_USER = 'bass'
+
+const noSuchUser = (user: string) => `there is no such user; 'useradd --system ${user}' makes one`
 
 function servicesOf(wanted: Wanted): Service[] {
   const { project, state = '/var/lib/bass' } = wanted
@@ -148,15 +155,12 @@ const isOfFarm = (kind: ProgramName): boolean => kind === 'farmer' || kind === '
 
 function checkProject(spool: string, project: string): void {
   const conf = resolve(spool, 'conf')
-  if (
-    isPart(project) &&
-    listAllIfThere(conf).includes(project) &&
-    listAllIfThere(resolve(conf, project)).includes('rc')
-  )
-    return
+  const there = listAllIfThere(conf).filter(name => listAllIfThere(resolve(conf, name)).includes('rc'))
+  if (isPart(project) && there.includes(project)) return
+  const names = there.map(quote).join(', ') || 'none'
   throw lasting(
     `find the project ${quote(project)}`,
-    `there is no ${quote(resolve(conf, project, 'rc'))}; 'bass init ${shellQuote(spool)} --project' makes it`,
+    `the projects of this spool are ${names}; 'bass init ${shellQuote(spool)} --project NAME --code REPO --hook' makes one`,
   )
 }
 

@@ -1,7 +1,7 @@
 // The spool: where everything is, and what is listed there. The directory tree is section 2 of the design; each state
 // of a task or job is a name in one of these directories.
 
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 import { fsyncPath } from '../system/durable.ts'
@@ -52,7 +52,13 @@ export function openTasks(jobs?: string): Spool {
   const tasks = setting('TASKS')
   const spool = spoolAt(optional('SPOOL') ?? dirname(tasks), tasks, jobs)
   for (const directory of [spool.tasks.tmp, spool.tasks.cur, spool.tasks.old]) mustBeThere(directory)
+  shareWithGroup(spool.tasks.cur)
   return spool
+}
+
+/** What a set-group-id directory that its group may write holds is meant for that group, whatever umask says. */
+function shareWithGroup(directory: Path): void {
+  if ((statSync(directory).mode & 0o2020) === 0o2020) process.umask(process.umask() & ~0o070)
 }
 
 /** A directory that a person or `bass init` makes: without it this is no spool. */

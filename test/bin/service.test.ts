@@ -3,7 +3,7 @@ import { test } from 'tap'
 
 import { verb } from '../../bin/service.ts'
 import { call } from '../fixtures/in-process.ts'
-import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
+import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 function make(t: ConstructorParameters<typeof Sandbox>[0]) {
   const sandbox = new Sandbox(t)
@@ -45,7 +45,7 @@ test('the warning names the file', async t => {
   const { sandbox } = make(t)
   mkdirSync(sandbox.path('units'))
   const add = ['service', 'add', 'units', '--systemd', '--reaper']
-  t.equal(sandbox.run('bin/bass', add).stderr, '')
+  t.equal(sandbox.run('bin/bass', [...add, '--user', 'root']).stderr, '')
   t.match(sandbox.run('bin/bass', [...add, '--user', 'nobody']), {
     code: 0,
     stderr: `bass: warning: unable to renew '${sandbox.path('units/bass-reaper.service')}': it was changed, or`,
@@ -92,7 +92,7 @@ test('what makes no sense is refused, and nothing is made', async t => {
   const table: [string[], string][] = [
     [[], 'must say what to run'],
     [['--slots', '0'], '--slots wants a number'],
-    [['--project', 'none'], "there is no '"],
+    [['--project', 'none'], "the projects of this spool are none; 'bass init "],
     [['--project', '../x'], 'unable to find the project'],
     [['--reaper', '--user', 'a;b'], 'cannot be the name of a user'],
     [['--reaper', '--user', 'nosuch'], "unable to run services as 'nosuch': there is no such user; 'useradd"],
@@ -134,6 +134,23 @@ test(
     const run = `${directory}/bass-task-taker-1/run`
     sandbox.ok('sed', ['-i', `s|^BASS=.*|BASS=${sandbox.dir}|`, run])
     t.match(sandbox.ok(run, ['an argument, as s6 gives one']), /^nobody\n\/nonexistent\nd.* nobody /)
+  },
+)
+
+test(
+  'a spool that the user of a service may not write is said at once, with what mends it',
+  { skip: process.getuid?.() === 0 ? lacks('setpriv') : 'needs root' },
+  t => {
+    const { sandbox, directory } = make(t)
+    chmodSync(sandbox.dir, 0o755)
+    const add = (...more: string[]) => sandbox.run('bin/bass', ['service', 'add', directory, ...more])
+    t.match(add('--reaper', '--user', 'root'), { code: 0, stderr: '' })
+    const { code, stderr } = add('--slots', '1', '--user', 'nobody')
+    t.equal(code, 0)
+    t.match(stderr, `unable to write '${sandbox.spool.tasks.cur}': nobody may not; type 'find `)
+    sandbox.ok('sh', ['-c', /type '(find .*)'/.exec(stderr)![1]!])
+    t.match(add('--slots', '2', '--user', 'nobody'), { code: 0, stderr: '' })
+    t.end()
   },
 )
 

@@ -151,3 +151,39 @@ for (const umask of ['000', '022', '027', '077']) {
     else t.match(readable, /stdout\.txt/)
   })
 }
+
+test(
+  'a spool of a group: what programs of any umask make there, other users of the group can go on with',
+  { skip: process.getuid?.() === 0 ? lacks('setpriv') : 'needs root' },
+  t => {
+    const sandbox = new Sandbox(t)
+    chmodSync(sandbox.dir, 0o755)
+    sandbox.git(sandbox.dir, 'init', '-q', '-b', 'main', 'code')
+    mkdirSync(sandbox.path('code/.bass'))
+    writeFileSync(sandbox.path('code/.bass/a'), '#!/bin/sh\ntrue\n', { mode: 0o755 })
+    sandbox.git('code', 'add', '.')
+    sandbox.git('code', 'commit', '-qm', 'steps')
+    let [cwd, env]: [string, Record<string, string>] = ['.', {}]
+    const run = (user: number, umask: string, program: string, ...args: string[]) => {
+      const as = ['setpriv', `--reuid=${user}`, '--regid=65533', '--clear-groups']
+      const command = [...as, join(process.cwd(), program), ...args]
+      return sandbox.ok('sh', ['-c', `umask ${umask}; exec "$@"`, 'sh', ...command], { env, cwd })
+    }
+    run(0, '002', 'bin/bass', 'init', 'spool', '--project', 'hello', '--code', 'code')
+    env = { BASS_RC: sandbox.path('spool/conf/hello/rc') }
+    const [master, slave, person] = [65532, 65534, 65531]
+    sandbox.ok('chown', ['-R', `${master}`, 'code'])
+    run(master, '077', 'bin/bass', 'event', 'hello', 'main')
+    const name = run(master, '077', 'master/bin/task-maker', '--once')
+    sandbox.ok('install', ['-d', '-o', String(slave), 'slot'])
+    sandbox.ok('install', ['-d', '-o', String(slave), 'jobtmp'])
+    cwd = 'slot'
+    run(slave, '077', 'slave/bin/job-starter', name)
+    t.equal(verdictOf(join(sandbox.spool.jobs.cur, name)), 'success')
+    const again = run(person, '022', 'bin/bass', 'retry', name)
+    run(person, '022', 'bin/bass', 'cancel', again)
+    run(master, '022', 'master/bin/reaper', '--once')
+    t.equal(verdictOf(join(sandbox.spool.jobs.cur, again)), 'cancelled')
+    t.end()
+  },
+)
