@@ -25,8 +25,7 @@ export const verb = command(description, async ([project, number, revision], { j
     throw usage(description, `${quote(revision)} is not the beginning of a commit id, of 4 digits or more`)
   const views = await openViews()
   const refuse = (why: string) => lasting(`approve change ${number!} of ${quote(project!)}`, why)
-  const { held } = await views.status(undefined, 0)
-  const ours = held.filter(change => change.project === project)
+  const { held: ours } = await views.status(project, 0)
   const change = ours.find(change => change.number === Number(number))
   const others = ours.map(({ number }) => String(number)).join(', ') || 'none'
   if (!change) throw refuse(`it is not held; those of this project that are: ${others}`)

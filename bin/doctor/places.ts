@@ -2,12 +2,10 @@
 
 import { readBounds, readElsewhere } from '../../lib/base/elsewhere.ts'
 import { reasonOf } from '../../lib/base/errno.ts'
-import { optional, setting } from '../../lib/base/settings.ts'
-import { ask, askIf, findEngine } from '../../lib/container/engine.ts'
+import { optional } from '../../lib/base/settings.ts'
+import { askIf, findEngine } from '../../lib/container/engine.ts'
 import type { Engine } from '../../lib/container/engine.ts'
-import { containerFlags } from '../../lib/container/flags.ts'
-import { ownerLabel } from '../../lib/container/owner.ts'
-import { makeHostImage } from '../parts/host-image.ts'
+import { makeHostImage, runOnce } from '../parts/host-image.ts'
 import { openContainer } from '../../lib/exec/in-container.ts'
 import { openOverSsh } from '../../lib/exec/over-ssh.ts'
 import { token } from '../../lib/system/durable.ts'
@@ -102,9 +100,7 @@ async function runTrue(engine: Engine, env: NodeJS.ProcessEnv): Promise<void> {
   const image = `bass-doctor:${token()}`
   try {
     await makeHostImage(engine, image, ['true'])
-    const own = { name: `bass-${token()}`, labels: ownerLabel(setting('HOST', env)) }
-    const flags = containerFlags({ ...own, ...readBounds(env), network: 'none', image, args: ['/bin/true'] })
-    await ask(engine, 'run a container', ['run', ...flags])
+    await runOnce(engine, image, ['/bin/true'], env)
   } finally {
     await askIf(engine, 'remove the image', ['rmi', '--force', image])
   }

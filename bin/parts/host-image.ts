@@ -2,9 +2,13 @@
 
 import { realpathSync } from 'node:fs'
 
-import { feed } from '../../lib/container/engine.ts'
+import { readBounds } from '../../lib/base/elsewhere.ts'
+import { setting } from '../../lib/base/settings.ts'
+import { ask, feed } from '../../lib/container/engine.ts'
 import type { Engine } from '../../lib/container/engine.ts'
+import { containerFlags } from '../../lib/container/flags.ts'
 import { ownerLabel } from '../../lib/container/owner.ts'
+import { token } from '../../lib/system/durable.ts'
 import { programFile } from '../../lib/system/program.ts'
 import { toName } from '../../lib/exec/listing.ts'
 import { tarOf } from '../../lib/exec/pack.ts'
@@ -24,4 +28,16 @@ export async function makeHostImage(
   const labels = Object.entries(ownerLabel()).map(([name, value]) => `LABEL ${name}="${value}"`)
   const changes = labels.flatMap(label => ['--change', label])
   await feed(engine, 'make an image', ['import', ...changes, '-', image], tarOf(packed))
+}
+
+/** Runs a command in a container of the image: an engine that answers may still be unable to. Throws a Fatal. */
+export async function runOnce(
+  engine: Engine,
+  image: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const own = { name: `bass-${token()}`, labels: ownerLabel(setting('HOST', env)) }
+  const flags = containerFlags({ ...own, ...readBounds(env), network: 'none', image, args })
+  await ask(engine, 'run a container', ['run', ...flags])
 }

@@ -66,8 +66,8 @@ export function textPrinter(how: (typeof TIME_FORMATS)[number], headings: boolea
     jobEnded: ({ name, job }) => {
       if (!headings) return
       const why = job!.error === null ? '' : `: ${harmless(job!.error)}`
-      const retry = job!.retriedAs === null ? '' : `; retried as ${harmless(job!.retriedAs)}`
-      say(`== ${name}: ${terminal.paint(COLOURS[job!.verdict!], job!.verdict!)}${why}${retry}`)
+      const retry = job!.retriedAs === null ? '' : ` (retried as ${harmless(job!.retriedAs)})`
+      say(`== ${name}: ${terminal.paint(COLOURS[job!.verdict!], job!.verdict!)}${retry}${why}`)
     },
   }
 }

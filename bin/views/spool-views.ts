@@ -76,7 +76,8 @@ export class SpoolViews implements Views {
       if (recent.length >= count) break
       if (!recent.some(other => other.name === view.name)) recent.push({ ...view, wait: null })
     }
-    if (project !== undefined && ours.length + recent.length === 0) mustKnow(this.spool, project)
+    const isNew = ours.length + recent.length === 0
+    if (project !== undefined && isNew) mustKnow(this.spool, project)
     return {
       ...rest,
       waiting: ours.filter(task => task.state === 'waiting'),
@@ -85,7 +86,7 @@ export class SpoolViews implements Views {
         .map(task => ({ ...task, expected: this.#history.usualSeconds(task, current) })),
       held: heldChanges(this.spool).filter(change => project === undefined || change.project === project),
       recent: recent.sort((a, b) => (b.job?.ended ?? 0) - (a.job?.ended ?? 0)).slice(0, count),
-      events: eventsWaiting(this.spool, rest.now, LATE).filter(wanted),
+      events: eventsWaiting(this.spool, rest.now, isNew ? 0 : LATE).filter(wanted),
     }
   }
 

@@ -7,7 +7,12 @@ import type { Fatal } from '../base/exit.ts'
 const CANDIDATES_SHOWN = 8
 
 export const notFound = (text: string): Fatal =>
-  lasting(`find the task ${quote(text)}`, 'there is none of that number, name, revision, project or ref')
+  lasting(
+    `find the task ${quote(text)}`,
+    text === 'last'
+      ? "there is none yet: a push, or 'bass event PROJECT', makes one"
+      : 'there is none of that number, name, revision, project or ref',
+  )
 
 /** Names the newest of the tasks that `text` may mean, which come by age, oldest first. */
 export function ambiguous(text: string, names: readonly string[]): Fatal {

@@ -63,7 +63,7 @@ export interface Overview extends Omit<Board, 'tasks'> {
   /** `expected`: how many seconds such a job took lately. */
   readonly running: readonly (BoardTask & { readonly expected: number | null })[]
   readonly recent: readonly BoardTask[]
-  /** Events that no task-maker has taken for `LATE`. */
+  /** Events that no task-maker has taken for `LATE`; where there are no tasks yet, all that wait. */
   readonly events: readonly WaitingEvents[]
 }
 

@@ -4,7 +4,7 @@ import { accessSync, constants } from 'node:fs'
 
 import { named, odd as oddWord, policyOf } from './channel.ts'
 import type { Channel, ChannelKind } from './channel.ts'
-import { lasting, quote } from '../../lib/base/exit.ts'
+import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { setting, words } from '../../lib/base/settings.ts'
 import { TRY_TIMEOUT, Refused } from './deliver.ts'
 import type { Deliver } from './deliver.ts'
@@ -25,7 +25,8 @@ export const mail: ChannelKind = {
 
 function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
   const from = setting('NOTIFY_FROM', env)
-  const how = optionsOf(setting('NOTIFY_MAILER', env), secret('NOTIFY_PASSWORD', env))
+  const mailer = setting('NOTIFY_MAILER', env)
+  const how = optionsOf(mailer, secret('NOTIFY_PASSWORD', env))
   return async notice => {
     const { createTransport } = await import('nodemailer')
     try {
@@ -33,7 +34,9 @@ function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
     } catch (error) {
       const { message, code, responseCode = 0 } = error as Error & { code?: string; responseCode?: number }
       // The letter or its address, not our account: a password that is wrong is wrong for all.
-      throw responseCode >= 500 && code !== 'EAUTH' ? new Refused(message) : error
+      throw responseCode >= 500 && code !== 'EAUTH'
+        ? new Refused(message)
+        : temporary(`send by ${quote(mailer)}`, error)
     }
   }
 }

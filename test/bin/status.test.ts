@@ -95,6 +95,15 @@ test('status of a new spool says what to do', async t => {
   )
 })
 
+test('a first push is there, whether or not a task-maker runs', async t => {
+  const { sandbox, status } = make(t)
+  const event = sandbox.path('spool/revs/hello/refs/heads/main', 'a'.repeat(40))
+  mkdirSync(dirname(event), { recursive: true })
+  writeFileSync(event, '')
+  t.match(await status(), { code: 0, stdout: /^events\n {2}hello: 1 event waits to become tasks/ })
+  t.match(await status('hello'), { code: 0, stdout: /^events\n {2}hello: 1 event waits to become tasks/ })
+})
+
 test('a project that the spool does not know is refused, with those that it does', async t => {
   const { maker, status } = make(t)
   busySpool(maker)
@@ -164,7 +173,8 @@ test('the subject of each commit comes last, and a narrow terminal shows less of
 })
 
 test('events that are still to become tasks are shown when they are late', async t => {
-  const { sandbox, status } = make(t)
+  const { maker, sandbox, status } = make(t)
+  maker.finishedJob('1:hello:v:testarch')
   const event = (path: string, age: number) => {
     const at = sandbox.path('spool/revs', path)
     mkdirSync(dirname(at), { recursive: true })

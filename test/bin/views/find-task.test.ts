@@ -56,6 +56,11 @@ test('a prefix of two revisions is refused with both', async t => {
   t.throws(() => findOne(make(t), 'abcd'), { message: /may be any of 2:p:w:a, 3:p:v:a/, exitCode: 100 })
 })
 
+test('before the first task, last says what makes one', t => {
+  t.throws(() => findOne(new Sandbox(t).makeSpool(), 'last'), { message: /'bass event PROJECT', makes one/ })
+  t.end()
+})
+
 test('what is nowhere is refused', async t => {
   const spool = make(t)
   for (const text of ['4', '1:p:v:b', 'ffff', 'abc', '../1', '']) {

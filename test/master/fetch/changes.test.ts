@@ -55,6 +55,7 @@ test('a change from outside is held until it is approved, that head and no later
   for (const odd of ['', 'a', 'HEAD'])
     t.match(await call(approve, ['hello', '7', odd], site.env), { code: 100, stderr: /not the beginning of/ })
   t.match(await call(approve, ['hello', '8'], site.env), { code: 100, stderr: /not held; .* are: 7/ })
+  t.match(await call(approve, ['helo', '7'], site.env), { code: 100, stderr: /projects .* are 'hello'/ })
   t.match(await call(approve, ['hello', '7'], site.env), { code: 0, stdout: `approved ${two}` })
   t.same(Object.keys(site.events()), [`${HEAD}/${two}`])
   t.match(await call(approve, ['hello', '7'], site.env), { code: 100, stderr: /not held/ })

@@ -163,3 +163,12 @@ test('without a server it is the sendmail of this host that sends', async t => {
   t.match(readFileSync(site.path('args'), 'utf8'), /-f bass@testhost ada@example\.org/)
   t.match(readFileSync(site.path('mail'), 'utf8'), /^Subject: \[hello\] failure: main, v1, linux-x86_64\r?$/m)
 })
+
+test('letters that no program takes: a message names it', async t => {
+  const site = new Notified(t, { NOTIFY_MAIL: 'ada@example.org', NOTIFY_MAILER: '/no/sendmail' })
+  const notifier = await site.notifier()
+  site.end('failure')
+  await eventually('a warning', () =>
+    /unable to send by '\/no\/sendmail': no such file or directory/.test(notifier.stderr()),
+  )
+})
