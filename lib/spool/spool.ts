@@ -58,7 +58,7 @@ export function openTasks(jobs?: string): Spool {
 
 /** What a set-group-id directory that its group may write holds is meant for that group, whatever umask says. */
 function shareWithGroup(directory: Path): void {
-  if ((statSync(directory).mode & 0o2020) === 0o2020) process.umask(process.umask() & ~0o070)
+  if ((statSync(directory).mode & 0o2020) === 0o2020) process.umask(process.umask(0o077) & ~0o070)
 }
 
 /** A directory that a person or `bass init` makes: without it this is no spool. */
