@@ -60,7 +60,7 @@ async function setUpAndRun(
 ): Promise<Outcome & { readonly fault?: boolean }> {
   const { task, job, work } = assignment
   try {
-    if (!assignment.begin()) return { verdict: 'cancelled' }
+    if (!(await assignment.begin())) return { verdict: 'cancelled' }
     await writePlain(join(job, JOB.host), host + '\n', stop)
     await writePlain(join(job, JOB.work), work + '\n', stop)
     const facts = await assignment.unpack(stop)

@@ -18,6 +18,7 @@ import { FarmSource } from './sources/farm.ts'
 import { Health } from './sources/health.ts'
 import { FarmerClient } from './sources/farmer-client.ts'
 import { readSlaveSettings } from './sources/settings.ts'
+import { Watchdog } from './sources/watchdog.ts'
 import { onTerm } from './term.ts'
 
 export const worker = command(
@@ -28,8 +29,9 @@ export const worker = command(
     about: `Asks a farmer for jobs and runs them, one at a time, in the current directory, which is to be its own: the
 clones of projects are kept there.
 
-Run one for each job that is to run at a time. Git fetches as this user may: give it a key or a
-credential helper for what is private. TERM: takes nothing more; the job in hand may go on for
+Run one for each job that is to run at a time, under a supervisor: one that is stopped, or hangs, for
+five seconds is killed with its steps, because its job is given to another then. Git fetches as this
+user may: give it a key or a credential helper for what is private. TERM: takes nothing more; the job in hand may go on for
 DRAIN, then it is given back. A second TERM is final.`,
     environment: {
       FARMER_URL: 'where the farmer is, as https://ci.example.org',
@@ -58,7 +60,7 @@ DRAIN, then it is given back. A second TERM is final.`,
       labels: words('LABELS'),
       clean: choice('CLEAN', ['ignored', 'all']) === 'all',
     }
-    const source = new FarmSource(client, farming, health, stop)
+    const source = new FarmSource(client, farming, health, stop, new Watchdog())
     try {
       await source.endDead()
       for (let next = await source.next(); next; next = await source.next()) {

@@ -3,8 +3,11 @@
 import type { Verdict } from '../spool/job.ts'
 import type { StepView } from '../view/view.ts'
 
-/** A worker that was silent for so long is gone, and one that hears nothing for so long takes itself for gone. In ms. */
-export const SILENCE = 5000
+/**
+ * Three times that run out one after the other, in ms, all of them since a worker asked with success: then it takes itself for
+ * gone and kills its steps; then, where it is stopped and cannot, it is killed; then it is gone, and its job another's.
+ */
+export const [QUIET, FROZEN, SILENCE] = [4500, 4750, 5000] as const
 /** How often a worker says that it lives, in ms. */
 export const ALIVE = 1000
 /** How long a farmer holds a question for work open, in ms. */

@@ -141,7 +141,9 @@ export class Workers {
       const run = alive.attempt === undefined ? undefined : byAttempt.get(alive.attempt)
       if (!known.has(alive.worker)) answer('gone')
       else if (alive.attempt === undefined) answer({})
-      else if (run?.worker !== alive.worker) answer({ word: 'lost' })
+      // Its job vanished with its change: no other has it.
+      else if (run === undefined) answer({ word: 'cancelled' })
+      else if (run.worker !== alive.worker) answer({ word: 'lost' })
       else answer({ ...(run.cancelled ? { word: 'cancelled' as const } : {}), watched: run.watched })
     }
   }

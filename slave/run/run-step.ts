@@ -31,7 +31,7 @@ export interface StepPlan extends Omit<StepCommand, 'stdout' | 'stderr'> {
   readonly time: readonly TimeLimit[]
   /** Milliseconds after which it is killed, which is no timeout: the job was cancelled. */
   readonly mercy: number
-  /** Ends it: TERM, and KILL a second later. */
+  /** Ends it: TERM, and KILL a second later; KILL at once where the reason is `lost`. */
   readonly stop: AbortSignal
   /** From here on an error of the job's directory is not waited out. */
   readonly hurry: AbortSignal
@@ -151,7 +151,8 @@ class Clock {
   readonly #silence: Silence
   readonly #timers: NodeJS.Timeout[]
   readonly #stop: AbortSignal
-  readonly #asked = () => this.#stopIn(STEP_GRACE_MS.stop)
+  // One that was lost may run elsewhere already: there is no time to be asked.
+  readonly #asked = () => this.#stopIn(this.#stop.reason === 'lost' ? 0 : STEP_GRACE_MS.stop)
 
   constructor(plan: StepPlan, step: StepProcess, able: () => boolean) {
     this.#step = step

@@ -18,7 +18,7 @@ export interface Assignment {
   /** Tells others that the job is alive, until stopped. `onWord` is called once, when the job is to end early. */
   beat(onWord: (word: 'cancelled' | 'lost') => void): Heartbeat
   /** Makes the temporary directory; returns false, and makes nothing, if somebody has cancelled the job already. */
-  begin(): boolean
+  begin(): boolean | Promise<boolean>
   /**
    * Puts `code` and `steps` into the temporary directory. Fails with a BundleError or a lasting Fatal where the task is
    * at fault; any other error is the system's.

@@ -2,6 +2,7 @@
 // earlier jobs left.
 
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -44,7 +45,7 @@ export async function checkOut(
     if (end.code !== 0) throw new GitError(sentence(end))
   }
   if (!existsSync(`${directory}/.git/HEAD`) || !(await can('rev-parse', '--git-dir'))) {
-    rmSync(directory, { recursive: true, force: true })
+    await rm(directory, { recursive: true, force: true })
     mkdirSync(dirname(directory), { recursive: true })
     await ask(undefined, ['init', '-q', '--', directory])
   }

@@ -1,7 +1,7 @@
 // A job that a farmer gave us, from its clone to its result.
 
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { cp } from 'node:fs/promises'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { cp, rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -72,7 +72,7 @@ export class FarmJob implements Assignment {
   #notTaken: string | undefined
   #live: Live | undefined
 
-  constructor(source: Farmhouse, given: Work) {
+  private constructor(source: Farmhouse, given: Work) {
     const { num, project, version, arch, host } = given
     const name = [num, project, version, arch, ...(host === null ? [] : [host])].join(':')
     const task = parseTaskName(name)
@@ -82,8 +82,14 @@ export class FarmJob implements Assignment {
     this.#given = given
     this.job = join(source.settings.directory, 'job')
     this.work = join(source.settings.directory, 'work', project)
-    rmSync(this.job, { recursive: true, force: true })
-    mkdirSync(this.job)
+  }
+
+  /** Makes an empty directory for it. What one before left may be much: it is removed without holding up the signs of life. */
+  static async take(source: Farmhouse, given: Work): Promise<FarmJob> {
+    const job = new FarmJob(source, given)
+    await rm(job.job, { recursive: true, force: true })
+    mkdirSync(job.job)
+    return job
   }
 
   beat(onWord: (word: 'cancelled' | 'lost') => void): Heartbeat {
@@ -105,9 +111,9 @@ export class FarmJob implements Assignment {
     }
   }
 
-  begin(): boolean {
+  async begin(): Promise<boolean> {
     const { steps, home, tmp, artifacts } = workPaths(this.work)
-    for (const path of [steps, home, tmp, artifacts]) rmSync(path, { recursive: true, force: true })
+    for (const path of [steps, home, tmp, artifacts]) await rm(path, { recursive: true, force: true })
     mkdirSync(this.work, { recursive: true, mode: 0o700 })
     return true
   }

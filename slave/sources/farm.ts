@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { temporary } from '../../lib/base/exit.ts'
-import { ALIVE, POLL, SILENCE } from '../../lib/farm/protocol.ts'
+import { ALIVE, FROZEN, POLL, QUIET } from '../../lib/farm/protocol.ts'
 import type { Registered, Registration, WordToWorker, Work } from '../../lib/farm/protocol.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { warn, warnOnce } from '../../lib/system/log.ts'
@@ -23,6 +23,7 @@ import type { Health } from './health.ts'
 import { FarmJob } from './farm-job.ts'
 import type { Farmhouse, FarmJobSettings, InHand } from './farm-job.ts'
 import { FarmerClient, Gone } from './farmer-client.ts'
+import type { Watchdog } from './watchdog.ts'
 
 /** The identity of a worker, and how it works. */
 export interface FarmSettings extends FarmJobSettings {
@@ -45,9 +46,18 @@ export class FarmSource implements WorkSource, Farmhouse {
   readonly #closed = new AbortController()
   /** When the farmer last knew us, on our own clock. */
   #heard = 0
+  readonly #watchdog: Watchdog | undefined
   readonly #living: Promise<void>
 
-  constructor(client: FarmerClient, settings: FarmSettings, health: Health, stop: AbortSignal) {
+  /** `watchdog` watches over this process, which is to be a worker and nothing else. */
+  constructor(
+    client: FarmerClient,
+    settings: FarmSettings,
+    health: Health,
+    stop: AbortSignal,
+    watchdog?: Watchdog,
+  ) {
+    this.#watchdog = watchdog
     this.#health = health
     this.client = client
     this.settings = settings
@@ -77,7 +87,7 @@ export class FarmSource implements WorkSource, Farmhouse {
           continue
         }
         this.#worker ??= await this.#register()
-        const patience = AbortSignal.any([this.#stop, onHup(), AbortSignal.timeout(POLL + SILENCE)])
+        const patience = AbortSignal.any([this.#stop, onHup(), AbortSignal.timeout(POLL + QUIET)])
         const work = await this.client.ask<Work>(
           'GET',
           `/v1/work?worker=${this.#worker}`,
@@ -87,13 +97,13 @@ export class FarmSource implements WorkSource, Farmhouse {
         wait = 250
         if (work && work.attempt !== this.#given) {
           this.#given = work.attempt
-          return new FarmJob(this, work)
+          return await FarmJob.take(this, work)
         }
         // We had it and could not end it.
         if (work) await this.client.ask('POST', `/v1/runs/${work.attempt}/lost`, {})
       } catch (error) {
         if (this.#isStopped() || onHup().aborted) break
-        if (error instanceof Gone) this.#worker = undefined
+        if (error instanceof Gone) this.#forget()
         else {
           warnOnce('ask', this.client.origin, error)
           await sleep(wait, undefined, { signal: this.#stop }).catch(() => undefined)
@@ -106,8 +116,7 @@ export class FarmSource implements WorkSource, Farmhouse {
   async close(): Promise<void> {
     this.#closed.abort()
     await this.#living
-    const worker = this.#worker
-    this.#worker = undefined
+    const worker = this.#forget()
     if (worker === undefined) return
     // Else it is collected, and that counts.
     await this.client.ask('DELETE', `/v1/workers/${worker}`).catch(() => undefined)
@@ -124,21 +133,35 @@ export class FarmSource implements WorkSource, Farmhouse {
 
   /** The farmer does not know us any more, or we it: what we do is nobody's. */
   lose(): void {
-    this.#worker = undefined
+    this.#forget()
     this.#inHand?.hear('lost')
   }
 
   /** Gives the job in hand back, which is nobody's fault; and leaves. */
   async giveBack(): Promise<void> {
+    const worker = this.#forget()
+    if (worker !== undefined) await this.client.ask('DELETE', `/v1/workers/${worker}`)
+  }
+
+  /** We are nobody at the farmer from now on; returns who we were. */
+  #forget(): string | undefined {
     const worker = this.#worker
     this.#worker = undefined
-    if (worker !== undefined) await this.client.ask('DELETE', `/v1/workers/${worker}`)
+    this.#watchdog?.rest()
+    return worker
+  }
+
+  /** The farmer knew us at this time, before which we had asked: so our time is over before the farmer's. */
+  #hear(asked: number): void {
+    this.#heard = asked
+    this.#watchdog?.killIn(asked + FROZEN - performance.now())
   }
 
   async #register(): Promise<string> {
     const answer = await this.client.ask<Registered>('POST', '/v1/workers', this.#about)
     if (answer === undefined) throw temporary('register with the farmer', 'it says nothing')
-    this.#heard = performance.now()
+    // The first sign of life follows within a second.
+    this.#hear(performance.now())
     return answer.worker
   }
 
@@ -156,20 +179,19 @@ export class FarmSource implements WorkSource, Farmhouse {
   async #sign(worker: string): Promise<void> {
     const job = this.#inHand
     const steps = job?.news()
-    const left = Math.max(100, Math.round(this.#heard + SILENCE - performance.now()))
+    const left = Math.max(100, Math.round(this.#heard + QUIET - performance.now()))
     try {
       const sign = { worker, ...(job ? { attempt: job.attempt } : {}), ...(steps ? { steps } : {}) }
       const asked = performance.now()
       const answer = await this.client.ask<WordToWorker>('POST', '/v1/alive', sign, AbortSignal.timeout(left))
-      // It was written down after we asked: so our five seconds are over before those of the farmer.
-      this.#heard = asked
+      if (worker === this.#worker) this.#hear(asked)
       if (job === undefined || job !== this.#inHand) return
       if (answer?.word) job.hear(answer.word)
       else job.watch(answer?.watched === true)
     } catch (error) {
       if (worker !== this.#worker) return
       if (error instanceof Gone) this.lose()
-      else if (performance.now() - this.#heard >= SILENCE) {
+      else if (performance.now() - this.#heard >= QUIET) {
         warn('reach', this.client.origin, error)
         this.lose()
       }

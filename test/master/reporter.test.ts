@@ -311,6 +311,11 @@ test('programs get badges, feeds, metrics and the JSON of the verbs', async t =>
   const metrics = (await ask(`${url}/metrics`)).body
   t.match(metrics, /^bass_tasks\{project="tables",target="linux-x86_64",state="running"\} 1$/m)
   t.match(metrics, /^bass_takers\{host="mill",arch="linux-x86_64",state="busy"\} 1$/m)
+  t.match(sandbox.run('promtool', ['check', 'metrics'], { input: metrics }), {
+    code: 0,
+    stdout: '',
+    stderr: '',
+  })
 
   const status = JSON.parse((await ask(`${url}/api/status`)).body) as Record<
     'waiting' | 'running' | 'recent',

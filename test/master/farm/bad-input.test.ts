@@ -135,27 +135,3 @@ test('a thousand deliveries at once are all stored, once', async t => {
   times.sort((a, b) => a - b)
   t.comment(`${COUNT} deliveries at once: the slowest answer after ${times.at(-1)!.toFixed(0)} ms`)
 })
-
-test('a worker that is stopped for 7 s loses its job to another, and its result is not taken', async t => {
-  const farm = await Farm.make(t)
-  const go = farm.path('go')
-  const revision = farm.commit({ Testfile: `slow: until test -e '${go}'; do sleep 0.1; done\n` })
-  const farmer = await farm.farmer()
-  const first = farm.worker(farmer.url, 'worker-1')
-  await farm.push(farmer.url, revision)
-  const attempt = async () =>
-    (await farm.db<{ attempt: string }[]>`select attempt from run where steps <> '[]'`)[0]?.attempt
-  let before: string | undefined
-  while ((before = await attempt()) === undefined) await new Promise(done => setTimeout(done, 50))
-  first.child.kill('SIGSTOP')
-  await new Promise(done => setTimeout(done, 7000))
-  farm.worker(farmer.url, 'worker-2')
-  let after: string | undefined
-  while ((after = await attempt()) === undefined || after === before)
-    await new Promise(done => setTimeout(done, 50))
-  first.child.kill('SIGCONT')
-  await new Promise(done => setTimeout(done, 1000))
-  farm.ok('touch', [go])
-  t.same(await farm.verdicts(1), { slow: 'success' })
-  t.match(await farm.db`select attempt, try from result`, [{ attempt: after, try: 2 }])
-})

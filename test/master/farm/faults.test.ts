@@ -1,5 +1,5 @@
-// What stands beside a farm fails: a worker is cut off from the farmer while its step writes, the database is full, and clocks
-// are an hour apart.
+// What stands beside a farm fails: a worker is cut off from the farmer while its step writes, or is stopped, the database is full,
+// and clocks are an hour apart.
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,9 +25,9 @@ async function attemptAfter(farm: Farm, before?: string): Promise<string> {
 
 test('a worker that is cut off ends its step, and another one has the job', { skip }, async t => {
   const farm = await Farm.make(t)
-  const [go, lock] = [farm.path('go'), farm.path('lock')]
+  const [go, lock, overlap] = [farm.path('go'), farm.path('lock'), farm.path('overlap')]
   // Each of its processes holds the lock.
-  const command = `slow: exec 9>'${lock}'; flock 9; until test -e '${go}'; do echo beat; sleep 0.1; done`
+  const command = `slow: exec 9>'${lock}'; flock -n 9 || touch '${overlap}'; until test -e '${go}'; do echo beat; sleep 0.1; done`
   const isHeld = () => farm.run('flock', ['-n', lock, 'true']).code === 1
   const revision = farm.commit({ Testfile: `${command}\n` })
   const ip = (...args: string[]) => farm.ok('ip', args)
@@ -53,12 +53,12 @@ test('a worker that is cut off ends its step, and another one has the job', { sk
   await farm.push(`http://127.0.0.1:${port}`, revision)
   const first = await attemptAfter(farm)
   await eventually('the step', isHeld)
+  farm.worker(`http://127.0.0.1:${port}`, 'near')
+  while ((await farm.db`select 1 from worker`).length < 2) await sleep(50)
 
   ip('link', 'set', here, 'down')
-  await eventually('the end of the step', () => !isHeld(), 60)
-  t.equal((await farm.db`select 1 from result`).length, 0)
-  farm.worker(`http://127.0.0.1:${port}`, 'near')
   const second = await attemptAfter(farm, first)
+  t.equal(existsSync(overlap), false, 'it had ended when the other began')
   t.match(worker.stderr(), `unable to reach '${far}'`)
 
   // Where it comes back, it is a new worker.
@@ -67,6 +67,36 @@ test('a worker that is cut off ends its step, and another one has the job', { sk
   farm.ok('touch', [go])
   t.same(await farm.verdicts(1), { slow: 'success' })
   t.match(await farm.db`select attempt, try from result`, [{ attempt: second, try: 2 }])
+})
+
+test('a worker that is stopped for 7 s is killed with its steps before another has its job', async t => {
+  const farm = await Farm.make(t)
+  const [go, overlap] = [farm.path('go'), farm.path('overlap')]
+  const lineOf = (label: string) =>
+    `${label}: exec 9>'${farm.path(label)}'; flock -n 9 || touch '${overlap}'; until test -e '${go}'; do sleep 0.1; done\n`
+  const labels = ['a', 'b']
+  const farmer = await farm.farmer()
+  const stopped = ['pid', 'no'].map(ISOLATE => farm.worker(farmer.url, ISOLATE, { ISOLATE }))
+  await farm.push(farmer.url, farm.commit({ Testfile: labels.map(lineOf).join('') }))
+  const running = async (tried: number) =>
+    (await farm.db`select 1 from run where steps <> '[]' and try = ${tried}`).length === labels.length
+  while (!(await running(1))) await sleep(50)
+  for (const name of ['c', 'd']) farm.worker(farmer.url, name)
+  while ((await farm.db`select 1 from worker`).length < 4) await sleep(50)
+
+  for (const { child } of stopped) child.kill('SIGSTOP')
+  const over = sleep(7000)
+  while (!(await running(2))) await sleep(50)
+  t.equal(existsSync(overlap), false, 'no step runs beside another attempt at its job')
+  await over
+  for (const worker of stopped) {
+    worker.child.kill('SIGCONT')
+    t.match(await worker.ended, { signal: 'SIGKILL' })
+    t.match(worker.stderr(), 'worker: fatal: it was stopped, or hung: killed with its steps')
+  }
+  farm.ok('touch', [go])
+  t.same(await farm.verdicts(2), { a: 'success', b: 'success' })
+  t.match(await farm.db`select try from result`, [{ try: 2 }, { try: 2 }])
 })
 
 test('a full database loses nothing that was taken, and goes on when there is room', { skip }, async t => {
