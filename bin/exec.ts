@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import { readBounds } from '../lib/base/elsewhere.ts'
 import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { parseDuration, sizeLimit } from '../lib/base/settings.ts'
+import { unlessStopped } from '../lib/base/stop.ts'
 import { writeS2 } from '../lib/bundle/s2.ts'
 import type { RemoteExecution } from '../lib/exec/remote-execution.ts'
 import type { Opened } from '../lib/exec/launch.ts'
@@ -18,6 +19,7 @@ import { bringBack } from '../lib/exec/bring-back.ts'
 import { contentOf } from './parts/content.ts'
 
 const PROGRAM_NAME = 'bass exec'
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const USAGE = '--in IMAGE|--ssh [USER@]HOST [OPTION...] -- COMMAND...'
 
 export const verb = command(
@@ -61,40 +63,42 @@ ends.`,
       throw lasting('understand --timeout', `${quote(options.timeout!)} is no time such as 90, 30s or 10m`)
     const content = await contentOf(process.cwd(), options.map, options.all)
     const out = resolve(options.out ?? content.top)
+    const maxBytes = sizeLimit('BUNDLE_MAX')
     mkdirSync(out, { recursive: true })
-    const opened = await open(options)
-    const { client, place, patience } = opened
-    try {
-      await client.put(place, writeS2(tarOf(content.items)))
-      const execution = client.execute(
-        {
-          ...{ name: quote(words[0]!), command: words, environment, inherit: true, timeout, patience },
-          ...{ directory: content.within === '' ? place : `${place}/${content.within}`, contentRoot: place },
-          ...{ wantArchive: true, wantInput: options.input },
-        },
-        { output: show, log: log => tell(log, options.verbose) },
-      )
-      const result = await during(execution, options.input)
-      await bringBack(client, result, out, options.delete ? 'deleted' : 'named', {
-        maxBytes: sizeLimit('BUNDLE_MAX'),
-      })
-      return exitCodeOf(result)
-    } finally {
-      await opened.close()
-    }
+    return withSignals(async (stop, during) => {
+      const opened = await open(options, stop)
+      const { client, place, patience } = opened
+      try {
+        await unlessStopped(client.put(place, writeS2(tarOf(content.items))), stop)
+        const execution = client.execute(
+          {
+            ...{ name: quote(words[0]!), command: words, environment, inherit: true, timeout, patience },
+            ...{ directory: content.within === '' ? place : `${place}/${content.within}` },
+            ...{ contentRoot: place, wantArchive: true, wantInput: options.input },
+          },
+          { output: show, log: log => tell(log, options.verbose) },
+        )
+        const result = await during(execution, options.input)
+        const deleted = options.delete ? 'deleted' : 'named'
+        await unlessStopped(bringBack(client, result, out, deleted, { maxBytes }), stop)
+        return exitCodeOf(result)
+      } finally {
+        await opened.close()
+      }
+    })
   },
 )
 
-async function open(options: {
-  readonly in: string | undefined
-  readonly ssh: string | undefined
-}): Promise<Opened> {
+async function open(
+  options: { readonly in: string | undefined; readonly ssh: string | undefined },
+  stop: AbortSignal,
+): Promise<Opened> {
   if (options.in !== undefined) {
     const { openContainer } = await import('../lib/exec/in-container.ts')
-    return openContainer({ image: options.in, bounds: readBounds(process.env) }, process.env)
+    return openContainer({ image: options.in, bounds: readBounds(process.env) }, process.env, stop)
   }
   const { openOverSsh } = await import('../lib/exec/over-ssh.ts')
-  return openOverSsh(options.ssh!, process.env)
+  return openOverSsh(options.ssh!, process.env, stop)
 }
 
 function parseVariable(text: string): [string, string] {
@@ -116,20 +120,35 @@ function tell({ level, message, attributes }: TaskLog, verbose: boolean): void {
   say(level === 'warning' ? 'warning' : 'info', [message, ...more].join(', '))
 }
 
-/** Passes signals and input on while it runs. */
-async function during(execution: RemoteExecution, input: boolean): Promise<TaskResult> {
+/** Waits for a command there: signals and input are its. */
+type During = (execution: RemoteExecution, input: boolean) => Promise<TaskResult>
+
+/** Does the work, and answers what it does; a signal that no command there can be given stops it, and is the answer. */
+async function withSignals(work: (stop: AbortSignal, during: During) => Promise<number>): Promise<number> {
+  const stop = new AbortController()
+  let running: RemoteExecution | undefined
   let interrupts = 0
-  const interrupt = () => (interrupts++ === 0 ? execution.signal('INT') : execution.cancel())
-  const end = () => execution.cancel()
-  process.on('SIGINT', interrupt)
-  for (const name of ['SIGTERM', 'SIGHUP'] as const) process.on(name, end)
-  if (input) void feed(execution)
+  const onSignal = (name: NodeJS.Signals) => {
+    if (!running) stop.abort(name)
+    else if (name === 'SIGINT' && interrupts++ === 0) running.signal('INT')
+    else running.cancel()
+  }
+  const during: During = async (execution, input) => {
+    running = execution
+    if (input) void feed(execution)
+    return execution.result.finally(() => {
+      running = undefined
+      if (input) process.stdin.destroy()
+    })
+  }
+  for (const name of SIGNALS) process.on(name, onSignal)
   try {
-    return await execution.result
+    return await work(stop.signal, during)
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+    return 128 + constants.signals[stop.signal.reason as NodeJS.Signals]
   } finally {
-    process.off('SIGINT', interrupt)
-    for (const name of ['SIGTERM', 'SIGHUP'] as const) process.off(name, end)
-    if (input) process.stdin.destroy()
+    for (const name of SIGNALS) process.off(name, onSignal)
   }
 }
 

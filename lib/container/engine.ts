@@ -15,6 +15,8 @@ export interface Engine {
   /** The program and the options that come before its verb. */
   readonly command: readonly string[]
   readonly env: Environment
+  /** What it is asked ends when this aborts. */
+  readonly stop?: AbortSignal | undefined
 }
 
 /** The engines in the order in which they are looked for, and what names one of that kind elsewhere. */
@@ -53,11 +55,12 @@ const ANSWER_MAX = 64 << 20
  * the last sentence of the engine: a lasting one where it cannot be run at all.
  */
 export async function ask(engine: Engine, attempt: string, args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await run([...engine.command, ...args], { env: engine.env }).catch(
-    (error: unknown) => {
-      throw lasting(attempt, error)
-    },
-  )
+  const { code, stdout, stderr } = await run([...engine.command, ...args], {
+    env: engine.env,
+    signal: engine.stop,
+  }).catch((error: unknown) => {
+    throw lasting(attempt, error)
+  })
   if (code !== 0) throw temporary(attempt, complaintOf(engine, stderr))
   return stdout.trim()
 }
@@ -83,7 +86,9 @@ export async function feed(
   args: readonly string[],
   source: AsyncIterable<Buffer>,
 ): Promise<void> {
-  const child = start([...engine.command, ...args], { stdio: ['pipe', 'ignore', 'pipe'], env: engine.env })
+  const child = start([...engine.command, ...args], {
+    ...{ stdio: ['pipe', 'ignore', 'pipe'], env: engine.env, signal: engine.stop },
+  })
   let complaint = ''
   child.stderr.on('data', (bytes: Buffer) => (complaint = (complaint + bytes.toString()).slice(-ANSWER_MAX)))
   const ended = new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))

@@ -32,11 +32,15 @@ export interface ContainerWish {
 
 /**
  * Starts one; throws a Fatal that says why it cannot, a lasting one where there is no such image. The container is gone when
- * it is closed, or when we are.
+ * it is closed, or when we are. If `stop` aborts until then, an image that is being fetched is left, too.
  */
-export async function openContainer(wish: ContainerWish, env: Environment): Promise<Opened> {
+export async function openContainer(
+  wish: ContainerWish,
+  env: Environment,
+  stop?: AbortSignal,
+): Promise<Opened> {
   try {
-    return await open(wish, env)
+    return await open(wish, env, stop)
   } catch (error) {
     const why =
       error instanceof Fatal ? String(error.cause).replace(/^(?:podman: |docker: |Error: )+/, '') : ''
@@ -52,10 +56,10 @@ export async function openContainer(wish: ContainerWish, env: Environment): Prom
 const NO_IMAGE =
   /manifest unknown|access .*denied|unauthorized|did not resolve to an alias|invalid reference|must be lowercase/i
 
-async function open(wish: ContainerWish, env: Environment): Promise<Opened> {
+async function open(wish: ContainerWish, env: Environment, stop?: AbortSignal): Promise<Opened> {
   if (!isImage(wish.image))
     throw lasting('run a container', `${quote(wish.image)} is not the name of an image`)
-  const engine = findEngine(env)
+  const engine = { ...findEngine(env), stop }
   const volume = `bass-executor-${findRuntime().hash}`
   try {
     return await begin(engine, volume, wish)
@@ -71,10 +75,11 @@ async function open(wish: ContainerWish, env: Environment): Promise<Opened> {
 async function begin(engine: Engine, volume: string, wish: ContainerWish): Promise<Opened> {
   const name = `bass-${token()}`
   const isPrivate = wish.bounds.network === 'private'
-  if (isPrivate) await ask(engine, 'make a network', ['network', 'create', ...labels(engine), name])
+  const always = patient(engine)
+  if (isPrivate) await ask(always, 'make a network', ['network', 'create', ...labels(engine), name])
   const undo = async () => {
-    await askIf(engine, 'remove the container', ['rm', '--force', '--volumes', name])
-    if (isPrivate) await askIf(engine, 'remove the network', ['network', 'rm', name])
+    await askIf(always, 'remove the container', ['rm', '--force', '--volumes', name])
+    if (isPrivate) await askIf(always, 'remove the network', ['network', 'rm', name])
   }
   const [entrypoint, ...args] = commandIn(READY, 'stdio', 'alone')
   const flags = containerFlags({
@@ -92,10 +97,10 @@ async function begin(engine: Engine, volume: string, wish: ContainerWish): Promi
       `run ${quote(wish.image)}`,
       [...engine.command, 'run', ...flags],
       engine.env,
-      { reasonIn: stderr => complaintOf(engine, stderr) },
+      { reasonIn: stderr => complaintOf(engine, stderr), stop: engine.stop },
     )
     // Remains of others are no reason to wait, before nor while this starts.
-    const swept = sweepDead(engine).catch(() => [])
+    const swept = sweepDead(always).catch(() => [])
     return {
       client: launched.client,
       // Its engine is all there is between it and us.
@@ -117,6 +122,9 @@ async function begin(engine: Engine, volume: string, wish: ContainerWish): Promi
     throw error
   }
 }
+
+/** The engine for what is done to the end. */
+const patient = (engine: Engine): Engine => ({ ...engine, stop: undefined })
 
 /** The label of what this process makes there, on the host that the engine's settings name. */
 const ownedBy = ({ env }: Engine) => ownerLabel(setting('HOST', env))
@@ -144,7 +152,7 @@ async function fill(engine: Engine, image: string, volume: string): Promise<void
     await feed(engine, attempt, ['cp', '-', `${name}:${PLACE}`], tarOf(items))
     await ask(engine, attempt, ['start', '--attach', name])
   } finally {
-    await askIf(engine, 'remove the container', ['rm', '--force', name])
+    await askIf(patient(engine), 'remove the container', ['rm', '--force', name])
   }
 }
 

@@ -9,6 +9,7 @@ import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
 
 import { temporary } from '../base/exit.ts'
+import { unlessStopped } from '../base/stop.ts'
 import { start } from '../system/run.ts'
 import { ExecutorClient } from './client.ts'
 import { makeOwnDirectory } from './own-directory.ts'
@@ -45,6 +46,8 @@ interface LaunchOptions {
   readonly reasonIn?: (stderr: string) => string
   /** The command of another child that connects to the same executor again, where that is possible. */
   readonly again?: readonly string[]
+  /** Ends the start when it aborts; what has started is not its business. */
+  readonly stop?: AbortSignal | undefined
 }
 
 /** `attempt` completes "unable to". Throws a Fatal that says what the child said. */
@@ -52,7 +55,7 @@ export async function launch(
   attempt: string,
   command: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-  { reasonIn = lastLine, again }: LaunchOptions = {},
+  { reasonIn = lastLine, again, stop }: LaunchOptions = {},
 ): Promise<Launched> {
   const directory = makeOwnDirectory('bass-client-')
   const secret = randomBytes(24).toString('base64url')
@@ -60,8 +63,8 @@ export async function launch(
     start(line, { stdio: ['pipe', 'pipe', 'pipe'], env, detached: true })
   const child = startChild(command)
   const bridge = new Bridge(child, again && (() => startChild(again)))
-  const close = async (): Promise<void> => {
-    await bridge.close()
+  const close = async (isHurried = false): Promise<void> => {
+    await bridge.close(isHurried)
     rmSync(directory, { recursive: true, force: true })
   }
   const gone = new AbortController()
@@ -72,10 +75,8 @@ export async function launch(
     const died = bridge.ended.then(complaint => {
       throw temporary(attempt, complaint === '' ? 'its executor ended at once' : reasonIn(complaint))
     })
-    const client = await Promise.race([
-      ExecutorClient.connect(`unix:${path}`, secret, LAUNCH_TIMEOUT_MS, gone.signal),
-      died,
-    ])
+    const connected = ExecutorClient.connect(`unix:${path}`, secret, LAUNCH_TIMEOUT_MS, gone.signal)
+    const client = await unlessStopped(Promise.race([connected, died]), stop)
     died.catch(() => undefined)
     // Nobody else is to come; so a client that is killed leaves nothing here.
     if (!again) rmSync(directory, { recursive: true, force: true })
@@ -88,7 +89,7 @@ export async function launch(
     }
   } catch (error) {
     gone.abort()
-    await close()
+    await close(stop?.aborted)
     throw error
   }
 }
@@ -145,19 +146,26 @@ class Bridge {
     return new Promise(done => this.#server.listen(path, done))
   }
 
-  /** Takes no connection from now on, and ends the children; resolves when they are gone. */
-  async close(): Promise<void> {
+  /**
+   * Takes no connection from now on, and ends the children; resolves when they are gone. They end with their input, or, if they
+   * are to hurry, for what they do may not be with that yet, with TERM.
+   */
+  async close(isHurried: boolean): Promise<void> {
     this.#server.close()
-    await Promise.all(this.#children.map(({ child, ended }) => endChild(child, ended)))
+    const all = this.#children.map(({ child, ended }) => {
+      if (isHurried) child.kill('SIGTERM')
+      return endChild(child, ended, isHurried ? HURRIED_MS : EXECUTOR_GRACE_MS)
+    })
+    await Promise.all(all)
     for (const socket of this.#sockets) socket.destroy()
   }
 }
 
-/** How long an executor may take to end when its input has ended, in milliseconds. */
-const EXECUTOR_GRACE_MS = 5000
+/** How long an executor may take to end when its input has ended, and an engine that is to stop, in milliseconds. */
+const [EXECUTOR_GRACE_MS, HURRIED_MS] = [5000, 1000]
 
-async function endChild(child: Child, ended: Promise<unknown>): Promise<void> {
+async function endChild(child: Child, ended: Promise<unknown>, grace: number): Promise<void> {
   child.stdin.destroy()
-  const timer = setTimeout(() => child.kill('SIGKILL'), EXECUTOR_GRACE_MS)
+  const timer = setTimeout(() => child.kill('SIGKILL'), grace)
   await ended.finally(() => clearTimeout(timer))
 }

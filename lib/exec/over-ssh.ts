@@ -63,8 +63,8 @@ exit $code
 /** Connects to it again. */
 const REJOIN = 'export BASS_SSHD=$PPID; exec "$@"'
 
-/** Starts one; throws a Fatal that says why it cannot. */
-export async function openOverSsh(host: string, env: Environment): Promise<Opened> {
+/** Starts one; throws a Fatal that says why it cannot, or that `stop` aborted first. */
+export async function openOverSsh(host: string, env: Environment, stop?: AbortSignal): Promise<Opened> {
   if (host === '' || host.startsWith('-') || /\s/.test(host))
     throw lasting('reach a machine', `${quote(host)} is not the name of one`)
   const control = makeOwnDirectory('bass-ssh-')
@@ -80,27 +80,25 @@ export async function openOverSsh(host: string, env: Environment): Promise<Opene
     const { hash, items } = findRuntime()
     const minutes = Math.ceil(duration('EXEC_KEEP', env) / 60_000)
     const [system, machine, there, cache] = (
-      await ask(host, remote(LOOK_SCRIPT, hash, String(minutes)), env)
+      await ask(host, remote(LOOK_SCRIPT, hash, String(minutes)), env, stop)
     ).split(' ')
-    const here = await ask(host, ['uname', '-sm'], env)
+    const here = await ask(host, ['uname', '-sm'], env, stop)
     if (here !== `${system!} ${machine!}`)
       throw lasting(`run it on ${quote(host)}`, `that is ${system!} ${machine!}, and this ${here}`)
     const kept = `${cache!}/executor-${hash}`
     if (there !== 'yes') {
       const unfinished = `${cache!}/.new-${token()}`
-      await keep(
-        host,
-        remote(KEEP, kept, unfinished, ...nodeIn(unfinished, packerIn(unfinished))),
-        items,
+      await keep(host, remote(KEEP, kept, unfinished, ...nodeIn(unfinished, packerIn(unfinished))), items, {
         env,
-      )
+        signal: stop,
+      })
     }
     const work = `${cache!}/run-${token()}`
     const launched = await launch(
       `run it on ${quote(host)}`,
       remote(RUN, work, ...commandIn(kept, `ssh:${work}/back`, 'auto')),
       env,
-      { again: remote(REJOIN, ...rejoinIn(kept, `${work}/back`)) },
+      { again: remote(REJOIN, ...rejoinIn(kept, `${work}/back`)), stop },
     )
     const close = async () => {
       await launched.close()
@@ -132,8 +130,13 @@ const optionsOf = (control: string): string[] => [
 ]
 
 /** Runs a command and returns its output, trimmed. 255 is ssh's own failure. */
-async function ask(host: string, command: CommandLine, env: Environment): Promise<string> {
-  const { code, stdout, stderr } = await run(command, { env })
+async function ask(
+  host: string,
+  command: CommandLine,
+  env: Environment,
+  stop: AbortSignal | undefined,
+): Promise<string> {
+  const { code, stdout, stderr } = await run(command, { env, signal: stop })
   if (code !== 0) throw refused(host, code, stderr)
   return stdout.trim()
 }
@@ -151,9 +154,9 @@ async function keep(
   host: string,
   command: CommandLine,
   items: ReturnType<typeof findRuntime>['items'],
-  env: Environment,
+  how: { readonly env: Environment; readonly signal: AbortSignal | undefined },
 ): Promise<void> {
-  const child = start(command, { stdio: ['pipe', 'ignore', 'pipe'], env })
+  const child = start(command, { stdio: ['pipe', 'ignore', 'pipe'], ...how })
   let complaint = ''
   child.stderr.on('data', (bytes: Buffer) => (complaint += bytes.toString()))
   const ended = new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done))

@@ -34,6 +34,11 @@ interface RunHow extends How {
   readonly encoding?: BufferEncoding
 }
 
+interface StoppableHow extends RunHow {
+  /** Ends it with TERM when it aborts. */
+  readonly signal?: AbortSignal | undefined
+}
+
 interface StartHow<Stdio> extends How {
   readonly stdio: Stdio
   /** The leader of a process group and session of its own. */
@@ -82,12 +87,14 @@ function withStreams(child: ChildProcess): ChildProcess {
 }
 
 /** Runs a program to its end. Rejects with a Fatal if it cannot be started. */
-export async function run([program = '', ...args]: CommandLine, how: RunHow = {}): Promise<Ran> {
+export async function run([program = '', ...args]: CommandLine, how: StoppableHow = {}): Promise<Ran> {
   const options = { encoding: 'utf8' as const, maxBuffer: OUTPUT_MAX, ...how }
   return new Promise((done, failed) => {
     const over = (error: ExecFileException | Error | null, stdout: string, stderr: string) => {
       const { code = null, signal = null } = (error ?? { code: 0 }) as ExecFileException
-      if (typeof code === 'number' || signal) done({ code: code as number | null, signal, stdout, stderr })
+      if (how.signal?.aborted) done({ code: null, signal: 'SIGTERM', stdout, stderr })
+      else if (typeof code === 'number' || signal)
+        done({ code: code as number | null, signal, stdout, stderr })
       else failed(notStarted(program, error))
     }
     try {

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 
 import { lasting, quote, temporary } from '../../../lib/base/exit.ts'
 import { sizeLimit } from '../../../lib/base/settings.ts'
+import { unlessStopped } from '../../../lib/base/stop.ts'
 import { writeS2 } from '../../../lib/bundle/s2.ts'
 import { bringBack } from '../../../lib/exec/bring-back.ts'
 import type { RemoteExecution } from '../../../lib/exec/remote-execution.ts'
@@ -43,7 +44,8 @@ export interface Baggage {
 /** Opens a container. Only root in it can run a step as another user. */
 export async function openContainerPlace(wish: ContainerWish, baggage: Baggage): Promise<Place> {
   const asRoot = baggage.user ? { user: '0' } : {}
-  return fill(new RemotePlace(await openContainer({ ...wish, ...asRoot }, process.env), baggage, []))
+  const opened = await openContainer({ ...wish, ...asRoot }, process.env, baggage.stop)
+  return fill(new RemotePlace(opened, baggage, []), baggage)
 }
 
 /** Opens a place on a machine that ssh reaches. A user of this machine is nobody there. */
@@ -58,12 +60,13 @@ export async function openSshPlace(
       `there they are whom ssh logs in as: name that user, as in RUN_IN=ssh:USER@${host}`,
     )
   const bounds = asUser(procs === undefined ? {} : { procs })
-  return fill(new RemotePlace(await openOverSsh(host, process.env), baggage, bounds))
+  const opened = await openOverSsh(host, process.env, baggage.stop)
+  return fill(new RemotePlace(opened, baggage, bounds), baggage)
 }
 
-async function fill(place: RemotePlace): Promise<Place> {
+async function fill(place: RemotePlace, { stop }: Baggage): Promise<Place> {
   try {
-    await place.unlessStopped(place.fill())
+    await unlessStopped(place.fill(), stop)
     return place
   } catch (error) {
     await place.close()
@@ -153,18 +156,7 @@ class RemotePlace implements Place {
   }
 
   finish(): Promise<void> {
-    return this.unlessStopped(this.#finish())
-  }
-
-  async unlessStopped(work: Promise<void>): Promise<void> {
-    const { stop } = this.#baggage
-    let onStop = () => {}
-    const stopped = new Promise<never>((_, fail) => {
-      onStop = () => fail(temporary('wait for what runs elsewhere', 'the job was ended'))
-    })
-    stop?.addEventListener('abort', onStop)
-    if (stop?.aborted) onStop()
-    await Promise.race([work, stopped]).finally(() => stop?.removeEventListener('abort', onStop))
+    return unlessStopped(this.#finish(), this.#baggage.stop)
   }
 
   async #finish(): Promise<void> {
