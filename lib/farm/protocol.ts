@@ -1,4 +1,7 @@
 // The protocol between a farmer and its workers: JSON over HTTP below `/v1/`, with the secret as a bearer. Pure.
+//
+// Farmers and workers of different versions work together: each leaves alone what it does not know. What would not go well with
+// that is to be said below `/v2/`, which the other side refuses with a sentence.
 
 import type { Verdict } from '../spool/job.ts'
 import type { StepView } from '../view/view.ts'
@@ -31,6 +34,8 @@ export interface Registration {
 
 export interface Registered {
   readonly worker: string
+  /** The farmer's. */
+  readonly version?: string
 }
 
 /** `GET /v1/work?worker=ID`: a job, or 204 after `POLL`, or 410 for a worker that is gone. */

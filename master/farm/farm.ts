@@ -20,7 +20,7 @@ import { poster } from './poster.ts'
 import type { Projects } from './projects.ts'
 import { Retention } from './retention.ts'
 import { Showcase } from './showcase.ts'
-import { workerApi } from './v1.ts'
+import { unknown, workerApi } from './v1.ts'
 import { Workers } from './workers.ts'
 
 export interface Parts {
@@ -85,6 +85,7 @@ async function begin(app: Hono, parts: Parts, address: string): Promise<() => Pr
     return c.json({ error: 'something failed here; the log of the farmer says what' }, 500)
   })
   app.route('/v1', workerApi(db, workers, blobs, secret))
+  app.all('/:version{v[0-9]+}/*', unknown)
   app.route('/hooks', hooks(projects, deliveries))
   app.get('/healthz', async c => {
     await db`select 1`

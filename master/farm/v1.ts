@@ -7,10 +7,12 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 
 import { FILES_MAX, isFilePath, JSON_MAX, OUTPUT_MAX } from '../../lib/farm/protocol.ts'
-import type { Alive, JobFile, Registration, Result } from '../../lib/farm/protocol.ts'
+import type { Alive, JobFile, Registered, Registration, Result } from '../../lib/farm/protocol.ts'
 import { VERDICTS } from '../../lib/spool/job.ts'
 import { isPart } from '../../lib/spool/task-name.ts'
 import { isSameSecret } from '../../lib/base/same.ts'
+import { sayOnce } from '../../lib/system/log.ts'
+import { version } from '../../lib/system/version.ts'
 import type { Blobs } from './blobs.ts'
 import { Files, keyOf } from './blobs.ts'
 import type { Database } from './database.ts'
@@ -55,14 +57,26 @@ export function workerApi(db: Database, workers: Workers, blobs: Blobs, secret: 
 
   workerRoutes(app, db, workers)
   runRoutes(app, db, blobs)
+  app.all('*', unknown)
   return app
+}
+
+/** Answers a worker that asks what this farmer does not know. */
+export function unknown(c: Context): Response {
+  const { pathname } = new URL(c.req.url)
+  const error = `a farmer of version ${version()} does not know ${pathname.slice(0, 100)}: worker and farmer are too far apart`
+  return c.json({ error }, 404)
 }
 
 /** Registration, work and signs of life. */
 function workerRoutes(app: Hono, db: Database, workers: Workers): void {
   app.post('/workers', async c => {
-    const worker = await workers.register(readRegistration(await jsonOf(c)))
-    return c.json({ worker }, 201)
+    const about = readRegistration(await jsonOf(c))
+    const ours = version()
+    if (about.version !== ours)
+      sayOnce(`the worker on ${about.host} is of version ${about.version}, this farmer of ${ours}`)
+    const worker = await workers.register(about)
+    return c.json({ worker, version: ours } satisfies Registered, 201)
   })
   app.delete('/workers/:id', async c => {
     // A worker that leaves gives back what it has; that is nobody's fault.

@@ -15,7 +15,7 @@ import { temporary } from '../../lib/base/exit.ts'
 import { ALIVE, FROZEN, POLL, QUIET } from '../../lib/farm/protocol.ts'
 import type { Registered, Registration, WordToWorker, Work } from '../../lib/farm/protocol.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
-import { warn, warnOnce } from '../../lib/system/log.ts'
+import { sayOnce, warn, warnOnce } from '../../lib/system/log.ts'
 import { isToEnd, onHup } from '../../lib/system/renewal.ts'
 import { killRemains } from '../run/places/processes.ts'
 import type { Assignment, WorkSource } from './assignment.ts'
@@ -162,6 +162,9 @@ export class FarmSource implements WorkSource, Farmhouse {
     if (answer === undefined) throw temporary('register with the farmer', 'it says nothing')
     // The first sign of life follows within a second.
     this.#hear(performance.now())
+    const [theirs, ours] = [answer.version ?? 'another age', this.settings.version]
+    if (theirs !== ours)
+      sayOnce(`the farmer at ${this.client.origin} is of version ${theirs}, this worker of ${ours}`)
     return answer.worker
   }
 

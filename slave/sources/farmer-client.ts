@@ -78,11 +78,19 @@ export class FarmerClient {
     if (answer.ok || well.includes(answer.status)) return answer
     const text = await answer.text()
     if (answer.status === 410) throw new Gone('the farmer has given it up')
-    const why = (/"error":"([^"]*)"/.exec(text)?.[1] ?? text.slice(0, 200)) || answer.statusText
+    const why = whyOf(answer, text)
     const attempt = `ask the farmer for ${quote(`${method} ${path.split('?')[0]!}`)}`
     const said = `${answer.status}: ${why}`
     throw [400, 413].includes(answer.status) ? new NotTaken(attempt, said) : temporary(attempt, said)
   }
+}
+
+/** The farmer's words; what has none of that kind is something else, or a farmer of another age. */
+function whyOf({ status, statusText }: Response, text: string): string {
+  const said = /"error":"([^"]*)"/.exec(text)?.[1]
+  if (said !== undefined) return said
+  if (status === 404) return 'there is no farmer there, or one that this worker is too old or too new for'
+  return text.slice(0, 200) || statusText
 }
 
 /**
