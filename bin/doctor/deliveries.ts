@@ -8,6 +8,9 @@ import { tolerating } from '../../lib/base/errno.ts'
 import { Fatal } from '../../lib/base/exit.ts'
 import { limit, optional } from '../../lib/base/settings.ts'
 import { ago, counted } from '../../lib/base/text.ts'
+import { shellQuote } from '../../lib/base/shell-quote.ts'
+import type { Forge } from '../../lib/forge/forge.ts'
+import { openApi } from '../../lib/forge/open.ts'
 import { forgeOf } from '../../lib/forge/parse-forge.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
@@ -35,20 +38,41 @@ export async function checkDeliveries(
   onTheWay = ON_THE_WAY_MS,
 ): Promise<Finding[]> {
   const findings = projects.map(async ({ name, env }) => {
+    const forge = forgeIn(env)
+    const proj = optional('PROJ', env)
+    if (!forge || proj === undefined) return []
+    const inbox = inboxOf(spool, name)
+    const mirror = new Mirror(proj, forge, env, new AbortController().signal)
+    // With a token another check asks the forge.
+    const isAsked = hasToken(forge, env)
     try {
-      const forge = forgeOf(env)
-      const proj = optional('PROJ', env)
-      if (!forge || proj === undefined) return []
-      const inbox = inboxOf(spool, name)
-      const mirror = new Mirror(proj, forge, env, new AbortController().signal)
-      return [checkWaiting(inbox) ?? (await checkLost(inbox, mirror, limit('FORGE_POLL', env), onTheWay))]
+      const waiting = checkWaiting(inbox)
+      if (waiting) return [waiting]
+      if (readTips(inbox)) return [await checkLost(inbox, mirror, limit('FORGE_POLL', env), onTheWay)]
+      if (!isAsked) await mirror.look()
+      return [fine('delivery', name, 'no fetcher has looked at the forge yet')]
     } catch (error) {
-      // A forge that is away, a mirror that is not there and settings that cannot be read are findings of other checks.
       if (!(error instanceof Fatal)) throw error
-      return [fine('delivery', name, `not looked at: ${error.message}`)]
+      if (isAsked) return [fine('delivery', name, `not looked at: ${error.message}`)]
+      return [wrong('forge', name, error.message, `git ls-remote ${shellQuote(forge.cloneUrl)}`)]
     }
   })
   return (await Promise.all(findings)).flat()
+}
+
+/** The forge of a project; undefined if it has none, or one that is a finding of other checks. */
+const forgeIn = (env: NodeJS.ProcessEnv): Forge | undefined => unlessFatal(() => forgeOf(env))
+
+const hasToken = (forge: Forge, env: NodeJS.ProcessEnv): boolean =>
+  unlessFatal(() => openApi(forge, env)) !== undefined
+
+function unlessFatal<T>(ask: () => T): T | undefined {
+  try {
+    return ask()
+  } catch (error) {
+    if (error instanceof Fatal) return undefined
+    throw error
+  }
 }
 
 /** Deliveries that nobody begins with; undefined if there are none. */
@@ -64,7 +88,6 @@ function checkWaiting({ project, fresh }: Inbox): Finding | undefined {
 /** Whether the forge has what was never heard of. `poll` is how often the fetcher looks for that, in milliseconds. */
 async function checkLost(inbox: Inbox, mirror: Mirror, poll: number, onTheWay: number): Promise<Finding> {
   const { project } = inbox
-  if (!readTips(inbox)) return fine('delivery', project, 'no fetcher has looked at the forge yet')
   const { refs } = await mirror.look()
   const unheard = () => {
     const tips = readTips(inbox)

@@ -39,6 +39,8 @@ export const repositoryKey = ({ place }: Forge): string => `${place.server}/${pl
 export function parseForge(text: string): Forge {
   const colon = text.indexOf(':')
   const kind = FORGE_KINDS.find(word => word === text.slice(0, colon))
+  if (kind === undefined && /^https?:\/\//.test(text))
+    throw odd(text, `what is at this address? 'gitlab:' before it says GitLab, 'git:' any server`)
   if (kind === undefined)
     throw odd(text, `it does not begin with ${FORGE_KINDS.map(word => `${word}:`).join(' or ')}`)
   const rest = text.slice(colon + 1)
@@ -70,7 +72,10 @@ function parsePlace(kind: ForgeKind, text: string, rest: string): ForgeAddress {
     .replace(/\.git$/, '')
     .split('/')
     .slice(1)
-  if (parts.length < 2 || !parts.every(isPathPart)) throw odd(text, 'it does not end with OWNER/REPO')
+  // Only a server of one's own may be below a path.
+  const isDeep = parts.length > 2 && !isUrl && kind !== 'gitlab'
+  if (parts.length < 2 || isDeep || !parts.every(isPathPart))
+    throw odd(text, 'it does not end with OWNER/REPO')
   // GitLab's groups nest; elsewhere what stands before the last two is where the server is.
   const split = kind === 'gitlab' ? 0 : parts.length - 2
   const below = parts

@@ -1,6 +1,6 @@
 // What doctor says of deliveries: of those that nobody takes, and of what none of them told.
 
-import { appendFileSync, rmSync, utimesSync } from 'node:fs'
+import { appendFileSync, renameSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { test } from 'tap'
@@ -28,6 +28,9 @@ async function doctor(site: ForgeSite): Promise<string[]> {
 test('a delivery that was lost is said where nobody looks, and what to type makes its event', async t => {
   const { site, first } = await started(t, 'FORGE_POLL=0\nFORGE_TRUST=all\n')
   site.takeEvents()
+  renameSync(site.path('spool/inbox/hello/tips'), site.path('tips'))
+  t.same(await doctor(site), ['delivery: no fetcher has looked at the forge yet'])
+  renameSync(site.path('tips'), site.path('spool/inbox/hello/tips'))
   t.same(await doctor(site), ['delivery: all that the forge has was heard of'])
 
   const head = site.commit()
@@ -67,7 +70,14 @@ test('deliveries that no fetcher takes are said, and a forge that is away is lef
   ])
   await site.fetch()
   rmSync(site.remote, { recursive: true })
-  t.match(await doctor(site), [/^delivery: not looked at: .*github\.com\/o\/r\.git/])
-  rmSync(join(site.spool.root, 'inbox/hello/tips'))
+  renameSync(join(site.spool.root, 'inbox/hello/tips'), site.path('tips'))
+  t.match(await doctor(site), [
+    /^forge! unable to look at .*; git ls-remote https:\/\/github\.com\/o\/r\.git$/,
+  ])
+  appendFileSync(join(site.spool.root, 'conf/hello/rc'), 'FORGE_TOKEN=a_token\n')
   t.same(await doctor(site), ['delivery: no fetcher has looked at the forge yet'])
+  renameSync(site.path('tips'), join(site.spool.root, 'inbox/hello/tips'))
+  t.match(await doctor(site), [/^delivery: not looked at: .*github\.com\/o\/r\.git/])
+  rmSync(site.path('mirror.git'), { recursive: true })
+  t.match(await doctor(site), [/^delivery: not looked at: /])
 })

@@ -29,8 +29,10 @@ test('FORGE names a repository', async t => {
 test('what names none is refused, and a password in it is not repeated', async t => {
   for (const [text, why] of [
     ['o/r', 'does not begin with github:'],
-    ['https://github.com/o/r', 'does not begin with'],
+    ['https://github.com/o/r', "'git:' any server"],
+    ['https://me:hidden@github.com/o/r', "'git:' any server"],
     ['github:o', 'OWNER/REPO'],
+    ['github:o/r/x', 'OWNER/REPO'],
     ['github:o/..', 'OWNER/REPO'],
     ['github:o/r?x', 'no address'],
     ['gitea:o/r', 'address of the server'],
