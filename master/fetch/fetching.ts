@@ -48,6 +48,10 @@ export class Fetching {
   #retryAt = 0
   #lookAt = 0
   #tidied = -Infinity
+  /** The deliveries that were there at the start of the last round. */
+  #seen = new Set<string>()
+  /** The records that failed, the one first that was not tried for the longest time. */
+  readonly #failed = new Set<string>()
   readonly #trouble = new Trouble()
 
   readonly #now: () => number
@@ -68,15 +72,17 @@ export class Fetching {
    * the latest.
    */
   async round(look = false): Promise<number> {
-    if (this.#now() >= this.#retryAt) {
-      try {
+    try {
+      // A forge that delivers is there, whatever failed before.
+      if (this.#isToldMore() || this.#now() >= this.#retryAt) {
         await this.#work(look)
         this.#trouble.over(`${this.project.name}: the forge answers again`)
         this.#failures = 0
+        this.#retryAt = 0
         this.#code = EXIT.done
-      } catch (error) {
-        this.#fail(error)
       }
+    } catch (error) {
+      this.#fail(error)
     }
     try {
       this.#superseder.look()
@@ -87,6 +93,14 @@ export class Fetching {
     }
     const now = this.#now()
     return Math.max(0, (this.#retryAt > now ? this.#retryAt : this.#lookAt) - now)
+  }
+
+  /** True if there is a delivery that was not there when this was asked last. */
+  #isToldMore(): boolean {
+    const ids = new Set(listIfThere(this.project.inbox.fresh))
+    const isMore = [...ids].some(id => !this.#seen.has(id))
+    this.#seen = ids
+    return isMore
   }
 
   /** How the last round went: 0; 111 if it is worth while to come again; 100 if the forge refuses for good. */
@@ -126,18 +140,20 @@ export class Fetching {
   }
 
   /**
-   * Works off the records that were begun before, then the deliveries that are there, the oldest first. One that fails, of a ref
-   * that cannot be fetched or a change that cannot be asked about, holds up no other; several in a row have it in common. Answers
-   * the first failure, but one after which it is worth while to come again before all others; undefined if there was none.
+   * Works off the records that were begun before, then the deliveries that are there, the oldest first, then what has failed
+   * before. One that fails, of a ref that cannot be fetched or a change that cannot be asked about, holds up no other; several in a
+   * row have it in common. Answers the first failure, but one after which it is worth while to come again before all others; undefined if there was none.
    */
   async #drain(): Promise<Error | undefined> {
     const failures: Error[] = []
     let inARow = 0
     for (const record of this.#records()) {
       try {
+        this.#failed.delete(record)
         await this.#finish(record)
         inARow = 0
       } catch (error) {
+        this.#failed.add(record)
         failures.push(error instanceof Error ? error : new Error(String(error)))
         if (++inARow === FAILURES_IN_A_ROW) break
       }
@@ -147,13 +163,16 @@ export class Fetching {
 
   *#records(): Generator<string> {
     const { inbox } = this.project
-    yield* records.listDeliveries(inbox)
+    const begun = records.listDeliveries(inbox)
+    const failed = [...this.#failed].filter(record => begun.includes(record))
+    yield* begun.filter(record => !failed.includes(record))
     const age = (id: string) => tolerating(['ENOENT'], () => statSync(join(inbox.fresh, id)).mtimeMs) ?? 0
     const ids = listIfThere(inbox.fresh).map(id => [age(id), id] as const)
     for (const [, id] of ids.sort(([a, i], [b, j]) => a - b || (i < j ? -1 : 1))) {
       records.takeDelivery(inbox, id)
       yield join(inbox.doing, id)
     }
+    yield* failed
   }
 
   /** F1 to F4. */

@@ -1,10 +1,14 @@
 // What a look at the forge finds, and finds once.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import type { Test } from 'tap'
 
+import { openTasks } from '../../../lib/spool/spool.ts'
+import { Fetching } from '../../../master/fetch/fetching.ts'
+import { forgeProjects } from '../../../master/fetch/project.ts'
+import { call } from '../../fixtures/in-process.ts'
 import { started } from '../../fixtures/forge-site.ts'
 import { StandIn } from '../../fixtures/forges/stand-in.ts'
 
@@ -156,4 +160,55 @@ test('a delivery of a change that cannot be asked about holds up no other', asyn
   await site.fetch()
   t.same(site.ls('spool/inbox/hello/doing'), [])
   t.same(Object.keys(site.files('held/hello')), [`refs/pull/8/head/${head}`])
+})
+
+test('what cannot be worked off delays nothing that comes later, and each of it is tried again', async t => {
+  const { site, standIn, head } = await asked(t)
+  appendFileSync(join(site.spool.root, 'conf/hello/rc'), 'FORGE_POLL=0\n')
+  for (let number = 11; number <= 15; number++) {
+    site.push(`${head}:refs/pull/${number}/head`)
+    await site.pulled({ number, head, base: head, fork: true, author: `a${number}` })
+  }
+  const refused = (who: RegExp) => {
+    standIn.fault = ({ path }) => (who.test(path) ? { status: 429 } : undefined)
+  }
+  refused(/collaborators/)
+  // What is printed within is not seen by whoever counts tests.
+  const [built, pushed, heldThen] = [[], [], []] as [string[], string[], string[]]
+  let idle = -1
+  const main = async () => {
+    let clock = 1000
+    const [project] = forgeProjects(openTasks(), ['hello']).projects
+    const fetching = new Fetching(openTasks(), project!, new AbortController().signal, () => clock)
+    await fetching.round()
+    let before = head
+    for (const _ of [1, 2]) {
+      const next = site.commit()
+      site.push('HEAD:main')
+      await site.pushed('refs/heads/main', before, next)
+      await fetching.round()
+      pushed.push(`refs/heads/main/${next}`)
+      built.push(...site.takeEvents())
+      before = next
+    }
+    const calls = standIn.asked.length
+    await fetching.round()
+    idle = standIn.asked.length - calls
+    refused(/collaborators.a1[1-4]/)
+    for (let i = 0; i < 2; i++) {
+      clock += 300_000
+      await fetching.round()
+    }
+    heldThen.push(...Object.keys(site.files('held/hello')))
+    standIn.fault = () => undefined
+    clock += 300_000
+    await fetching.round()
+    return 0
+  }
+  t.equal((await call({ main }, [], site.env)).code, 0)
+  t.same(built, pushed, 'in the middle of the pause')
+  t.equal(idle, 0, 'nothing is new')
+  t.same(heldThen, [`refs/pull/15/head/${head}`], 'each has its turn')
+  t.same(site.ls('spool/inbox/hello/doing'), [])
+  t.equal(Object.keys(site.files('held/hello')).length, 5)
 })
