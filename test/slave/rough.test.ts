@@ -1,6 +1,6 @@
 // An executor where much is missing: another user, nothing to write, no /proc, a clock that is an hour off.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -9,7 +9,7 @@ import { bringBack } from '../../lib/exec/bring-back.ts'
 import { launch } from '../../lib/exec/launch.ts'
 import { tarOf } from '../../lib/exec/pack.ts'
 import { napTime, running } from '../fixtures/conformance.ts'
-import { FAKETIME, removeFaketime } from '../fixtures/faketime.ts'
+import { clockOff, lacksFaketime, removeFaketime } from '../fixtures/faketime.ts'
 import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 const EXECUTOR = join(ROOT, 'slave/bin/executor')
@@ -68,10 +68,10 @@ const PLACES: readonly Rough[] = [
   },
   ...['+1h', '-1h'].map(off => ({
     where: `with a clock that is ${off} off`,
-    skip: existsSync(FAKETIME) || process.env['BASS_TEST_ALL'] ? (false as const) : 'needs libfaketime',
+    skip: lacksFaketime(),
     before: [],
     place: 'auto',
-    env: { LD_PRELOAD: FAKETIME, FAKETIME: off },
+    env: clockOff(off),
     script: 'true',
     says: /^$/,
   })),

@@ -1,9 +1,9 @@
 // A server whose disk fills up, and whose clock is set.
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
-import { FAKETIME, removeFaketime } from '../../fixtures/faketime.ts'
+import { clockOffBy, lacksFaketime, removeFaketime } from '../../fixtures/faketime.ts'
 import { Played } from '../../fixtures/jci-played.ts'
 import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
 import { lacksTinyDisk, TinyDisk } from '../../fixtures/tiny-disk.ts'
@@ -37,11 +37,9 @@ test(
   },
 )
 
-const noFaketime = !existsSync(FAKETIME) && !process.env['BASS_TEST_ALL'] && 'needs libfaketime'
-
 test(
   'a clock that is set back keeps no job alive, and none from being looked at',
-  { skip: noFaketime },
+  { skip: lacksFaketime() },
   async t => {
     t.teardown(removeFaketime)
     const clock = new Sandbox(t).path('clock')
@@ -49,10 +47,7 @@ test(
     set('+0')
     const played = await Played.open(t, {
       JCI_JOB_TIMEOUT: '600',
-      LD_PRELOAD: FAKETIME.replace('faketime.so', 'faketimeMT.so'),
-      FAKETIME_TIMESTAMP_FILE: clock,
-      FAKETIME_NO_CACHE: '1',
-      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      ...clockOffBy(clock),
     })
     const { forge } = played
     const commits = ['one', 'two'].map(name => forge.repository(name, 'true'))

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 
 import { isErrno } from '../../../lib/base/errno.ts'
-import { FAKETIME, removeFaketime } from '../../fixtures/faketime.ts'
+import { clockOff, lacksFaketime, removeFaketime } from '../../fixtures/faketime.ts'
 import { Farm } from '../../fixtures/farm.ts'
 import { ROOT, eventually } from '../../fixtures/sandbox.ts'
 
@@ -143,20 +143,13 @@ test('a full database loses nothing that was taken, and goes on when there is ro
   t.equal((await farm.db`select 1 from result where try > 4`).length, 0)
 })
 
-const without = !existsSync(FAKETIME) && !process.env['BASS_TEST_ALL'] && 'needs libfaketime'
-
-test('clocks of a farmer and a worker two hours apart change nothing', { skip: without }, async t => {
+test('clocks of a farmer and a worker two hours apart change nothing', { skip: lacksFaketime() }, async t => {
   t.teardown(removeFaketime)
   const farm = await Farm.make(t)
-  const at = (offset: string) => ({
-    LD_PRELOAD: FAKETIME.replace('faketime.so', 'faketimeMT.so'),
-    FAKETIME: offset,
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
-  })
-  const farmer = await farm.farmer(at('-1h'))
+  const farmer = await farm.farmer(clockOff('-1h'))
   const served = Date.parse((await fetch(`${farmer.url}/healthz`)).headers.get('date') ?? '')
   t.ok(Date.now() - served > 3_500_000, 'its clock is behind')
-  farm.worker(farmer.url, 'worker', at('+1h'))
+  farm.worker(farmer.url, 'worker', clockOff('+1h'))
   const revision = farm.commit({ Testfile: 'one: echo said\ntwo: sleep 7\n' })
   t.equal(await farm.push(farmer.url, revision), 202)
   t.same(await farm.verdicts(2), { one: 'success', two: 'success' })
