@@ -72,9 +72,16 @@ ends.`,
         await unlessStopped(client.put(place, writeS2(tarOf(content.items))), stop)
         const execution = client.execute(
           {
-            ...{ name: quote(words[0]!), command: words, environment, inherit: true, timeout, patience },
-            ...{ directory: content.within === '' ? place : `${place}/${content.within}` },
-            ...{ contentRoot: place, wantArchive: true, wantInput: options.input },
+            name: quote(words[0]!),
+            command: words,
+            environment,
+            inherit: true,
+            timeout,
+            patience,
+            directory: content.within === '' ? place : `${place}/${content.within}`,
+            contentRoot: place,
+            wantArchive: true,
+            wantInput: options.input,
           },
           { output: show, log: log => tell(log, options.verbose) },
         )

@@ -87,7 +87,9 @@ export async function feed(
   source: AsyncIterable<Buffer>,
 ): Promise<void> {
   const child = start([...engine.command, ...args], {
-    ...{ stdio: ['pipe', 'ignore', 'pipe'], env: engine.env, signal: engine.stop },
+    stdio: ['pipe', 'ignore', 'pipe'],
+    env: engine.env,
+    signal: engine.stop,
   })
   let complaint = ''
   child.stderr.on('data', (bytes: Buffer) => (complaint = (complaint + bytes.toString()).slice(-ANSWER_MAX)))

@@ -84,13 +84,17 @@ async function begin(engine: Engine, volume: string, wish: ContainerWish): Promi
   const [entrypoint, ...args] = commandIn(READY, 'stdio', 'alone')
   const flags = containerFlags({
     ...wish.bounds,
-    ...{ name, image: wish.image, labels: ownedBy(engine) },
+    name,
+    image: wish.image,
+    labels: ownedBy(engine),
     ...(isPrivate ? { network: name } : {}),
     ...(wish.user === undefined ? {} : { user: wish.user }),
     shared: { [PLACE]: volume },
     volumes: { [ROOM]: '' },
     env: { BASS_EXECUTOR: READY, TMPDIR: `${ROOM}/tmp` },
-    ...{ entrypoint: entrypoint!, args, interactive: true },
+    entrypoint: entrypoint!,
+    args,
+    interactive: true,
   })
   try {
     const launched = await launch(
@@ -143,8 +147,14 @@ async function fill(engine: Engine, image: string, volume: string): Promise<void
   const at = `${PLACE}/${unfinished}`
   const [entrypoint, ...args] = nodeIn(at, '-e', FINISH, PLACE, unfinished, packerIn(at))
   const flags = containerFlags({
-    ...{ name, image, labels: ownedBy(engine), network: 'none', user: '0' },
-    ...{ volumes: { [PLACE]: volume }, entrypoint: entrypoint!, args },
+    name,
+    image,
+    labels: ownedBy(engine),
+    network: 'none',
+    user: '0',
+    volumes: { [PLACE]: volume },
+    entrypoint: entrypoint!,
+    args,
   })
   await ask(engine, attempt, ['create', ...flags])
   try {

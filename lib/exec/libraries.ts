@@ -26,9 +26,12 @@ function definitionOf(method: Method): MethodDefinition<object, object> {
   return {
     path: `/${parent!.fullName.slice(1)}/${name}`,
     originalName: name.toLowerCase(),
-    ...{ requestStream, responseStream },
-    ...{ requestSerialize: encoder(request), requestDeserialize: decoder(request) },
-    ...{ responseSerialize: encoder(response), responseDeserialize: decoder(response) },
+    requestStream,
+    responseStream,
+    requestSerialize: encoder(request),
+    requestDeserialize: decoder(request),
+    responseSerialize: encoder(response),
+    responseDeserialize: decoder(response),
   }
 }
 

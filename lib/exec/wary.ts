@@ -33,7 +33,9 @@ export function checkOutput(
 
 /** Text of one line that is shown to people: the caller takes control characters out. */
 export const briefLog = ({ time, level, message, attributes }: TaskLog): TaskLog => ({
-  ...{ time, level: level.slice(0, 20), message: message.slice(0, SENTENCE_MAX) },
+  time,
+  level: level.slice(0, 20),
+  message: message.slice(0, SENTENCE_MAX),
   attributes: Object.fromEntries(
     Object.entries(attributes)
       .slice(0, 10)

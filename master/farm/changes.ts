@@ -82,10 +82,17 @@ async function queueHead(
       const job = {
         project: project.name,
         change: id,
-        ...{ ref, revision, version: revision.slice(0, 7) },
+        ref,
+        revision,
+        version: revision.slice(0, 7),
         // As FORGES.md has it: the architecture stands in a check's name where there is more than one.
         label: project.targets.length > 1 ? `${label} ${target}` : label,
-        ...{ directory, command, arch: arch!, host, params, limits: project.limits },
+        directory,
+        command,
+        arch: arch!,
+        host,
+        params,
+        limits: project.limits,
       }
       await sql`select queue(jsonb_populate_record(null::job, ${sql.json(job)}))`
     }

@@ -79,7 +79,15 @@ async function planChange(
   const held = !(await isTrusted(change, project.trust, openApi(project.forge, project.settings)))
   const looked = open ? await lookAt(project, { name, ref, revision, target }, mirror) : undefined
   return {
-    ...{ name, ref, fork, target, title, author, url, heard, held },
+    name,
+    ref,
+    fork,
+    target,
+    title,
+    author,
+    url,
+    heard,
+    held,
     revision: open ? revision : undefined,
     over: open ? undefined : 'the change was closed',
     supersedes: project.supersede !== 'no',
@@ -95,7 +103,15 @@ async function planPush(
 ): Promise<FarmPlan> {
   const looked = after === null ? undefined : await lookAt(project, { ref, revision: after, before }, mirror)
   return {
-    ...{ name: ref, ref, fork: false, target: null, title: '', author, url: null, heard: null, held: false },
+    name: ref,
+    ref,
+    fork: false,
+    target: null,
+    title: '',
+    author,
+    url: null,
+    heard: null,
+    held: false,
     revision: after ?? undefined,
     over: after === null ? 'the branch was deleted' : undefined,
     supersedes: project.supersede === 'all',

@@ -98,9 +98,14 @@ export class Execution {
       told = { ...told, error: reasonOf(error) }
     }
     this.#result = {
-      ...{ error: '', exitCode: 0, signal: '', ...NOTHING_CHANGED },
+      error: '',
+      exitCode: 0,
+      signal: '',
+      ...NOTHING_CHANGED,
       ...told,
-      ...{ timedOut: this.#timedOut, started, ended: Date.now() },
+      timedOut: this.#timedOut,
+      started,
+      ended: Date.now(),
     }
     this.#pump()
   }
@@ -117,7 +122,11 @@ export class Execution {
     const env = { ...(inherit ? ownEnvironment() : {}), ...environment }
     const step = await place
       .start({
-        ...{ command, directory, env, stdout, stderr },
+        command,
+        directory,
+        env,
+        stdout,
+        stderr,
         ...(user ? { user } : {}),
         ...(source ? { stdin: source.reader } : {}),
       })

@@ -202,7 +202,8 @@ export class FarmJob implements Assignment {
           ? { steps: [], files: [] }
           : { steps: readJob(this.job)?.steps ?? [], files: this.#files }
         const answer = await client.ask<{ verdict: Verdict }>('POST', `${path}/result`, {
-          ...{ ...result, verdict },
+          ...result,
+          verdict,
           why: [why, this.#notTaken].filter(words => words !== undefined).join('; ') || undefined,
         } satisfies Result)
         if (answer) return answer.verdict

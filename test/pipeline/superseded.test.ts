@@ -39,8 +39,9 @@ test('a new head ends the work for the old one, and the forge shows no check of 
   appendFileSync(join(conf, 'rc'), 'ARCHS=testarch\nFORGE_TRUST=all\nFORGE_POLL=0\n')
   const up = sandbox.start('bin/bass', ['up', 'spool', '--takers', '1', '--web'], {
     env: {
-      ...{ REPORTER_LISTEN: '127.0.0.1:0', REPORTER_URL: 'https://ci.test/' },
-      ...{ MARK: sandbox.dir },
+      REPORTER_LISTEN: '127.0.0.1:0',
+      REPORTER_URL: 'https://ci.test/',
+      MARK: sandbox.dir,
     },
   })
   const pages = await eventually('the pages', () => /http:\/\/127[\d.:]+/.exec(up.stdout())?.[0], 60)

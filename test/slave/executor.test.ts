@@ -84,8 +84,12 @@ test('the executor says what it does, in its place among the output, and the res
   const { client, sandbox } = await startExecutor(t)
   const told: string[] = []
   const wish = {
-    ...{ name: 'it', command: ['sh', '-c', 'echo out; echo x > new'], directory: sandbox.dir, inherit: true },
-    ...{ contentRoot: sandbox.dir, wantArchive: true },
+    name: 'it',
+    command: ['sh', '-c', 'echo out; echo x > new'],
+    directory: sandbox.dir,
+    inherit: true,
+    contentRoot: sandbox.dir,
+    wantArchive: true,
   }
   const { result } = client.execute(wish, {
     output: (_, data) => void told.push(data.toString()),
@@ -217,7 +221,9 @@ test('a whole tree that was deleted is told', async t => {
   mkdirSync(deep, { recursive: true })
   for (let i = 0; i < COUNT; i++) writeFileSync(join(deep, `${i}`), '')
   const { result } = await runShell(client, 'find . -type f -delete', {
-    ...{ directory: root, contentRoot: root, wantArchive: true },
+    directory: root,
+    contentRoot: root,
+    wantArchive: true,
   })
   t.match(result, { error: '', exitCode: 0 })
   t.equal(result.deleted.length, COUNT)

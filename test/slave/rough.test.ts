@@ -106,7 +106,10 @@ for (const { where, skip, before, place, env, script, says } of PLACES) {
       const result = await client.execute(
         {
           command: ['sh', '-c', `${script}; ${work}; sleep ${nap} >/dev/null 2>&1 & exit 5`],
-          ...{ directory: root, inherit: true, contentRoot: root, wantArchive: true },
+          directory: root,
+          inherit: true,
+          contentRoot: root,
+          wantArchive: true,
           environment: { LD_PRELOAD: '' },
         },
         {

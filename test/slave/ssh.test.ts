@@ -47,7 +47,10 @@ test(
     const run = (RUN_IN: string) => {
       const steps = { a: 'id -u; grep processes /proc/self/limits' }
       const f = new StepsFixture(new Sandbox(t), steps, {
-        ...{ ...settings, RUN_IN, STEP_USER: 'nobody', STEP_PROCS: '777' },
+        ...settings,
+        RUN_IN,
+        STEP_USER: 'nobody',
+        STEP_PROCS: '777',
       })
       return { f, outcome: f.run() }
     }

@@ -67,7 +67,8 @@ for (const [what, place] of Object.entries(PLACES)) {
     mkdirSync(sandbox.path('code'))
     const before = connections
     const exec = sandbox.start('bin/bass', ['exec', '--all', ...option, '--', 'true'], {
-      ...{ cwd: 'code', env: podman!.env },
+      cwd: 'code',
+      env: podman!.env,
     })
     await eventually('it reaches for it', () => connections > before && running(word).length > 1, 60)
     const began = performance.now()

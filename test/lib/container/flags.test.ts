@@ -17,15 +17,21 @@ test('a container has no network, no privileges and no new ones, and is removed 
 
 test('limits, volumes and what to run are flags of both engines', async t => {
   const flags = containerFlags({
-    ...{ image: 'i', name: 'x', labels: {}, network: 'n', cpus: '1', memory: '20m', pids: '64', user: '1:1' },
-    ...{
-      volumes: { '/a': 'vol', '/b': '' },
-      shared: { '/s': 'all' },
-      entrypoint: '/e',
-      args: ['-x'],
-      env: { K: 'V=1' },
-    },
-    ...{ readOnly: true, interactive: true },
+    image: 'i',
+    name: 'x',
+    labels: {},
+    network: 'n',
+    cpus: '1',
+    memory: '20m',
+    pids: '64',
+    user: '1:1',
+    volumes: { '/a': 'vol', '/b': '' },
+    shared: { '/s': 'all' },
+    entrypoint: '/e',
+    args: ['-x'],
+    env: { K: 'V=1' },
+    readOnly: true,
+    interactive: true,
   }).join(' ')
   t.match(
     flags,

@@ -29,8 +29,15 @@ function start(t: Test) {
     for await (const part of writeS2(from(readFileSync(sandbox.path('a.tar'))))) parts.push(part)
     const archive = Buffer.concat(parts)
     const result = {
-      ...{ exitCode: 0, signal: '', timedOut: false, error: '', archive: 'x', files: 2, deleted: [] },
-      ...{ archiveBytes: archive.length, archiveSha256: createHash('sha256').update(archive).digest() },
+      exitCode: 0,
+      signal: '',
+      timedOut: false,
+      error: '',
+      archive: 'x',
+      files: 2,
+      deleted: [],
+      archiveBytes: archive.length,
+      archiveSha256: createHash('sha256').update(archive).digest(),
     }
     await bringBack({ fetch: () => from(archive) }, result as never, sandbox.path('out'), 'named', {
       maxBytes,
