@@ -167,7 +167,7 @@ function codeOf(sources: Sources, commit: Commit): Promise<string> {
 }
 
 /** Part of the name of every finished archive: changes when the bytes of one do. */
-const FORMAT = 'tar 1'
+const FORMAT = 'tar 2'
 
 /** The archive of a tree, or of nothing; `targets` are files that take the place of links. */
 function archiveOf(

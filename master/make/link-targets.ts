@@ -29,7 +29,8 @@ export async function targetsOf(
   const targets = new Map<string, Target>()
   for (const name of links) {
     const file = await follow(repository, root, `${at}/${name}`)
-    if (file && (!name.includes('/') || !file.name.startsWith(`${at}/`))) targets.set(name, file)
+    if (!file || (name.includes('/') && file.name.startsWith(`${at}/`))) continue
+    targets.set(name, { kind: file.kind, id: file.id })
   }
   return targets
 }

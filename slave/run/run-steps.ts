@@ -134,13 +134,8 @@ class Run {
     if (steps.length === 0) {
       return { verdict: 'error', why: 'there are no steps: the steps bundle holds no executable file' }
     }
-    if (near !== undefined) {
-      const advice = `make it so (chmod +x), or name it '_${near}' if it is no step`
-      return {
-        verdict: 'error',
-        why: `${quote(near)} stands among the steps and is not executable: ${advice}`,
-      }
-    }
+    if (near !== undefined)
+      return { verdict: 'error', why: `${quote(near.name)} stands among the steps and ${near.fault}` }
     if (limits.prepare !== undefined) {
       if (steps.some(({ name }) => name === PREPARE)) {
         return { verdict: 'error', why: `no step can be named ${PREPARE} where $PREPARE is set` }

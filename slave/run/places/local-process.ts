@@ -9,6 +9,7 @@ import { quote, temporary } from '../../../lib/base/exit.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import { start } from '../../../lib/system/run.ts'
 import type { Cage } from './cage.ts'
+import { whatIsMissing } from './missing.ts'
 import type { StepCommand } from './place.ts'
 import { signal } from './processes.ts'
 import { StartedStep } from './started-step.ts'
@@ -88,7 +89,8 @@ export function refused(step: StepCommand, error: unknown): ProcessEnd {
   const path = step.command.at(-1)!
   try {
     if (isErrno(error, 'EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE')) throw temporary(`run ${quote(path)}`, error)
-    writeSync(step.stderr, `unable to run ${quote(path)}: ${reasonOf(error)}\n`)
+    const why = (isErrno(error, 'ENOENT') && whatIsMissing(path, step.directory)) || reasonOf(error)
+    writeSync(step.stderr, `unable to run ${quote(path)}: ${why}\n`)
     return { code: isErrno(error, 'ENOENT') ? NOT_FOUND : NOT_EXECUTABLE }
   } finally {
     closeFiles(step)

@@ -1,4 +1,13 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
+import {
+  symlinkSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -88,6 +97,34 @@ test('an archive is the same each time, but for what the compressor does', async
   t.teardown(() => process.umask(old))
   const [second] = await shop.burst({ compressor: ['cat'] })
   t.equal(shop.read(first!, 'code.tar'), shop.read(second!, 'code.tar'))
+})
+
+test('a link in .bass/ to a script of the code is a step of the name of the link', async t => {
+  const shop = new Workshop(t)
+  shop.commit({ 'scripts/test': 'echo one\n', '.bass/lib/help': 'echo help\n' })
+  const links: [string, string][] = [
+    ['.bass/20-test', '../scripts/test'],
+    ['.bass/10-first', '20-test'],
+    ['.bass/lib/tool', '../../scripts/test'],
+    ['.bass/lib/inside', 'help'],
+    ['.bass/nothing', '../scripts/tset'],
+    ['.bass/outside', '/bin/true'],
+  ]
+  for (const [link, target] of links) symlinkSync(target, join(shop.code, link))
+  shop.touch(shop.commit({}))
+  const [name] = await shop.burst({ steps: undefined, compressor: ['cat'] })
+  const listed = shop.ok('tar', ['-tvf', join(shop.spool.tasks.cur, name!, 'steps.tar')])
+  const entries = listed.split('\n').map(line => line.replace(/^(.).*? \S+ +\S+ \S+ \S+ /, '$1 '))
+  t.same(entries, [
+    '- 10-first',
+    '- 20-test',
+    'd lib/',
+    '- lib/help',
+    'l lib/inside -> help',
+    '- lib/tool',
+    'l nothing -> ../scripts/tset',
+    'l outside -> /bin/true',
+  ])
 })
 
 test('an event that cannot be made into tasks does not block those behind it', async t => {

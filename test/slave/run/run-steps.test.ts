@@ -45,8 +45,31 @@ test('a signal, a missing interpreter and a script without a first line end as a
   t.match(await f.run(), { verdict: 'failure', step: 'a.always' })
   t.equal(f.exit('a.always'), 'signal KILL')
   t.equal(f.exit('b.always'), '127')
-  t.match(f.said('b.always', 'stderr'), /No such file/i)
+  t.match(f.said('b.always', 'stderr'), /'\/no\/such\/interpreter', which is not there/)
 })
+
+for (const ISOLATE of ['pid', 'no']) {
+  test(`ISOLATE=${ISOLATE}: what keeps a step from being started is named`, async t => {
+    const table: [Record<string, string>, string | RegExp][] = [
+      [
+        { a: '#!/no/such/interpreter -x\n' },
+        "its first line names '/no/such/interpreter', which is not there\n",
+      ],
+      [
+        { a: '#! /bin/sh\r\necho\r\n' },
+        "'/bin/sh', which is not there; its lines end with CR LF, as on Windows\n",
+      ],
+      [{ a: 'rm -r "$PWD"', 'b.always': 'pwd' }, 'its directory is not there any more\n'],
+    ]
+    for (const [steps, why] of table) {
+      const f = new StepsFixture(new Sandbox(t), steps, { ISOLATE })
+      t.match(await f.run(), { verdict: 'failure' })
+      const last = Object.keys(steps).at(-1)!
+      t.equal(f.exit(last), '127')
+      t.match(f.said(last, 'stderr'), why)
+    }
+  })
+}
 
 test('a step whose name is not UTF-8 is not passed over', async t => {
   const f = new StepsFixture(new Sandbox(t), { a: 'true' })
@@ -187,6 +210,23 @@ test('a file beside the steps that lacks its execute bit fails the job, unless i
     t.equal(outcome.verdict, verdict, name)
     if (verdict === 'error') t.match(outcome.why, /^'20-test' .* not executable: .*chmod \+x/)
     t.equal(existsSync(join(f.job, 'steps')), verdict === 'success')
+  }
+})
+
+test('a link to nothing among the steps fails the job, and no other link does', async t => {
+  const box = new Sandbox(t)
+  for (const [name, target, verdict] of [
+    ['20-test', '../scripts/tset', 'error'],
+    ['20-test', '20-test', 'error'],
+    ['_data', 'nothing', 'success'],
+    ['20-test', '/etc', 'success'],
+    ['20-test', '10-x', 'success'],
+  ] as const) {
+    const f = new StepsFixture(box, { '10-x': 'echo x' })
+    symlinkSync(target, join(f.work, 'steps', name))
+    const outcome = await f.run()
+    t.equal(outcome.verdict, verdict, `${name} -> ${target}`)
+    if (verdict === 'error') t.equal(outcome.why, "'20-test' stands among the steps and is a link to nothing")
   }
 })
 
