@@ -13,9 +13,9 @@ export function checkPrograms(env: NodeJS.ProcessEnv): Finding[] {
 export function checkNode(version: string): Finding {
   const text = version.slice(1)
   const [major, minor] = text.split('.').map(Number) as [number, number]
-  return major > 20 || (major === 20 && minor >= 16)
+  return major > 20 || (major === 20 && minor >= 19)
     ? fine('program', 'node', text)
-    : wrong('program', 'node', `${text} is too old`, 'install Node.js 20.16 or later')
+    : wrong('program', 'node', `${text} is too old`, 'install Node.js 20.19 or later')
 }
 
 function checkGit(env: NodeJS.ProcessEnv): Finding {

@@ -4,10 +4,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { Fatal } from '../../lib/base/exit.ts'
+import { Fatal, quote } from '../../lib/base/exit.ts'
 import { words } from '../../lib/base/settings.ts'
 import { counted } from '../../lib/base/text.ts'
 import { tolerating } from '../../lib/base/errno.ts'
+import { sourcedFrom } from '../../lib/conf/project-settings.ts'
 import { projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { nearest } from '../../lib/base/nearest.ts'
@@ -41,6 +42,7 @@ export function readSettingsFiles(
       const project = { name, rc, env: settingsOfProject(env, rc) }
       projects.push(project)
       findings.push(...checkNames(rc, known, project.env), ...checkValues(project, known, env))
+      findings.push(...checkProject(project))
     } catch (error) {
       if (!(error instanceof Fatal)) throw error
       findings.push(wrong('setting', rc, error.message, `mend ${rc}; 'sh -n ${rc}' finds slips of sh`))
@@ -61,14 +63,24 @@ function checkValues(
   })
 }
 
+/** A task-maker looks for events of PROJECT; hooks and verbs make them where the file is named after it. */
+function checkProject({ name, rc }: ProjectFile): Finding[] {
+  const other = sourcedFrom(rc, ['PROJECT'])['PROJECT']
+  if (other === undefined || other === name) return []
+  return [wrong('setting', `PROJECT of ${name}`, `it is ${quote(other)}`, `set it to ${name} in ${rc}`)]
+}
+
 function checkNames(rc: string, known: readonly string[], env: NodeJS.ProcessEnv): Finding[] {
   const text = tolerating(['ENOENT', 'EACCES'], () => readFileSync(rc, 'utf8'))
   if (text === undefined) return []
   const names = assignedIn(text)
   const used = new Set([...KNOWN, ...words('SECRETS', env), ...words('STEP_ENV', env), ...known])
-  const odd = names.filter(name => !used.has(name) && !new RegExp(`\\$\\{?${name}\\b`).test(text))
+  const isUsed = (name: string) => used.has(name) || new RegExp(`\\$\\{?${name}\\b`).test(text)
+  // Small letters are for the file's own use, unless a setting is named so.
+  const isOwn = (name: string) => name !== name.toUpperCase() && !known.includes(name.toUpperCase())
+  const odd = names.filter(name => !isUsed(name) && !isOwn(name))
   const findings = odd.flatMap(name => {
-    const meant = nearest(name, known)
+    const meant = nearest(name.toUpperCase(), known)
     // An exported variable may be for programs that BASS starts.
     if (meant === undefined && env[name] !== undefined) return []
     const why = meant === undefined ? 'no program sees it' : `did you mean ${meant}?`
@@ -79,7 +91,7 @@ function checkNames(rc: string, known: readonly string[], env: NodeJS.ProcessEnv
 
 /** The names that the lines of a settings file assign, or would; those that a comment shows are none. Pure. */
 export function assignedIn(text: string): string[] {
-  const assignments = /(?:^|[;&|]|\bthen|\bdo|\belse)[ \t]*(?:export[ \t]+)?([A-Z][A-Z0-9_]*)=/g
+  const assignments = /(?:^|[;&|]|\bthen|\bdo|\belse)[ \t]*(?:export[ \t]+)?([A-Za-z]\w*)=/g
   const names = text
     .split('\n')
     .filter(line => !/^\s*#/.test(line))

@@ -3,13 +3,19 @@
 import { BOUNDS, ELSEWHERE, readBounds, readElsewhere } from '../../lib/base/elsewhere.ts'
 import { Fatal, lasting, quote } from '../../lib/base/exit.ts'
 import { address, choice, count, duration, listenAt, setting, size, words } from '../../lib/base/settings.ts'
+import { networks } from '../../lib/base/networks.ts'
 import { TRUSTS } from '../../lib/forge/open.ts'
 import { forgeOf } from '../../lib/forge/parse-forge.ts'
 import { isPart, isTarget } from '../../lib/spool/task-name.ts'
+import { findProgram } from '../../lib/system/program.ts'
 import { lookUpUser } from '../../lib/system/user.ts'
 
 type Environment = NodeJS.ProcessEnv
 type Reader = (name: string, env: Environment) => unknown
+
+const isDatabase = (text: string): boolean => /^postgres(?:ql)?:/.test(text) && URL.canParse(text)
+const isVariable = (word: string): boolean => /^[A-Za-z_]\w*$/.test(word)
+const isLong = (text: string): boolean => text.length >= 16
 
 /** Each throws Fatal; of a setting that has a value. */
 const READERS: Readonly<Record<string, Reader>> = {
@@ -25,7 +31,16 @@ const READERS: Readonly<Record<string, Reader>> = {
   ),
   ...all(duration, 'LINE_TIMEOUT', 'STEP_TIMEOUT', 'JOB_TIMEOUT', 'FAILED_JOB_WAITTIME', 'EXEC_KEEP'),
   ...all(duration, 'JCI_JOB_TIMEOUT'),
-  ...all(count, 'EVENT_TRIES', 'LOST_TRIES', 'STEP_PROCS', 'ARTIFACTS_COUNT', 'CODE_GIT', 'JCI_MAX_JOBS'),
+  ...all(
+    count,
+    'EVENT_TRIES',
+    'LOST_TRIES',
+    'STEP_PROCS',
+    'ARTIFACTS_COUNT',
+    'CODE_GIT',
+    'JCI_MAX_JOBS',
+    'JCI_PIDS',
+  ),
   ...all(size, 'BUNDLE_MAX', 'DISK_MIN', 'LOG_MAX', 'ARTIFACTS_MAX'),
   ...all(oneOf('yes', 'no'), 'LFS', 'SUBMODULES', 'STEP_NETWORK', 'JOB_TMUX', 'NOTIFY_REFS'),
   ...all(listenAt, 'REPORTER_LISTEN', 'FARMER_LISTEN'),
@@ -37,11 +52,17 @@ const READERS: Readonly<Record<string, Reader>> = {
   CLEAN: oneOf('ignored', 'all'),
   SUPERSEDE: oneOf('changes', 'all', 'no'),
   JCI_CREDENTIAL: oneOf('proxy', 'token'),
-  REPORTER_URL: address,
+  ...all(address, 'REPORTER_URL', 'FARMER_URL'),
+  ...all(each(isVariable, 'no name of a variable'), 'STEP_ENV', 'SECRETS'),
+  ...all(program, 'COMPRESSOR', 'CONTAINER'),
+  S3_ENDPOINT: whole(URL.canParse, 'no address'),
+  DATABASE_URL: whole(isDatabase, 'no address such as postgres://USER@HOST/NAME', '***'),
+  REPORTER_TRUSTED: networks,
+  REPORTER_TOKEN: whole(isLong, 'shorter than 16 characters', '***'),
   FORGE: (_, env) => forgeOf(env),
   ARCHS: each(isTarget, 'neither ARCH nor ARCH:HOST'),
-  ARCH: each(isPart, 'no name of letters, digits and ._+~@-'),
-  HOST: each(isPart, 'no name of letters, digits and ._+~@-'),
+  ARCH: whole(isPart, 'no name of letters, digits and ._+~@-'),
+  HOST: whole(isPart, 'no name of letters, digits and ._+~@-'),
   STEP_USER: user,
 }
 
@@ -73,6 +94,21 @@ function each(isGood: (word: string) => boolean, fault: string): Reader {
     const odd = words(name, env).find(word => !isGood(word))
     if (odd !== undefined) throw lasting(`read the setting ${name}`, `${quote(odd)} is ${fault}`)
   }
+}
+
+/** `shown` stands in the message for a value that nobody may see. */
+function whole(isGood: (text: string) => boolean, fault: string, shown?: string): Reader {
+  return (name, env) => {
+    const text = setting(name, env)
+    if (!isGood(text)) throw lasting(`read the setting ${name}`, `${quote(shown ?? text)} is ${fault}`)
+  }
+}
+
+/** A command: its first word is a program of this host. */
+function program(name: string, env: Environment): void {
+  const [word = ''] = words(name, env)
+  if (findProgram(word, env) === undefined)
+    throw lasting(`read the setting ${name}`, `there is no program ${quote(word)} on this host`)
 }
 
 function user(name: string, env: Environment): void {

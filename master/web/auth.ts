@@ -4,9 +4,11 @@
 // hold.
 
 import { createHash, createHmac, randomBytes } from 'node:crypto'
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
+import type { BlockList } from 'node:net'
 
 import { lasting } from '../../lib/base/exit.ts'
+import { networks } from '../../lib/base/networks.ts'
 import { isSameSecret } from '../../lib/base/same.ts'
 import { optional, words } from '../../lib/base/settings.ts'
 import type { Viewer } from './pages/page.ts'
@@ -37,7 +39,7 @@ export function openAuth(env = process.env): Auth {
   const token = optional('REPORTER_TOKEN', env)
   const userHeader = optional('REPORTER_USER_HEADER', env)
   const users = words('REPORTER_USERS', env)
-  const trusted = trustedAddresses(words('REPORTER_TRUSTED', env))
+  const trusted = networks('REPORTER_TRUSTED', env)
   if (token !== undefined && token.length < 16) {
     throw lasting('read the setting REPORTER_TOKEN', 'it is to have 16 characters or more, chosen at random')
   }
@@ -89,26 +91,6 @@ export function isSameOrigin(sender: Sender): boolean {
   // An older browser: it names the origin of each POST.
   const origin = sender.header('origin') ?? ''
   return URL.canParse(origin) && new URL(origin).host === sender.header('host')
-}
-
-/** REPORTER_TRUSTED: addresses, and networks as `10.0.0.0/8`; undefined if there is none. */
-function trustedAddresses(entries: readonly string[]): BlockList | undefined {
-  if (entries.length === 0) return undefined
-  const list = new BlockList()
-  for (const entry of entries) {
-    const [address = '', prefix, ...more] = entry.split('/')
-    const family = isIP(address)
-    const bits = family === 4 ? 32 : 128
-    const length = Number(prefix ?? bits)
-    if (family === 0 || more.length > 0 || !/^\d{1,3}$/.test(prefix ?? String(bits)) || length > bits) {
-      throw lasting(
-        'read the setting REPORTER_TRUSTED',
-        `'${entry}' is no address such as 127.0.0.1 or 10.0.0.0/8`,
-      )
-    }
-    list.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6')
-  }
-  return list
 }
 
 function isTrusted(trusted: BlockList, address: string): boolean {

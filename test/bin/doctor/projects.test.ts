@@ -1,4 +1,13 @@
-import { appendFileSync, chmodSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -67,6 +76,37 @@ test('each settings file is read: names that nobody knows, and values that nobod
   const { code, stdout } = sandbox.run('bin/bass', ['doctor'])
   t.equal(code, 1)
   t.match(stdout, `WRONG  setting LOST_AFTR in ${common}: there is no such setting; did you mean LOST_AFTER?`)
+})
+
+test('values of every kind are tried, in a project as anywhere', async t => {
+  const { rc, wrong } = make(t)
+  const [own] = [readFileSync(rc, 'utf8')]
+  const table: [string, RegExp][] = [
+    ['line_timeout=3', /setting line_timeout in .*: there is no such setting; did you mean LINE_TIMEOUT\?/],
+    ['PROJECT=other', /setting PROJECT of hello: it is 'other'/],
+    ["HOST='a b'", /'a b' is no name of letters/],
+    ["STEP_ENV='A B-C'", /'B-C' is no name of a variable/],
+    ['SECRETS=1A', /'1A' is no name of a variable/],
+    ["COMPRESSOR='nosuch -1'", /there is no program 'nosuch' on this host/],
+    ['CONTAINER=nosuch', /there is no program 'nosuch' on this host/],
+    ['REPORTER_TRUSTED=10.0.0.0/33', /'10.0.0.0\/33' is no address such as 127.0.0.1 or 10.0.0.0\/8/],
+    ['FARMER_URL=ci.example.org', /'ci.example.org' is no address such as/],
+    ['S3_ENDPOINT=s3', /'s3' is no address/],
+    ['JCI_PIDS=many', /'many' is not a whole number/],
+    ['DATABASE_URL=mysql://me:hunter2@h/d', /DATABASE_URL: '\*\*\*' is no address such as postgres:/],
+  ]
+  for (const [line, why] of table) {
+    writeFileSync(rc, `${own}${line}\n`)
+    const found = (await wrong()).filter(text => text.startsWith('setting'))
+    t.match(found, [why], line)
+    t.equal(found.length, 1, line)
+  }
+  writeFileSync(rc, `${own}REPORTER_TOKEN=short\n`, { mode: 0o640 })
+  t.match(await wrong(), [
+    "setting REPORTER_TOKEN of hello: unable to read the setting REPORTER_TOKEN: '***' is",
+  ])
+  writeFileSync(rc, `${own}for part in a; do mine=$part; done; own=1\n`)
+  t.same(await wrong(), [])
 })
 
 test('secrets that others can read are found, in files and in settings', async t => {

@@ -31,7 +31,7 @@ if [ -f "$H" ]; then I=$J; fi
 
 test('a Node.js before 20 is too old', async t => {
   t.match(checkNode('v18.19.0'), { ok: false, text: '18.19.0 is too old' })
-  t.match(checkNode('v20.15.1'), { ok: false })
-  t.match(checkNode('v20.16.0'), { ok: true })
+  t.match(checkNode('v20.18.3'), { ok: false })
+  t.match(checkNode('v20.19.0'), { ok: true })
   t.match(checkNode('v100.0.0'), { ok: true })
 })
