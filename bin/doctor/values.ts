@@ -55,7 +55,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   ...all(address, 'REPORTER_URL', 'FARMER_URL'),
   ...all(each(isVariable, 'no name of a variable'), 'STEP_ENV', 'SECRETS'),
   ...all(program, 'COMPRESSOR', 'CONTAINER'),
-  S3_ENDPOINT: whole(URL.canParse, 'no address'),
+  S3_ENDPOINT: whole(text => URL.canParse(text), 'no address'),
   DATABASE_URL: whole(isDatabase, 'no address such as postgres://USER@HOST/NAME', '***'),
   REPORTER_TRUSTED: networks,
   REPORTER_TOKEN: whole(isLong, 'shorter than 16 characters', '***'),
