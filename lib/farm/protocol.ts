@@ -68,6 +68,7 @@ export interface Alive {
   readonly steps?: readonly StepView[]
 }
 
+/** The answer to a sign of life; and to `GET /v1/runs/ATTEMPT/word?watched=0` (or 1: what is known), held open until it is news. */
 export interface WordToWorker {
   /** The attempt is to end: somebody cancelled it, or it does not stand any more. */
   readonly word?: 'cancelled' | 'lost'

@@ -58,7 +58,10 @@ export class FarmFiles implements JobFiles {
     const [run] = await db<{ attempt: string; due: boolean }[]>`
       select attempt, coalesce(watched < now() + ${PROLONG} * interval '1 second', true) as due from run where job = ${num}`
     if (run?.due) {
-      await db`update run set watched = now() + ${WATCHED} * interval '1 second' where attempt = ${run.attempt}`
+      await db`
+        with watched as (update run set watched = now() + ${WATCHED} * interval '1 second'
+          where attempt = ${run.attempt} returning attempt)
+        select pg_notify('farm_word', attempt::text) from watched`
     }
     return run?.attempt
   }

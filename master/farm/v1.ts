@@ -56,7 +56,7 @@ export function workerApi(db: Database, workers: Workers, blobs: Blobs, secret: 
   app.use((c, next) => (c.req.path.endsWith('/output') ? ofOutput : ofJson)(c, next))
 
   workerRoutes(app, db, workers)
-  runRoutes(app, db, blobs)
+  runRoutes(app, db, workers, blobs)
   app.all('*', unknown)
   return app
 }
@@ -96,8 +96,14 @@ function workerRoutes(app: Hono, db: Database, workers: Workers): void {
 }
 
 /** Files, output and result of the job that a worker runs. */
-function runRoutes(app: Hono, db: Database, blobs: Blobs): void {
+function runRoutes(app: Hono, db: Database, workers: Workers, blobs: Blobs): void {
   const ends = new Ends(db)
+  app.get('/runs/:attempt/word', async c => {
+    const attempt = uuid(c.req.param('attempt'), 'attempt')
+    const word = await workers.word(attempt, c.req.query('watched') === '1', c.req.raw.signal)
+    if (word === 'gone') return gone(c)
+    return word ? c.json(word) : c.body(null, 204)
+  })
   app.post('/runs/:attempt/files', async c => {
     const attempt = uuid(c.req.param('attempt'), 'attempt')
     const files = readFiles((await jsonOf(c))['files'])

@@ -18,10 +18,15 @@ interface Sign {
   readonly answer: (word: WordToWorker | 'gone' | Error) => void
 }
 
+/** Wakes who waits: there may be news, or there are none. */
+type Waiting = Map<string, (news: boolean) => void>
+
 export class Workers {
   readonly #db: Database
   readonly #cloneUrl: (project: string) => string
-  readonly #waiting = new Map<string, (found: boolean) => void>()
+  /** Who waits for work, by worker; and for a word, by attempt. */
+  readonly #waiting: Waiting = new Map()
+  readonly #listening: Waiting = new Map()
   #signs: Sign[] = []
   #closed = false
   /** When a round of signs was last written, on this process's own clock. */
@@ -36,20 +41,20 @@ export class Workers {
   /** Listens, and works until closed. */
   async open(): Promise<void> {
     // Notices during a lost connection are not repeated: then everybody who waits looks.
-    await this.#db.listen(
-      'farm_run',
-      worker => this.#waiting.get(worker)?.(true),
-      () => {
-        for (const wake of this.#waiting.values()) wake(true)
-      },
-    )
+    for (const [channel, waiting] of [
+      ['farm_run', this.#waiting],
+      ['farm_word', this.#listening],
+    ] as const) {
+      const wakeAll = () => waiting.forEach(wake => wake(true))
+      await this.#db.listen(channel, id => waiting.get(id)?.(true), wakeAll)
+    }
     void this.#rounds()
     void this.#collect()
   }
 
   close(): void {
     this.#closed = true
-    for (const wake of this.#waiting.values()) wake(false)
+    for (const waiting of [this.#waiting, this.#listening]) waiting.forEach(wake => wake(false))
     for (const { answer } of this.#signs.splice(0)) answer(new Error('the farmer is ending'))
   }
 
@@ -62,27 +67,25 @@ export class Workers {
   }
 
   /** The job of a worker; undefined if there is none within `POLL`, `gone` if there is no such worker. */
-  async work(worker: string, signal: AbortSignal): Promise<Work | 'gone' | undefined> {
-    const end = performance.now() + POLL
-    for (;;) {
-      // A second question of one worker takes the place of the first.
-      this.#waiting.get(worker)?.(false)
-      let wake: (found: boolean) => void = () => undefined
-      const woken = new Promise<boolean>(done => (wake = done))
-      this.#waiting.set(worker, wake)
-      const timer = setTimeout(() => wake(false), Math.max(0, end - performance.now()))
-      const onAbort = () => wake(false)
-      signal.addEventListener('abort', onAbort)
-      try {
-        const found = await this.#look(worker)
-        if (found !== undefined) return found
-        if (!(await woken)) return undefined
-      } finally {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', onAbort)
-        if (this.#waiting.get(worker) === wake) this.#waiting.delete(worker)
-      }
-    }
+  work(worker: string, signal: AbortSignal): Promise<Work | 'gone' | undefined> {
+    return held(this.#waiting, worker, signal, () => this.#look(worker))
+  }
+
+  /** What the worker of an attempt should hear, when that is news; undefined if there are none within `POLL`. */
+  async word(
+    attempt: string,
+    watched: boolean,
+    signal: AbortSignal,
+  ): Promise<WordToWorker | 'gone' | undefined> {
+    let known: boolean | undefined = watched
+    return held(this.#listening, attempt, signal, async () => {
+      const [run] = await this.#words([attempt])
+      if (!run) return 'gone'
+      const isNews = run.cancelled || run.watched !== known
+      // Whoever looks again while we take it for watched: the worker may not.
+      known = undefined
+      return isNews ? wordOf(run) : undefined
+    })
   }
 
   async #look(worker: string): Promise<Work | 'gone' | undefined> {
@@ -130,12 +133,7 @@ export class Workers {
       with living as (select id from worker where id = any(${ids}::uuid[]) order by id for update)
       update worker set seen = clock_timestamp() from living where worker.id = living.id returning worker.id`
     const known = new Set(living.map(({ id }) => id))
-    const runs =
-      attempts.length === 0
-        ? []
-        : await db<{ attempt: string; worker: string; cancelled: boolean; watched: boolean }[]>`
-            select attempt, worker, cancelled is not null as cancelled, coalesce(watched > now(), false) as watched
-            from run join job on job.num = run.job where attempt = any(${attempts}::uuid[])`
+    const runs = attempts.length === 0 ? [] : await this.#words(attempts)
     const byAttempt = new Map(runs.map(run => [run.attempt, run]))
     for (const { alive, answer } of signs) {
       const run = alive.attempt === undefined ? undefined : byAttempt.get(alive.attempt)
@@ -144,8 +142,14 @@ export class Workers {
       // Its job vanished with its change: no other has it.
       else if (run === undefined) answer({ word: 'cancelled' })
       else if (run.worker !== alive.worker) answer({ word: 'lost' })
-      else answer({ ...(run.cancelled ? { word: 'cancelled' as const } : {}), watched: run.watched })
+      else answer(wordOf(run))
     }
+  }
+
+  #words(attempts: readonly string[]): Promise<RunWords[]> {
+    return this.#db<RunWords[]>`
+      select attempt, worker, cancelled is not null as cancelled, coalesce(watched > now(), false) as watched
+      from run join job on job.num = run.job where attempt = any(${attempts as string[]}::uuid[])`
   }
 
   /**
@@ -188,5 +192,46 @@ export class Workers {
 
   get waiting(): number {
     return this.#waiting.size
+  }
+}
+
+interface RunWords {
+  readonly attempt: string
+  readonly worker: string
+  readonly cancelled: boolean
+  readonly watched: boolean
+}
+
+const wordOf = ({ cancelled, watched }: RunWords): WordToWorker => ({
+  ...(cancelled ? { word: 'cancelled' as const } : {}),
+  watched,
+})
+
+/** What `look` finds, at once or when there is news of `id`; undefined if there is nothing within `POLL`. */
+async function held<T>(
+  waiting: Waiting,
+  id: string,
+  signal: AbortSignal,
+  look: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const end = performance.now() + POLL
+  for (;;) {
+    // A second question takes the place of the first.
+    waiting.get(id)?.(false)
+    let wake: (news: boolean) => void = () => undefined
+    const woken = new Promise<boolean>(done => (wake = done))
+    waiting.set(id, wake)
+    const timer = setTimeout(() => wake(false), Math.max(0, end - performance.now()))
+    const onAbort = () => wake(false)
+    signal.addEventListener('abort', onAbort)
+    try {
+      const found = await look()
+      if (found !== undefined) return found
+      if (!(await woken)) return undefined
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+      if (waiting.get(id) === wake) waiting.delete(id)
+    }
   }
 }

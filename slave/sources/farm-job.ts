@@ -34,6 +34,9 @@ export interface InHand {
   news(): readonly StepView[] | undefined
   hear(word: 'cancelled' | 'lost'): void
   watch(watched: boolean): void
+  readonly watched: boolean
+  /** Aborted when it is let go. */
+  readonly over: AbortSignal
 }
 
 export interface FarmJobSettings {
@@ -94,6 +97,8 @@ export class FarmJob implements Assignment {
 
   beat(onWord: (word: 'cancelled' | 'lost') => void): Heartbeat {
     let heard = false
+    const over = new AbortController()
+    const isWatched = () => this.#live !== undefined
     this.#source.hold({
       attempt: this.#given.attempt,
       news: () => this.#news(),
@@ -102,9 +107,14 @@ export class FarmJob implements Assignment {
         heard = true
       },
       watch: watched => this.#watch(watched),
+      get watched() {
+        return isWatched()
+      },
+      over: over.signal,
     })
     return {
       stop: () => {
+        over.abort()
         this.#source.release()
         this.#watch(false)
       },

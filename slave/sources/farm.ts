@@ -125,6 +125,19 @@ export class FarmSource implements WorkSource, Farmhouse {
   /** The job in hand is told of from now on, until it is let go. */
   hold(job: InHand): void {
     this.#inHand = job
+    void this.#listen(job)
+  }
+
+  /** Waits for words about the job in hand: they come with the answers to signs of life as well, but later. */
+  async #listen(job: InHand): Promise<void> {
+    while (job === this.#inHand && !this.#closed.signal.aborted) {
+      const patience = AbortSignal.any([this.#closed.signal, job.over, AbortSignal.timeout(POLL + QUIET)])
+      const path = `/v1/runs/${job.attempt}/word?watched=${job.watched ? 1 : 0}`
+      const pause = () => sleep(ALIVE, undefined, { signal: patience }).catch(() => undefined)
+      const word = await this.client.ask<WordToWorker>('GET', path, undefined, patience).catch(pause)
+      if (word && job === this.#inHand) tell(job, word)
+      if (word?.word) return
+    }
   }
 
   release(): void {
@@ -189,8 +202,7 @@ export class FarmSource implements WorkSource, Farmhouse {
       const answer = await this.client.ask<WordToWorker>('POST', '/v1/alive', sign, AbortSignal.timeout(left))
       if (worker === this.#worker) this.#hear(asked)
       if (job === undefined || job !== this.#inHand) return
-      if (answer?.word) job.hear(answer.word)
-      else job.watch(answer?.watched === true)
+      tell(job, answer ?? {})
     } catch (error) {
       if (worker !== this.#worker) return
       if (error instanceof Gone) this.lose()
@@ -200,4 +212,9 @@ export class FarmSource implements WorkSource, Farmhouse {
       }
     }
   }
+}
+
+function tell(job: InHand, { word, watched }: WordToWorker): void {
+  if (word) job.hear(word)
+  else job.watch(watched === true)
 }

@@ -51,6 +51,8 @@ test('each endpoint refuses what it does not know, and the farm goes on', async 
     t.equal(await ask('POST', '/v1/workers', { ...about, host }), 400)
   t.equal(await ask('GET', `/v1/work?worker=${NOBODY}`), 410)
   t.equal(await ask('POST', '/v1/alive', { worker: NOBODY }), 410)
+  t.equal(await ask('GET', `/v1/runs/${NOBODY}/word?watched=0`), 410)
+  t.equal(await ask('GET', '/v1/runs/x/word'), 400)
   t.equal(await ask('POST', `/v1/runs/${NOBODY}/files`, { files: [] }), 410)
   t.equal(await ask('POST', `/v1/runs/${NOBODY}/result`, { verdict: 'success', steps: [], files: [] }), 410)
   t.equal(await ask('PUT', `/v1/runs/${NOBODY}/output?step=a&stream=out&at=0`, 'x'), 410)

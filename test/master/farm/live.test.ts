@@ -1,0 +1,80 @@
+// Output of a step reaches who watches it while it runs, and a worker hears at once that somebody does, or wants it to end.
+
+import { test } from 'tap'
+
+import { Farm } from '../../fixtures/farm.ts'
+
+const sleep = (ms: number) => new Promise(done => setTimeout(done, ms))
+
+test('a worker that asks hears at once that somebody looks, and that its job is to end', async t => {
+  const farm = await Farm.make(t)
+  const { url } = await farm.farmer()
+  const about = { host: 'h', slot: '/s', arch: 'testarch', labels: [], version: '1' }
+  const { worker } = (await (await farm.ask(url, 'POST', '/v1/workers', about)).json()) as { worker: string }
+  // One that says no more that it lives: nothing is told with the answers to that.
+  await farm.db`update worker set seen = now() + interval '1 hour'`
+  await farm.push(url, farm.commit({ Testfile: 'one: true\n' }))
+  const work = (await (await farm.ask(url, 'GET', `/v1/work?worker=${worker}`)).json()) as {
+    attempt: string
+    num: number
+  }
+  let answered = false
+  const ask = async (watched: number) => {
+    answered = false
+    const answer = await farm.ask(url, 'GET', `/v1/runs/${work.attempt}/word?watched=${watched}`)
+    answered = true
+    return answer.json()
+  }
+  const looks = ask(0)
+  await sleep(500)
+  t.equal(answered, false, 'no news')
+  await farm.db`update run set steps = ${farm.db.json([{ name: 'one', state: 'running', exit: null, signal: null, started: 1, ended: null, seconds: null }])}`
+  const look = async () => (await fetch(`${url}/job/${work.num}/log/one?plain`)).arrayBuffer()
+  while (!answered) {
+    await look()
+    await sleep(100)
+  }
+  t.same(await looks, { watched: true })
+  t.same(await ask(0), { watched: true }, 'to who did not know')
+  const cancelled = ask(1)
+  await sleep(300)
+  t.equal(answered, false, 'it is known')
+  await farm.db`select cancel(array[${work.num}]::bigint[], 'somebody')`
+  t.same(await cancelled, { word: 'cancelled', watched: true })
+})
+
+test('who begins to watch has the output within a second', async t => {
+  const farm = await Farm.make(t)
+  const farmer = await farm.farmer()
+  farm.worker(farmer.url)
+  const times: number[] = []
+  for (let round = 0; round < 3; round++) {
+    const revision = farm.commit({ Testfile: 'one: echo here it is; sleep 60\n', round: `${round}` })
+    await farm.push(farmer.url, revision)
+    let num: number | undefined
+    while (num === undefined) {
+      await sleep(100 + Math.random() * 400)
+      num = (await farm.db<{ job: number }[]>`select job from run where steps <> '[]'`)[0]?.job
+    }
+    const log = `${farmer.url}/job/${num}/log/one`
+    const stop = new AbortController()
+    // It is on the page when that has heard of the step.
+    while ((await fetch(`${log}/events`, { method: 'HEAD' })).status !== 200) await sleep(50)
+    const began = performance.now()
+    const stream = await fetch(`${log}/events`, { signal: stop.signal })
+    let said = ''
+    for await (const bytes of stream.body!.pipeThrough(new TextDecoderStream())) {
+      said += bytes
+      if (said.includes('here it is')) break
+    }
+    times.push(performance.now() - began)
+    stop.abort()
+    const since = performance.now()
+    await farm.db`select cancel(array[${num}]::bigint[], 'somebody')`
+    await farm.verdicts(round + 1)
+    t.comment(
+      `seen after ${times.at(-1)!.toFixed(0)} ms, cancelled after ${(performance.now() - since).toFixed(0)} ms`,
+    )
+  }
+  t.ok(Math.min(...times) < 1000, times.join(', '))
+})
