@@ -3,10 +3,10 @@
 import { join } from 'node:path'
 
 import { command, usage } from '../lib/system/command.ts'
-import { serverTime } from '../lib/system/durable.ts'
+import { serverTime, sweep } from '../lib/system/durable.ts'
 import { tolerating } from '../lib/base/errno.ts'
 import { quote } from '../lib/base/exit.ts'
-import { Freed, prunable, prune } from '../lib/spool/prune.ts'
+import { doneDeliveries, Freed, prunable, prune } from '../lib/spool/prune.ts'
 import { optional, parseDuration } from '../lib/base/settings.ts'
 import { table, terminalOf } from './parts/terminal.ts'
 import { ago, counted, formatBytes } from '../lib/base/text.ts'
@@ -23,10 +23,11 @@ would free.
 
 It takes those that ended longer ago than TIME, but for the last N of each project and
 architecture. Without --older-than the time is RETENTION; where that is not set either,
---keep-last alone decides. Jobs that ended less than SETTLE ago are not looked at.
+--keep-last alone decides. Jobs that ended less than SETTLE ago are not looked at. Deliveries of
+forges that were done before TIME go as well.
 
---json prints { committed, bytes, tasks: [{ name, verdict, ended }] }; times in milliseconds since
-1970.`,
+--json prints { committed, bytes, deliveries, tasks: [{ name, verdict, ended }] }; times in
+milliseconds since 1970.`,
   options: {
     'older-than': {
       type: 'string',
@@ -64,11 +65,15 @@ export const verb = command(description, (_, options) => {
     const job = readJob(join(spool.jobs.old, name))
     return { name, verdict: job?.verdict ?? null, ended: job?.ended ?? null }
   })
-  if (commit) prune(spool, tasks)
+  const deliveries = span === undefined ? [] : doneDeliveries(spool, now - span)
+  for (const path of deliveries) freed.add(path)
+  if (commit) {
+    prune(spool, tasks)
+    for (const path of deliveries) sweep(path)
+  }
   if (json) {
-    process.stdout.write(
-      JSON.stringify({ committed: commit, bytes: freed.bytes, tasks: rows }, null, 2) + '\n',
-    )
+    const shown = { committed: commit, bytes: freed.bytes, deliveries: deliveries.length, tasks: rows }
+    process.stdout.write(JSON.stringify(shown, null, 2) + '\n')
     return
   }
   const terminal = terminalOf()
@@ -80,9 +85,10 @@ export const verb = command(description, (_, options) => {
     ]),
     terminal,
   )
-  const sum = `${counted(rows.length, 'task')}, ${formatBytes(freed.bytes)}`
+  const told = deliveries.length > 0 ? `${counted(deliveries.length, 'delivery', 'deliveries')}, ` : ''
+  const sum = `${counted(rows.length, 'task')}, ${told}${formatBytes(freed.bytes)}`
   const end = commit
     ? `${sum}: deleted`
-    : `${sum}: nothing was deleted${rows.length > 0 ? ', --commit does it' : ''}`
+    : `${sum}: nothing was deleted${rows.length + deliveries.length > 0 ? ', --commit does it' : ''}`
   process.stdout.write([...lines, end].join('\n') + '\n')
 })

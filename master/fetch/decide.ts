@@ -83,12 +83,17 @@ async function changeFrom(
   commits: readonly (string | null)[],
 ): Promise<number | undefined> {
   if (trust === 'none' || !ref.startsWith(HEADS) || ref === (await mirror.defaultBranch())) return undefined
-  const heads = await mirror.changesAt(commits.filter(commit => commit !== null))
-  return heads.find(number => {
+  for (const number of await mirror.changesAt(commits.filter(commit => commit !== null))) {
     const state = readChange(inbox, number)
-    return state?.open === true && !state.fork && state.source === ref.slice(HEADS.length)
-  })
+    const isIts = state?.open === true && !state.fork && state.source === ref.slice(HEADS.length)
+    if (isIts && !(await isMerged(state, mirror))) return number
+  }
+  return undefined
 }
+
+/** True of a change that is in its target already, so that it is not open any more, whether a delivery told of that or not. */
+const isMerged = async ({ head, target }: ChangeState, mirror: Mirror): Promise<boolean> =>
+  target !== '' && (await mirror.mergeBase(head, HEADS + target)) === head
 
 const HEADS = 'refs/heads/'
 

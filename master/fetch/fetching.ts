@@ -9,8 +9,9 @@ import { EXIT, Fatal } from '../../lib/base/exit.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
 import { BadDelivery } from '../../lib/forge/forge.ts'
 import { makeInbox, storeDeliveries } from '../receive/inbox.ts'
+import { doneDeliveries } from '../../lib/spool/prune.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
-import { sweep, timeOf, token } from '../../lib/system/durable.ts'
+import { sweep, token } from '../../lib/system/durable.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { say, Trouble, warn } from '../../lib/system/log.ts'
 import { formatLook, parseDelivery } from '../receive/delivery.ts'
@@ -285,12 +286,9 @@ export class Fetching {
 
   /** Removes records that have been done for RETENTION. */
   #tidy(): void {
-    const { inbox, retention } = this.project
+    const { name, retention } = this.project
     if (retention === Infinity || this.#now() - this.#tidied < TIDY_EVERY) return
     this.#tidied = this.#now()
-    for (const name of listIfThere(inbox.done)) {
-      const path = join(inbox.done, name)
-      if (Date.now() - (timeOf(path) ?? Date.now()) > retention) sweep(path)
-    }
+    for (const path of doneDeliveries(this.#spool, Date.now() - retention, name)) sweep(path)
   }
 }

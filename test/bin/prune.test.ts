@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -42,6 +42,28 @@ test('prune deletes task and job of what is old, and leaves nothing behind', asy
   t.match((await prune('--older-than', '30d', '--commit')).stdout, /2 tasks, .*: deleted\n$/)
   t.same(left(), ['3:p:v:a', '3:p:v:a'])
   t.same(sandbox.ls('spool/jobs/cur'), ['4:p:v:a'])
+})
+
+test('deliveries that were done long ago go with what they led to, and others stay', async t => {
+  const { prune, sandbox } = make(t)
+  for (const [place, id, age] of [
+    ['done', 'old', 31],
+    ['done', 'young', 29],
+    ['doing', 'stuck', 99],
+  ] as const) {
+    const path = sandbox.path(`spool/inbox/web/${place}/${id}`)
+    mkdirSync(path, { recursive: true })
+    writeFileSync(join(path, 'delivery'), 'x')
+    const time = new Date(Date.now() - age * DAY)
+    utimesSync(path, time, time)
+  }
+  const ids = () => ['done', 'doing'].flatMap(place => sandbox.ls(`spool/inbox/web/${place}`))
+  t.match((await prune('--keep-last', '9')).stdout, /^0 tasks, 0/)
+  t.match((await prune('--older-than', '30d')).stdout, /\n2 tasks, 1 delivery, .*, --commit does it\n$/)
+  t.same(ids(), ['old', 'young', 'stuck'])
+  const { stdout } = await prune('--older-than', '30d', '--commit', '--json')
+  t.match(JSON.parse(stdout), { committed: true, deliveries: 1, tasks: [{}, {}] })
+  t.same(ids(), ['young', 'stuck'])
 })
 
 test('the newest of each project and architecture stay', async t => {

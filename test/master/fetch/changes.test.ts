@@ -188,6 +188,20 @@ test('a branch whose change is open is built as the change alone, whichever is h
   await site.pushed('refs/heads/topic', two, three)
   await site.fetch()
   t.same(site.takeEvents(), [`refs/heads/topic/${three}`], 'it is closed')
+
+  // Another, which is merged, and no delivery tells that it is closed.
+  await site.pulled({ number: 8, head: three, base: first, fork: false })
+  site.push(`${three}:refs/pull/8/head`)
+  await site.fetch()
+  t.same(site.takeEvents(), [`refs/pull/8/head/${three}`])
+  site.push(`${three}:refs/heads/main`)
+  await site.pushed('refs/heads/main', first, three)
+  site.git(site.work, 'checkout', '-q', '-B', 'topic', three)
+  const four = site.commit()
+  site.push('topic')
+  await site.pushed('refs/heads/topic', three, four)
+  await site.fetch()
+  t.same(site.takeEvents(), [`refs/heads/main/${three}`, `refs/heads/topic/${four}`])
 })
 
 test('of two deliveries of one second, what is closed stays closed, unless it was opened again', async t => {
