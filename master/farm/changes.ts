@@ -12,8 +12,10 @@ export async function apply(
   project: FarmProject,
   plan: FarmPlan,
 ): Promise<string | undefined> {
-  const { name, ref, revision, over, held, fork, target, title, author, url, params, heard, head } = plan
-  // A late delivery changes nothing: a change that was closed is not opened by what happened before.
+  const { name, ref, revision, over, held, fork, target, title, author, url, params, heard, head, reopened } =
+    plan
+  // A late delivery changes nothing: a change that was closed is not opened by what happened before. Forges tell its time in whole
+  // seconds: of the same one, what is closed was closed last, unless it was opened again.
   const [row] = await sql<{ id: number; approved: string | null }[]>`
     insert into change (project, name, ref, head, open, held, fork, target, title, author, url, params, heard)
     values (${project.name}, ${name}, ${ref}, ${revision ?? ''}, ${over === undefined}, ${held}, ${fork}, ${target}, ${title},
@@ -22,7 +24,8 @@ export async function apply(
       head = case when excluded.open then excluded.head else change.head end,
       target = excluded.target, title = excluded.title, author = excluded.author, url = excluded.url,
       params = excluded.params, heard = coalesce(excluded.heard, change.heard), updated = now()
-      where excluded.heard is null or change.heard is null or excluded.heard >= change.heard
+      where excluded.heard is null or change.heard is null or excluded.heard > change.heard
+        or (excluded.heard = change.heard and (change.open or not excluded.open or ${reopened}))
     returning id, approved`
   if (!row) return 'it was heard of later already'
   if (over !== undefined) return cancel(sql, row.id, undefined, over)

@@ -41,6 +41,8 @@ export interface FarmPlan {
   /** Why what runs of it is to end, if nothing is to be built. */
   readonly over: string | undefined
   readonly held: boolean
+  /** It is open once more, after it was closed. */
+  readonly reopened: boolean
   /** Jobs of earlier commits are cancelled. */
   readonly supersedes: boolean
   readonly fork: boolean
@@ -88,6 +90,7 @@ async function planChange(
     url,
     heard,
     held,
+    reopened: action === 'reopened',
     revision: open ? revision : undefined,
     over: open ? undefined : 'the change was closed',
     supersedes: project.supersede !== 'no',
@@ -112,6 +115,7 @@ async function planPush(
     url: null,
     heard: null,
     held: false,
+    reopened: false,
     revision: after ?? undefined,
     over: after === null ? 'the branch was deleted' : undefined,
     supersedes: project.supersede === 'all',

@@ -3,7 +3,7 @@
 // nothing: a change is noted, and read at the next request.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { LRUCache } from 'lru-cache'
 
@@ -104,7 +104,10 @@ export class Site {
 
   /** True if there is, or was, anything of this project. */
   knows(project: string): boolean {
-    return this.index.projects().includes(project) || listIfThere(this.spool.revs).includes(project)
+    const places = [this.spool.revs, join(this.spool.root, 'held')]
+    return (
+      this.index.projects().includes(project) || places.some(place => listIfThere(place).includes(project))
+    )
   }
 
   /** Brings the index up to date, if the last look was not a moment ago. */
