@@ -47,7 +47,7 @@ export function panels(view: View): Html {
     live,
     html`<h1>Runs</h1>
       <div class="panels">
-        ${commitPanel(view)} ${detail && runPanel(view, detail)} ${detail && file && filePanel(detail, file)}
+        ${commitPanel(view)} ${detail && runPanel(detail, file)} ${detail && file && filePanel(detail, file)}
       </div>`,
   )
 }
@@ -101,7 +101,7 @@ function commitPanel({ branches, commits, detail }: View): Html {
   </section>`
 }
 
-function runPanel(_: View, detail: Detail): Html {
+function runPanel(detail: Detail, file: FileView | undefined): Html {
   const { hash, message, author, date, status, runs, files, runId } = detail
   const run = (one: RunView) =>
     html`<li>
@@ -113,7 +113,7 @@ function runPanel(_: View, detail: Detail): Html {
   return html`<section aria-labelledby="run">
     <h2 id="run">Run ${startOf(runId)}</h2>
     <p>${badge(status)} ${message}</p>
-    <p class="quiet"><code>${hash}</code> ${author} ${date}</p>
+    <p class="quiet"><code>${hash}</code> ${author} ${date !== '' && moment(new Date(date))}</p>
     ${
       runs.length > 1 &&
       html`<h3>Runs of this commit</h3>
@@ -123,7 +123,14 @@ function runPanel(_: View, detail: Detail): Html {
     }
     <h3>Files</h3>
     <ul class="files">
-      ${files.map(path => html`<li><a href="${filePath(detail, path)}">${path}</a></li>`)}
+      ${files.map(
+        path =>
+          html`<li>
+            <a href="${filePath(detail, path)}" ${path === file?.path && html`aria-current="true"`}
+              >${path}</a
+            >
+          </li>`,
+      )}
     </ul>
   </section>`
 }
@@ -141,18 +148,22 @@ function filePanel(detail: Detail, file: FileView): Html {
       file.text === undefined
         ? html`<p>${file.why}</p>`
         : html`<pre class="text" tabindex="0" aria-label="${path}">
-${file.text.split('\n').map(line => html`${renderLine(Buffer.from(line))}${'\n'}`)}</pre>`
+${file.text
+              .replace(/\n$/, '')
+              .split('\n')
+              .map(line => html`${renderLine(Buffer.from(line))}${'\n'}`)}</pre>`
     }
   </section>`
 }
 
 /** When a run began, from its id. */
-const startOf = (run: string): string =>
-  `${new Date(Number(run.split('-', 1)[0]) * 1000).toISOString().replace('T', ' ').slice(0, 19)} UTC`
+const startOf = (run: string): string => moment(new Date(Number(run.split('-', 1)[0]) * 1000))
+
+const moment = (date: Date): string => `${date.toISOString().replace('T', ' ').slice(0, 19)} UTC`
 
 export const JCI_STYLE = `
 .panels { display: flex; flex-wrap: wrap; gap: 0 2rem; }
-.panels > section { flex: 1 1 20rem; min-width: 0; }
+.panels > section { flex: 1 1 20rem; min-width: 0; margin-top: 1rem; }
 .panels > section:nth-child(3) { flex: 2 1 32rem; }
 .panels ol, .panels ul { list-style: none; margin: .5rem 0; padding: 0; }
 .panels li { padding: .2rem 0; border-bottom: 1px solid var(--line); }
