@@ -5,7 +5,9 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { lasting } from '../../lib/base/exit.ts'
+import { LRUCache } from 'lru-cache'
+
+import { EXIT, Fatal, lasting } from '../../lib/base/exit.ts'
 import { duration, optional, setting } from '../../lib/base/settings.ts'
 import { pauseIn } from '../../lib/forge/pause.ts'
 import { isCommitId } from '../../lib/jci/run-ref.ts'
@@ -15,6 +17,7 @@ import { say, warn } from '../../lib/system/log.ts'
 import { OURS } from './ours.ts'
 import { takeLock } from './parts/lock.ts'
 import type { Assigned, JobPlace } from './runner/place.ts'
+import { refuser } from './runner/reason.ts'
 import { RUNNER_NEEDS, RUNNER_SETTINGS } from './settings.ts'
 
 /** Spans of time, in milliseconds. */
@@ -31,6 +34,9 @@ interface Times {
 /** How long a busy server is left alone: at least, and where it does not say. */
 const BUSY_WAIT_MIN_MS = 1000
 const BUSY_WAIT_MS = 5000
+
+/** How often this runner tries to start a job: less often than a server queues it again, so that there is an end with a reason. */
+const START_TRIES = 3
 
 const TIMES: Times = { pause: 5000, jitter: 2000, away: 60_000, reap: 60_000 }
 
@@ -56,6 +62,8 @@ export async function work(times: Times): Promise<void> {
   if (missing.length > 0) throw lasting('start', `these are not set: ${missing.join(', ')}`)
   const directory = resolve(setting('JCI_RUNNER_DB'))
   mkdirSync(directory, { recursive: true })
+  // Nobody sits there whom git could ask for a password.
+  process.env['GIT_TERMINAL_PROMPT'] = '0'
   const stop = new AbortController()
   const unlock = await takeLock(directory, 'runner', () => stop.abort())
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => stop.abort())
@@ -67,7 +75,8 @@ export async function work(times: Times): Promise<void> {
     times.reap,
   )
   say('info', `runner ${runner} asks ${setting('JCI_SERVER')}`)
-  await pollAlways(runner, place, times, stop.signal)
+  const refuse = refuser(join(directory, 'refused'), setting('JCI_SERVER'))
+  await pollAlways(runner, place, refuse, times, stop.signal)
   clearInterval(reaper)
   await place.stop()
   await unlock()
@@ -88,15 +97,29 @@ async function placeOf(directory: string, runner: string): Promise<JobPlace> {
   return new (await import('./runner/container.ts')).Containers(directory, runner, timeout)
 }
 
-async function pollAlways(runner: string, place: JobPlace, times: Times, stop: AbortSignal): Promise<void> {
+async function pollAlways(
+  runner: string,
+  place: JobPlace,
+  refuse: (job: Assigned, why: unknown) => Promise<void>,
+  times: Times,
+  stop: AbortSignal,
+): Promise<void> {
   let away = 0
   // To start a job takes long where its image is fetched; meanwhile the server is to hear that it is in good hands.
   const starting = new Set<string>()
+  const failures = new LRUCache<string, number>({ max: 1000 })
   const begin = async (job: Assigned) => {
-    starting.add(job.job_id)
-    // The next poll says that we do not have a job that could not be started.
-    await place.start(job).catch((error: unknown) => warn('start the job', job.job_id, error))
-    starting.delete(job.job_id)
+    const id = job.job_id
+    starting.add(id)
+    await place.start(job).catch(async (error: unknown) => {
+      warn('start the job', id, error)
+      const count = (failures.get(id) ?? 0) + 1
+      failures.set(id, count)
+      // The next poll says that we do not have it: it is given away again, here or elsewhere.
+      if (count < START_TRIES && !isLasting(error)) return
+      await refuse(job, error).catch((why: unknown) => warn('end the job', id, why))
+    })
+    starting.delete(id)
   }
   while (!stop.aborted) {
     let wait = times.pause + Math.random() * times.jitter
@@ -119,6 +142,9 @@ async function pollAlways(runner: string, place: JobPlace, times: Times, stop: A
     await sleep(wait, undefined, { signal: stop }).catch(() => undefined)
   }
 }
+
+/** True for what no other try would mend, as the name of an image that there is not. */
+const isLasting = (error: unknown) => error instanceof Fatal && error.exitCode === EXIT.lasting
 
 /** The jobs that run; undefined if that is not known, which says nothing. */
 async function jobsAt(place: JobPlace): Promise<string[] | undefined> {

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-import { lasting, quote } from '../../../lib/base/exit.ts'
+import { Fatal, lasting, quote } from '../../../lib/base/exit.ts'
 import { ROOT } from '../../../lib/base/root.ts'
 import { optional, setting } from '../../../lib/base/settings.ts'
 import { ask, askIf, findEngine } from '../../../lib/container/engine.ts'
@@ -46,8 +46,10 @@ export class Containers implements JobPlace {
   async start(job: Assigned): Promise<void> {
     const name = nameOf(job.job_id)
     const deadline = Math.floor((Date.now() + this.#timeout) / 1000)
+    const image = (await imageOf(job, setting('JCI_SERVER'), this.#scratch)) ?? setting('JCI_IMAGE')
+    await this.#haveImage(image)
     const plan = {
-      image: (await imageOf(job, setting('JCI_SERVER'), this.#scratch)) ?? setting('JCI_IMAGE'),
+      image,
       name,
       network: optional('JCI_NETWORK') ?? 'bridge',
       labels: {
@@ -85,6 +87,16 @@ export class Containers implements JobPlace {
     } finally {
       rmSync(directory, { recursive: true, force: true })
     }
+  }
+
+  /** Fetches an image that is not here. Throws a lasting Fatal if there is none to be had: no other try of the job would find it. */
+  async #haveImage(image: string): Promise<void> {
+    const inspect = ['image', 'inspect', '--format', '{{.Id}}', image]
+    if ((await askIf(this.#engine, 'look at an image', inspect)) !== undefined) return
+    const attempt = `fetch the image ${quote(image)}`
+    await ask(this.#engine, attempt, ['pull', '--quiet', image]).catch((error: unknown) => {
+      throw lasting(attempt, error instanceof Fatal ? error.cause : error)
+    })
   }
 
   /** Ends what an earlier runner of this name left. */

@@ -1,15 +1,18 @@
 // The image that a commit asks for.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { lasting, quote } from '../../../lib/base/exit.ts'
-import { credentialEnvironment } from '../../../lib/git/credential.ts'
 import { GitError, gitEnvironment, runGit, sentence } from '../../../lib/git/process.ts'
-import { split } from './clone-url.ts'
+import { remove } from '../../../lib/system/durable.ts'
 import type { Assigned } from './place.ts'
+import { withOrigin } from './repository.ts'
 
 const INSPECT_TIMEOUT_MS = 60_000
+
+/** Most bytes of the file that names it. */
+const NAME_MAX = 4096
 
 /** `[HOST[:PORT]/]NAME[:TAG][@DIGEST]` */
 const IMAGE_NAME =
@@ -25,38 +28,33 @@ export const isImageName = (text: string): boolean =>
 
 /**
  * The image that the commit names in `.jci/image`; undefined if there is no such file. `server` is the address of the job's server,
- * `scratch` a directory for what is needed meanwhile. Throws if it cannot be had, or is no name.
+ * `scratch` a directory for what is needed meanwhile. Throws GitError if the commit cannot be had, and a lasting Fatal if that is no name.
  */
-export async function imageOf(
-  { clone_url, commit_sha }: Assigned,
-  server: string,
-  scratch: string,
-): Promise<string | undefined> {
-  const where = split(clone_url)
+export async function imageOf(job: Assigned, server: string, scratch: string): Promise<string | undefined> {
+  const { commit_sha } = job
   const directory = mkdtempSync(join(scratch, 'image-'))
-  let { origin } = where
   const git = async (...args: string[]): Promise<string> => {
-    const env = { ...gitEnvironment(), ...credentialEnvironment(origin, where.user, where.password) }
-    const end = await runGit({ place: directory, env, signal: AbortSignal.timeout(INSPECT_TIMEOUT_MS) }, args)
+    const signal = AbortSignal.timeout(INSPECT_TIMEOUT_MS)
+    const end = await runGit({ place: directory, env: gitEnvironment(), signal }, args)
     if (end.code !== 0) throw new GitError(sentence(end))
     return end.stdout.toString()
   }
   try {
-    await git('init', '--quiet', '--bare')
-    const fetch = ['--quiet', '--depth=1', '--filter=blob:limit=4k', '--no-tags', 'origin', commit_sha]
-    await git('config', 'remote.origin.url', where.url)
-    await git('fetch', ...fetch).catch(async (error: unknown) => {
-      // The address may be one for containers: podman makes their bridge with the first of them. The server has a door here too.
-      const here = new URL(new URL(where.url).pathname, server)
-      origin = here.origin
-      await git('config', 'remote.origin.url', here.href)
-      await git('fetch', ...fetch).catch(() => Promise.reject(error as Error))
-    })
-    if ((await git('ls-tree', commit_sha, '--', '.jci/image')) === '') return undefined
-    const image = (await git('cat-file', 'blob', `${commit_sha}:.jci/image`)).trim()
+    await git('init', '--quiet')
+    const filter = `--filter=blob:limit=${NAME_MAX + 1}`
+    await withOrigin(directory, job, server, () =>
+      git('fetch', '--quiet', '--depth=1', filter, '--no-tags', 'origin', commit_sha),
+    )
+    // What was left out is too large, and is not fetched after all.
+    await git('config', '--remove-section', 'remote.origin')
+    const [, kind, id, size] =
+      /^\d+ (\w+) (\w+) +(\S+)\t/.exec(await git('ls-tree', '-l', commit_sha, '--', '.jci/image')) ?? []
+    if (kind === undefined) return undefined
+    const isSmall = kind === 'blob' && Number(size) <= NAME_MAX
+    const image = isSmall ? (await git('cat-file', 'blob', id!)).trim() : ''
     if (isImageName(image)) return image
     throw lasting(`use the image ${quote(image.slice(0, 100))}`, "'.jci/image' holds no name of an image")
   } finally {
-    rmSync(directory, { recursive: true, force: true })
+    remove(directory)
   }
 }

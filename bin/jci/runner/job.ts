@@ -2,7 +2,7 @@
 // where there is nothing to run. Nothing is run before the server has let the run in as one that goes on: it has given the
 // job to nobody else then. The job is JSON in the file that the argument names; `-` is standard input.
 
-import { appendFileSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,7 +15,8 @@ import { isCommitId } from '../../../lib/jci/run-ref.ts'
 import { runMain } from '../../../lib/system/command.ts'
 import { perform } from '../parts/perform.ts'
 import { pushRuns } from '../share/exchange.ts'
-import { split } from './clone-url.ts'
+import { storeReason } from './reason.ts'
+import { setOrigin } from './repository.ts'
 
 export const job = { description: { name: 'git-jci job' }, main }
 
@@ -33,7 +34,16 @@ async function main([file = '-']: string[]): Promise<number> {
     throw lasting('read the job', 'it names no commit')
   const directory = mkdtempSync(join(realpathSync(tmpdir()), 'git-jci-code-'))
   try {
-    await check(directory, clone_url, commit_sha!)
+    git(directory, 'init', '--quiet')
+    setOrigin(directory, clone_url)
+    await check(directory, commit_sha!).catch(async (error: unknown) => {
+      // No other try would find it: whoever waits for the job is to know.
+      if (isAbsence(String(error))) {
+        await storeReason(directory, commit_sha!, error)
+        await push(directory)
+      }
+      throw error
+    })
     process.chdir(directory)
     const path = process.env['JCI_SCRIPT_PATH']
     const { ok } = await perform({ onStored: push, always: true, ...(path === undefined ? {} : { path }) })
@@ -44,14 +54,8 @@ async function main([file = '-']: string[]): Promise<number> {
   }
 }
 
-/** Fetches the commit and checks it out. The credential goes into a file of the repository, not into an argument. */
-async function check(directory: string, cloneUrl: string, commit: string): Promise<void> {
-  const { url, origin, header } = split(cloneUrl)
-  git(directory, 'init', '--quiet')
-  git(directory, 'remote', 'add', 'origin', url)
-  appendFileSync(join(directory, '.git/config'), `[http "${origin}/"]\n\textraHeader = ${header}\n`, {
-    mode: 0o600,
-  })
+/** Fetches the commit and checks it out. */
+async function check(directory: string, commit: string): Promise<void> {
   await patiently('fetch the commit', FETCH_PATIENCE, () => {
     git(directory, 'fetch', '--quiet', '--depth=1', '--no-tags', 'origin', commit)
   })

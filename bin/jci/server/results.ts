@@ -1,12 +1,12 @@
 // The runs of a commit that the forge has: asked by git, with the small files alone.
 
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { GitError, gitEnvironment, runGit, sentence } from '../../../lib/git/process.ts'
 import { listRuns, readStatuses } from '../runs/list.ts'
 import type { Run } from '../runs/list.ts'
-import { writePage } from '../../../lib/jci/page.ts'
+import { writeEnded } from '../../../lib/jci/ended.ts'
 import { parseRunRef, RUNS } from '../../../lib/jci/run-ref.ts'
 import type { RunStatus } from '../../../lib/jci/run-ref.ts'
 import { replaceRun } from '../../../lib/jci/store.ts'
@@ -53,12 +53,7 @@ export class Results {
     for (const run of found.filter(({ status }) => status === 'running')) {
       const output = mkdtempSync(join(this.#directory, 'ended-'))
       try {
-        writeFileSync(join(output, 'status.txt'), 'err\n')
-        writeFileSync(
-          join(output, 'run.output.txt'),
-          `commit: ${run.commit}\nrun: ${run.run}\nresult: err (${why})\n`,
-        )
-        writePage(output, run, 'err')
+        writeEnded(output, run, why)
         const repository = this.#repositoryOf(job)
         await replaceRun(repository, run, output)
         // No more than a fast-forward: a run that has ended after all is not overwritten.

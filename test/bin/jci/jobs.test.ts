@@ -206,6 +206,18 @@ test('a job that cannot fetch its commit pushes nothing, wherever it was started
   t.same(played.forge.runs('hello'), [])
 })
 
+test('a commit that the forge has no more ends its job at once, with the reason', async t => {
+  const played = await Played.open(t)
+  played.forge.repository('hello', 'true')
+  await played.push('hello', 'e'.repeat(40))
+  t.not((await played.run('r1', await played.got('r1'))).code, 0)
+  await played.over('failure job completed')
+  t.match(
+    played.stored('hello', 'run.output.txt'),
+    /^result: err \(unable to fetch the commit: .*not our ref/m,
+  )
+})
+
 test('a repository that is gone keeps no other job waiting', async t => {
   const played = await Played.open(t)
   await played.push('gone', 'a'.repeat(40))

@@ -166,9 +166,35 @@ sleep 4; exit 3`
     t.equal(await ended(), 'success jci: job completed')
     t.match(stored('hello', 'status.txt'), 'ok')
     forge.api.statuses.length = 0
-    await ask('hello', commitWith('--privileged'))
-    t.equal(await ended(), 'failure jci: job lost')
+    const bad = commitWith('--privileged')
+    await ask('hello', bad)
+    t.equal(await ended(), 'failure jci: job completed')
     t.match(runner.stderr(), "unable to use the image '--privileged': '.jci/image' holds no name of an image")
+    const why = (commit: string) => {
+      const bare = sandbox.path('forge/o/hello.git')
+      const refs = sandbox.git(bare, 'for-each-ref', '--format=%(refname)', `refs/jci-runs/${commit}`)
+      t.equal(refs.split('\n').length, 1, 'once')
+      return sandbox.git(bare, 'show', `${refs}:run.output.txt`)
+    }
+    t.match(
+      why(bad),
+      "result: err (unable to use the image '--privileged': '.jci/image' holds no name of an image)",
+    )
+    forge.api.statuses.length = 0
+    // Nobody is there: port 1.
+    const missing = commitWith('127.0.0.1:1/nobody/image:1')
+    await ask('hello', missing)
+    t.equal(await ended(), 'failure jci: job completed')
+    t.match(
+      why(missing),
+      /result: err \(unable to fetch the image '127\.0\.0\.1:1\/nobody\/image:1': podman: .*refused/,
+    )
+    forge.api.statuses.length = 0
+    const large = commitWith('x'.repeat(100_000))
+    await ask('hello', large)
+    t.equal(await ended(), 'failure jci: job completed')
+    t.match(why(large), "result: err (unable to use the image '': '.jci/image' holds no name of an image)")
+    t.same(sandbox.ls('runner/refused'), [])
     await end()
   })
 
