@@ -16,10 +16,9 @@ import type { AppTimes } from './server/app.ts'
 import { StatusCourier } from './server/courier.ts'
 import { checkPassword, makePassword, readKey } from './server/credential.ts'
 import { Desk, DESK_TIMES } from './server/desk.ts'
-import type { Times } from './server/desk.ts'
+import type { Assignment, Times } from './server/desk.ts'
 import { ForgeClient } from './server/forge.ts'
 import { Jobs } from './server/jobs.ts'
-import type { Job } from './server/jobs.ts'
 import { Results } from './server/results.ts'
 import { Runners } from './server/runners.ts'
 import { SERVER_NEEDS, SERVER_SETTINGS } from './settings.ts'
@@ -80,8 +79,8 @@ export async function serve(times: Times & AppTimes): Promise<void> {
     isPushing: job => door.pushing.includes(job.id),
     changed: () => courier.wake(),
   })
-  const cloneUrl = async (job: Job, called: string): Promise<string> => {
-    if (credential === 'token') return forge.urlWith(job, await forge.createToken(desk.tokenOf(job)))
+  const cloneUrl = ({ job, token }: Assignment, called: string): string => {
+    if (token !== undefined) return forge.urlWith(job, token)
     const { id, tries, owner, repo, commit } = job
     const expires = job.assignedAt! + timeout
     const url = new URL(gitUrl ?? `http://${called}`)

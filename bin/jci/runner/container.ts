@@ -47,7 +47,6 @@ export class Containers implements JobPlace {
     const name = nameOf(job.job_id)
     const deadline = Math.floor((Date.now() + this.#timeout) / 1000)
     const image = (await imageOf(job, setting('JCI_SERVER'), this.#scratch)) ?? setting('JCI_IMAGE')
-    await this.#haveImage(image)
     const plan = {
       image,
       name,
@@ -73,7 +72,10 @@ export class Containers implements JobPlace {
     // An earlier runner may have left one of this name.
     await askIf(this.#engine, 'remove a container', ['rm', '-f', name])
     const volumes = ['--volume', `${ROOT}:${TREE_INSIDE}:ro`, '--volume', `${this.#tools}:${TOOLS}:ro`]
-    await ask(this.#engine, `make the container '${name}'`, ['create', ...volumes, ...containerFlags(plan)])
+    const create = ['create', ...volumes, ...containerFlags(plan)]
+    await ask(this.#engine, `make the container '${name}'`, create).catch(async (error: unknown) => {
+      throw await this.#explain(error, image)
+    })
     const directory = mkdtempSync(join(this.#scratch, 'job-'))
     try {
       // By a file, because arguments and environments of containers are there for all to see.
@@ -89,14 +91,12 @@ export class Containers implements JobPlace {
     }
   }
 
-  /** Fetches an image that is not here. Throws a lasting Fatal if there is none to be had: no other try of the job would find it. */
-  async #haveImage(image: string): Promise<void> {
+  /** Why a container could not be made: a lasting Fatal if there is no such image to be had, which no other try of the job would find. */
+  async #explain(error: unknown, image: string): Promise<unknown> {
     const inspect = ['image', 'inspect', '--format', '{{.Id}}', image]
-    if ((await askIf(this.#engine, 'look at an image', inspect)) !== undefined) return
-    const attempt = `fetch the image ${quote(image)}`
-    await ask(this.#engine, attempt, ['pull', '--quiet', image]).catch((error: unknown) => {
-      throw lasting(attempt, error instanceof Fatal ? error.cause : error)
-    })
+    if (!(error instanceof Fatal) || (await askIf(this.#engine, 'look at an image', inspect)) !== undefined)
+      return error
+    return lasting(`fetch the image ${quote(image)}`, error.cause)
   }
 
   /** Ends what an earlier runner of this name left. */

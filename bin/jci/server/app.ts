@@ -8,10 +8,9 @@ import { BodyReader, Unread } from '../../../lib/forge/body.ts'
 import { DELIVERY_MAX, field, isSignature } from '../../../lib/forge/payload.ts'
 import { isCommitId } from '../../../lib/jci/run-ref.ts'
 import { warn } from '../../../lib/system/log.ts'
-import type { Desk } from './desk.ts'
+import type { Assignment, Desk } from './desk.ts'
 import { isDoor, serveDoor } from './door.ts'
 import type { Door } from './door.ts'
-import type { Job } from './jobs.ts'
 
 /** A poll is a few words. */
 const POLL_MAX = 64 * 1024
@@ -30,7 +29,7 @@ export interface AppSettings {
   readonly webhookSecret: string
   readonly runnerSecret: string
   /** The address of a job's repository, with its credential inside; `host` is how the runner calls us. */
-  readonly cloneUrl: (job: Job, host: string) => Promise<string>
+  readonly cloneUrl: (assignment: Assignment, host: string) => string
   readonly times: AppTimes
 }
 
@@ -142,19 +141,13 @@ async function poll(
   if (!URL.canParse(`http://${called}`))
     return [400, { error: 'the header Host is missing, or names no host' }]
   const has = field(asked, 'jobs')
-  const job = await desk.poll(runner, isNames(has) ? has : undefined)
-  if (job === 'busy') return [429, { error: 'as many jobs run as may' }]
-  if (!job) return [200, { job: null }]
-  const { id, owner, repo, commit } = job
-  try {
-    const clone_url = await settings.cloneUrl(job, called)
-    const given = { job_id: id, clone_url, commit_sha: commit, repo_owner: owner, repo_name: repo }
-    return [200, { job: given }]
-  } catch (error) {
-    // Nobody has it.
-    desk.takeBack(job)
-    throw error
-  }
+  const assignment = await desk.poll(runner, isNames(has) ? has : undefined)
+  if (assignment === 'busy') return [429, { error: 'as many jobs run as may' }]
+  if (!assignment) return [200, { job: null }]
+  const { id, owner, repo, commit } = assignment.job
+  const clone_url = settings.cloneUrl(assignment, called)
+  const given = { job_id: id, clone_url, commit_sha: commit, repo_owner: owner, repo_name: repo }
+  return [200, { job: given }]
 }
 
 const isNames = (value: unknown): value is string[] =>

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { warn } from '../../../lib/system/log.ts'
+import { warn, warnOnce } from '../../../lib/system/log.ts'
 import type { ForgeClient } from './forge.ts'
 import type { Job, Jobs } from './jobs.ts'
 import type { Results } from './results.ts'
@@ -26,7 +26,7 @@ export interface Times {
   readonly patience: number
 }
 
-export const DESK_TIMES: Times = { tick: 5000, look: 15_000, lost: 120_000, patience: 5000 }
+export const DESK_TIMES: Times = { tick: 2000, look: 15_000, lost: 120_000, patience: 5000 }
 
 export interface DeskSettings {
   readonly maxJobs: number
@@ -40,6 +40,12 @@ export interface DeskSettings {
   readonly changed: () => void
 }
 
+/** A job that a runner gets, and the token of the forge that was made for it, where jobs have one. */
+export interface Assignment {
+  readonly job: Job
+  readonly token: string | undefined
+}
+
 export class Desk {
   readonly jobs: Jobs
   readonly #forge: ForgeClient
@@ -51,7 +57,7 @@ export class Desk {
   readonly #begun = new Map<string, number>()
   readonly #started = performance.now()
   readonly #looking = new Set<string>()
-  /** Since when a job could not be assigned, because the forge does not say which runs there are. */
+  /** Since when a job could not be assigned, because the forge does not say which runs there are, or makes no token. */
   readonly #stuck = new Map<string, number>()
 
   constructor(jobs: Jobs, forge: ForgeClient, results: Results, runners: Runners, settings: DeskSettings) {
@@ -63,7 +69,7 @@ export class Desk {
   }
 
   /** A runner asks for work, and may say which jobs it has: its next job, `busy`, or undefined. */
-  async poll(runner: string, has?: readonly string[]): Promise<Job | 'busy' | undefined> {
+  async poll(runner: string, has?: readonly string[]): Promise<Assignment | 'busy' | undefined> {
     this.#runners.heard(runner, has)
     await Promise.race([this.settle(), sleep(this.#settings.times.patience)])
     // One job that cannot be assigned keeps no other from it.
@@ -74,31 +80,38 @@ export class Desk {
       try {
         if (tried.has(job)) return undefined
         tried.add(job)
-        if (await this.#assign(job, runner)) return job
+        const assignment = await this.#assign(job, runner)
+        if (assignment) return assignment
       } finally {
         this.jobs.release(job)
       }
     }
   }
 
-  async #assign(job: Job, runner: string): Promise<boolean> {
+  async #assign(job: Job, runner: string): Promise<Assignment | undefined> {
     let known: readonly string[]
+    let token: string | undefined
     try {
       known = await this.#results.known(job)
+      if (this.#settings.credential === 'token') {
+        // Whoever finds that deletes it.
+        this.jobs.change(job, { token: true })
+        token = await this.#forge.createToken(this.#tokenOf(job))
+      }
     } catch (error) {
-      warn('assign the job of', `${job.owner}/${job.repo}`, error)
-      const since = this.#stuck.get(job.id) ?? performance.now()
-      this.#stuck.set(job.id, since)
-      if (performance.now() - since >= this.#settings.timeout) this.#end(job, 'failure', 'jci: job timed out')
-      return false
+      warnOnce('assign the job of', `${job.owner}/${job.repo}`, error)
+      this.#stuck.set(job.id, this.#stuck.get(job.id) ?? performance.now())
+      return undefined
     }
     this.#stuck.delete(job.id)
-    this.jobs.assign(job, runner, known, this.#settings.credential === 'token')
+    // It may have been given up meanwhile.
+    if (job.state !== 'queued') return undefined
+    this.jobs.assign(job, runner, known)
     this.#runners.given(runner, job.id)
     this.#begun.set(job.id, performance.now())
     this.#looked.set(job.id, performance.now())
     this.#settings.changed()
-    return true
+    return { job, token }
   }
 
   /** There is a new job. */
@@ -106,24 +119,26 @@ export class Desk {
     this.#settings.changed()
   }
 
-  /** A job that was assigned could not be given to the runner. */
-  takeBack(job: Job): void {
-    this.jobs.requeue(job)
-    this.#settings.changed()
-  }
-
   /** Ends and queues again what is to be; also by the server's own timer. */
   async settle(): Promise<void> {
     const now = performance.now()
     await each(this.jobs.assigned(), job => this.#settleOne(job, now))
-    const withToken = this.jobs.all().filter(job => job.token && job.state !== 'assigned')
+    for (const [id, since] of this.#stuck) if (now - since >= this.#settings.timeout) this.#giveUp(id)
+    const withToken = this.jobs.tokensLeft()
     await each(withToken, job => this.#dropToken(job))
     const left = this.jobs.all().filter(({ state, unended, token }) => state === 'over' && unended && !token)
     await each(left, job => this.#endRuns(job, now))
   }
 
+  /** Ends a job that could not be assigned for as long as it might have taken. */
+  #giveUp(id: string): void {
+    const job = this.jobs.get(id)
+    if (job?.state === 'queued') this.#end(job, 'failure', 'jci: job timed out')
+    this.#stuck.delete(id)
+  }
+
   /** The name of the token of a job, where there is one. */
-  tokenOf = (job: Pick<Job, 'id'>): string => `jci-job-${job.id}`
+  #tokenOf = (job: Pick<Job, 'id'>): string => `jci-job-${job.id}`
 
   async #settleOne(job: Job, now: number): Promise<void> {
     const { times } = this.#settings
@@ -224,10 +239,10 @@ export class Desk {
 
   async #dropToken(job: Job): Promise<void> {
     try {
-      await this.#forge.deleteToken(this.tokenOf(job))
+      await this.#forge.deleteToken(this.#tokenOf(job))
       this.jobs.change(job, { token: false })
     } catch (error) {
-      warn('delete the token', this.tokenOf(job), error)
+      warnOnce('delete the token', this.#tokenOf(job), error)
     }
   }
 }

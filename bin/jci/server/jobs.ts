@@ -72,6 +72,11 @@ export class Jobs {
     return this.all().filter(({ state }) => state === 'assigned')
   }
 
+  /** Those whose token is of no more use. */
+  tokensLeft(): Job[] {
+    return this.all().filter(job => job.token && job.state !== 'assigned' && !this.#taken.has(job))
+  }
+
   /** How many jobs have a runner, or are about to get one. */
   get active(): number {
     return this.assigned().length + this.#taken.size
@@ -128,14 +133,13 @@ export class Jobs {
   }
 
   /** One atomic step. */
-  assign(job: Job, runner: string, known: readonly string[], withToken: boolean): void {
+  assign(job: Job, runner: string, known: readonly string[]): void {
     this.change(job, {
       state: 'assigned',
       runner,
       assignedAt: Date.now(),
       tries: job.tries + 1,
       known,
-      token: withToken,
       told: [...job.told, { state: 'pending', description: 'jci: job assigned' }],
     })
   }

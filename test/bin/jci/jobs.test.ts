@@ -5,7 +5,6 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import type { JciForge } from '../../fixtures/jci-forge.ts'
 import { Played } from '../../fixtures/jci-played.ts'
 import type { Given } from '../../fixtures/jci-played.ts'
 import { eventually, ROOT } from '../../fixtures/sandbox.ts'
@@ -158,6 +157,29 @@ test('a run that was there before does not end a job', async t => {
   await played.over('failure job completed')
 })
 
+test('a status follows its run, and the forge is not asked more often than is said', async t => {
+  const played = await Played.open(t)
+  await played.push('hello', played.forge.repository('hello', 'true'))
+  const job = await played.got('r1')
+  const stop = played.keep('r1', job)
+  const looks: number[] = []
+  played.forge.instead = ({ url, method }) => {
+    if (method === 'GET' && url!.includes('git-upload-pack')) looks.push(performance.now())
+    return false
+  }
+  await sleep(6000)
+  t.ok(looks.length >= 3, `it was looked at ${looks.length} times`)
+  const pauses = looks.slice(1).map((at, i) => at - looks[i]!)
+  // One look begins git, and ends at the forge: some of them take longer.
+  t.ok(looks.at(-1)! - looks[0]! >= 950 * pauses.length, `after ${pauses.map(Math.round).join(', ')} ms`)
+  played.forge.instead = () => false
+  stop()
+  t.equal((await played.run('r1', job)).code, 0)
+  const ended = performance.now()
+  await played.over('success job completed')
+  t.ok(performance.now() - ended < 10_000)
+})
+
 test('a commit that is neither a tip nor on the default branch is tested; without anybody to be', async t => {
   const played = await Played.open(t)
   played.forge.repository('hello', 'exit 9')
@@ -223,40 +245,6 @@ test('a repository that is gone keeps no other job waiting', async t => {
   await played.push('gone', 'a'.repeat(40))
   await played.push('hello', played.forge.repository('hello', 'true'))
   t.match(await played.got('r1'), { repo_name: 'hello' })
-})
-
-test('with tokens of the forge: one for each job, deleted when it is over, and what is left at each start', async t => {
-  const left = (forge: JciForge) => {
-    forge.api.tokens.set('jci-job-of-long-ago', 'old')
-    forge.api.tokens.set('somebody', 'else')
-  }
-  const played = await Played.open(t, { JCI_CREDENTIAL: 'token' }, left)
-  const { forge } = played
-  t.match(played.server.stderr(), /warning: JCI_CREDENTIAL=token: .* does not expire/)
-  t.same([...forge.api.tokens.keys()], ['somebody'])
-  await played.push('hello', forge.repository('hello', 'echo hello'))
-  const job = await played.got('r1', [])
-  t.same([...forge.api.tokens.keys()], ['somebody', `jci-job-${job.job_id}`])
-  t.match(new URL(job.clone_url), { username: 'ci', host: new URL(forge.url).host }, 'it is the forge itself')
-  t.notMatch(job.clone_url, 'the-token-of-the-forge')
-  t.ok(await played.isAlive(job))
-  t.equal((await fetch(`${played.url}/o/hello.git/info/refs?service=git-upload-pack`)).status, 404, 'no door')
-
-  // Taken back and given again: the token is another one.
-  const again = await played.got('r1', [])
-  t.equal(again.job_id, job.job_id)
-  t.notOk(await played.isAlive(job))
-  t.ok(await played.isAlive(again))
-
-  // While its job goes on, no start deletes it; when that is over meanwhile, the next start does.
-  await played.server.kill('SIGKILL')
-  await played.start()
-  t.ok(await played.isAlive(again))
-  t.equal((await played.run('r1', again)).code, 0)
-  await played.over('success job completed')
-  await eventually('the token is gone', () => !forge.api.tokens.has(`jci-job-${job.job_id}`))
-  t.notOk(await played.isAlive(again))
-  t.same(forge.api.lies, [])
 })
 
 test('bodies without a length are bounded too', async t => {

@@ -1,9 +1,14 @@
-// A server whose disk fills up, and whose clock is set.
+// A server whose disk fills up, and whose clock is set, or its forge's.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
+import { StatusCourier } from '../../../bin/jci/server/courier.ts'
+import { ForgeClient } from '../../../bin/jci/server/forge.ts'
+import { Jobs } from '../../../bin/jci/server/jobs.ts'
+import type { Job } from '../../../bin/jci/server/jobs.ts'
 import { clockOffBy, lacksFaketime, removeFaketime } from '../../fixtures/faketime.ts'
+import { StandIn } from '../../fixtures/forges/stand-in.ts'
 import { Played } from '../../fixtures/jci-played.ts'
 import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
 import { lacksTinyDisk, TinyDisk } from '../../fixtures/tiny-disk.ts'
@@ -37,6 +42,8 @@ test(
   },
 )
 
+const queued = { state: 'pending', description: 'jci: queued' } as const
+
 test(
   'a clock that is set back keeps no job alive, and none from being looked at',
   { skip: lacksFaketime() },
@@ -69,3 +76,35 @@ test(
     t.same(forge.api.lies, [])
   },
 )
+
+for (const hours of [-1, 1]) {
+  test(`a forge whose clock is ${hours} h off: what it was told before a crash is told once, and anew to the next job`, async t => {
+    const sandbox = new Sandbox(t)
+    const api = await StandIn.open(t, 'gitea')
+    const off = hours * 3_600_000
+    const forge = new ForgeClient({ address: api.url, user: 'u', token: 't', web: undefined })
+    const jobs = new Jobs(sandbox.path('jobs'))
+    const stop = new AbortController()
+    t.teardown(() => stop.abort())
+    const courier = new StatusCourier(jobs, forge, stop.signal)
+    const add = () => jobs.add('o', 'r', 'c'.repeat(40))!
+    const told = async (job: Job) => {
+      // As it is read after a crash: it may have been sent.
+      jobs.change(job, { sending: true })
+      courier.wake()
+      await eventually('all is told', () => job.told.length === 0)
+      jobs.end(job, 'failure', 'jci: job lost')
+      jobs.change(job, { told: [] })
+      return api.statuses.length
+    }
+    // A job of an hour ago has told the same.
+    api.clock = off - 3_600_000
+    await forge.tell({ owner: 'o', repo: 'r', commit: 'c'.repeat(40) } as Job, queued)
+    api.clock = off
+    t.equal(await told(add()), 2)
+    const job = add()
+    await forge.tell(job, queued)
+    t.equal(await told(job), 3, 'it was told before')
+    t.same(api.lies, [])
+  })
+}

@@ -190,8 +190,11 @@ test('a job is run and told, with a credential that can do its work and nothing 
 
   const done = await runJob(sandbox, job)
   t.equal(done.code, 0, done.stderr)
+  const ended = performance.now()
   t.match(forge.runs('hello'), [/ ok$/])
   await eventually('told', () => forge.api.statuses.length === 3, 60)
+  const late = performance.now() - ended
+  t.ok(late < 20_000, `the status follows its run by ${Math.round(late)} ms`)
   t.match(
     forge.api.statuses.map(({ state, description }) => `${state} ${description}`),
     ['pending jci: queued', 'pending jci: job assigned', 'success jci: job completed'],
