@@ -105,7 +105,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'bin/jci/web': ['lib/**', 'bin/jci/runs'],
   'bin/jci/cron': ['lib/**'],
   'bin/jci/share': ['lib/**', 'bin/jci', 'bin/jci/parts', 'bin/jci/runs'],
-  'bin/jci/server': ['lib/**', 'bin/jci/runs'],
+  'bin/jci/server': ['lib/**', 'bin/jci/parts', 'bin/jci/runs'],
   'bin/jci/runner': ['lib/**', 'bin/jci/parts', 'bin/jci/share'],
   master: ['lib/**', 'master/**'],
   slave: ['lib/**', 'slave/**'],

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import { reasonOf } from '../../../lib/base/errno.ts'
 import { git } from '../../../lib/git/process.ts'
-import { writeEnded } from '../../../lib/jci/ended.ts'
+import { writeEnded } from '../parts/ended.ts'
 import { drawRunId } from '../../../lib/jci/run-ref.ts'
 import { storeRun } from '../../../lib/jci/store.ts'
 import { remove } from '../../../lib/system/durable.ts'

@@ -3,8 +3,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { writePage } from './page.ts'
-import type { RunName } from './run-ref.ts'
+import { writePage } from '../../../lib/jci/page.ts'
+import type { RunName } from '../../../lib/jci/run-ref.ts'
 
 /** Writes `err` and the reason, in a line, into a new directory. */
 export function writeEnded(output: string, { commit, run }: RunName, why: string): void {
