@@ -16,7 +16,7 @@ import type { AppTimes } from './server/app.ts'
 import { StatusCourier } from './server/courier.ts'
 import { checkPassword, makePassword, readKey } from './server/credential.ts'
 import { Desk, DESK_TIMES } from './server/desk.ts'
-import type { Assignment, Times } from './server/desk.ts'
+import type { GivenJob, Times } from './server/desk.ts'
 import { ForgeClient } from './server/forge.ts'
 import { Jobs } from './server/jobs.ts'
 import { Results } from './server/results.ts'
@@ -79,7 +79,7 @@ export async function serve(times: Times & AppTimes): Promise<void> {
     isPushing: job => door.pushing.includes(job.id),
     changed: () => courier.wake(),
   })
-  const cloneUrl = ({ job, token }: Assignment, called: string): string => {
+  const cloneUrl = ({ job, token }: GivenJob, called: string): string => {
     if (token !== undefined) return forge.urlWith(job, token)
     const { id, tries, owner, repo, commit } = job
     const expires = job.assignedAt! + timeout

@@ -231,6 +231,10 @@ test('nothing to run, nothing stored; where there are steps, they run', async t 
     none.stderr,
     /^git-jci: fatal: unable to run anything in '.*': there is no '.jci\/run.sh'; write one/,
   )
+  t.match(
+    jci('run', '--commit', 'HEAD').stderr,
+    "unable to run anything in 'HEAD': there is no '.jci/run.sh'",
+  )
   t.same(refs(), [])
   mkdirSync(sandbox.path('code/.bass'))
   const step = join(sandbox.path('code/.bass'), '10-test')

@@ -38,7 +38,10 @@ export function judge(text: string): string | undefined {
     const file = join(directory, 'crontab')
     writeFileSync(file, text, 'latin1')
     const { ok, why } = crontab(['-n', file])
-    return ok || /invalid option|usage|unrecognized/i.test(why) ? undefined : why
+    // Where it is in that file, nobody wants to know.
+    return ok || /invalid option|usage|unrecognized/i.test(why)
+      ? undefined
+      : why.replace(/^"?\S+"?:\d+: /, '')
   } finally {
     rmSync(directory, { recursive: true })
   }

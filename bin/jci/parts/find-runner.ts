@@ -8,8 +8,8 @@ import type { RunOutcome, RunWork } from './work.ts'
 
 type Runner = (work: RunWork, stop: AbortSignal) => Promise<RunOutcome>
 
-/** Finds the script, or else the steps. Throws Fatal, with how to begin, if there is nothing. */
-export function findRunner(top: string): Runner {
+/** Finds the script, or else the steps, in a work tree, which is called `shown`. Throws Fatal, with how to begin, if there is nothing. */
+export function findRunner(top: string, shown = top): Runner {
   const script = join(top, '.jci/run.sh')
   if (existsSync(script)) {
     return async (work, stop) => (await import('./script.ts')).runScript(script, work, stop)
@@ -18,5 +18,5 @@ export function findRunner(top: string): Runner {
     return async (work, stop) => (await import('./steps.ts')).runBassSteps(work, stop)
   }
   const why = "there is no '.jci/run.sh'; write one that tests what you want, and commit it"
-  throw lasting(`run anything in ${quote(top)}`, why)
+  throw lasting(`run anything in ${quote(shown)}`, why)
 }

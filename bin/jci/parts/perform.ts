@@ -56,7 +56,7 @@ export async function perform({
   try {
     if (worktree !== undefined) git(repository, 'worktree', 'add', '--quiet', '--detach', worktree, commit)
     const top = worktree ?? place
-    if (!always) findRunner(top)
+    if (!always) findRunner(top, revision)
     writeStatus(output, 'running')
     begun = await begin(repository, commit, run, output)
     await onStored?.(repository)

@@ -8,7 +8,7 @@ import { BodyReader, Unread } from '../../../lib/forge/body.ts'
 import { DELIVERY_MAX, field, isSignature } from '../../../lib/forge/payload.ts'
 import { isCommitId } from '../../../lib/jci/run-ref.ts'
 import { warn } from '../../../lib/system/log.ts'
-import type { Assignment, Desk } from './desk.ts'
+import type { GivenJob, Desk } from './desk.ts'
 import { isDoor, serveDoor } from './door.ts'
 import type { Door } from './door.ts'
 
@@ -29,7 +29,7 @@ export interface AppSettings {
   readonly webhookSecret: string
   readonly runnerSecret: string
   /** The address of a job's repository, with its credential inside; `host` is how the runner calls us. */
-  readonly cloneUrl: (assignment: Assignment, host: string) => string
+  readonly cloneUrl: (given: GivenJob, host: string) => string
   readonly times: AppTimes
 }
 
@@ -141,13 +141,12 @@ async function poll(
   if (!URL.canParse(`http://${called}`))
     return [400, { error: 'the header Host is missing, or names no host' }]
   const has = field(asked, 'jobs')
-  const assignment = await desk.poll(runner, isNames(has) ? has : undefined)
-  if (assignment === 'busy') return [429, { error: 'as many jobs run as may' }]
-  if (!assignment) return [200, { job: null }]
-  const { id, owner, repo, commit } = assignment.job
-  const clone_url = settings.cloneUrl(assignment, called)
-  const given = { job_id: id, clone_url, commit_sha: commit, repo_owner: owner, repo_name: repo }
-  return [200, { job: given }]
+  const given = await desk.poll(runner, isNames(has) ? has : undefined)
+  if (given === 'busy') return [429, { error: 'as many jobs run as may' }]
+  if (!given) return [200, { job: null }]
+  const { id, owner, repo, commit } = given.job
+  const clone_url = settings.cloneUrl(given, called)
+  return [200, { job: { job_id: id, clone_url, commit_sha: commit, repo_owner: owner, repo_name: repo } }]
 }
 
 const isNames = (value: unknown): value is string[] =>

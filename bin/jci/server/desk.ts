@@ -41,7 +41,7 @@ export interface DeskSettings {
 }
 
 /** A job that a runner gets, and the token of the forge that was made for it, where jobs have one. */
-export interface Assignment {
+export interface GivenJob {
   readonly job: Job
   readonly token: string | undefined
 }
@@ -69,7 +69,7 @@ export class Desk {
   }
 
   /** A runner asks for work, and may say which jobs it has: its next job, `busy`, or undefined. */
-  async poll(runner: string, has?: readonly string[]): Promise<Assignment | 'busy' | undefined> {
+  async poll(runner: string, has?: readonly string[]): Promise<GivenJob | 'busy' | undefined> {
     this.#runners.heard(runner, has)
     await Promise.race([this.settle(), sleep(this.#settings.times.patience)])
     // One job that cannot be assigned keeps no other from it.
@@ -80,15 +80,15 @@ export class Desk {
       try {
         if (tried.has(job)) return undefined
         tried.add(job)
-        const assignment = await this.#assign(job, runner)
-        if (assignment) return assignment
+        const given = await this.#assign(job, runner)
+        if (given) return given
       } finally {
         this.jobs.release(job)
       }
     }
   }
 
-  async #assign(job: Job, runner: string): Promise<Assignment | undefined> {
+  async #assign(job: Job, runner: string): Promise<GivenJob | undefined> {
     let known: readonly string[]
     let token: string | undefined
     try {

@@ -85,6 +85,7 @@ test('a bad line is an error with its number, and nothing is installed', { skip 
     t.same([code, stdout], [1, ''], line)
     t.match(stderr, "unable to read line 3 of '.jci/crontab'", line)
     t.match(stderr, why)
+    t.notMatch(stderr, '/crontab"', 'no file of ours')
     t.equal(installed(), '')
   }
   configure('@daily')
