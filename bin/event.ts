@@ -5,7 +5,9 @@ import { basename, join } from 'node:path'
 import { command, usage } from '../lib/system/command.ts'
 import { listAllIfThere } from '../lib/system/listing.ts'
 import { lasting, quote } from '../lib/base/exit.ts'
+import type { Fatal } from '../lib/base/exit.ts'
 import { refAndCommit } from './parts/ref.ts'
+import { projectFiles, settingsOfProject } from '../lib/conf/sourced.ts'
 import { repositoryOf } from '../lib/conf/project-settings.ts'
 import { optional } from '../lib/base/settings.ts'
 import { parseParams, publishEvent } from '../lib/spool/event.ts'
@@ -39,12 +41,7 @@ export const verb = command(description, ([project, ...rest], { json }) => {
   const spool = openSpoolHere()
   const revs = eventsOf(spool, project!)
   const repository = repositoryOf(spool, project!)
-  if (repository === undefined) {
-    throw lasting(
-      `find the code of ${quote(project!)}`,
-      'neither PROJ nor a settings file of the project says where it is',
-    )
-  }
+  if (repository === undefined) throw noCode(spool, project!)
   const { ref, commit } = refAndCommit(repository, what)
   const params = parseParams(rest.join('\n'))
   const path = join(revs, ref, commit)
@@ -54,6 +51,16 @@ export const verb = command(description, ([project, ...rest], { json }) => {
   const shown = { project, ref, revision: commit, path }
   process.stdout.write((json ? JSON.stringify(shown, null, 2) : path) + '\n')
 })
+
+/** Why nothing says where the code of a project is: also a settings file may be wrong. */
+function noCode(spool: Spool, project: string): Fatal {
+  const rc = projectFiles(spool.root).get(project)
+  if (rc !== undefined) settingsOfProject(process.env, rc)
+  return lasting(
+    `find the code of ${quote(project)}`,
+    'neither PROJ nor a settings file of the project says where it is',
+  )
+}
 
 function eventsOf(spool: Spool, project: string): string {
   const ours = optional('REVS')

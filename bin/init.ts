@@ -70,7 +70,6 @@ interface InitOptions {
 }
 
 export const verb = command(description, async ([directory], options) => {
-  if (directory === '') throw usage(description, 'DIR is empty')
   const spool = spoolAt(resolve(directory!))
   const common = commonOf(options)
   const onForge = common && forgeProjectOf(common, options)

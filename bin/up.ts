@@ -4,10 +4,12 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 
 import { command, usage } from '../lib/system/command.ts'
+import { quote, temporary } from '../lib/base/exit.ts'
 import { duration, setting } from '../lib/base/settings.ts'
 import { followSettings } from './setup/follow.ts'
 import { programsOf, stateOfPrograms } from './setup/programs.ts'
 import { environmentToFill, filled } from '../lib/conf/sourced.ts'
+import { isUp } from './setup/what-next.ts'
 import { Supervisor } from './setup/supervisor.ts'
 
 /** The time programs get beyond DRAIN to end, in milliseconds: longer than the 5 s that a step gets after TERM. */
@@ -47,6 +49,8 @@ job, and are started again. Where a file cannot be read, all goes on as it was.`
 export const verb = command(description, async ([directory], { takers, web }) => {
   if (takers !== undefined && !/^\d{1,4}$/.test(takers)) throw usage(description, '--takers wants a number')
   const root = resolve(directory ?? setting('SPOOL'))
+  if (isUp(root))
+    throw temporary(`run the programs of ${quote(root)}`, "another 'bass up' does so on this host")
   const env = environmentToFill(root)
   const wish = { root, env, web, takers: takers === undefined ? availableParallelism() : Number(takers) }
   const state = stateOfPrograms(root, env)

@@ -133,6 +133,8 @@ function checked(description: Description, operands: string[]): string[] {
   const [least, most] = description.operands
   if (operands.length < least) throw usage(description, 'an argument is missing')
   if (operands.length > most) throw usage(description, `'${operands[most]!}' is one argument too many`)
+  // As of a variable that is not set. Only where arguments are the words of a command may one be empty.
+  if (most !== Infinity && operands.includes('')) throw usage(description, 'an argument is empty')
   return operands
 }
 
@@ -201,6 +203,7 @@ async function parse<O extends Readonly<Record<string, Option>>>(
     const value = args[name]
     if (type === 'list') return [name, value === undefined ? [] : [value].flat()]
     if (Array.isArray(value)) throw usage(description, `--${name} is given twice`)
+    if (value === '') throw usage(description, `--${name} is empty`)
     return [name, type === 'boolean' ? value === true : value]
   })
   return {

@@ -4,7 +4,7 @@ import { test } from 'tap'
 import { verb } from '../../bin/event.ts'
 import { call } from '../fixtures/in-process.ts'
 import { makeRepository } from '../fixtures/repository.ts'
-import { Sandbox } from '../fixtures/sandbox.ts'
+import { ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 function make(t: ConstructorParameters<typeof Sandbox>[0]) {
   const sandbox = new Sandbox(t)
@@ -66,5 +66,16 @@ test('--json prints what the event is of', async t => {
     ref,
     revision,
     path: `${spool.revs}/hello/${ref}/${revision}`,
+  })
+})
+
+test('a settings file that cannot be read is what is wrong, and not that it names no code', async t => {
+  const { sandbox, spool } = make(t)
+  mkdirSync(`${spool.root}/conf/other`, { recursive: true })
+  mkdirSync(`${spool.revs}/other`)
+  writeFileSync(`${spool.root}/conf/other/rc`, "PROJ='code\n")
+  t.match(await call(verb, ['other'], { ...sandbox.env, BASS_ROOT: ROOT }), {
+    code: 100,
+    stderr: /unable to read the settings of '.*conf\/other\/rc': .*quot/,
   })
 })

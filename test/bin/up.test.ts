@@ -44,10 +44,14 @@ function start(
 const commandOf = (pid: number) => ignoringENOENT(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? ''
 
 test('what is pushed is run, and TERM stops everything', async t => {
-  const { push, up, processes, verdicts } = start(t, 'true')
+  const { sandbox, push, up, processes, verdicts } = start(t, 'true')
   push()
   await eventually('a verdict', () => verdicts().length === 1, 60)
   t.ok(processes().length >= 4)
+  t.match(sandbox.run('bin/bass', ['up', 'spool']), {
+    code: 111,
+    stderr: /another 'bass up' does so on this host/,
+  })
   t.notOk(processes().some(pid => commandOf(pid).includes('/master/notifier.js')))
   const { code, stderr } = await up.kill('SIGTERM')
   t.same([code, stderr], [0, ''])

@@ -49,6 +49,29 @@ test('what a program knows how to end has its own code', async t => {
   t.equal(failed(lasting('see', 'it is dark')), EXIT.lasting)
 })
 
+test('what is empty, as of a variable that is not set, is never taken for the current directory', async t => {
+  const box = new Sandbox(t)
+  box.makeSpool()
+  const table: [string[], string][] = [
+    [['deploy', ''], 'an argument is empty'],
+    [['service', 'add', '', '--reaper'], 'an argument is empty'],
+    [['init', ''], 'an argument is empty'],
+    [['up', ''], 'an argument is empty'],
+    [['init', 'x', '--project', 'p', '--code', ''], '--code is empty'],
+    [['init', 'x', '--project', 'p', '--code', '.', '--steps='], '--steps is empty'],
+    [['log', '1', ''], 'an argument is empty'],
+  ]
+  for (const [argv, why] of table) {
+    const stderr = `bass: fatal: unable to understand the arguments: ${why}; usage: bass ${argv[0]!}`
+    t.match(box.run('bin/bass', argv), { code: 100, stderr })
+  }
+  t.notOk(box.ls('.').includes('x'))
+  t.same(
+    box.ls('.').filter(name => name.startsWith('bass-')),
+    [],
+  )
+})
+
 test('wrong options are one sentence, in one language, whoever asks', async t => {
   const box = new Sandbox(t)
   const env = { LC_ALL: 'de_DE.UTF-8', LANGUAGE: 'de' }
