@@ -49,26 +49,27 @@ export async function decidePush(
   }
   const was = tips.get(ref)
   const isBack = was !== undefined && was !== tip
-  const again = timesBefore(spool, project, id, [ref, revision], isBack)
+  const again = timesBefore(spool, project, id, [ref, revision], { isBack })
   const event: Made = { where: 'revs', ref, revision, params, again }
   return { events: [event], tips: [[ref, tip]], change: null, why: `${ref} is at ${revision}` }
 }
 
 /**
- * How many events of a commit were made before the one that is to be made: one more if the ref is back at a commit of which all
- * was cancelled or pruned; else the last one is meant, which is made once.
+ * How many events of a commit were made before the one that is to be made: one more if it is to be built anew, or if the ref is back
+ * at a commit of which all was cancelled or pruned; else the last one is meant, which is made once.
  */
 function timesBefore(
   spool: Spool,
   project: ForgeProject,
   id: string,
   [ref, revision]: readonly [string, string],
-  isBack: boolean,
+  { isBack, isAnew = false }: { readonly isBack: boolean; readonly isAnew?: boolean },
 ): number {
   const last = lastMade(project.inbox, ref, revision)
   if (!last) return 0
-  const isDone = isBack && last.id !== id && !isInHand(project.inbox, last.id)
-  return isDone && !standsFor(spool, project, ref, revision) ? last.again + 1 : last.again
+  const isDone = last.id !== id && !isInHand(project.inbox, last.id)
+  const isMore = isAnew || (isBack && !standsFor(spool, project, ref, revision))
+  return isDone && isMore ? last.again + 1 : last.again
 }
 
 /**
@@ -141,7 +142,9 @@ export async function decideChange(
   if (head === undefined) return nothing(`change ${change.number}: its head is not on the forge any more`)
   const base = change.base ?? (await mirror.commit(target || 'HEAD'))
   const isBack = action === 'reopened' || (before !== undefined && before.head !== head)
-  const again = timesBefore(spool, project, id, [ref, head], isBack)
+  // With another target other files differ.
+  const isAnew = !!before?.target && change.target !== '' && before.target !== change.target
+  const again = timesBefore(spool, project, id, [ref, head], { isBack, isAnew })
   const touched = change.fork ? await touchedTests(mirror, base, head) : []
   const event: Made = {
     where: (await isTrusted(change, project.trust, project.api)) ? 'revs' : 'held',

@@ -265,6 +265,24 @@ test('a change or branch that comes back to a commit that it had left is built a
   t.same(await push(one, two), [])
 })
 
+test('a change that gets another target is built anew, compared with that', async t => {
+  const { site, first } = await started(t, 'FORGE_POLL=0\n')
+  site.takeEvents()
+  const [old, head] = [site.commit(), site.commit()]
+  site.push(`${old}:refs/heads/old`, `${head}:${HEAD}`)
+  const pull = async (action: string, target: string, base: string) => {
+    await site.pulled({ action, head, base, target, fork: false })
+    await site.fetch()
+    const events = site.events()
+    site.takeEvents()
+    return Object.entries(events).map(([path, text]) => `${path} ${/^BASE=.*$/m.exec(text)?.[0]}`)
+  }
+  t.same(await pull('opened', 'main', first), [`${HEAD}/${head} BASE=${first}`])
+  job(site, 1, HEAD, head, 'success')
+  t.same(await pull('edited', 'old', old), [`${HEAD}/${head} BASE=${old}`])
+  t.same(await pull('edited', 'old', old), [])
+})
+
 test('an event that another record is about to make is not made once more', async t => {
   const { site, first } = await started(t, 'FORGE_POLL=0\n')
   site.takeEvents()
