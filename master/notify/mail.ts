@@ -1,13 +1,15 @@
 // A channel that is an address: mails by SMTP, or by the sendmail of this host.
 
 import { accessSync, constants } from 'node:fs'
+import type { Readable } from 'node:stream'
 
 import { named, odd as oddWord, policyOf } from './channel.ts'
 import type { Channel, ChannelKind } from './channel.ts'
-import { lasting, quote, temporary } from '../../lib/base/exit.ts'
+import { EXIT, lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { setting, words } from '../../lib/base/settings.ts'
 import { TRY_TIMEOUT, Refused } from './deliver.ts'
 import type { Deliver } from './deliver.ts'
+import { tellProgram } from './tell-program.ts'
 import { mailOf } from './mail-text.ts'
 import { secret } from '../../lib/system/secret.ts'
 
@@ -29,8 +31,10 @@ function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
   const how = optionsOf(mailer, secret('NOTIFY_PASSWORD', env))
   return async notice => {
     const { createTransport } = await import('nodemailer')
+    const letter = { from, to: target, ...mailOf(notice, from) }
     try {
-      await createTransport(how).sendMail({ from, to: target, ...mailOf(notice, from) })
+      if (how.path === undefined) await createTransport(how).sendMail(letter)
+      else await post(how.path, await createTransport(WRITING).sendMail(letter))
     } catch (error) {
       const { message, code, responseCode = 0 } = error as Error & { code?: string; responseCode?: number }
       // The letter or its address, not our account: a password that is wrong is wrong for all.
@@ -39,6 +43,21 @@ function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
         : temporary(`send by ${quote(mailer)}`, error)
     }
   }
+}
+
+/** Letters are written, with line ends as a sendmail wants them, and not sent. */
+const WRITING = { streamTransport: true, buffer: true, newline: 'unix' } as const
+
+interface Letter {
+  readonly envelope: { readonly from: string | false; readonly to: readonly string[] }
+  readonly message: Buffer | Readable
+}
+
+/** Sends a letter by the sendmail of this host, which may hang. */
+async function post(sendmail: string, { envelope, message }: Letter): Promise<void> {
+  const argv = [sendmail, '-i', '-f', envelope.from || '', ...envelope.to]
+  const { code, why } = await tellProgram(argv, message as Buffer, process.env)
+  if (code !== EXIT.done) throw new Error(why)
 }
 
 /** How long the server of letters may take to answer when it is only tried, in milliseconds. */

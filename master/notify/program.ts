@@ -11,13 +11,10 @@ import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { EXIT } from '../../lib/base/exit.ts'
 import { isPart } from '../../lib/spool/task-name.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
-import { start } from '../../lib/system/run.ts'
-import { TRY_TIMEOUT, Refused } from './deliver.ts'
+import { Refused } from './deliver.ts'
 import type { Deliver } from './deliver.ts'
+import { tellProgram } from './tell-program.ts'
 import type { Notice } from './notice.ts'
-
-/** How much of what it says is kept, for the reason it gives. */
-const SAID = 4096
 
 /** Variables that programs of a project do not get. */
 const SECRET = /^(NOTIFY_(KEY|PASSWORD)|REPORTER_TOKEN|FORGE_(TOKEN|SECRET|APP_KEY))/
@@ -42,35 +39,10 @@ function isProgram(path: string): boolean {
 
 function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
   const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !SECRET.test(name)))
-  return (notice, body) =>
-    new Promise((done, failed) => {
-      const child = start([target], {
-        env: { ...inherited, ...variablesOf(notice) },
-        stdio: ['pipe', 'ignore', 'pipe'],
-        // A group of its own: when its time is over, whatever it started ends as well.
-        detached: true,
-      })
-      let said = ''
-      child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-SAID)))
-      // It need not read all, or anything.
-      child.stdin.on('error', () => undefined)
-      child.stdin.end(body)
-      const timer = setTimeout(() => kill(child.pid), TRY_TIMEOUT)
-      child.on('error', failed)
-      child.on('exit', (code, signal) => {
-        clearTimeout(timer)
-        if (code === EXIT.done) return done()
-        const why = said.trim().split('\n').at(-1) || `it ended with ${signal ?? code ?? 'nothing'}`
-        failed(code === EXIT.lasting ? new Refused(why) : new Error(why))
-      })
-    })
-}
-
-function kill(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
-  } catch {
-    // It has just ended by itself.
+  return async (notice, body) => {
+    const { code, why } = await tellProgram([target], body, { ...inherited, ...variablesOf(notice) })
+    if (code === EXIT.done) return
+    throw code === EXIT.lasting ? new Refused(why) : new Error(why)
   }
 }
 
