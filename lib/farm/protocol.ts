@@ -59,13 +59,23 @@ export interface Work {
   readonly limits: Readonly<Record<string, string>>
 }
 
+/** Of a job: where its steps run, if not on the worker itself, and remarks for people, as those of a `JobView`. */
+export interface About {
+  readonly place?: string
+  readonly notes?: readonly string[]
+}
+
+/** Most remarks of a job. */
+export const NOTES_MAX = 100
+
 /** `POST /v1/alive`; answered with `Word`, or 410 for a worker that is gone. */
 export interface Alive {
   readonly worker: string
   /** The attempt in hand. */
   readonly attempt?: string
-  /** Its steps, where they have changed. */
+  /** Its steps, where they have changed, and what else is known of it then. */
   readonly steps?: readonly StepView[]
+  readonly about?: About
 }
 
 /** The answer to a sign of life; and to `GET /v1/runs/ATTEMPT/word?watched=0` (or 1: what is known), held open until it is news. */
@@ -93,6 +103,7 @@ export interface Result {
   readonly why?: string | undefined
   readonly steps: readonly StepView[]
   readonly files: readonly JobFile[]
+  readonly about?: About
 }
 
 /** `POST /v1/runs/ATTEMPT/lost`; answered with `{}`, or 410. */

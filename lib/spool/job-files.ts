@@ -36,6 +36,8 @@ export const JOB = {
   work: 'tmp-path.txt',
   /** Where its steps run, if not on that host itself: `image IMAGE` or `ssh HOST`. */
   place: 'place.txt',
+  /** Remarks for people, a line each. */
+  notes: 'notes.txt',
   environment: 'env.txt',
   packages: 'pkg.txt',
   steps: 'steps',

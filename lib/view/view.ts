@@ -162,7 +162,7 @@ export function readJob(directory: string): JobView | null {
     error: read(JOB.error)?.text.trim() || null,
     retriedAs: read(JOB.retriedAs)?.text.trim() || null,
     artifacts: files.includes(JOB.artifacts),
-    notes: (read('notes.txt')?.text ?? '').split('\n').filter(Boolean),
+    notes: (read(JOB.notes)?.text ?? '').split('\n').filter(Boolean),
   }
 }
 

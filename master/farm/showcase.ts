@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { formatLabel } from '../../lib/base/tai64n.ts'
 import { isFilePath } from '../../lib/farm/protocol.ts'
+import type { About } from '../../lib/farm/protocol.ts'
 import { JOB, STEP, TASK, formatEnd, stepDirectory } from '../../lib/spool/job-files.ts'
 import { formatOwner } from '../../lib/spool/job.ts'
 import { spoolAt } from '../../lib/spool/spool.ts'
@@ -46,6 +47,7 @@ interface Row {
   readonly worker_slot: string | null
   readonly started: Date | null
   readonly steps: readonly StepView[]
+  readonly about: About | null
   readonly cancelled: string | null
   /** How the attempt before was lost. */
   readonly loss: string | null
@@ -109,7 +111,7 @@ export class Showcase {
       select * from (select ${overColumns(db)} where r.ended >= ${this.#seen ?? new Date(0)}
         order by r.ended desc limit ${RESULTS}) newest order by ended`
     const active = await db<Row[]>`
-      select j.*, run.attempt, run.started, coalesce(run.steps, '[]') as steps, w.host as worker_host, w.slot as worker_slot,
+      select j.*, run.attempt, run.started, run.about, coalesce(run.steps, '[]') as steps, w.host as worker_host, w.slot as worker_slot,
         c.title, c.author, c.url
       from job j left join run on run.job = j.num left join worker w on w.id = run.worker left join change c on c.id = j.change
       order by run.job is null, priority desc, turn, depth desc, num limit ${WAITING}`
@@ -139,7 +141,7 @@ export class Showcase {
   /** Lays a job out that runs or waits. */
   #put(row: Row): void {
     const name = nameOf(row)
-    const state = JSON.stringify([row.attempt, row.cancelled, row.loss, row.steps])
+    const state = JSON.stringify([row.attempt, row.cancelled, row.loss, row.steps, row.about])
     const before = this.#shown.get(name)
     if (before === state || before?.startsWith('over')) return
     const task = join(this.spool.tasks.cur, name)
@@ -184,6 +186,9 @@ export class Showcase {
       writeFileSync(join(job, JOB.alive), '')
     }
     for (const step of row.steps) putStep(job, step)
+    const { place, notes = [] } = row.about ?? {}
+    if (place !== undefined) writeFileSync(join(job, JOB.place), place + '\n')
+    if (notes.length > 0) writeFileSync(join(job, JOB.notes), notes.join('\n') + '\n')
   }
 
   #putOver(row: Over): void {
@@ -257,7 +262,7 @@ export class Showcase {
 /** The columns of a result that pages show; its files, which may be many, are not. */
 const overColumns = (db: Database) => db`
   r.num, r.project, r.version, r.revision, r.ref, r.label, r.arch, r.host, r.params, r.priority, r.made, r.retry_of, r.attempt,
-  r.worker_host, r.worker_slot, r.started, r.steps, r.verdict, r.error, r.ended, r.loss, r.retried_as, null as cancelled,
+  r.worker_host, r.worker_slot, r.started, r.steps, r.about, r.verdict, r.error, r.ended, r.loss, r.retried_as, null as cancelled,
   c.title, c.author, c.url, r.files @? '$[*] ? (@.path starts with "artifacts/")' as artifacts
   from result r left join change c on c.id = r.change`
 

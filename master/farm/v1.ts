@@ -6,8 +6,8 @@ import { Hono } from 'hono'
 import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 
-import { FILES_MAX, isFilePath, JSON_MAX, OUTPUT_MAX } from '../../lib/farm/protocol.ts'
-import type { Alive, JobFile, Registered, Registration, Result } from '../../lib/farm/protocol.ts'
+import { FILES_MAX, isFilePath, JSON_MAX, NOTES_MAX, OUTPUT_MAX } from '../../lib/farm/protocol.ts'
+import type { About, Alive, JobFile, Registered, Registration, Result } from '../../lib/farm/protocol.ts'
 import { VERDICTS } from '../../lib/spool/job.ts'
 import { isPart } from '../../lib/spool/task-name.ts'
 import { isSameSecret } from '../../lib/base/same.ts'
@@ -21,6 +21,9 @@ import type { Workers } from './workers.ts'
 
 /** A request that says what nobody can mean; it is answered with 400 and this sentence. */
 class Bad extends Error {}
+
+// eslint-disable-next-line no-control-regex -- These are what is looked for.
+const CONTROL = /[\x00-\x1f\x7f]/g
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -223,6 +226,7 @@ function readAlive(json: Json): Alive {
     worker: uuid(json['worker'], 'worker'),
     ...(json['attempt'] === undefined ? {} : { attempt: uuid(json['attempt'], 'attempt') }),
     ...(steps === undefined ? {} : { steps: readSteps(steps) }),
+    ...readAbout(json),
   }
 }
 
@@ -264,6 +268,19 @@ function readWhy({ why }: Json): { readonly why?: string } {
   return typeof why === 'string' && why !== '' ? { why: why.replaceAll('\0', '').slice(0, 2000) } : {}
 }
 
+/** What does not look like it is left out: no verdict is refused for a remark. */
+function readAbout({ about }: Json): { readonly about?: About } {
+  const { place, notes } = object(about)
+  const text = (value: unknown) =>
+    typeof value === 'string' && value.replace(CONTROL, ' ').trim().slice(0, 1000)
+  const [where, remarks] = [text(place), Array.isArray(notes) ? notes.slice(0, NOTES_MAX).map(text) : []]
+  const told = {
+    ...(where ? { place: where } : {}),
+    notes: remarks.filter(note => note !== false && note !== ''),
+  }
+  return about === undefined ? {} : { about: told as About }
+}
+
 function readResult(json: Json): Result {
   const verdict = VERDICTS.find(word => word === json['verdict'])
   if (!verdict) throw new Bad('there is no such verdict')
@@ -272,5 +289,6 @@ function readResult(json: Json): Result {
     ...readWhy(json),
     steps: readSteps(json['steps'] ?? []),
     files: readFiles(json['files'] ?? []),
+    ...readAbout(json),
   }
 }

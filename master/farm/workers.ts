@@ -127,7 +127,7 @@ export class Workers {
     const attempts = signs.map(({ alive }) => alive.attempt).filter(attempt => attempt !== undefined)
     for (const { alive } of signs) {
       if (alive.steps === undefined || alive.attempt === undefined) continue
-      await db`update run set steps = ${db.json(alive.steps as never)} where attempt = ${alive.attempt} and worker = ${alive.worker}`
+      await db`update run set steps = ${db.json(alive.steps as never)}, about = ${db.json((alive.about ?? null) as never)} where attempt = ${alive.attempt} and worker = ${alive.worker}`
     }
     const living = await db<{ id: string }[]>`
       with living as (select id from worker where id = any(${ids}::uuid[]) order by id for update)

@@ -125,7 +125,7 @@ class Run {
     const uid = this.#away ? undefined : this.#user?.uid
     const whose = { ...limits.artifacts, ...(uid === undefined ? {} : { uid }) }
     const notes = await keepArtifacts(from, to, whose, this.#stop)
-    if (notes.length > 0) await writePlain(join(job, 'notes.txt'), notes.join('\n') + '\n', this.#stop)
+    if (notes.length > 0) await writePlain(join(job, JOB.notes), notes.join('\n') + '\n', this.#stop)
   }
 
   async #runAll(): Promise<Outcome> {

@@ -6,8 +6,8 @@ import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { quote, lasting } from '../../lib/base/exit.ts'
-import { FILES_MAX, isFilePath, JSON_MAX } from '../../lib/farm/protocol.ts'
-import type { Addresses, JobFile, Loss, Result, Work } from '../../lib/farm/protocol.ts'
+import { FILES_MAX, isFilePath, JSON_MAX, NOTES_MAX } from '../../lib/farm/protocol.ts'
+import type { Addresses, Alive, JobFile, Loss, Result, Work } from '../../lib/farm/protocol.ts'
 import type { Verdict } from '../../lib/spool/job.ts'
 import type { Cause } from '../../lib/spool/retry.ts'
 import { parseTaskName, toPart } from '../../lib/spool/task-name.ts'
@@ -15,7 +15,6 @@ import type { TaskName } from '../../lib/spool/task-name.ts'
 import { commandScript } from '../../lib/testfile/script.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 import { readJob } from '../../lib/view/view.ts'
-import type { StepView } from '../../lib/view/view.ts'
 import { workPaths } from '../run/environment.ts'
 import type { TaskFacts } from '../run/facts.ts'
 import type { Outcome } from '../run/plan.ts'
@@ -30,8 +29,8 @@ import { JOB } from '../../lib/spool/job-files.ts'
 /** The job in hand, as the signs of life need it. */
 export interface InHand {
   readonly attempt: string
-  /** Its steps, where they have changed since they were told. */
-  news(): readonly StepView[] | undefined
+  /** Its steps, where they have changed since they were told, and what else is known. */
+  news(): Pick<Alive, 'steps' | 'about'>
   hear(word: 'cancelled' | 'lost'): void
   watch(watched: boolean): void
   readonly watched: boolean
@@ -208,9 +207,7 @@ export class FarmJob implements Assignment {
           this.#source.lose()
           return 'lost'
         }
-        const result = isBare
-          ? { steps: [], files: [] }
-          : { steps: readJob(this.job)?.steps ?? [], files: this.#files }
+        const result = isBare ? { steps: [], files: [] } : { ...knownOf(this.job), files: this.#files }
         const answer = await client.ask<{ verdict: Verdict }>('POST', `${path}/result`, {
           ...result,
           verdict,
@@ -236,12 +233,12 @@ export class FarmJob implements Assignment {
     return Promise.resolve()
   }
 
-  #news(): readonly StepView[] | undefined {
-    const steps = readJob(this.job)?.steps ?? []
-    const now = JSON.stringify(steps)
-    if (now === this.#told) return undefined
+  #news(): Pick<Alive, 'steps' | 'about'> {
+    const known = knownOf(this.job)
+    const now = JSON.stringify(known)
+    if (now === this.#told) return {}
     this.#told = now
-    return steps
+    return known
   }
 
   #watch(watched: boolean): void {
@@ -251,6 +248,13 @@ export class FarmJob implements Assignment {
       this.#live = undefined
     }
   }
+}
+
+function knownOf(job: Path): Pick<Result, 'steps' | 'about'> {
+  const view = readJob(job)
+  const notes = view?.notes.slice(0, NOTES_MAX) ?? []
+  const about = { ...(view?.place ? { place: view.place } : {}), ...(notes.length > 0 ? { notes } : {}) }
+  return { steps: view?.steps ?? [], ...(Object.keys(about).length > 0 ? { about } : {}) }
 }
 
 /** One step that runs a command as a Testfile means it. */

@@ -194,10 +194,9 @@ export class FarmSource implements WorkSource, Farmhouse {
 
   async #sign(worker: string): Promise<void> {
     const job = this.#inHand
-    const steps = job?.news()
     const left = Math.max(100, Math.round(this.#heard + QUIET - performance.now()))
     try {
-      const sign = { worker, ...(job ? { attempt: job.attempt } : {}), ...(steps ? { steps } : {}) }
+      const sign = { worker, ...(job ? { attempt: job.attempt, ...job.news() } : {}) }
       const asked = performance.now()
       const answer = await this.client.ask<WordToWorker>('POST', '/v1/alive', sign, AbortSignal.timeout(left))
       if (worker === this.#worker) this.#hear(asked)

@@ -4,7 +4,7 @@ import tap, { test } from 'tap'
 
 import { Farm } from '../fixtures/farm.ts'
 import { lacksPodman, Podman } from '../fixtures/podman.ts'
-import { Sandbox } from '../fixtures/sandbox.ts'
+import { eventually, Sandbox } from '../fixtures/sandbox.ts'
 
 const skip = lacksPodman()
 tap.setTimeout(300_000)
@@ -27,6 +27,14 @@ test(
       const [{ num, steps } = { num: 0, steps: [] }] = await farm.db<
         { num: number; steps: { name: string }[] }[]
       >`select num, steps from result order by num desc limit 1`
+      await eventually(
+        'where it ran, on the page',
+        () =>
+          /runs in +image (code|project):1/.test(
+            farm.run('bin/bass', ['show', String(num)], { env: { FARMER_URL: farmer.url } }).stdout,
+          ),
+        30,
+      )
       t.equal(Object.values(verdicts).at(-1), 'success', worker.stderr())
       const log = `${farmer.url}/job/${num}/log/${steps[0]!.name}?plain`
       return (await (await fetch(log)).text()).replace(/^@\S+ /gm, '')

@@ -10,7 +10,7 @@ test('a push becomes jobs of the Testfiles above what it changed, which workers 
   const farm = await Farm.make(t)
   const first = farm.commit({
     Testfile: 'lint: echo at the root\n',
-    'sdk/Testfile': 'sdk: pwd\n',
+    'sdk/Testfile': 'sdk: pwd; mkfifo "$BASS_ARTIFACTS/pipe"\n',
     'sdk/go/Testfile':
       'unit: echo said; echo art >"$BASS_ARTIFACTS/a.txt"; cd "$BASS_ARTIFACTS"; touch a\\\\b "$(printf "a\\nb")"; echo wrong >&2\nbad: false | true\n',
     'other/Testfile': 'other: true\n',
@@ -39,6 +39,12 @@ test('a push becomes jobs of the Testfiles above what it changed, which workers 
   t.match(await text(`${job}/artifacts/a.txt`), 'art\n')
   t.match(await text(job), /sdk\/go unit/)
 
+  const [sdk] = await farm.db<{ num: number }[]>`select num from result where label = 'sdk sdk'`
+  t.match(
+    await text(`${farmer.url}/job/${sdk!.num}`),
+    'pipe',
+    'what is no file is left out, and that is said',
+  )
   // Once more, by a person.
   const action = (what: string, authorization: string) =>
     fetch(`${job}/${what}`, { method: 'POST', redirect: 'manual', headers: { Authorization: authorization } })
