@@ -1,6 +1,8 @@
 // An executor in a container of its own: the image may be anything that has a kernel like ours, because the executor
 // comes with its own runtime, kept in a volume of the engine. Nothing of the host is mounted.
 
+import { machine } from 'node:os'
+
 import { isImage } from '../base/elsewhere.ts'
 import type { ContainerBounds } from '../base/elsewhere.ts'
 import { Fatal, lasting, quote } from '../base/exit.ts'
@@ -42,12 +44,18 @@ export async function openContainer(
   try {
     return await open(wish, env, stop)
   } catch (error) {
-    const why =
-      error instanceof Fatal ? String(error.cause).replace(/^(?:podman: |docker: |Error: )+/, '') : ''
-    if (!NO_IMAGE.test(why)) throw error
-    throw lasting(`run ${quote(wish.image)}`, `there is no such image, or no right to it: ${why}`)
+    const why = saidIn(error)
+    const attempt = `run ${quote(wish.image)}`
+    if (NO_IMAGE.test(why)) throw lasting(attempt, `there is no such image, or no right to it: ${why}`)
+    if (FOREIGN.test(why))
+      throw lasting(attempt, `the machine of the engine has another architecture than this one, ${machine()}`)
+    throw error
   }
 }
+
+/** The words of the engine in an error; empty if there are none. */
+const saidIn = (error: unknown) =>
+  error instanceof Fatal ? String(error.cause).replace(/^(?:podman: |docker: |Error: )+/, '') : ''
 
 /**
  * The words of podman, docker and registries where an image is not to be had, however often one asks. A registry that is not
@@ -55,6 +63,9 @@ export async function openContainer(
  */
 const NO_IMAGE =
   /manifest unknown|access .*denied|unauthorized|did not resolve to an alias|invalid reference|must be lowercase/i
+
+/** What runs in a container first is always our own loader, so this is said of that. */
+const FOREIGN = /exec format error/i
 
 async function open(wish: ContainerWish, env: Environment, stop?: AbortSignal): Promise<Opened> {
   if (!isImage(wish.image))
@@ -66,7 +77,10 @@ async function open(wish: ContainerWish, env: Environment, stop?: AbortSignal): 
   } catch (error) {
     // An engine makes the volume that it is told of and does not have, an empty one.
     if (!(error instanceof Fatal && String(error.cause).includes(READY))) throw error
-    await fill(engine, wish.image, volume)
+    await fill(engine, wish.image, volume).catch(async (error: unknown) => {
+      if (FOREIGN.test(saidIn(error))) await askIf(patient(engine), 'remove it', ['volume', 'rm', volume])
+      throw error
+    })
     await removeOld(engine, volume)
     return begin(engine, volume, wish)
   }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { closeSync, copyFileSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'tap'
@@ -53,6 +53,36 @@ test(
     t.equal(podman.ask('ps', '--all', '--quiet'), '')
   },
 )
+
+test('an engine on a machine of another architecture is a sentence', { skip: lacksPodman() }, t => {
+  const sandbox = new Sandbox(t)
+  const podman = new Podman(t, sandbox)
+  const image = podman.importBusybox()
+  mkdirSync(sandbox.path('bin'))
+  mkdirSync(sandbox.path('code'))
+  // To this engine, our loader is one of that architecture.
+  const [, loader] = /(\/\S*\/ld-\S+) \(0x/.exec(sandbox.ok('ldd', [process.execPath]))!
+  const foreign = sandbox.path('ld-foreign.so')
+  copyFileSync(loader!, foreign)
+  const RISCV = Buffer.from([0xf3, 0])
+  const file = openSync(foreign, 'r+')
+  writeSync(file, RISCV, 0, 2, 18)
+  closeSync(file)
+  const ldd = `#!/bin/sh\n/usr/bin/ldd "$@" | sed 's:${loader!}:${foreign}:'\n`
+  writeFileSync(sandbox.path('bin/ldd'), ldd, { mode: 0o755 })
+  const env = { ...podman.env, PATH: `${sandbox.path('bin')}:${process.env['PATH']!}` }
+  const { code, stderr } = sandbox.run('bin/bass', ['exec', '--all', '--in', image, '--', 'true'], {
+    ...{ cwd: 'code', env },
+  })
+  t.equal(code, EXIT.lasting)
+  t.match(
+    stderr,
+    /^bass: fatal: unable to run 'busy:1': the machine of the engine has another architecture than this one, \S+\n$/,
+  )
+  t.equal(podman.ask('ps', '--all', '--quiet'), '')
+  t.equal(podman.ask('volume', 'ls', '--quiet'), '', 'and what was copied for it is gone')
+  t.end()
+})
 
 test(
   'executors of other versions go from an engine when one of ours comes',
