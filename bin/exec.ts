@@ -1,10 +1,11 @@
 // bass exec: runs a command in a container or on another machine, on a copy of what is here.
 
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 
 import { readBounds } from '../lib/base/elsewhere.ts'
+import { tolerating } from '../lib/base/errno.ts'
 import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { parseDuration, sizeLimit } from '../lib/base/settings.ts'
 import { unlessStopped } from '../lib/base/stop.ts'
@@ -64,7 +65,7 @@ ends.`,
     const content = await contentOf(process.cwd(), options.map, options.all)
     const out = resolve(options.out ?? content.top)
     const maxBytes = sizeLimit('BUNDLE_MAX')
-    mkdirSync(out, { recursive: true })
+    makeOut(out)
     return withSignals(async (stop, during) => {
       const opened = await open(options, stop)
       const { client, place, patience } = opened
@@ -108,6 +109,15 @@ async function open(
   return openOverSsh(options.ssh!, process.env, stop)
 }
 
+/** Makes a directory and those above it. Node's own way to do so never ends where the kernel makes none, as in /proc. */
+function makeOut(path: string): void {
+  const there = tolerating(['ENOENT', 'ENOTDIR'], () => statSync(path))
+  if (there?.isDirectory()) return
+  if (there) throw lasting('bring back what it changes', `${quote(path)} is not a directory`)
+  makeOut(dirname(path))
+  mkdirSync(path)
+}
+
 function parseVariable(text: string): [string, string] {
   const at = text.indexOf('=')
   if (at < 1) throw lasting('understand --env', `${quote(text)} is not K=V`)
@@ -117,7 +127,14 @@ function parseVariable(text: string): [string, string] {
 /** Resolves when there is room for more. */
 async function show(stream: 1 | 2, data: Buffer): Promise<void> {
   const to = stream === 1 ? process.stdout : process.stderr
-  if (!to.write(data)) await new Promise(done => to.once('drain', done).once('close', done))
+  if (to.write(data)) return
+  await new Promise<void>(done => {
+    const go = () => {
+      to.off('drain', go).off('close', go)
+      done()
+    }
+    to.on('drain', go).on('close', go)
+  })
 }
 
 /** Says what an executor does, and has to warn of. */

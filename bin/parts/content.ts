@@ -1,13 +1,14 @@
 // The content that is copied to where a command runs: the repository around a directory, or what is mapped.
 
 import { lstatSync } from 'node:fs'
-import { isAbsolute, join, normalize, relative, resolve } from 'node:path'
+import { isAbsolute, normalize, relative, resolve } from 'node:path'
 
-import { ignoringENOENT } from '../../lib/base/errno.ts'
-import { lasting, quote, temporary } from '../../lib/base/exit.ts'
+import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
+import { lasting, quote } from '../../lib/base/exit.ts'
 import type { Item } from '../../lib/exec/pack.ts'
-import { listTree, toName } from '../../lib/exec/listing.ts'
-import { askGit, tryGit } from '../../lib/git/process.ts'
+import { listTree, toName, toPath } from '../../lib/exec/listing.ts'
+import { tryGit } from '../../lib/git/process.ts'
+import { listFiles } from './listed-files.ts'
 
 export interface Content {
   /** The directory whose copy it is. */
@@ -20,8 +21,9 @@ export interface Content {
 /** `all` takes also what git ignores; `maps` are `FROM:TO`, where TO is below the copy. */
 export async function contentOf(directory: string, maps: readonly string[], all: boolean): Promise<Content> {
   if (maps.length > 0) {
-    const items = await Promise.all(maps.map(map => mapped(directory, map)))
-    return { top: directory, within: '', items: items.flat() }
+    const items = (await Promise.all(maps.map(map => mapped(directory, map)))).flat()
+    if (maps.length > 1) mustFit(items)
+    return { top: directory, within: '', items }
   }
   const found = tryGit(directory, 'rev-parse', '--show-toplevel')
   if (found === undefined && !all)
@@ -30,7 +32,7 @@ export async function contentOf(directory: string, maps: readonly string[], all:
       'it is in no git working tree; --all copies all of it, --map FROM:TO a part',
     )
   const top = found ?? directory
-  const items = all ? await below(top, '') : ofGit(top)
+  const items = all ? await below(top, '') : await ofGit(top)
   return { top, within: relative(top, directory), items }
 }
 
@@ -48,6 +50,26 @@ async function mapped(directory: string, map: string): Promise<Item[]> {
   return below(from, name === '' ? '' : `${name}/`)
 }
 
+/** Throws if two are to have one name, or one is to be in another that is no directory. */
+function mustFit(items: readonly Item[]): void {
+  const files = new Set<string>()
+  const mustBeFree = (name: string) => {
+    if (files.has(name))
+      throw lasting(
+        'copy what --map names',
+        `two of it are to be ${quote(Buffer.from(name, 'latin1').toString())}`,
+      )
+  }
+  for (const { path, name } of items) {
+    if (ignoringENOENT(() => lstatSync(toPath(path)))?.isDirectory()) continue
+    mustBeFree(name)
+    files.add(name)
+  }
+  for (const { name } of items)
+    for (let at = name.lastIndexOf('/'); at > 0; at = name.lastIndexOf('/', at - 1))
+      mustBeFree(name.slice(0, at))
+}
+
 /** All below a directory but `.git`, with names that begin with `prefix`. */
 async function below(directory: string, prefix: string): Promise<Item[]> {
   return [...(await listTree(directory)).keys()]
@@ -56,10 +78,10 @@ async function below(directory: string, prefix: string): Promise<Item[]> {
 }
 
 /** Every file that git knows or would add, and is there. */
-function ofGit(top: string): Item[] {
-  const listed = askGit(top, 'ls-files', '-z', '--cached', '--others', '--exclude-standard')
-  if (listed === undefined) throw temporary(`list the files of ${quote(top)}`, 'git failed')
-  return [...new Set(listed.split('\0'))]
-    .filter(name => name !== '' && ignoringENOENT(() => lstatSync(join(top, name)))?.isDirectory() === false)
-    .map(name => ({ path: toName(join(top, name)), name: toName(name) }))
+async function ofGit(top: string): Promise<Item[]> {
+  const root = toName(top)
+  const items = (await listFiles(top)).map(name => ({ path: `${root}/${name}`, name }))
+  return items.filter(
+    ({ path }) => tolerating(['ENOENT', 'ENOTDIR'], () => lstatSync(toPath(path)))?.isDirectory() === false,
+  )
 }

@@ -17,7 +17,7 @@ import { basename, join, relative } from 'node:path'
 import { tryGit } from '../../lib/git/process.ts'
 import { GitError, Repository } from '../../lib/git/repository.ts'
 import { tolerating } from '../../lib/base/errno.ts'
-import { lasting, quote, temporary } from '../../lib/base/exit.ts'
+import { lasting, quote } from '../../lib/base/exit.ts'
 import { optional, setting, sizeLimit } from '../../lib/base/settings.ts'
 import { unpack } from '../../lib/bundle/bundle.ts'
 import { pack } from '../../lib/bundle/pack.ts'
@@ -28,6 +28,7 @@ import { commandScript } from '../../lib/testfile/script.ts'
 import { TESTFILE } from '../../lib/testfile/testfile.ts'
 import { parseTaskName, toPart } from '../../lib/spool/task-name.ts'
 import { workPaths } from '../../slave/run/environment.ts'
+import { listFiles } from './listed-files.ts'
 import { benchOf } from './workbench.ts'
 import type { Bench } from './workbench.ts'
 
@@ -54,17 +55,6 @@ export async function copyWorkingTree(directory: string, work: string): Promise<
     ref: tryGit(top, 'symbolic-ref', '--quiet', 'HEAD') ?? '',
     params: {},
   })
-}
-
-/** The names, of bytes as in latin1, of every file that git knows or would add. */
-async function listFiles(top: string): Promise<string[]> {
-  try {
-    const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
-    const listed = await new Repository(top).run(args)
-    return [...new Set(listed.toString('latin1').split('\0').slice(0, -1))]
-  } catch (error) {
-    throw temporary(`list the files of ${quote(top)}`, error)
-  }
 }
 
 /** Copies the files of these names, of bytes as in latin1, to another directory, which it makes. */

@@ -61,6 +61,9 @@ function bound(name: (typeof BOUNDS)[number], env: Environment): string | undefi
   return value
 }
 
+/** How many threads an executor has at most, which a container's bound counts as processes. With few of them it hangs. */
+export const EXECUTOR_THREADS = 20
+
 /** Reads the settings CONTAINER_...; throws a lasting Fatal if one cannot be read. */
 export function readBounds(env: Environment): ContainerBounds {
   const [cpus, memory, pids] = [
@@ -68,6 +71,12 @@ export function readBounds(env: Environment): ContainerBounds {
     bound('CONTAINER_MEMORY', env),
     bound('CONTAINER_PIDS', env),
   ]
+  // To an engine, 0 is no bound.
+  if (pids !== undefined && Number(pids) > 0 && Number(pids) <= EXECUTOR_THREADS)
+    throw lasting(
+      'read the setting CONTAINER_PIDS',
+      `${quote(pids)} leaves nothing for a command: what runs it there takes up to ${EXECUTOR_THREADS} itself`,
+    )
   return {
     network: bound('CONTAINER_NETWORK', env) ?? setting('CONTAINER_NETWORK', env),
     ...(cpus === undefined ? {} : { cpus }),

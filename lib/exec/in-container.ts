@@ -136,7 +136,8 @@ async function begin(engine: Engine, volume: string, wish: ContainerWish): Promi
       },
     }
   } catch (error) {
-    await undo()
+    // An engine that cannot be run has said so.
+    await undo().catch(() => undefined)
     throw error
   }
 }

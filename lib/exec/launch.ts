@@ -8,7 +8,7 @@ import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
 
-import { temporary } from '../base/exit.ts'
+import { notStarted, temporary } from '../base/exit.ts'
 import { unlessStopped } from '../base/stop.ts'
 import { start } from '../system/run.ts'
 import { ExecutorClient } from './client.ts'
@@ -62,6 +62,10 @@ export async function launch(
   const startChild = (line: readonly string[]) =>
     start(line, { stdio: ['pipe', 'pipe', 'pipe'], env, detached: true })
   const child = startChild(command)
+  const failed = new Promise<never>((_, fail) =>
+    child.once('error', error => fail(notStarted(command[0]!, error))),
+  )
+  failed.catch(() => undefined)
   const bridge = new Bridge(child, again && (() => startChild(again)))
   const close = async (isHurried = false): Promise<void> => {
     await bridge.close(isHurried)
@@ -76,7 +80,7 @@ export async function launch(
       throw temporary(attempt, complaint === '' ? 'its executor ended at once' : reasonIn(complaint))
     })
     const connected = ExecutorClient.connect(`unix:${path}`, secret, LAUNCH_TIMEOUT_MS, gone.signal)
-    const client = await unlessStopped(Promise.race([connected, died]), stop)
+    const client = await unlessStopped(Promise.race([failed, connected, died]), stop)
     died.catch(() => undefined)
     // Nobody else is to come; so a client that is killed leaves nothing here.
     if (!again) rmSync(directory, { recursive: true, force: true })

@@ -218,7 +218,7 @@ export class Execution {
       this.#send(call, next)
       if (!('result' in next)) continue
       this.#call = undefined
-      call.end()
+      endAfterClient(call)
     }
   }
 
@@ -280,6 +280,15 @@ export class Execution {
   abort(): void {
     this.#cancel()
   }
+}
+
+/**
+ * A client that still reads says so, and what it writes into a call that has ended fails that: all that it has not read yet
+ * would be lost to it.
+ */
+function endAfterClient(call: Call): void {
+  if (call.readableEnded) call.end()
+  else call.once('end', () => call.end())
 }
 
 /** The variables that image or machine give to everybody, without the executor's own. */

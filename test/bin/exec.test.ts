@@ -109,12 +109,48 @@ test('--map copies what it names to where it says, and nothing else', { skip }, 
   t.same(there, { code: 0, stdout: './ignored\n./x/y/b\n./x/z\n', stderr: '' })
   t.equal(read('x/y/b'), 'two\n3\n')
   t.equal(read('d/b'), 'two\n')
-  for (const map of ['a', 'a:/etc', 'a:..', 'a:x/../../y', ':x', 'nothing:x']) {
-    const { code, stderr } = exec(['--map', map], 'true')
-    t.equal(code, 100, map)
-    t.match(stderr, /^bass: fatal: .*\n$/)
+  const WRONG = [['a'], ['a:/etc'], ['a:..'], ['a:x/../../y'], [':x'], ['nothing:x']]
+  const TWICE = [
+    ['a:x', 'd/b:x'],
+    ['a:x', 'd:x/y'],
+    ['d:x/y', 'a:x'],
+  ]
+  for (const maps of [...WRONG, ...TWICE]) {
+    const { code, stderr } = exec(
+      maps.flatMap(map => ['--map', map]),
+      'true',
+    )
+    t.equal(code, 100, maps.join())
+    t.match(stderr, /^bass: fatal: unable to (understand|copy) .*\n$/)
   }
   t.same(sandbox.ls('.').sort(), ['code', 'jobtmp'])
+  t.end()
+})
+
+test('any name goes there and comes back', { skip }, t => {
+  const { exec, at } = make(t)
+  const bytes = (name: string) => Buffer.concat([Buffer.from(`${at()}/`), Buffer.from(name, 'latin1')])
+  const names = ['line\nfeed', 'b\xff\xfe', '-dash', ' ', 'x'.repeat(255)]
+  for (const name of names) writeFileSync(bytes(name), '1\n')
+  const there = exec(['--delete'], 'for f in *; do [ -d "$f" ] || echo 2 >>"$f"; done; rm -- -dash')
+  t.same(there, { code: 0, stdout: '', stderr: '' })
+  for (const name of names.filter(name => name !== '-dash'))
+    t.equal(readFileSync(bytes(name), 'utf8'), '1\n2\n', JSON.stringify(name))
+  t.throws(() => lstatSync(at('-dash')), { code: 'ENOENT' })
+  t.end()
+})
+
+test('an --out that cannot be a directory is a sentence, before anything is run', { skip }, t => {
+  const { exec } = make(t)
+  for (const [out, code] of [
+    ['a', 100],
+    ['a/x', 100],
+    // Where a directory is made, and is not there.
+    ['/proc/nowhere/x', 111],
+  ] as const) {
+    const there = exec(['--out', out], 'echo ran')
+    t.match(there, { code, stdout: '', stderr: /^bass: fatal: unable to .*\n$/ })
+  }
   t.end()
 })
 

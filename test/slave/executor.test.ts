@@ -14,6 +14,23 @@ import { isLong } from '../fixtures/conformance.ts'
 import { runShell, SECRET, startExecutor } from '../fixtures/executor.ts'
 import { eventually, lacks, ROOT } from '../fixtures/sandbox.ts'
 
+test('a client that is slow to take the last of the output gets all of it, and the result', async t => {
+  const { client } = await startExecutor(t)
+  const size = 6_000_000
+  let got = 0
+  const execution = client.execute(
+    { command: ['head', '-c', String(size), '/dev/zero'], inherit: true },
+    {
+      output: async (_, data) => {
+        await sleep(15)
+        got += data.length
+      },
+    },
+  )
+  t.match(await execution.result, { exitCode: 0, error: '' })
+  t.equal(got, size)
+})
+
 test('a command has its environment, its directory, its exit code and its signal', async t => {
   const { client } = await startExecutor(t)
   const { said, result } = await runShell(client, 'echo "$K $PWD"; echo err >&2; exit 7', {

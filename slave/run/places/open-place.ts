@@ -1,5 +1,6 @@
 // Which place a job's steps get: as ISOLATE says and this machine can.
 
+import { EXECUTOR_THREADS } from '../../../lib/base/elsewhere.ts'
 import type { ContainerBounds, Elsewhere } from '../../../lib/base/elsewhere.ts'
 import { EXIT, Fatal, lasting, temporary } from '../../../lib/base/exit.ts'
 import { say } from '../../../lib/system/log.ts'
@@ -54,9 +55,6 @@ export const openPlace: OpenPlace = async (options, pools) => {
         baggage,
       )
 }
-
-/** How many threads an executor has at most, which a container's bound counts as processes. */
-const EXECUTOR_THREADS = 20
 
 /** A kernel bounds the processes of a container, whoever they belong to. */
 const within = (bounds: ContainerBounds, procs: number): ContainerBounds => ({

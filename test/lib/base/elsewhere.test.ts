@@ -41,6 +41,7 @@ test('the bounds of a container are numbers and the name of a network', t => {
     ['CONTAINER_CPUS', 'many'],
     ['CONTAINER_MEMORY', '1 GB'],
     ['CONTAINER_PIDS', '-1'],
+    ['CONTAINER_PIDS', '20'],
   ] as const)
     t.throws(() => readBounds({ ...none, [name]: value }), { exitCode: 100, message: new RegExp(name) })
   t.end()
