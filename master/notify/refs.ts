@@ -15,10 +15,11 @@ import { storeRun } from '../../lib/jci/store.ts'
 import { openSpool } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { remove } from '../../lib/system/durable.ts'
+import { warnOnce } from '../../lib/system/log.ts'
 import { whereIs } from '../../lib/view/whereabouts.ts'
 import { NAME_FILE, writeOutput } from './refs-output.ts'
 import type { Channel, ChannelKind, OpenChannel } from './channel.ts'
-import { Refused } from './deliver.ts'
+import { NotYet, Refused } from './deliver.ts'
 import type { Notice } from './notice.ts'
 
 /** How often a notice is tried that a server or git refuses: over some 4 minutes. */
@@ -26,6 +27,9 @@ const REFS_TRIES = 8
 
 /** How long a push may take, in milliseconds. */
 const PUSH = 300_000
+
+/** How long a forge is left alone that lets nobody in, in milliseconds. */
+const SHUT_PAUSE_MS = 300_000
 
 /** Runs of one commit that end in one second, and draw the same 16 bits: more of them than anybody meets. */
 const DRAWS = 64
@@ -50,13 +54,14 @@ export const refs: ChannelKind = {
     const spool = openSpool()
     // One courier tells one notice at a time: what lies there is of one that was killed.
     const output = join(directory, 'output')
+    const door: Door = { heldUntil: 0 }
     return {
       deliver: async notice => {
         const { task, stage } = notice
         if (stage !== 'over' || task.revision === null || !isCommitId(task.revision)) return
         try {
           const ref = await store(spool, repository, notice, output)
-          if (ref !== undefined) await share(repository, ref, env)
+          if (ref !== undefined) await share(repository, ref, env, door)
         } finally {
           remove(output)
         }
@@ -107,10 +112,20 @@ async function ownerOf(repository: string, ref: string): Promise<string | undefi
   return file.code === 0 ? file.stdout.toString().trim() : ''
 }
 
-/** Pushes one ref to the project's forge, where it has one. */
-async function share(repository: string, ref: string, env: NodeJS.ProcessEnv): Promise<void> {
+/** Until when a forge that let nobody in is left alone, by the monotonic clock. */
+interface Door {
+  heldUntil: number
+}
+
+/**
+ * Pushes one ref to the project's forge, where it has one. A token that has run out or may not push is wrong for all: what is stored
+ * here waits until somebody mends it, and holds up nothing that is still to be stored.
+ */
+async function share(repository: string, ref: string, env: NodeJS.ProcessEnv, door: Door): Promise<void> {
   const forge = forgeOf(env)
   if (!forge) return
+  const held = door.heldUntil - performance.now()
+  if (held > 0) throw new NotYet('the forge lets nobody in', held)
   const access = await gitAccess(forge, env)
   const end = await runGit(
     {
@@ -123,12 +138,14 @@ async function share(repository: string, ref: string, env: NodeJS.ProcessEnv): P
   if (end.code === 0) return
   // That something was not pushed is said last; why, before.
   const rejected = /\[(?:remote )?rejected\].*\((.*)\)/.exec(end.stderr)?.[1]
-  const why = `${forge.cloneUrl}: ${rejected ?? sentence(end)}`
-  throw isRefusal(end.stderr) ? new Refused(why) : new Error(why)
+  const why = rejected ?? sentence(end)
+  if (rejected !== undefined) throw new Refused(`${forge.cloneUrl}: ${why}`)
+  if (!isShut(end.stderr)) throw new Error(`${forge.cloneUrl}: ${why}`)
+  warnOnce('push runs to', forge.cloneUrl, why)
+  door.heldUntil = performance.now() + SHUT_PAUSE_MS
+  throw new NotYet(why, SHUT_PAUSE_MS)
 }
 
-/** True if the server was reached, and does not want this ref or this token. Pure. */
-const isRefusal = (stderr: string): boolean =>
-  /\[(remote )?rejected\]|error: 40[13]|Authentication failed|Permission .*denied|could not read Username/i.test(
-    stderr,
-  )
+/** True if the server was reached, and does not let us in. Pure. */
+const isShut = (stderr: string): boolean =>
+  /error: 40[13]|Authentication failed|Permission .*denied|could not read Username/i.test(stderr)

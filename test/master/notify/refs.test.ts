@@ -120,13 +120,15 @@ test('a run is pushed over HTTP with the token, which is in no message', async t
   const notifier = await site.notifier()
   site.end('success', { revision })
   await eventually('it is refused', () =>
-    /jci-runs 1\.over'?: .*(401|Authentication)/.test(notifier.stderr()),
+    /unable to push runs to 'http.*(401|Authentication)/.test(notifier.stderr()),
   )
+  site.end('failure', { revision })
+  await eventually('the next is stored here all the same', () => runsOf(mirror).length === 2)
   t.same(runsOf(site.path('o/r.git')), [])
   t.notMatch(notifier.stderr(), /another/, 'no token is in a message')
   site.configure({ ...settings, FORGE: `gitea:${url}/o/r`, FORGE_TOKEN: 'the_token' })
   await notifier.kill()
   await site.notifier()
-  await eventually('it is pushed', () => runsOf(site.path('o/r.git')).length === 1, 60)
+  await eventually('it is pushed', () => runsOf(site.path('o/r.git')).length === 2, 60)
   t.same(runsOf(site.path('o/r.git')), runsOf(mirror))
 })
