@@ -11,9 +11,10 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { temporary } from '../../lib/base/exit.ts'
+import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { ALIVE, FROZEN, POLL, QUIET } from '../../lib/farm/protocol.ts'
 import type { Registered, Registration, WordToWorker, Work } from '../../lib/farm/protocol.ts'
+import { JOB } from '../../lib/spool/job-files.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { sayOnce, warn, warnOnce } from '../../lib/system/log.ts'
 import { isToEnd, onHup } from '../../lib/system/renewal.ts'
@@ -69,6 +70,7 @@ export class FarmSource implements WorkSource, Farmhouse {
 
   /** Kills what is left of the steps of a worker that died here. Its job is the farmer's to give away. */
   async endDead(): Promise<void> {
+    mustBeOwn(this.settings.directory)
     mkdirSync(join(this.settings.directory, 'work'), { recursive: true })
     for (const project of listIfThere(join(this.settings.directory, 'work')))
       await killRemains(join(this.settings.directory, 'work', project))
@@ -216,4 +218,15 @@ export class FarmSource implements WorkSource, Farmhouse {
 function tell(job: InHand, { word, watched }: WordToWorker): void {
   if (word) job.hear(word)
   else job.watch(watched === true)
+}
+
+/** What a job's directory holds. */
+const OF_JOBS = new Set<string>([...Object.values(JOB), 'notes.txt'])
+
+/** Throws a lasting error where `job` is somebody else's: the first job of ours would remove it. */
+function mustBeOwn(directory: string): void {
+  const odd = listIfThere(join(directory, 'job')).find(name => !OF_JOBS.has(name))
+  if (odd === undefined) return
+  const why = `its 'job' holds ${quote(odd)}, which is of no job; start it in a directory of its own`
+  throw lasting(`work in ${quote(directory)}`, why)
 }

@@ -187,7 +187,7 @@ export class Slot {
   /** Jobs whose temporary directories could not be removed. */
   readonly #stuck = new Set<string>()
   /** How long what is kept here is kept, by the names of tasks. */
-  readonly #keeps = new Map<string, number | undefined>()
+  readonly #keeps = new Map<TaskId, number | undefined>()
 
   /** The temporary directory of the job in hand. */
   #inHand: string | undefined
@@ -226,7 +226,8 @@ export class Slot {
    * Removes the temporary directories that were kept as long as the settings or their project say. For between jobs.
    */
   async discardOld(): Promise<void> {
-    const names = listIfThere(join(this.directory, 'work'))
+    // What has no task's name was here before: this directory is not a slot's alone.
+    const names = listIfThere(join(this.directory, 'work')).filter(isTaskId)
     for (const name of this.#keeps.keys()) if (!names.includes(name)) this.#keeps.delete(name)
     for (const name of names) {
       const made = ignoringENOENT(() => lstatSync(join(this.directory, 'work', name)).mtimeMs)
@@ -236,7 +237,7 @@ export class Slot {
   }
 
   /** How long the project of a task wants its failed jobs kept, in milliseconds; undefined if it does not say. */
-  #keepOf(name: string): number | undefined {
+  #keepOf(name: TaskId): number | undefined {
     if (this.#keeps.has(name)) return this.#keeps.get(name)
     const { cur, old } = this.spool.tasks
     const read = (directory: string) => readIfThere(join(directory, name, TASK.limits))

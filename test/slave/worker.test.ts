@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
 import { Farm } from '../fixtures/farm.ts'
@@ -12,6 +12,17 @@ test('a word that CLEAN does not know is refused', t => {
     stderr: "worker: fatal: unable to read the setting CLEAN: 'All' is not one of ignored, all\n",
   })
   t.end()
+})
+
+test('a directory that is not its own is refused before anything of it is removed', async t => {
+  const farm = await Farm.make(t)
+  const farmer = await farm.farmer()
+  mkdirSync(farm.path('worker/job'), { recursive: true })
+  writeFileSync(farm.path('worker/job/offer.txt'), 'mine')
+  const { code, stderr } = await farm.worker(farmer.url).ended
+  t.equal(code, 100)
+  t.match(stderr, /unable to work in '.*worker': its 'job' holds 'offer\.txt', which is of no job/)
+  t.ok(existsSync(farm.path('worker/job/offer.txt')))
 })
 
 test("a job's limits reach its worker, and what an ignored file is for lasts from job to job unless CLEAN says all", async t => {

@@ -1,6 +1,14 @@
 // What a slot keeps apart: a machine that fails from those that are well, and two machines that take each other's name.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -169,3 +177,26 @@ test(
     }
   },
 )
+
+test("in a directory that is not a slot's alone, nothing is removed but what a taker made", async t => {
+  const site = new Site(t)
+  for (const directory of ['slot/work/notes', 'data', 'jobtmp/bass-1']) site.ok('mkdir', ['-p', directory])
+  for (const file of ['slot/work/file', 'data/file']) writeFileSync(site.path(file), '')
+  symlinkSync(site.path('data'), site.path('slot/work/data'))
+  const before = process.cwd()
+  process.chdir(site.path('slot'))
+  try {
+    const env = { ...site.env, ...settingsOf(), FAILED_JOB_WAITTIME: '0' }
+    const slot = new Slot(
+      site.spool,
+      readSlaveSettings({ ...env, LOST_AFTER: '30', LOST_TRIES: '3', BUNDLE_MAX: '1G', DRAIN: '0' }),
+    )
+    slot.remember('1:p:v:a', site.path('jobtmp/bass-1'))
+    await slot.discardOld()
+  } finally {
+    process.chdir(before)
+  }
+  t.same(site.ls('slot/work').sort(), ['data', 'file', 'notes'])
+  t.same(site.ls('data'), ['file'])
+  t.same(site.ls('jobtmp'), [])
+})
