@@ -85,6 +85,13 @@ export class Dialogue {
     if (end.code !== 0) throw new GitError(sentence(end))
   }
 
+  /** Ends it after an error, by itself, and returns what it said of that and by which id it ran. */
+  async abandon(): Promise<{ readonly pid: number | undefined; readonly stderr: string }> {
+    this.#child.stdin!.end()
+    const { stderr } = await this.#end.catch(() => ({ stderr: '' }))
+    return { pid: this.#child.pid, stderr }
+  }
+
   /** Ends it at once, after an error. */
   kill(): void {
     this.#end.catch(() => undefined)

@@ -1,10 +1,11 @@
 // A directory as a tree of git, with two git processes however many files it has. Nothing of an index or a work tree is
 // touched, no filter or attribute applies, and no symbolic link is followed.
 
-import { constants, readdirSync } from 'node:fs'
+import { constants, readdirSync, rmSync } from 'node:fs'
 import { open, readlink } from 'node:fs/promises'
+import { resolve } from 'node:path'
 
-import { Dialogue } from './git-process.ts'
+import { Dialogue, gitOutput } from './git-process.ts'
 
 interface Leaf {
   readonly name: Buffer
@@ -38,7 +39,7 @@ export async function writeTree(repository: string, directory: string): Promise<
     root = await readDirectory(Buffer.from(directory), Buffer.alloc(0), '', blobs, skipped)
     await blobs.close()
   } catch (error) {
-    blobs.kill()
+    await blobs.abandon()
     throw error
   }
   const trees = new Dialogue(repository, ['mktree', '-z', '--batch'])
@@ -107,9 +108,11 @@ async function makeTree(directory: Directory, trees: Dialogue): Promise<string |
 /** Blobs go into a repository through one fast-import, which packs them where they are many. */
 class Blobs {
   readonly #git: Dialogue
+  readonly #repository: string
   #count = 0
 
   constructor(repository: string) {
+    this.#repository = repository
     this.#git = new Dialogue(repository, ['fast-import', '--quiet', '--done'])
   }
 
@@ -146,8 +149,17 @@ class Blobs {
     await this.#git.close()
   }
 
-  kill(): void {
-    this.#git.kill()
+  /** After an error. On a disk that it has filled, what it leaves would keep that full. */
+  async abandon(): Promise<void> {
+    const { pid, stderr } = await this.#git.abandon()
+    const [, pack] = /'([^']*\/tmp_pack_\w+)'/.exec(stderr) ?? []
+    const report = await gitOutput(this.#repository, [
+      'rev-parse',
+      '--git-path',
+      `fast_import_crash_${pid ?? 0}`,
+    ])
+    for (const left of [report, ...(pack === undefined ? [] : [pack])])
+      rmSync(resolve(this.#repository, left), { force: true })
   }
 
   async #begin(size: number): Promise<number> {

@@ -183,6 +183,24 @@ rm "$TMPDIR/filler"; git jci prune; echo "code $?"; show status.txt; show run.ou
   },
 )
 
+test(
+  'a run that does not fit into the repository, ever, is ended with the reason, and leaves room',
+  { skip: lacksTinyDisk() },
+  async t => {
+    const { stdout, stderr } = onTinyDisk(
+      project(t, 'test ! -e "$TMPDIR/small" || exit 0; head -c 6000000 /dev/urandom >big'),
+      `${SHOW}; large=$(mktemp -d "$(dirname "$TMPDIR")/largeXXXXXX"); TMPDIR=$large git jci run; echo "code $?"; show status.txt
+find .git -name '*tmp_*' -o -name '*crash*'; git jci prune; echo "code $?"; show status.txt; show run.output.txt
+touch "$TMPDIR/small"; git jci run; echo "code $?"; rm -r /tmp/jci-tiny.$$`,
+    )
+    t.match(
+      stdout,
+      /^code 1\nrunning\n0 runs, 0 B\ncode 0\nerr\ncommit: .*\nrun: .*\nresult: err \(it could not be stored: .*\)\ncode 0\n$/,
+    )
+    t.match(stderr, 'unable to store the run')
+  },
+)
+
 test('a run whose output does not fit on the disk fails', { skip: lacksTinyDisk() }, async t => {
   const { stdout } = onTinyDisk(
     project(t, `${FILL}; ${much}; sleep 1; rm "$TMPDIR/filler"`),

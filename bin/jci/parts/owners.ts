@@ -1,13 +1,15 @@
 // Who owns the runs of this repository that go on: one small file for each below `jci/` in the directory of git. It lets
 // the next command end a run whose owner was killed. Runs that came from elsewhere have none, and are left alone.
 
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 
+import { reasonOf } from '../../../lib/base/errno.ts'
 import { warn } from '../../../lib/system/log.ts'
 import { tryGit } from '../../../lib/git/process.ts'
 import { listRuns, readStatuses } from '../runs/list.ts'
+import type { Run } from '../runs/list.ts'
 import type { RunName } from '../../../lib/jci/run-ref.ts'
 import { refOf } from '../../../lib/jci/run-ref.ts'
 import { replaceRun } from '../../../lib/jci/store.ts'
@@ -15,6 +17,7 @@ import { readIfThere, remove, writeNew } from '../../../lib/system/durable.ts'
 import { listIfThere } from '../../../lib/system/listing.ts'
 import { isGone, processesWith, self } from '../../../lib/system/process.ts'
 import type { Identity } from '../../../lib/system/process.ts'
+import { writeEnded } from './ended.ts'
 import { endRunRecord, writeStatus } from './record.ts'
 import { ownFiles } from './repository.ts'
 
@@ -75,9 +78,18 @@ async function endRun(repository: string, owner: Owner): Promise<void> {
     mkdirSync(output, { recursive: true })
     writeStatus(output, 'err')
     endRunRecord(output, 'err (git-jci was killed, or could not store it)')
-    await replaceRun(repository, stored, output)
+    await replaceRun(repository, stored, output).catch((error: unknown) =>
+      explain(repository, stored, owner.directory, error),
+    )
   }
   disown(repository, owner.run, owner.directory, owner.worktree)
+}
+
+/** Ends a run with the reason alone, where what it left cannot be stored: there may be no room for all of that, ever. */
+async function explain(repository: string, run: Run, directory: string, why: unknown): Promise<void> {
+  const output = mkdtempSync(join(directory, 'why-'))
+  writeEnded(output, run, `it could not be stored: ${reasonOf(why)}`)
+  await replaceRun(repository, run, output)
 }
 
 /** Kills every process that has this output directory in its environment: what a run started, and no other. */

@@ -2,6 +2,7 @@
 // `running`, so that whoever has that takes a fast-forward, and nothing is ever forced.
 
 import { GitError, sentence } from '../../../lib/git/process.ts'
+import type { Ended } from '../../../lib/git/process.ts'
 import { gitOutput, runGitIn } from '../../../lib/jci/git-process.ts'
 import { listRuns } from '../runs/list.ts'
 import { readObjects } from '../runs/objects.ts'
@@ -110,7 +111,14 @@ async function pullLacking(repository: string, remote: string, theirs: Refs): Pr
 async function push(repository: string, remote: string, refspecs: readonly string[]): Promise<void> {
   const args = ['push', '--quiet', '--no-verify', '--end-of-options', remote, ...refspecs]
   const end = await runGitIn(repository, args)
-  if (end.code !== 0) throw new GitError(sentence(end))
+  if (end.code !== 0) throw new GitError(refusalOf(end))
+}
+
+/** Why a push failed. Git's own sentence says no more than that it did where the remote refused; what that said comes before. Pure. */
+function refusalOf(end: Ended): string {
+  const [, why] = /^ ! \[.*\] .* \((.*)\)$/m.exec(end.stderr) ?? []
+  const [, said] = /^remote: *(\S.*?) *$/m.exec(end.stderr) ?? []
+  return [sentence(end), why, said].filter(part => part !== undefined).join(': ')
 }
 
 /** As many as fit into the arguments of one process: some 150 bytes each, of 2 MB. */

@@ -149,9 +149,15 @@ test('what goes wrong is said in a line, with exit code 1', async t => {
       args.join(' '),
     )
   // A remote that refuses.
-  writeFileSync(sandbox.path('remote.git/hooks/pre-receive'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+  writeFileSync(sandbox.path('remote.git/hooks/pre-receive'), '#!/bin/sh\necho no runs here\nexit 1\n', {
+    mode: 0o755,
+  })
   t.equal(jci('ada', 'run').code, 0)
-  t.equal(jci('ada', 'push').code, 1)
+  t.match(jci('ada', 'push'), {
+    code: 1,
+    stderr:
+      /^git-jci: fatal: unable to push to 'origin': failed to push .*: pre-receive hook declined: no runs here\n$/,
+  })
 })
 
 test('old runs, and runs of commits that are gone, are removed when told', async t => {
