@@ -106,7 +106,10 @@ export function statusLines(
     parts.push([head('events'), ...status.events.map(event => lineOf(event, now, terminal))])
   if (parts.length === 0) parts.push(["nothing yet: a push, or 'bass event PROJECT', makes a task"])
   if (status.held.length > 0) parts.push([head('held'), ...heldLines(status.held, terminal)])
-  parts.push([clip(takersLine(status.takers, now), terminal.columns), ...pausedLine(status.paused, terminal)])
+  parts.push([
+    clip(takersLine(status.takers, status.crew, now), terminal.columns),
+    ...pausedLine(status.paused, terminal),
+  ])
   return parts.flatMap((part, i) => (i === 0 ? part : ['', ...part]))
 }
 

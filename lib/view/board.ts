@@ -3,7 +3,7 @@
 import { paused } from '../spool/spool.ts'
 import type { Spool } from '../spool/spool.ts'
 import { readTakers } from './takers.ts'
-import type { TakerView } from './takers.ts'
+import type { Crew, TakerView } from './takers.ts'
 import { readView } from './view.ts'
 import type { TaskView } from './view.ts'
 import { current } from './whereabouts.ts'
@@ -21,6 +21,8 @@ export interface Board {
   /** By number. Tasks that have moved to `old` are not among them. */
   readonly tasks: readonly BoardTask[]
   readonly takers: readonly TakerView[]
+  /** What these are. */
+  readonly crew: Crew
   /** `all`, `project:P`, `host:H`. */
   readonly paused: readonly string[]
 }
@@ -33,10 +35,11 @@ export function readBoard(spool: Spool, silentAfter: number, read = readView): B
     .filter(view => view !== undefined)
   const takers = readTakers(spool, views, silentAfter, now)
   const stopped = paused(spool)
-  const places = placesInQueue(views)
+  const crew = 'taker'
+  const circumstances = { places: placesInQueue(views), takers, crew, paused: stopped, now } as const
   const tasks = views.map(view => ({
     ...view,
-    wait: view.state === 'waiting' ? whyWaiting(view, places, takers, stopped, now) : null,
+    wait: view.state === 'waiting' ? whyWaiting(view, circumstances) : null,
   }))
-  return { now, tasks, takers, paused: [...stopped].sort() }
+  return { now, tasks, takers, crew, paused: [...stopped].sort() }
 }

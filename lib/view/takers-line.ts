@@ -1,11 +1,11 @@
 // The takers in one line: how many do what, and who fell silent. Pure.
 
-import type { TakerView } from './takers.ts'
+import type { Crew, TakerView } from './takers.ts'
 import { ago, counted, harmless } from '../base/text.ts'
 
 /** `3 takers: 2 busy, 1 idle`; one that cannot take tasks is named with its fault, a silent one with its last beat. `now` in milliseconds. */
-export function takersLine(takers: readonly TakerView[], now: number): string {
-  if (takers.length === 0) return 'no taker has been seen'
+export function takersLine(takers: readonly TakerView[], crew: Crew, now: number): string {
+  if (takers.length === 0) return `no ${crew} has been seen`
   const states = ['busy', 'idle', 'stopped', 'silent'] as const
   const counts = states
     .map(state => ({ state, those: takers.filter(taker => taker.state === state) }))
@@ -18,7 +18,7 @@ export function takersLine(takers: readonly TakerView[], now: number): string {
     .slice(0, 3)
     .map(({ host, slot, fault }) => `; ${harmless(`${host} ${slot ?? ''}`.trim())}: ${harmless(fault!)}`)
   const more = faults.length > told.length ? `; ${faults.length - told.length} more cannot take tasks` : ''
-  return `${counted(takers.length, 'taker')}: ${counts.join(', ')}${told.join('')}${more}`
+  return `${counted(takers.length, crew)}: ${counts.join(', ')}${told.join('')}${more}`
 }
 
 const named = (takers: readonly TakerView[], now: number) =>

@@ -18,6 +18,9 @@ export interface MachineView {
   readonly diskSize: number
 }
 
+/** What runs jobs there, in a word: the task-takers of a spool, or the workers of a farm. */
+export type Crew = 'taker' | 'worker'
+
 export interface TakerView {
   readonly host: string
   /** Its working directory on that host; null where that is not for everybody to know. */

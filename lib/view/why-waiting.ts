@@ -1,6 +1,6 @@
 // Why a waiting task waits, in a word for programs and a sentence for people. Pure.
 
-import type { TakerView } from './takers.ts'
+import type { Crew, TakerView } from './takers.ts'
 import { ago, plural } from '../base/text.ts'
 import type { TaskView } from './view.ts'
 
@@ -18,17 +18,20 @@ type Task = { readonly name: string } & Pick<
   'num' | 'project' | 'arch' | 'host' | 'state' | 'cancelling'
 >
 
-/**
- * Why `task` waits. `places` are those of all that wait, `takers` all that were seen, `paused` the names in `pause/`,
- * `now` the time in milliseconds.
- */
-export function whyWaiting(
-  task: Task,
-  places: ReadonlyMap<string, number>,
-  takers: readonly TakerView[],
-  paused: ReadonlySet<string>,
-  now = Date.now(),
-): WaitView {
+export interface Circumstances {
+  /** The places of all that wait. */
+  readonly places: ReadonlyMap<string, number>
+  /** All that were seen, and what they are. */
+  readonly takers: readonly TakerView[]
+  readonly crew: Crew
+  /** The names in `pause/`. */
+  readonly paused: ReadonlySet<string>
+  /** The time in milliseconds. */
+  readonly now: number
+}
+
+/** Why `task` waits. */
+export function whyWaiting(task: Task, { places, takers, crew, paused, now }: Circumstances): WaitView {
   const place = places.get(task.name) ?? 1
   const because = (reason: WaitView['reason'], text: string): WaitView => ({ reason, text, place })
   const able = takers.filter(taker => serves(taker, task))
@@ -39,19 +42,19 @@ export function whyWaiting(
   if (task.cancelling) return because('cancelling', 'it is being cancelled')
   if (paused.has('all')) return because('paused', 'everything is paused')
   if (paused.has(`project:${task.project}`)) return because('paused', `${task.project} is paused`)
-  if (able.length === 0) return because('unseen', `no taker for ${what} has been seen`)
+  if (able.length === 0) return because('unseen', `no ${crew} for ${what} has been seen`)
   if (open.length === 0)
     return because('paused', `${hosts(able)} ${plural(hosts(able).split(' ').length, 'is', 'are')} paused`)
-  if (alive.length === 0) return because('gone', goneText(open, what, now))
+  if (alive.length === 0) return because('gone', goneText(open, `${crew} for ${what}`, now))
   const well = alive.filter(taker => taker.fault === null)
   if (well.length === 0)
-    return because('fault', `the taker on ${alive[0]!.host} cannot take tasks: ${alive[0]!.fault!}`)
-  if (well.some(taker => taker.state === 'idle')) return because('free', `a taker for ${what} is free`)
+    return because('fault', `the ${crew} on ${alive[0]!.host} cannot take tasks: ${alive[0]!.fault!}`)
+  if (well.some(taker => taker.state === 'idle')) return because('free', `a ${crew} for ${what} is free`)
   return because(
     'busy',
     well.length === 1
-      ? `the one taker for ${what} is busy`
-      : `all ${well.length} takers for ${what} are busy`,
+      ? `the one ${crew} for ${what} is busy`
+      : `all ${well.length} ${crew}s for ${what} are busy`,
   )
 }
 
@@ -62,8 +65,8 @@ const hosts = (takers: readonly TakerView[]) => [...new Set(takers.map(taker => 
 
 function goneText(takers: readonly TakerView[], what: string, now: number): string {
   const beats = takers.map(taker => taker.beat).filter(beat => beat !== null)
-  if (beats.length === 0) return `no taker for ${what} is running`
-  return `no taker for ${what} is alive, the last beat was ${ago(now - Math.max(...beats))}`
+  if (beats.length === 0) return `no ${what} is running`
+  return `no ${what} is alive, the last beat was ${ago(now - Math.max(...beats))}`
 }
 
 /** The reason with its place: what a person asks of one task. */

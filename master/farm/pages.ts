@@ -50,6 +50,7 @@ export async function openPages(
     project => mirrorOf(data, project),
     project => projects.find(project)?.forge,
     files,
+    'worker',
   )
   await site.open()
   let closed = false

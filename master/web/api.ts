@@ -73,7 +73,7 @@ async function lastLines({ files }: Site, view: TaskView) {
 /** The JSON of `bass status --json`. */
 export function statusJson(site: Site, viewer: Viewer, count = RECENT, project?: string): Overview {
   const now = Date.now()
-  const { running, waiting, takers, paused } = boardOf(site, project, Infinity)
+  const { running, waiting, takers, crew, paused } = boardOf(site, project, Infinity)
   const shown = (view: TaskView) => publicView(site, viewer, view)
   return {
     now,
@@ -82,6 +82,7 @@ export function statusJson(site: Site, viewer: Viewer, count = RECENT, project?:
     held: heldChanges(site.spool).filter(change => project === undefined || change.project === project),
     recent: recent(site, count, project).map(view => ({ ...shown(view), wait: null })),
     takers: takers.map(taker => (viewer.name === undefined ? { ...taker, slot: null } : taker)),
+    crew,
     paused,
     events: eventsWaiting(site.spool, now, LATE).filter(
       one => project === undefined || one.project === project,

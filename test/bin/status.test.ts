@@ -199,7 +199,17 @@ test('status for programs is one JSON object', async t => {
   const { maker, status } = make(t)
   busySpool(maker)
   const json = JSON.parse((await status('--json')).stdout) as Record<string, unknown>
-  t.same(Object.keys(json), ['now', 'takers', 'paused', 'waiting', 'running', 'held', 'recent', 'events'])
+  t.same(Object.keys(json), [
+    'now',
+    'takers',
+    'crew',
+    'paused',
+    'waiting',
+    'running',
+    'held',
+    'recent',
+    'events',
+  ])
   t.match(json, {
     waiting: [
       { num: 11, wait: { reason: 'unseen', place: 1 } },

@@ -17,6 +17,8 @@ import { blocks, durationOf, taskLink } from './task-parts.ts'
 /** Jobs of a page. */
 const ROWS = 50
 
+const TITLES = { taker: 'Takers', worker: 'Workers' } as const
+
 const SIGN = { idle: 'waiting', busy: 'running', stopped: 'gone', silent: 'lost' } as const
 
 export function hostsPage(visit: Visit, site: Site): Html {
@@ -30,13 +32,16 @@ export function hostsPage(visit: Visit, site: Site): Html {
         ${
           names.length === 0
             ? html`<div class="empty">
-                <p><strong>No taker has been seen yet.</strong></p>
-                <p>A machine appears here when a <code>task-taker</code> starts on it.</p>
+                <p><strong>No ${site.crew} has been seen yet.</strong></p>
+                <p>
+                  A machine appears here when a
+                  <code>${site.crew === 'taker' ? 'task-taker' : site.crew}</code> starts on it.
+                </p>
               </div>`
             : scrollTable(
                 'Hosts',
                 'plain',
-                ['Host', 'Takers', 'Runs'],
+                ['Host', TITLES[site.crew], 'Runs'],
                 names.map(
                   name =>
                     html`<tr data-row="">
@@ -96,7 +101,7 @@ export function hostPage(visit: Visit, site: Site, host: string, before?: number
     },
     html`<h1>${host}</h1>
       <section aria-labelledby="takers" data-part="takers">
-        <h2 id="takers">Takers</h2>
+        <h2 id="takers">${TITLES[site.crew]}</h2>
         ${takerWords(mine, visit)}
       </section>
       <section aria-labelledby="runs" data-part="runs">

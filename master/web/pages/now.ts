@@ -1,6 +1,6 @@
 // The current work: running tasks, and queued ones with the reason why they wait.
 
-import type { TakerView } from '../../../lib/view/takers.ts'
+import type { Crew, TakerView } from '../../../lib/view/takers.ts'
 import { takersLine } from '../../../lib/view/takers-line.ts'
 import type { CommitView } from '../../../lib/git/commit.ts'
 import { counted, formatSeconds } from '../../../lib/base/text.ts'
@@ -25,13 +25,13 @@ export const toldOf = ({ running, waiting }: CurrentWork): TaskView[] =>
 
 /** `commits`: those of the tasks that it tells of, by revision. */
 export function nowSection(visit: Visit, work: CurrentWork, commits: ReadonlyMap<string, CommitView>): Html {
-  const { running, waiting, more, paused, takers, events } = work
+  const { running, waiting, more, paused, takers, crew, events } = work
   const subject = ({ revision }: TaskView) => commits.get(revision ?? '')?.subject
   const rest = more + Math.max(0, waiting.length - QUEUED_SHOWN)
   const idle = running.length === 0 && waiting.length === 0
   return html`<section aria-labelledby="now" data-part="now" class="now">
     <h2 id="now">Now</h2>
-    <p class="side"><a href="/hosts">${takersWords(takers)}</a></p>
+    <p class="side"><a href="/hosts">${takersWords(takers, crew)}</a></p>
     ${paused.length > 0 && html`<p class="note"><strong>Paused:</strong> ${paused.map(pauseWords).join(', ')}.</p>`}
     ${events.map(one => html`<p class="note">${tellEvents(one, Date.now())}</p>`)}
     ${idle && html`<p class="quiet">Nothing is queued or running.</p>`}
@@ -52,9 +52,10 @@ export function nowSection(visit: Visit, work: CurrentWork, commits: ReadonlyMap
 }
 
 /** `3 takers: 2 busy, 1 silent`; where on its host one works stands elsewhere, for those who may know. */
-const takersWords = (takers: readonly TakerView[]): string =>
+const takersWords = (takers: readonly TakerView[], crew: Crew): string =>
   takersLine(
     takers.map(taker => ({ ...taker, slot: '' })),
+    crew,
     Date.now(),
   )
 

@@ -2,7 +2,7 @@
 
 import { paused } from '../../../lib/spool/spool.ts'
 import { readTakers } from '../../../lib/view/takers.ts'
-import type { TakerView } from '../../../lib/view/takers.ts'
+import type { Crew, TakerView } from '../../../lib/view/takers.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
 import { eventsWaiting } from '../../../lib/view/pending-events.ts'
 import type { WaitingEvents } from '../../../lib/view/pending-events.ts'
@@ -31,6 +31,7 @@ export interface CurrentWork {
   /** How many more wait. */
   readonly more: number
   readonly takers: readonly TakerView[]
+  readonly crew: Crew
   readonly paused: readonly string[]
   /** Events that no task-maker has taken for `LATE`. */
   readonly events: readonly WaitingEvents[]
@@ -46,11 +47,12 @@ export function boardOf(site: Site, project?: string, most = REASONS): CurrentWo
   const takers = readTakers(site.spool, running, site.silentAfter)
   const stopped = paused(site.spool)
   const all = active.filter(({ state }) => state === 'waiting').map(queued)
-  const places = placesInQueue(all)
+  const { crew } = site
+  const circumstances = { places: placesInQueue(all), takers, crew, paused: stopped, now: Date.now() }
   const queue = all.filter(task => project === undefined || task.project === project)
   const waiting = viewsOf(site, queue.slice(0, most)).map(view => ({
     view,
-    wait: whyWaiting(view, places, takers, stopped),
+    wait: whyWaiting(view, circumstances),
   }))
   return {
     running: running
@@ -59,6 +61,7 @@ export function boardOf(site: Site, project?: string, most = REASONS): CurrentWo
     waiting,
     more: queue.length - waiting.length,
     takers,
+    crew,
     paused: [...stopped].sort(),
     events: eventsWaiting(site.spool, Date.now(), LATE).filter(
       events => project === undefined || events.project === project,

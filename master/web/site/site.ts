@@ -14,6 +14,7 @@ import { listIfThere, mustList } from '../../../lib/system/listing.ts'
 import { warn } from '../../../lib/system/log.ts'
 import type { Spool } from '../../../lib/spool/spool.ts'
 import { numberOf, parseTaskName } from '../../../lib/spool/task-name.ts'
+import type { Crew } from '../../../lib/view/takers.ts'
 import { readView } from '../../../lib/view/view.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
 import { watch } from '../../../lib/system/watch.ts'
@@ -49,6 +50,8 @@ export class Site {
   readonly silentAfter: number
   /** The files of its jobs. */
   readonly files: JobFiles
+  /** What runs its jobs. */
+  readonly crew: Crew
   readonly #views = new LRUCache<string, TaskView>({ max: 600 })
   readonly #commits: Commits
   /** The forge that holds the code of a project. */
@@ -74,6 +77,7 @@ export class Site {
     repositoryOf: (project: string) => string | undefined,
     forgeOf: (project: string) => Forge | undefined = () => undefined,
     files: JobFiles = new SpoolFiles(spool),
+    crew: Crew = 'taker',
   ) {
     this.spool = spool
     this.silentAfter = silentAfter
@@ -81,6 +85,7 @@ export class Site {
     this.#current = new Current(spool)
     this.forgeOf = forgeOf
     this.files = files
+    this.crew = crew
   }
 
   /** Lists everything and reads the newest; then goes on in the background until `close`. */

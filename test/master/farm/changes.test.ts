@@ -15,6 +15,7 @@ import {
   gitlabPush,
 } from '../../fixtures/forges/payloads.ts'
 import { StandIn } from '../../fixtures/forges/stand-in.ts'
+import { eventually } from '../../fixtures/sandbox.ts'
 
 const HOOK = 'a secret of the webhooks'
 
@@ -122,6 +123,9 @@ test('a change from outside is held until a person approves its head; a newer he
   t.match(await bass('approve', 'hello', '7', head), { code: 0, stdout: `approved ${head}: A title\n` })
   t.equal((await approve(head, `Bearer ${TOKEN}`)).status, 409, 'once')
   t.same(await jobs(), [`sdk sdk ${head.slice(0, 7)}`, `root ${head.slice(0, 7)}`])
+  const waiting = async () => (await bass('status')).stdout
+  await eventually('the jobs', async () => (await waiting()).includes('sdk sdk'))
+  t.match(await waiting(), /no worker for \S+ has been seen\n[^]*\nno worker has been seen\n$/)
 
   const next = farm.commit({ 'sdk/a': '3' })
   await pull({ action: 'synchronize', head: next, base, updated: '2026-01-03T00:00:00Z' })

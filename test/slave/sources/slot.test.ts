@@ -44,7 +44,10 @@ test('a machine that cannot run jobs leaves them to others, and status says why'
     /^task-taker: warning: unable to take tasks: JOBTMP cannot be written: not a directory \(.*\)\n$/,
   )
   const takers = readTakers(site.spool, [], 60_000)
-  t.match(takersLine(takers, Date.now()), /^1 taker: 1 idle; testhost .*sick: JOBTMP cannot be written/)
+  t.match(
+    takersLine(takers, 'taker', Date.now()),
+    /^1 taker: 1 idle; testhost .*sick: JOBTMP cannot be written/,
+  )
   t.same(site.ls('spool/jobs/cur'), [])
   site.taker('well')
   const machines = () => readTakers(site.spool, [], 60_000).map(({ machine }) => machine)
