@@ -122,7 +122,8 @@ export class FarmJob implements Assignment {
 
   async begin(): Promise<boolean> {
     const { steps, home, tmp, artifacts } = workPaths(this.work)
-    for (const path of [steps, home, tmp, artifacts]) await rm(path, { recursive: true, force: true })
+    const left = [steps, home, tmp, artifacts]
+    await Promise.all(left.map(path => rm(path, { recursive: true, force: true })))
     mkdirSync(this.work, { recursive: true, mode: 0o700 })
     return true
   }
