@@ -47,7 +47,9 @@ export async function bringBack(
       await own?.(beside)
       moveInto(toName(beside), toName(out), only)
     } catch (error) {
-      throw error instanceof BundleError ? lasting('bring back what it changed', error) : error
+      if (error instanceof BundleError) throw lasting('bring back what it changed', error)
+      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
+      throw temporary(`bring back what it changed into ${quote(out)}`, error)
     } finally {
       remove(beside)
     }

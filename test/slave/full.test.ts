@@ -53,6 +53,35 @@ if (isLong)
     t.end()
   })
 
+test(
+  'a disk here that has no room for what comes back is one sentence, and nothing half is there',
+  { skip },
+  t => {
+    const { sandbox } = prepare(t)
+    mkdirSync(sandbox.path('out'))
+    sandbox.ok('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', sandbox.path('out')])
+    try {
+      const words = ['--', 'sh', '-c', 'echo a >a; head -c 8m /dev/zero | tr "\\0" x >big']
+      const { code, stderr } = sandbox.run(
+        'bin/bass',
+        ['exec', '--all', '--out', '../out', '--in', 'busy:1', ...words],
+        {
+          ...{ cwd: 'code', env: podman!.env },
+        },
+      )
+      t.equal(code, 111)
+      t.match(
+        stderr,
+        /^bass: fatal: unable to bring back what it changed into '\S+\/out': no space left on device\n$/,
+      )
+      t.same(sandbox.ls('out'), [])
+    } finally {
+      sandbox.ok('umount', [sandbox.path('out')])
+    }
+    t.end()
+  },
+)
+
 test('a container that is removed beneath a command is one sentence', { skip }, async t => {
   const { sandbox, start } = prepare(t)
   const running = start('echo up; sleep 1000')
