@@ -3,7 +3,7 @@
 
 /** The words of git, ssh and the forges for: nobody is let in, or no repository is there. */
 const REFUSED =
-  /Authentication failed|could not read (?:Username|Password)|returned error: 40[134]|Permission denied \(|Host key verification failed|repository '.*' not found|Repository not found/
+  /Authentication failed|could not read (?:Username|Password)|returned error: 40[134]|Permission denied \(|Permission to .* denied|Host key verification failed|repository '.*' not found|Repository not found/
 
 /** The server has the repository, and not what is wanted of it. */
 const NOT_THERE = /not our ref|unadvertised object|couldn't find remote ref/

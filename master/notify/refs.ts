@@ -10,6 +10,7 @@ import { choice, optional } from '../../lib/base/settings.ts'
 import { forgeOf } from '../../lib/forge/parse-forge.ts'
 import { gitAccess } from '../../lib/forge/open.ts'
 import { environmentAt, runGit, sentence } from '../../lib/git/process.ts'
+import { isRefusal } from '../../lib/git/refusal.ts'
 import { isCommitId, refOf } from '../../lib/jci/run-ref.ts'
 import { storeRun } from '../../lib/jci/store.ts'
 import { openSpool } from '../../lib/spool/spool.ts'
@@ -140,12 +141,8 @@ async function share(repository: string, ref: string, env: NodeJS.ProcessEnv, do
   const rejected = /\[(?:remote )?rejected\].*\((.*)\)/.exec(end.stderr)?.[1]
   const why = rejected ?? sentence(end)
   if (rejected !== undefined) throw new Refused(`${forge.cloneUrl}: ${why}`)
-  if (!isShut(end.stderr)) throw new Error(`${forge.cloneUrl}: ${why}`)
+  if (!isRefusal(end.stderr)) throw new Error(`${forge.cloneUrl}: ${why}`)
   warnOnce('push runs to', forge.cloneUrl, why)
   door.heldUntil = performance.now() + SHUT_PAUSE_MS
   throw new NotYet(why, SHUT_PAUSE_MS)
 }
-
-/** True if the server was reached, and does not let us in. Pure. */
-const isShut = (stderr: string): boolean =>
-  /error: 40[13]|Authentication failed|Permission .*denied|could not read Username/i.test(stderr)

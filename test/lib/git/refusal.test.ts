@@ -10,6 +10,7 @@ const REFUSALS = [
   "fatal: repository 'https://forge.example/o/r.git/' not found",
   'ERROR: Repository not found.\nfatal: Could not read from remote repository.',
   'git@forge.example: Permission denied (publickey).',
+  'ERROR: Permission to o/r.git denied to deploy key.',
   'Host key verification failed.',
 ]
 const ABSENCES = [
