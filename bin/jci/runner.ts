@@ -49,7 +49,8 @@ export const verb = command(
 
 A job fetches its commit, runs 'git-jci run' and pushes what came of it. Its container has limits, no socket, and no
 directory of this host but this tool, read-only; the tool brings node, git and bash. The image is what .jci/image of
-the commit names, else JCI_IMAGE; it needs /bin/sh. Where it is not to be had, the job ends with a run that says so.`,
+the commit names, else JCI_IMAGE; it needs /bin/sh. Where it is not to be had, the job ends
+with a run that says so.`,
     environment: RUNNER_SETTINGS,
     ...OURS,
   },
