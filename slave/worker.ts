@@ -29,12 +29,10 @@ export const worker = command(
     about: `Asks a farmer for jobs and runs them, one at a time, in the current directory, which is to be its own: the
 clones of projects are kept there.
 
-Run one for each job that is to run at a time, under a supervisor: one that is stopped, or hangs, for
-five seconds is killed with its steps, because its job is given to another then. Git fetches as this
-user may: give it a key or a credential helper for what is private.
-
-TERM: takes nothing more; the job in hand may go on for DRAIN, then it is given back. A second TERM
-is final.`,
+Run one for each job that is to run at a time, under a supervisor: one that is stopped, or hangs, for five
+seconds is killed with its steps, because its job is given to another then. Git fetches as this user may:
+give it a key or a credential helper for what is private. TERM: takes nothing more; the job in hand may go
+on for DRAIN, then it is given back. A second TERM is final.`,
     environment: {
       FARMER_URL: 'where the farmer is, as https://ci.example.org',
       WORKER_SECRET_FILE: 'the file with the secret of workers',
