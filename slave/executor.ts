@@ -1,6 +1,5 @@
 // executor: runs commands for a client elsewhere, in a container or on this machine.
 
-import type { EventEmitter } from 'node:events'
 import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -89,7 +88,7 @@ other process, for the first process of a container; the others are as ISOLATE.`
   },
 )
 
-const onceAny = (emitter: EventEmitter, events: readonly string[]) =>
+const onceAny = (emitter: Pick<NodeJS.EventEmitter, 'once'>, events: readonly string[]) =>
   new Promise<void>(done => {
     for (const event of events) emitter.once(event, () => done())
   })

@@ -99,5 +99,5 @@ ${Object.entries(OURS.exits)
   .map(([code, about]) => `  ${code}  ${about}`)
   .join('\n')}
 `
-  return fill(text, process.stdout.columns ?? Infinity)
+  return fill(text, (process.stdout.isTTY && process.stdout.columns) || Infinity)
 }

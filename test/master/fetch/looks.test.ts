@@ -182,7 +182,7 @@ test('what cannot be worked off delays nothing that comes later, and each of it 
     const fetching = new Fetching(openTasks(), project!, new AbortController().signal, () => clock)
     await fetching.round()
     let before = head
-    for (const _ of [1, 2]) {
+    for (let push = 0; push < 2; push++) {
       const next = site.commit()
       site.push('HEAD:main')
       await site.pushed('refs/heads/main', before, next)
