@@ -20,6 +20,7 @@ import type { Place, StepProcess } from '../run/places/place.ts'
 import type { Pools } from '../run/places/pools.ts'
 import { CommandInput } from './command-input.ts'
 import { Outbox } from './outbox.ts'
+import { ownEnvironment } from './own-environment.ts'
 import { INVALID, OUT_OF_RANGE, Refusal } from './refusal.ts'
 import { taskUser } from './task-user.ts'
 
@@ -289,14 +290,4 @@ export class Execution {
 function endAfterClient(call: Call): void {
   if (call.readableEnded) call.end()
   else call.once('end', () => call.end())
-}
-
-/** The variables that image or machine give to everybody, without the executor's own. */
-function ownEnvironment(): Record<string, string> {
-  const own = ['TMPDIR', 'BASS_EXECUTOR', 'BASS_SSHD', 'BASS_ROOT', 'NODE_OPTIONS']
-  return Object.fromEntries(
-    Object.entries(process.env).filter(
-      (entry): entry is [string, string] => !own.includes(entry[0]) && entry[1] !== undefined,
-    ),
-  )
 }

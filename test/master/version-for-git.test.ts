@@ -56,13 +56,13 @@ test('what is no commit, or no repository, is a lasting error of one line', asyn
   commit()
   for (const [cwd, args] of [
     [path, ['nope']],
-    [path, ['']],
     [sandbox.dir, []],
   ] as const) {
     const ended = sandbox.run(PROGRAM, [...args], { cwd })
     t.match(ended, { code: 100, stdout: '' })
     t.match(ended.stderr, /^version-for-git: fatal: unable to describe '.*': .*\n$/)
   }
+  t.match(sandbox.run(PROGRAM, [''], { cwd: path }), { code: 100, stderr: /an argument is empty/ })
   mkdirSync(sandbox.path('empty'))
   t.equal(sandbox.run(PROGRAM, ['a', 'b'], { cwd: path }).code, 100)
 })
