@@ -1,7 +1,8 @@
 // bass: the command for people. It only finds the verb; each is a command of its own.
 
 import { fill } from '../lib/base/description.ts'
-import { columns, runMain } from '../lib/system/command.ts'
+import { runMain } from '../lib/system/command.ts'
+import { columns } from '../lib/system/print.ts'
 import { version } from '../lib/system/version.ts'
 import { EXIT, lasting, quote } from '../lib/base/exit.ts'
 import { nearest } from '../lib/base/nearest.ts'

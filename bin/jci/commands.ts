@@ -3,6 +3,7 @@
 import { fill } from '../../lib/base/description.ts'
 import type { Description } from '../../lib/base/description.ts'
 import type { Command } from '../../lib/system/command.ts'
+import { columns } from '../../lib/system/print.ts'
 import { OURS } from './ours.ts'
 import { RUNNER_SETTINGS, SERVER_SETTINGS } from './settings.ts'
 
@@ -99,5 +100,5 @@ ${Object.entries(OURS.exits)
   .map(([code, about]) => `  ${code}  ${about}`)
   .join('\n')}
 `
-  return fill(text, (process.stdout.isTTY && process.stdout.columns) || Infinity)
+  return fill(text, columns())
 }

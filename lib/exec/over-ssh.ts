@@ -70,7 +70,10 @@ export async function openOverSsh(host: string, env: Environment, stop?: AbortSi
   const control = makeOwnDirectory('bass-ssh-')
   const options = optionsOf(control)
   const remote = (script: string, ...args: string[]) => [
-    ...['ssh', ...options, host, `exec ${['sh', '-c', script, 'sh', ...args].map(shellQuote).join(' ')}`],
+    'ssh',
+    ...options,
+    host,
+    `exec ${['sh', '-c', script, 'sh', ...args].map(shellQuote).join(' ')}`,
   ]
   const end = async () => {
     await run(['ssh', ...options, '-O', 'exit', host], { env }).catch(() => undefined)

@@ -2,8 +2,6 @@
 // begins with `-`, because it doubles the start of a small program; help, manual pages and completion all come from
 // the one description.
 
-import { isatty } from 'node:tty'
-
 import { ROOT } from '../base/root.ts'
 import type { Description, Option } from '../base/description.ts'
 import { EXIT, Fatal, lasting, quote, temporary } from '../base/exit.ts'
@@ -11,7 +9,7 @@ import { version } from './version.ts'
 import { oddOption } from '../base/known-options.ts'
 import { closeInherited } from './descriptors.ts'
 import { say, speakAs } from './log.ts'
-import { openOutput, print } from './print.ts'
+import { columns, openOutput, print } from './print.ts'
 
 export type Options<O> = {
   readonly [K in keyof O]: O[K] extends { type: 'boolean' }
@@ -152,9 +150,6 @@ function inOurWords(wrong: string): string {
   if (name === undefined) return wrong.split('\n')[0]!.replace(/^U/, 'u')
   return `${name.length === 1 ? '-' : '--'}${name} wants a value`
 }
-
-/** How wide the terminal is that standard output is; where it is none, lines are as long as they are. */
-export const columns = () => (isatty(1) && process.stdout.columns) || Infinity
 
 async function parse<O extends Readonly<Record<string, Option>>>(
   description: Description<O>,

@@ -1,6 +1,7 @@
 // Standard output. To open Node's own takes a tenth of the start of a small program, which can do without.
 
 import { writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
 
 import { EXIT } from '../base/exit.ts'
 
@@ -15,6 +16,9 @@ export function print(text: string): void {
     process.stdout.write(rest)
   }
 }
+
+/** How wide the terminal is that standard output is; where it is none, lines are as long as they are. */
+export const columns = () => (isatty(1) && process.stdout.columns) || Infinity
 
 let opened = false
 

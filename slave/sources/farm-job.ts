@@ -33,7 +33,7 @@ export interface InHand {
   news(): Pick<Alive, 'steps' | 'about'>
   hear(word: 'cancelled' | 'lost'): void
   watch(watched: boolean): void
-  readonly watched: boolean
+  isWatched(): boolean
   /** Aborted when it is let go. */
   readonly over: AbortSignal
 }
@@ -97,7 +97,6 @@ export class FarmJob implements Assignment {
   beat(onWord: (word: 'cancelled' | 'lost') => void): Heartbeat {
     let heard = false
     const over = new AbortController()
-    const isWatched = () => this.#live !== undefined
     this.#source.hold({
       attempt: this.#given.attempt,
       news: () => this.#news(),
@@ -106,9 +105,7 @@ export class FarmJob implements Assignment {
         heard = true
       },
       watch: watched => this.#watch(watched),
-      get watched() {
-        return isWatched()
-      },
+      isWatched: () => this.#live !== undefined,
       over: over.signal,
     })
     return {

@@ -134,7 +134,7 @@ export class FarmSource implements WorkSource, Farmhouse {
   async #listen(job: InHand): Promise<void> {
     while (job === this.#inHand && !this.#closed.signal.aborted) {
       const patience = AbortSignal.any([this.#closed.signal, job.over, AbortSignal.timeout(POLL + QUIET)])
-      const path = `/v1/runs/${job.attempt}/word?watched=${job.watched ? 1 : 0}`
+      const path = `/v1/runs/${job.attempt}/word?watched=${job.isWatched() ? 1 : 0}`
       const pause = () => sleep(ALIVE, undefined, { signal: patience }).catch(() => undefined)
       const word = await this.client.ask<WordToWorker>('GET', path, undefined, patience).catch(pause)
       if (word && job === this.#inHand) tell(job, word)
@@ -221,7 +221,7 @@ function tell(job: InHand, { word, watched }: WordToWorker): void {
 }
 
 /** What a job's directory holds. */
-const OF_JOBS = new Set<string>([...Object.values(JOB), 'notes.txt'])
+const OF_JOBS = new Set<string>(Object.values(JOB))
 
 /** Throws a lasting error where `job` is somebody else's: the first job of ours would remove it. */
 function mustBeOwn(directory: string): void {
