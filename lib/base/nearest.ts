@@ -1,9 +1,12 @@
 // Finds the word that a typo stands for. Pure.
 
-/** The candidate that takes the fewest slips to get from `word`, if these are few for its length; else undefined. */
+/**
+ * The candidate that begins with `word`; else the one that takes the fewest slips to get from it, if these are few for its length;
+ * else undefined.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const rated = candidates
-    .map(candidate => ({ candidate, slips: candidate.startsWith(word) ? 1 : distance(word, candidate) }))
+    .map(candidate => ({ candidate, slips: candidate.startsWith(word) ? 0 : distance(word, candidate) }))
     .filter(({ candidate, slips }) => slips <= Math.max(1, candidate.length / 3))
     .sort((a, b) => a.slips - b.slips)
   return word === '' ? undefined : rated[0]?.candidate

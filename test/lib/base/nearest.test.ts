@@ -16,6 +16,7 @@ test('a slip, a swap or a beginning finds the word that was meant', async t => {
   ] as const) {
     t.equal(nearest(typed, WORDS), meant, typed)
   }
+  t.equal(nearest('prun', ['run', 'prune']), 'prune', 'a beginning before a slip')
 })
 
 test('what is like none of the words is not guessed at', async t => {
