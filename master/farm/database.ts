@@ -42,7 +42,7 @@ function parseAddress(url: string): URL {
 
 const DIRECTORY = join(ROOT, 'master/farm/sql')
 
-/** The steps that make the tables, in order. */
+/** The steps that make the tables, in order, and in the end what works on them. */
 function migrations(): { version: number; text: string }[] {
   return readdirSync(DIRECTORY)
     .filter(name => /^\d{3}-.*\.sql$/.test(name))
