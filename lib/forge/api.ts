@@ -28,9 +28,6 @@ export function shorten(text: string): string {
   return `${short}…`
 }
 
-/** The name of a check where several projects tell of one repository: theirs would overwrite one another. */
-export const nameInProject = (project: string, name: string): string => `${project}: ${name}`
-
 /** The files that a change touches, by both names where one was renamed. */
 export interface ChangedFiles {
   readonly names: readonly string[]

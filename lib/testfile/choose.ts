@@ -1,6 +1,7 @@
 // Which directories a change concerns, and which checks come of their Testfiles. Pure. Paths are relative to the root of the
 // code, which is the empty path itself.
 
+import { checkName } from './check-name.ts'
 import { parseTestfile, TESTFILE } from './testfile.ts'
 
 /** The directories of files, and all their parents up to the root: the deepest first, those of one depth by name. */
@@ -22,13 +23,6 @@ const byDepth = (a: string, b: string): number => depthOf(b) - depthOf(a) || (a 
 /** The path of the Testfile of a directory. */
 export const testfileIn = (directory: string): string =>
   directory === '' ? TESTFILE : `${directory}/${TESTFILE}`
-
-/** The name of a check: `NAME` at the root, `DIRECTORY NAME` below; in one line, whatever the directory is called. */
-export const checkName = (directory: string, name: string): string =>
-  // eslint-disable-next-line no-control-regex -- These are what is looked for.
-  (directory === '' ? name : `${directory} ${name}`).replace(/[\0-\x1f\x7f]/g, byte => `\\x${hex(byte)}`)
-
-const hex = (byte: string): string => byte.charCodeAt(0).toString(16).padStart(2, '0')
 
 /** One check of a commit: a command to run in a directory, or what is wrong with the Testfile there. */
 export type Check = { readonly name: string; readonly directory: string } & (

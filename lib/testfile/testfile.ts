@@ -56,6 +56,7 @@ function readLine(source: string, seen: ReadonlyMap<string, number>): TestLine |
   const name = source.slice(0, colon)
   if (!/^[A-Za-z0-9_.-]+$/.test(name)) return 'the name is not made of letters, digits, _, - and . alone'
   if (name.length > NAME_MAX) return `the name is longer than ${NAME_MAX} characters`
+  if (name === TESTFILE) return `the name ${TESTFILE} is that of the check of the file itself`
   const before = seen.get(name)
   if (before !== undefined) return `the name ${name} is that of line ${before} as well`
   const command = source.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')

@@ -1,15 +1,19 @@
 // Carries a plan out in the database: the change as it stands now, its earlier jobs cancelled, its new ones queued.
 
+import { contextOf, NOTHING_TO_TEST } from '../../lib/testfile/check-name.ts'
 import type { Database } from './database.ts'
 import type { Head, FarmPlan } from './plan.ts'
 import type { FarmProject } from './projects.ts'
 
 type Transaction = Parameters<Parameters<Database['begin']>[1]>[0]
 
+/** A project, and whether another one is on its repository, on which the names of its checks depend. */
+export type NamedProject = FarmProject & { readonly shared: boolean }
+
 /** Does what a plan says, and returns what there is to say of it. */
 export async function apply(
   sql: Transaction,
-  project: FarmProject,
+  project: NamedProject,
   plan: FarmPlan,
 ): Promise<string | undefined> {
   const { name, ref, revision, over, held, fork, target, title, author, url, params, heard, head, reopened } =
@@ -38,7 +42,7 @@ export async function apply(
 /** Lets this head of a change run, which is held; false if it is not any more. */
 export async function approveChange(
   sql: Transaction,
-  project: FarmProject,
+  project: NamedProject,
   name: string,
   revision: string,
   head: Head,
@@ -65,7 +69,7 @@ async function cancel(
 
 async function queueHead(
   sql: Transaction,
-  project: FarmProject,
+  project: NamedProject,
   {
     id,
     ref,
@@ -79,6 +83,8 @@ async function queueHead(
     select 1 from result where change = ${id} and revision = ${revision}
       and verdict <> 'cancelled' limit 1`
   if (stands) return 'its head has its jobs already'
+  const naming = { project: project.name, archs: project.targets.length, shared: project.shared }
+  const nameOf = (label: string | null, target = '') => contextOf(label, target, naming)
   for (const target of project.targets) {
     const [arch, host = null] = target.split(':')
     for (const { label, directory, command } of jobs) {
@@ -88,8 +94,7 @@ async function queueHead(
         ref,
         revision,
         version: revision.slice(0, 7),
-        // As FORGES.md has it: the architecture stands in a check's name where there is more than one.
-        label: project.targets.length > 1 ? `${label} ${target}` : label,
+        label: nameOf(label, target),
         directory,
         command,
         arch: arch!,
@@ -103,7 +108,8 @@ async function queueHead(
   const say = (context: string, state: string, description: string) =>
     sql`insert into "check" (project, revision, context, state, description)
       values (${project.name}, ${revision}, ${context}, ${state}, ${description})`
-  for (const { label, error } of broken) await say(label, 'error', error.slice(0, 140))
-  if (jobs.length === 0 && broken.length === 0) await say(project.name, 'success', 'nothing to test')
+  for (const { label, error } of broken) await say(nameOf(label), 'error', error.slice(0, 140))
+  if (jobs.length === 0 && broken.length === 0)
+    await say(nameOf(NOTHING_TO_TEST.name), 'success', NOTHING_TO_TEST.says)
   return undefined
 }

@@ -8,8 +8,8 @@ import { warn } from '../../lib/system/log.ts'
 import { apply, approveChange } from './changes.ts'
 import type { Database } from './database.ts'
 import { FarmMirror } from './mirror.ts'
-import { planHead, planOf, underProject } from './plan.ts'
-import type { Head } from './plan.ts'
+import { planHead, planOf } from './plan.ts'
+import type { NamedProject } from './changes.ts'
 import { mirrorOf } from './projects.ts'
 import type { FarmProject, Projects } from './projects.ts'
 import { WorkLoop } from './work-loop.ts'
@@ -110,7 +110,7 @@ export class Deliveries {
       const note = !project
         ? 'there is no such project any more'
         : plan
-          ? await apply(sql, project, { ...plan, head: this.#named(project, plan.head) })
+          ? await apply(sql, this.#named(project), plan)
           : wish?.kind === 'nothing'
             ? wish.why
             : undefined
@@ -137,13 +137,12 @@ export class Deliveries {
       select ref, target from change
       where project = ${project} and name = ${name} and head = ${revision} and held and open and approved is distinct from head`
     if (!row) return false
-    const plan = await planHead(found, { name, revision, ...row }, this.#mirror(found))
-    const head = this.#named(found, plan)
-    return this.#db.begin(sql => approveChange(sql, found, name, revision, head))
+    const head = await planHead(found, { name, revision, ...row }, this.#mirror(found))
+    return this.#db.begin(sql => approveChange(sql, this.#named(found), name, revision, head))
   }
 
-  #named(project: FarmProject, head: Head): Head {
-    return this.#projects.isShared(project) ? underProject(head, project.name) : head
+  #named(project: FarmProject): NamedProject {
+    return { ...project, shared: this.#projects.isShared(project) }
   }
 
   #mirror({ name, clone }: FarmProject): FarmMirror {

@@ -2,14 +2,12 @@
 // touches the database.
 
 import { IMAGE_NAME } from '../../lib/base/elsewhere.ts'
-import { nameInProject } from '../../lib/forge/api.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
 import { changeParams, touchesTests } from '../../lib/forge/forge.ts'
 import type { ChangeWish, PushWish, Wish } from '../../lib/forge/forge.ts'
 import { gitAccess, isTrusted, openApi } from '../../lib/forge/open.ts'
 import { Repository } from '../../lib/git/repository.ts'
 import { changedPaths } from '../../lib/git/walk.ts'
-import { checkName } from '../../lib/testfile/choose.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
 import { findChecks } from '../make/testfiles.ts'
 import type { FarmMirror } from './mirror.ts'
@@ -17,7 +15,8 @@ import type { FarmProject } from './projects.ts'
 
 /** A job, for each of the project's targets. Texts are UTF-8. */
 export interface PlannedJob {
-  readonly label: string
+  /** The name of its check; null for the steps. */
+  readonly label: string | null
   readonly directory: string
   /** Null: the steps are in `.bass/`. */
   readonly command: string | null
@@ -136,13 +135,6 @@ export async function planHead(
   return (await lookAt(project, change, mirror)).head
 }
 
-/** The same checks by their names where several projects are on one repository; its steps are called by the project anyway. */
-export const underProject = ({ jobs, broken, ...head }: Head, project: string): Head => ({
-  ...head,
-  jobs: jobs.map(job => (job.command === null ? job : { ...job, label: nameInProject(project, job.label) })),
-  broken: broken.map(one => ({ ...one, label: nameInProject(project, one.label) })),
-})
-
 /** A commit to look at. */
 interface Wanted {
   /** The change's number, where it is one. */
@@ -189,7 +181,7 @@ async function lookAt(project: FarmProject, wanted: Wanted, mirror: FarmMirror):
   try {
     const files = listed ?? (base === undefined ? undefined : await changedPaths(code, base, revision))
     const checks = await findChecks(code, revision, files)
-    return { base, files, head: headOf(project, checks, await hasSteps(code, revision)) }
+    return { base, files, head: headOf(checks, await hasSteps(code, revision)) }
   } finally {
     code.close()
   }
@@ -230,13 +222,13 @@ async function listedFiles({ forge, settings }: FarmProject, number: number): Pr
 
 const utf8 = (text: string): string => Buffer.from(text, 'latin1').toString('utf8')
 
-function headOf(project: FarmProject, checks: readonly Check[], bass: boolean): Head {
+function headOf(checks: readonly Check[], bass: boolean): Head {
   const jobs = checks.flatMap(check =>
     'command' in check
       ? [{ label: utf8(check.name), directory: utf8(check.directory), command: utf8(check.command) }]
       : [],
   )
-  const steps = { label: checkName('', project.name), directory: '', command: null }
+  const steps = { label: null, directory: '', command: null }
   return {
     jobs: bass ? [steps, ...jobs] : jobs,
     broken: checks.flatMap(check =>

@@ -2,6 +2,7 @@
 
 import { parseParams } from '../../lib/spool/event.ts'
 import { GitError } from '../../lib/git/repository.ts'
+import { NOTHING_TO_TEST } from '../../lib/testfile/check-name.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
 import { commandScript } from '../../lib/testfile/script.ts'
 import { makeBundle } from './bundle.ts'
@@ -53,9 +54,6 @@ async function idOf({ code }: Sources, revision: string): Promise<string> {
   if (!commit) throw new GitError('no such commit')
   return commit.id
 }
-
-/** The name of the check of a commit that concerns no Testfile, and what it says. */
-const NOTHING_TO_TEST = { name: 'Testfile', says: 'nothing to test' }
 
 /** The task of a check, or that there is none. What needs no machine is said by one task alone. */
 function recipeOf(targets: readonly string[], whole: Bundle, check: Check | undefined): Recipe {

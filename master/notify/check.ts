@@ -1,8 +1,9 @@
 // The check that a forge shows for a job: its name, state and description. Pure.
 
 import { formatSeconds, harmlessLine } from '../../lib/base/text.ts'
-import { nameInProject } from '../../lib/forge/api.ts'
 import type { Status } from '../../lib/forge/api.ts'
+import { contextOf, isOfTestfile, NOTHING_TO_TEST } from '../../lib/testfile/check-name.ts'
+import type { Naming } from '../../lib/testfile/check-name.ts'
 import { decisiveStep } from '../../lib/view/view.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 import type { Notice } from './notice.ts'
@@ -11,14 +12,6 @@ import type { Notice } from './notice.ts'
 const CAUSE =
   /\b(?:error|errors|fatal|panic|failed|failure|exception|assert\w*|not ok|undefined|cannot|unable)\b/i
 
-/** Facts of a project on which the names of its checks depend. */
-export interface Naming {
-  /** For how many architectures it is built. */
-  readonly archs: number
-  /** True if other projects tell of the same repository: lines of the same name in both would overwrite one another's checks. */
-  readonly shared?: boolean | undefined
-}
-
 /** Returns the check of a notice; undefined if there is none. `why` is the reason for which a task waits, where it is known. */
 export function checkOf(
   notice: Notice,
@@ -26,7 +19,8 @@ export function checkOf(
   why?: string,
 ): Omit<Status, 'sha' | 'url'> | undefined {
   const { task } = notice
-  const context = contextOf(task, naming)
+  const target = task.host === null ? task.arch : `${task.arch}:${task.host}`
+  const context = contextOf(task.label, target, naming)
   if (notice.stage === 'waiting') return { context, state: 'pending', description: queuedText(task, why) }
   if (notice.stage === 'running') {
     return { context, state: 'running', description: `running on ${task.job?.host ?? 'a host'}` }
@@ -34,14 +28,6 @@ export function checkOf(
   // It runs again, as another task, which is told of by itself.
   if (task.job?.verdict === 'lost' && task.job.retriedAs !== null) return undefined
   return { context, state: checkState(task), description: overText(notice) }
-}
-
-/** The name of its line of a Testfile, or its project; and its architecture where there is more than one. */
-function contextOf(task: TaskView, { archs, shared }: Naming): string {
-  const target = task.host === null ? task.arch : `${task.arch}:${task.host}`
-  if (!task.label) return `${task.project} ${target}`
-  const label = shared ? nameInProject(task.project, task.label) : task.label
-  return archs > 1 ? `${label} ${target}` : label
 }
 
 const queuedText = ({ arch, host, retryOf }: TaskView, why: string | undefined): string =>
@@ -52,8 +38,9 @@ function checkState({ job }: TaskView): Status['state'] {
   return job?.verdict === 'cancelled' ? 'cancelled' : 'error'
 }
 
-function overText({ task: { job }, lastLines }: Notice): string {
+function overText({ task: { job, label }, lastLines }: Notice): string {
   if (!job) return 'over'
+  if (job.verdict === 'success' && label !== null && isOfTestfile(label)) return NOTHING_TO_TEST.says
   const time = job.seconds === null ? '' : ` after ${formatSeconds(job.seconds)}`
   if (job.verdict === 'success') return `passed${time}`
   if (job.verdict === 'cancelled' || job.verdict === 'lost') return `${job.verdict}${time}`

@@ -6,13 +6,13 @@ import type { Forge } from '../../lib/forge/forge.ts'
 import { openApi } from '../../lib/forge/open.ts'
 import { forgeOf } from '../../lib/forge/parse-forge.ts'
 import { duration, words } from '../../lib/base/settings.ts'
+import type { Naming } from '../../lib/testfile/check-name.ts'
 import { openSpool } from '../../lib/spool/spool.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 import { readBoard } from '../../lib/view/board.ts'
 import { Calls } from './calls.ts'
 import type { Channel, ChannelKind, OpenChannel } from './channel.ts'
 import { checkOf } from './check.ts'
-import type { Naming } from './check.ts'
 import { Later, NotYet, Refused } from './deliver.ts'
 import { Latest } from './latest.ts'
 import type { Notice } from './notice.ts'
@@ -63,13 +63,13 @@ export const forge: ChannelKind = {
     if (found === undefined || openApi(found, env) === undefined) return []
     return [{ project, kind: 'forge', name: 'forge', target: env.FORGE ?? '', policy: 'all' }]
   },
-  open({ shared }, env, directory): OpenChannel {
+  open({ project, shared = false }, env, directory): OpenChannel {
     const found = forgeOf(env)!
     const isGitHub = found.place.kind === 'github'
     const latest = new Latest(directory)
     const pace = paceOf(found)
     const calls = isGitHub ? callsIn(directory, pace) : undefined
-    const naming = { archs: words('ARCHS', env).length, shared }
+    const naming = { project, archs: words('ARCHS', env).length, shared }
     const teller = new Teller(openApi(found, env)!, pace, calls, latest, naming)
     return {
       deliver: notice => teller.tell(notice, isGitHub),

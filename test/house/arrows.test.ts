@@ -33,6 +33,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'lib/view',
     'lib/jci',
     'lib/forge',
+    'lib/testfile',
   ],
   'master/web/log': ['lib/base', 'lib/system', 'lib/view', 'lib/web', 'master/web/site'],
   'master/web/site': ['lib/base', 'lib/system', 'lib/git', 'lib/forge', 'lib/spool', 'lib/view'],

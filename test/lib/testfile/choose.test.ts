@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 
-import { badTestfile, checkName, checksOf, directoriesOf, testfileIn } from '../../../lib/testfile/choose.ts'
+import { badTestfile, checksOf, directoriesOf, testfileIn } from '../../../lib/testfile/choose.ts'
 
 const TABLE: readonly [files: string[], directories: string[]][] = [
   [[], []],
@@ -46,10 +46,7 @@ test('directories are those of the files and their parents, each once, no parent
   t.pass()
 })
 
-test('a check is called by its line, and below the root by its directory as well', async t => {
-  t.equal(checkName('', 'unit'), 'unit')
-  t.equal(checkName('sdk/go', 'unit'), 'sdk/go unit')
-  t.equal(checkName('a\nb\x7f', 'unit'), 'a\\x0ab\\x7f unit')
+test('where the Testfile of a directory is', async t => {
   t.equal(testfileIn(''), 'Testfile')
   t.equal(testfileIn('sdk/go'), 'sdk/go/Testfile')
 })

@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 import type { Test } from 'tap'
 
+import { FILES as NAMED_FILES, NAMES, NOTHING, TARGETS } from '../../fixtures/check-names.ts'
 import { Farm, TOKEN } from '../../fixtures/farm.ts'
 import {
   fromGitea,
@@ -216,16 +217,32 @@ test('lines of one name in two projects on one repository are two checks', async
   await farm.push(farmer.url, head)
   await settled()
   const short = head.slice(0, 7)
-  t.same(await jobs(), [`hello ${short}`, `one ${short}`])
+  t.same(await jobs(), [`hello testarch ${short}`, `one ${short}`])
   mkdirSync(farm.path('conf/other'))
   writeFileSync(farm.path('conf/other/rc'), `FORGE='${standIn.forge.replace(/o.r$/, 'O/R')}'\n`)
   const next = farm.commit({ 'sdk/a': '1', '.bass/1': '#!/bin/sh\nexit 1\n' })
   await farm.push(farmer.url, next, { before: head })
   await settled()
   const later = next.slice(0, 7)
-  t.same((await jobs()).slice(2), [`hello ${later}`, `hello: one ${later}`])
+  t.same((await jobs()).slice(2), [`hello testarch ${later}`, `hello: one ${later}`])
   const names = (await told()).filter(({ sha }) => sha === next).map(({ context }) => context)
-  t.same(names.sort(), ['hello', 'hello: one', 'hello: sdk Testfile'])
+  t.same(names.sort(), ['hello testarch', 'hello: one', 'hello: sdk Testfile'])
+})
+
+test('a forge shows the checks of a farm under the names that a spool uses', async t => {
+  const { farm, farmer, settled, told } = await open(t, { ARCHS: TARGETS.join(' ') })
+  const names = async (sha: string) => {
+    await settled()
+    return (await told()).filter(one => one.sha === sha).map(({ context }) => context)
+  }
+  const head = farm.commit(NAMED_FILES)
+  await farm.push(farmer.url, head)
+  t.same((await names(head)).sort(), NAMES)
+  farm.git(farm.code, 'rm', '-rq', '.')
+  const before = farm.commit(NOTHING.files)
+  const next = farm.commit(NOTHING.change)
+  await farm.push(farmer.url, next, { before })
+  t.same(await names(next), NOTHING.names)
 })
 
 test('deliveries of Gitea and GitLab become jobs', async t => {
@@ -262,7 +279,9 @@ test('deliveries of Gitea and GitLab become jobs', async t => {
     }
   }
   const all = (revision: string) =>
-    ['hello X .bass', 'sdk sdk X true', 'root X true'].map(text => text.replace('X', revision.slice(0, 7)))
+    ['hello testarch X .bass', 'sdk sdk X true', 'root X true'].map(text =>
+      text.replace('X', revision.slice(0, 7)),
+    )
   t.equal(
     await send(fromGitea('push', giteaPush({ before: base, after: head, ref: 'refs/heads/topic' }), HOOK)),
     202,

@@ -6,7 +6,12 @@ import { test } from 'tap'
 
 import { Repository } from '../../../lib/git/repository.ts'
 import type { Check } from '../../../lib/testfile/choose.ts'
+import { look } from '../../../lib/view/settled.ts'
+import type { TaskView } from '../../../lib/view/view.ts'
 import { checksOfEvent } from '../../../master/make/checks.ts'
+import { checkOf } from '../../../master/notify/check.ts'
+import type { Notice } from '../../../master/notify/notice.ts'
+import { FILES, NAMES, NOTHING, TARGETS } from '../../fixtures/check-names.ts'
 import { Workshop } from '../../fixtures/workshop.ts'
 
 type Tap = ConstructorParameters<typeof Workshop>[0]
@@ -142,6 +147,22 @@ test('what cannot be read is one check of its own that says why', async t => {
     'sdk/Testfile: it is larger than 65536 bytes',
     "web/Testfile:1: it is not 'NAME: COMMAND'",
   ])
+})
+
+test('a forge shows the checks of a spool under the names that a farm uses', async t => {
+  const names = (repo: Monorepo) => {
+    const naming = { project: 'hello', archs: TARGETS.length, shared: false }
+    const views = repo.published().map(name => look(repo.spool, name)!.view)
+    const context = (task: TaskView) => checkOf({ stage: 'waiting', task } as Notice, naming)!.context
+    return views.map(context).sort()
+  }
+  const repo = new Monorepo(t, FILES)
+  await repo.labels('', 'refs/heads/main', TARGETS)
+  t.same(names(repo), NAMES)
+  const nothing = new Monorepo(t, NOTHING.files)
+  nothing.commit(NOTHING.change)
+  await nothing.labels(nothing.parent(), 'refs/heads/main', TARGETS)
+  t.same(names(nothing), NOTHING.names)
 })
 
 test('a head that concerns no Testfile has one check, which says so', async t => {

@@ -20,6 +20,8 @@ const notice = (job: object | null, lines: string[] = [], over: object = {}, sta
     lastLines: lines.map(text => ({ step: '20-build', stream: 'stdout', time: null, text })),
   }) as unknown as Notice
 
+const ALONE = { project: 'hello', archs: 1, shared: false }
+
 const failed = { verdict: 'failure', steps: [{ name: '20-build', state: 'failure' }] }
 
 test('what a check says', async t => {
@@ -34,6 +36,7 @@ test('what a check says', async t => {
     [notice(failed, ['\u001b[31mFAIL\u001b[0m a\tb']), 'failure', '20-build: FAIL a b'],
     [notice(failed), 'failure', '20-build'],
     [notice({ verdict: 'timeout', steps: failed.steps }, ['x']), 'error', 'timeout: 20-build: x'],
+    [notice({ verdict: 'success' }, [], { label: 'Testfile' }), 'success', 'nothing to test'],
     [notice({ verdict: 'cancelled' }), 'cancelled', 'cancelled after 3m 20s'],
     [notice({ verdict: 'lost' }), 'error', 'lost after 3m 20s'],
     [notice({ verdict: 'error', error: 'there are no steps' }), 'error', 'there are no steps'],
@@ -41,20 +44,9 @@ test('what a check says', async t => {
     [notice(null, [], { host: 'box' }, 'waiting'), 'pending', 'queued: for the host box'],
     [notice({}, [], {}, 'running'), 'running', 'running on box'],
   ] as const) {
-    const check = checkOf(given, { archs: 1 })!
+    const check = checkOf(given, ALONE)!
     t.equal(check.state, state, description)
     t.equal(check.description, description)
   }
-  t.equal(checkOf(notice({ verdict: 'lost', retriedAs: '2:hello:v1:linux-x86_64' }), { archs: 1 }), undefined)
-})
-
-test('the name of a check', async t => {
-  const named = (over: object, archs: number, shared = false) =>
-    checkOf(notice({ verdict: 'success' }, [], over), { archs, shared })!.context
-  t.equal(named({}, 1), 'hello linux-x86_64')
-  t.equal(named({ host: 'box' }, 1), 'hello linux-x86_64:box')
-  t.equal(named({ label: 'sdk/go test' }, 1), 'sdk/go test')
-  t.equal(named({ label: 'sdk/go test' }, 2), 'sdk/go test linux-x86_64')
-  t.equal(named({ label: 'sdk/go test' }, 1, true), 'hello: sdk/go test')
-  t.equal(named({}, 1, true), 'hello linux-x86_64', 'it has the project in it anyway')
+  t.equal(checkOf(notice({ verdict: 'lost', retriedAs: '2:hello:v1:linux-x86_64' }), ALONE), undefined)
 })
