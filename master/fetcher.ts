@@ -29,7 +29,7 @@ For each delivery that the reporter stored it fetches the refs concerned into th
 makes the events of what is there now. Those of a change whose author is not trusted (FORGE_TRUST)
 are held until 'bass approve'. A delivery stays in inbox/PROJECT/done for RETENTION. Every
 FORGE_POLL it looks at the forge for what no delivery told; with FORGE=git:URL that is the only way
-in. Work for the old head of a change, or for one that is closed, is cancelled (SUPERSEDE).
+in. Work for the old head or target of a change, or for one that is closed, is cancelled (SUPERSEDE).
 
 It may be killed at any instant: no delivery is lost, and no event is made twice. While a forge is
 away it tries again with growing pauses. Settings of projects are read when it starts. With --once

@@ -37,11 +37,14 @@ export function publishEvent(spool: Spool, event: NewEvent, tries = 5): 'made' |
   }
 }
 
-/** The lines of an event. Line breaks and NULs in a value become spaces. Pure. */
+/** The lines of an event. Pure. */
 export const formatParams = (params: Readonly<Record<string, string>>): string =>
   Object.entries(params)
-    .map(([key, value]) => `${key}=${value.replace(/[\r\n\0\u2028\u2029]+/g, ' ')}\n`)
+    .map(([key, value]) => `${key}=${inOneLine(value)}\n`)
     .join('')
+
+/** A value as the lines of an event hold it: line breaks and NULs become spaces. Pure. */
+export const inOneLine = (value: string): string => value.replace(/[\r\n\0\u2028\u2029]+/g, ' ')
 
 /** Lines of `KEY=VALUE`; what is none is left out. Pure. */
 export function parseParams(text: string): Record<string, string> {

@@ -22,6 +22,7 @@ import { Mirror } from './mirror.ts'
 import type { ForgeProject } from './project.ts'
 import * as records from './record.ts'
 import { readChanges, readTips, writeChange, writeTips } from './state.ts'
+import type { ChangeState } from './state.ts'
 import { Superseder } from './supersede.ts'
 import { wishesIn } from './wishes.ts'
 
@@ -266,13 +267,17 @@ export class Fetching {
     this.#store([...found, ...differing.map(ref => [ref, refs.get(ref) ?? null] as const)])
   }
 
-  /** The refs of the changes that are open here and not on the forge, or the other way about: their delivery was lost. */
+  /** The refs of the changes that are open here and not on the forge, or the other way about, or have another target there. */
   async #differing(): Promise<string[]> {
     const { api, inbox } = this.project
     const changes = api ? readChanges(inbox) : []
     if (!api || changes.length === 0) return []
-    const open = new Set((await api.openChanges()).map(({ number }) => number))
-    return changes.filter(change => change.open !== open.has(change.number)).map(({ ref }) => ref)
+    const open = new Map((await api.openChanges()).map(change => [change.number, change]))
+    const isAsThere = ({ number, open: isOpen, target }: ChangeState) => {
+      const there = open.get(number)
+      return isOpen === (there !== undefined) && (there === undefined || target === there.target)
+    }
+    return changes.filter(change => !isAsThere(change)).map(({ ref }) => ref)
   }
 
   #store(found: readonly (readonly [string, string | null])[]): void {

@@ -1,9 +1,9 @@
-// Cancels what waits or runs for an old head, or for a change that is closed. The spool decides, not the sequence of
+// Cancels what waits or runs for an old head or target of a change, or for one that is closed. The spool decides, not the sequence of
 // deliveries: a task that is published late is found as well.
 
 import { basename, dirname, join } from 'node:path'
 
-import { parseParams } from '../../lib/spool/event.ts'
+import { inOneLine, parseParams } from '../../lib/spool/event.ts'
 import { parseRetryOf } from '../../lib/spool/retry.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { isTaskId, parseTaskName } from '../../lib/spool/task-name.ts'
@@ -24,6 +24,8 @@ interface Of {
   readonly ref: string
   readonly revision: string
   readonly change: number | undefined
+  /** The branch that its change was to go into; undefined where that was not known. */
+  readonly target: string | undefined
   /** A person asked for it, and means it. */
   readonly wished: boolean
 }
@@ -75,8 +77,10 @@ export class Superseder {
       const state = changes.get(of.change)
       if (!state) return undefined
       if (!state.open) return `change ${of.change} is closed`
-      if (this.#project.supersede === 'no' || state.head === of.revision) return undefined
-      return `change ${of.change} has the new head ${state.head}`
+      if (this.#project.supersede === 'no') return undefined
+      if (state.head !== of.revision) return `change ${of.change} has the new head ${state.head}`
+      const isRetargeted = !!of.target && state.target !== '' && inOneLine(state.target) !== of.target
+      return isRetargeted ? `change ${of.change} has the new target ${state.target}` : undefined
     }
     const tip = of.ref.startsWith('refs/heads/') ? tips?.get(of.ref) : undefined
     return tip === undefined || tip === of.revision ? undefined : `${of.ref} is at ${tip}`
@@ -87,11 +91,12 @@ export class Superseder {
     const files = listAllIfThere(directory)
     if (files.length === 0 || files.includes(TASK.cancel)) return undefined
     const read = (file: string) => (files.includes(file) ? (readIfThere(join(directory, file)) ?? '') : '')
-    const change = parseParams(read(TASK.params))['CHANGE']
+    const { CHANGE: change, TARGET: target } = parseParams(read(TASK.params))
     return {
       ref: read(TASK.ref).trim(),
       revision: read(TASK.revision).trim(),
       change: /^\d{1,15}$/.test(change ?? '') ? Number(change) : undefined,
+      target,
       wished: parseRetryOf(read(TASK.retryOf))?.cause === 'user',
     }
   }

@@ -185,7 +185,7 @@ export const forgeScenarios: Scenario[] = [
 function workOfChange(world: World): void {
   const task = world.makeTask()
   writeFileSync(join(task, 'ref.txt'), HEAD + '\n')
-  writeFileSync(join(task, 'params.txt'), 'CHANGE=7\n')
+  writeFileSync(join(task, 'params.txt'), 'CHANGE=7\nTARGET=main\n')
 }
 
 const first = (world: World): string => `${world.fixtures.revisions[0]!} testarch`

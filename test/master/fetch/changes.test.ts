@@ -284,6 +284,42 @@ test('a change that gets another target is built anew, compared with that', asyn
   t.same(await pull('edited', 'old', old), [])
 })
 
+test('another target of a change cancels the work for its old one, but for what a person retried', async t => {
+  for (const [setting, isCancelled] of [
+    ['changes', true],
+    ['no', false],
+  ] as const) {
+    const { site, first } = await started(t, `FORGE_POLL=0\nSUPERSEDE=${setting}\n`)
+    const head = site.commit()
+    site.push(`${head}:${HEAD}`, `${first}:refs/heads/old`)
+    await site.pulled({ head, base: first, fork: false })
+    await site.fetch()
+    const task = (num: number, target: string | undefined, files: Record<string, string> = {}) => {
+      const name = `${num}:hello:v:testarch`
+      const facts = {
+        'code-revision.txt': `${head}\n`,
+        'ref.txt': `${HEAD}\n`,
+        'params.txt': `CHANGE=7\n${target === undefined ? '' : `TARGET=${target}\n`}`,
+      }
+      mkdirSync(join(site.spool.tasks.cur, name))
+      for (const [file, text] of Object.entries({ ...facts, ...files }))
+        writeFileSync(join(site.spool.tasks.cur, name, file), text)
+      return () => site.ls('spool/tasks/cur', name).includes('cancel')
+    }
+    const before = [
+      task(1, 'main'),
+      task(2, 'main', { 'retry-of.txt': '1:hello:v:testarch user 0\n' }),
+      task(3, undefined),
+    ]
+    await site.pulled({ action: 'edited', head, base: first, target: 'old', fork: false })
+    await site.fetch()
+    const after = [task(4, 'old'), task(5, 'main')]
+    await site.fetch()
+    const cancelled = [...before, ...after].map(is => is())
+    t.same(cancelled, [isCancelled, false, false, false, isCancelled], setting)
+  }
+})
+
 test('an event that another record is about to make is not made once more', async t => {
   const { site, first } = await started(t, 'FORGE_POLL=0\n')
   site.takeEvents()

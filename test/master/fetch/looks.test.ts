@@ -42,7 +42,7 @@ async function asked(t: Test) {
   writeFileSync(site.path('.gitconfig'), `[url "${site.path('forge')}/"]\n\tinsteadOf = ${standIn.url}/\n`)
   const head = site.commit()
   site.push(`HEAD:${HEAD}`)
-  const pull = (state: 'open' | 'closed', updated: string) =>
+  const pull = (state: 'open' | 'closed', updated: string, target = 'main') =>
     standIn.pulls.set(7, {
       number: 7,
       title: 'A title',
@@ -50,7 +50,7 @@ async function asked(t: Test) {
       updated_at: updated,
       user: { login: 'grace', id: 9 },
       author_association: 'MEMBER',
-      base: { sha: first, ref: 'main', repo: { id: 1 } },
+      base: { sha: first, ref: target, repo: { id: 1 } },
       head: { sha: head, ref: 'topic', repo: { id: 1 } },
     })
   pull('open', '2026-01-01T00:00:00Z')
@@ -92,6 +92,19 @@ test('a change that was closed, of which no delivery told, is closed by a look, 
   await site.fetch()
   t.match(state(), { open: false }, 'one that is not there any more')
   t.same(standIn.lies, [])
+})
+
+test('another target of a change, of which no delivery told, is found by a look, once', async t => {
+  const { site, head, pull } = await asked(t)
+  site.push(`${head}~1:refs/heads/old`)
+  await site.fetch()
+  site.takeEvents()
+  pull('open', '2026-01-01T00:00:01Z', 'old')
+  await site.fetch()
+  t.match(site.events()[`${HEAD}/${head}`], /^TARGET=old$/m)
+  site.takeEvents()
+  await site.fetch()
+  t.same(site.takeEvents(), [])
 })
 
 test('a change whose ref is gone is closed only if the forge says so, and one is asked about alone', async t => {
