@@ -4,16 +4,15 @@
 // no link is followed, whatever is exchanged meanwhile. An artifact never fails its job and takes no room that the job
 // needs: what cannot be kept is left out, and the job says so. Names are bytes, written here in latin1.
 
-import { constants, existsSync, lstatSync } from 'node:fs'
-import type { Stats } from 'node:fs'
-import { mkdir, open, readdir, readlink, statfs, symlink, unlink } from 'node:fs/promises'
+import { constants, existsSync, lstatSync, opendirSync } from 'node:fs'
+import type { Dirent, Stats } from 'node:fs'
+import { mkdir, open, opendir, readlink, statfs, symlink, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { normalize } from 'node:path/posix'
 
 import { reasonOf } from '../../lib/base/errno.ts'
 import { quote } from '../../lib/base/exit.ts'
 import { formatBytes } from '../../lib/base/text.ts'
-import { listAllIfThere } from '../../lib/system/listing.ts'
 import { warn } from '../../lib/system/log.ts'
 import { start } from '../../lib/system/run.ts'
 
@@ -37,6 +36,8 @@ const COPY_BYTES = 1 << 18
 const ZEROS = Buffer.alloc(COPY_BYTES)
 /** Each level holds a descriptor. */
 const DEEPEST = 100
+/** Names that are read at once. */
+const AT_ONCE = 512
 /** So many of what was left out are named. */
 const NAMED = 20
 
@@ -59,9 +60,13 @@ export async function keepArtifacts(
 /** True of a directory with entries. Without a thread, for most jobs leave nothing. */
 function holdsAny(path: string): boolean {
   try {
-    return (
-      lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true && listAllIfThere(path).length > 0
-    )
+    if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return false
+    const directory = opendirSync(path)
+    try {
+      return directory.readSync() !== null
+    } finally {
+      directory.closeSync()
+    }
   } catch (error) {
     warn('keep the artifacts', path, error)
     return false
@@ -81,6 +86,7 @@ class Keeper {
   readonly #target: string
   readonly #limits: ArtifactLimits
   readonly #stop: AbortSignal
+  readonly #tooMany: string
   readonly #leftOut: string[] = []
   #omitted = 0
   #bytes = 0
@@ -89,6 +95,7 @@ class Keeper {
   constructor(target: string, limits: ArtifactLimits, stop: AbortSignal) {
     this.#target = target
     this.#limits = limits
+    this.#tooMany = `ARTIFACTS_COUNT allows ${limits.count}`
     this.#stop = stop
   }
 
@@ -106,11 +113,14 @@ class Keeper {
     try {
       await action()
     } catch (error) {
-      this.#omitted++
-      if (this.#leftOut.length >= NAMED) return
-      const why = error instanceof LeftOut ? error.message : reasonOf(error)
-      this.#leftOut.push(`the artifact ${quote(bytes(name).toString())} was left out: ${why}`)
+      this.#leaveOut(name, error instanceof LeftOut ? error.message : reasonOf(error))
     }
+  }
+
+  #leaveOut(name: string, why: string): void {
+    this.#omitted++
+    if (this.#leftOut.length < NAMED)
+      this.#leftOut.push(`the artifact ${quote(bytes(name).toString())} was left out: ${why}`)
   }
 
   async #directory(source: string, target: string, name: string, depth: number): Promise<void> {
@@ -120,15 +130,13 @@ class Keeper {
       this.#mustBeOurs((await directory.stat()).uid)
       await mkdir(bytes(target))
       const here = below(directory, source)
-      const entries = await readdir(bytes(here), { withFileTypes: true, encoding: 'buffer' })
-      for (const entry of entries.sort((a, b) => Buffer.compare(a.name, b.name))) {
+      const inside = (own: string) => (name === '' ? own : `${name}/${own}`)
+      for (const entry of await this.#list(here, inside)) {
         if (this.#stop.aborted) return
-        const own = entry.name.toString('latin1')
-        const path = name === '' ? own : `${name}/${own}`
-        const [from, to] = [`${here}/${own}`, `${target}/${own}`]
+        const path = inside(entry.name)
+        const [from, to] = [`${here}/${entry.name}`, `${target}/${entry.name}`]
         await this.#attempt(path, async () => {
-          if (this.#count >= this.#limits.count)
-            throw new LeftOut(`ARTIFACTS_COUNT allows ${this.#limits.count}`)
+          if (this.#count >= this.#limits.count) throw new LeftOut(this.#tooMany)
           this.#count++
           if (entry.isDirectory()) await this.#directory(from, to, path, depth + 1)
           else if (entry.isFile()) await this.#file(from, to)
@@ -139,6 +147,21 @@ class Keeper {
     } finally {
       await directory.close()
     }
+  }
+
+  /** Lists a directory, sorted, little more than may be kept: a step may have made millions. `inside` names an entry. */
+  async #list(directory: string, inside: (own: string) => string): Promise<Dirent[]> {
+    const room = Math.max(0, this.#limits.count - this.#count)
+    const entries: Dirent[] = []
+    const sort = () => entries.sort((a, b) => (a.name < b.name ? -1 : 1))
+    const options = { encoding: 'latin1', bufferSize: AT_ONCE } as const
+    for await (const entry of await opendir(bytes(directory), options)) {
+      if (this.#stop.aborted) break
+      entries.push(entry)
+      if (entries.length < 2 * room + AT_ONCE) continue
+      for (const { name } of sort().splice(room)) this.#leaveOut(inside(name), this.#tooMany)
+    }
+    return sort()
   }
 
   /** In what is another's, a step may have made names of files that it cannot read. */

@@ -1,6 +1,6 @@
 // The temporary directory of a job, on the slave's own disk: it holds `code/` and `steps/`, and all that steps write.
 
-import { lstatSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
+import { lstatSync, mkdirSync, opendirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { quote, temporary } from '../../lib/base/exit.ts'
@@ -66,11 +66,17 @@ function isOurs(work: string): boolean {
 }
 
 async function removeTree(directory: string, breathe: () => Promise<void>): Promise<void> {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name)
-    if (entry.isDirectory()) await removeTree(path, breathe)
-    else unlinkSync(path)
-    await breathe()
+  // Not listed as a whole: a step may have made millions.
+  const entries = opendirSync(directory)
+  try {
+    for (let entry = entries.readSync(); entry; entry = entries.readSync()) {
+      const path = join(directory, entry.name)
+      if (entry.isDirectory()) await removeTree(path, breathe)
+      else unlinkSync(path)
+      await breathe()
+    }
+  } finally {
+    entries.closeSync()
   }
   rmdirSync(directory)
 }

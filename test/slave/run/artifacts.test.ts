@@ -70,6 +70,14 @@ test('what is too large or too many is left out and named, and the rest is kept'
   t.same(readdirSync(to).sort(), ['a', 'c', 'd'])
 })
 
+test('of more than may be held in memory the first are kept, and the others counted', async t => {
+  const { from, to, keep } = make(t)
+  for (let i = 0; i < 1500; i++) mkdirSync(join(from, `d${(i * 7) % 1500}`.padStart(5, '0')))
+  const notes = await keep({ count: 3 })
+  t.same(readdirSync(to).sort(), ['000d0', '000d1', '000d2'])
+  t.equal(notes.at(-1), '1477 more artifacts were left out')
+})
+
 test('of many that are left out some are named, and the others counted', async t => {
   const { from, to, keep } = make(t)
   for (let i = 0; i < 50; i++) writeFileSync(join(from, `${i}`), 'x')
