@@ -12,6 +12,7 @@ import { optional, setting } from '../base/settings.ts'
 import { compareByNumber, parseTaskName } from './task-name.ts'
 import type { TaskId, TaskName } from './task-name.ts'
 import type { Path } from '../base/brand.ts'
+import { shareWithGroup } from '../system/umask.ts'
 
 export interface Spool {
   readonly root: Path
@@ -52,14 +53,12 @@ export function openTasks(jobs?: string): Spool {
   const tasks = setting('TASKS')
   const spool = spoolAt(optional('SPOOL') ?? dirname(tasks), tasks, jobs)
   for (const directory of [spool.tasks.tmp, spool.tasks.cur, spool.tasks.old]) mustBeThere(directory)
-  shareWithGroup(spool.tasks.cur)
+  if (isSharedWithGroup(spool.tasks.cur)) shareWithGroup()
   return spool
 }
 
 /** What a set-group-id directory that its group may write holds is meant for that group, whatever umask says. */
-function shareWithGroup(directory: Path): void {
-  if ((statSync(directory).mode & 0o2020) === 0o2020) process.umask(process.umask(0o077) & ~0o070)
-}
+const isSharedWithGroup = (directory: Path) => (statSync(directory).mode & 0o2020) === 0o2020
 
 /** A directory that a person or `bass init` makes: without it this is no spool. */
 export function mustBeThere(directory: Path): void {

@@ -6,14 +6,13 @@ import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deserialize } from 'node:v8'
 
-import { remove } from '../../lib/system/durable.ts'
 import { EXIT, Fatal } from '../../lib/base/exit.ts'
-import { self } from '../../lib/system/process.ts'
-import { isGone } from '../../lib/system/process.ts'
+import { isGone, self } from '../../lib/system/process.ts'
 import type { Outcome, StopReason } from './plan.ts'
 import { runStepsHere } from './run-steps.ts'
 import { Pools } from './places/pools.ts'
 import { OUTCOME_FILE, PLAN_FILE } from './tmux.ts'
+import { removeWork } from './work.ts'
 import type { Order, Report } from './tmux.ts'
 
 /** How often to see whether the taker is still there, in milliseconds. */
@@ -24,8 +23,9 @@ const NEWLINES = [10, 13]
 
 async function main([work, pid, start]: string[]): Promise<void> {
   const file = join(work!, PLAN_FILE)
-  const { plan, settings } = deserialize(readFileSync(file)) as Order
+  const { plan, settings, umask } = deserialize(readFileSync(file)) as Order
   unlinkSync(file)
+  process.umask(umask)
   // The terminal stays as tmux describes it.
   for (const [name, value] of Object.entries(settings)) process.env[name] ??= value
 
@@ -72,7 +72,7 @@ async function main([work, pid, start]: string[]): Promise<void> {
       setTimeout(done, Math.min(plan.limits.wait, 2 ** 31 - 1))
       process.stdin.on('end', done)
     })
-    remove(work!)
+    await removeWork(work!)
   }
   process.exit(EXIT.done)
 }

@@ -10,6 +10,7 @@ import { readIfThere } from '../../lib/system/durable.ts'
 import { Fatal, temporary } from '../../lib/base/exit.ts'
 import { self, startOf } from '../../lib/system/process.ts'
 import { failureOf, run } from '../../lib/system/run.ts'
+import { withUmaskAtStart } from '../../lib/system/umask.ts'
 import type { Outcome, Plan, StopReason } from './plan.ts'
 import { killRemains, markOf, signal } from './places/processes.ts'
 
@@ -22,6 +23,8 @@ const SOCKET = '.tmux'
 export interface Order {
   readonly plan: Plan
   readonly settings: Readonly<Record<string, string | undefined>>
+  /** For the files of the job; the steps and the user's windows get the umask of the server. */
+  readonly umask: number
 }
 
 /** The file that the window writes at its end: the outcome, or why there is none. */
@@ -67,7 +70,7 @@ async function openWindow(plan: Plan): Promise<number> {
   const { work } = plan
   const { pid, start } = self()
   // It holds the secrets. The settings are for what starts a container or ssh; the user's windows do not get them.
-  const order: Order = { plan, settings: { ...process.env } }
+  const order: Order = { plan, settings: { ...process.env }, umask: process.umask() }
   writeFileSync(join(work, PLAN_FILE), serialize(order), { mode: 0o600 })
   const attach = `#!/bin/sh\n# Attaches to the steps of this job.\ncd "$(dirname "$0")" && TMUX= exec tmux -S ${SOCKET} attach\n`
   writeFileSync(join(work, 'tmux'), attach, { mode: 0o755 })
@@ -79,7 +82,7 @@ async function openWindow(plan: Plan): Promise<number> {
   ]
   const env = Object.fromEntries(PASSED.map(name => [name, process.env[name]]))
   try {
-    const started = await run(['tmux', ...args], { cwd: work, env })
+    const started = await withUmaskAtStart(() => run(['tmux', ...args], { cwd: work, env }))
     if (started.code === 0) return Number(started.stdout)
     throw new Error(failureOf(started))
   } catch (error) {

@@ -1,6 +1,6 @@
 // Who may do what: each sentence of "Who is trusted with what" in lib/INTERNALS.md, with real programs and users.
 
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -160,7 +160,7 @@ test(
     chmodSync(sandbox.dir, 0o755)
     sandbox.git(sandbox.dir, 'init', '-q', '-b', 'main', 'code')
     mkdirSync(sandbox.path('code/.bass'))
-    writeFileSync(sandbox.path('code/.bass/a'), '#!/bin/sh\ntrue\n', { mode: 0o755 })
+    writeFileSync(sandbox.path('code/.bass/a'), '#!/bin/sh\numask\n', { mode: 0o755 })
     sandbox.git('code', 'add', '.')
     sandbox.git('code', 'commit', '-qm', 'steps')
     let [cwd, env]: [string, Record<string, string>] = ['.', {}]
@@ -178,8 +178,19 @@ test(
     sandbox.ok('install', ['-d', '-o', String(slave), 'slot'])
     sandbox.ok('install', ['-d', '-o', String(slave), 'jobtmp'])
     cwd = 'slot'
-    run(slave, '077', 'slave/bin/job-starter', name)
-    t.equal(verdictOf(join(sandbox.spool.jobs.cur, name)), 'success')
+    const steps = (name: string, ISOLATE: string) => {
+      const how = env
+      env = { ...env, ISOLATE }
+      run(slave, '027', 'slave/bin/job-starter', name)
+      env = how
+      const job = join(sandbox.spool.jobs.cur, name)
+      t.equal(verdictOf(job), 'success')
+      const log = join(job, 'steps/a/stdout.txt')
+      t.match(readFileSync(log, 'latin1'), / 0027\n$/, 'a step has the umask of its taker')
+      t.equal(statSync(log).mode & 0o777, 0o660, 'and its log that of the spool')
+    }
+    steps(name, 'auto')
+    steps(run(person, '022', 'bin/bass', 'retry', name), 'no')
     const again = run(person, '022', 'bin/bass', 'retry', name)
     run(person, '022', 'bin/bass', 'cancel', again)
     run(master, '022', 'master/bin/reaper', '--once')

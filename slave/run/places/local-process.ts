@@ -8,6 +8,7 @@ import { isErrno, reasonOf } from '../../../lib/base/errno.ts'
 import { quote, temporary } from '../../../lib/base/exit.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import { start } from '../../../lib/system/run.ts'
+import { withUmaskAtStart } from '../../../lib/system/umask.ts'
 import type { Cage } from './cage.ts'
 import { whatIsMissing } from './missing.ts'
 import type { StepCommand } from './place.ts'
@@ -57,13 +58,15 @@ function spawnIn(
   const { user, ...asWeAre } = step
   const isSpawned = cage.becomes && user
   const command = [...cage.enter(step.directory, asUser(isSpawned ? asWeAre : step)), ...step.command]
-  const child: ChildProcess = start(command, {
-    cwd: step.directory,
-    ...(isSpawned ? { uid: user.uid, gid: user.gid } : {}),
-    env: step.env,
-    stdio: [step.stdin ?? 'ignore', step.stdout, step.stderr, ...(cage.tells ? (['pipe'] as const) : [])],
-    detached: true,
-  })
+  const child: ChildProcess = withUmaskAtStart(() =>
+    start(command, {
+      cwd: step.directory,
+      ...(isSpawned ? { uid: user.uid, gid: user.gid } : {}),
+      env: step.env,
+      stdio: [step.stdin ?? 'ignore', step.stdout, step.stderr, ...(cage.tells ? (['pipe'] as const) : [])],
+      detached: true,
+    }),
+  )
   const ended = new Promise<ProcessEnd>(done => {
     child.on('spawn', () => closeFiles(step))
     child.on('error', error => done(Promise.resolve(error).then(why => refused(step, why))))
