@@ -10,7 +10,7 @@ import { readIfThere } from '../../lib/system/durable.ts'
 import { Fatal, temporary } from '../../lib/base/exit.ts'
 import { self, startOf } from '../../lib/system/process.ts'
 import { failureOf, run } from '../../lib/system/run.ts'
-import { withUmaskAtStart } from '../../lib/system/umask.ts'
+import { currentUmask, withUmaskAtStart } from '../../lib/system/umask.ts'
 import type { Outcome, Plan, StopReason } from './plan.ts'
 import { killRemains, markOf, signal } from './places/processes.ts'
 
@@ -70,7 +70,7 @@ async function openWindow(plan: Plan): Promise<number> {
   const { work } = plan
   const { pid, start } = self()
   // It holds the secrets. The settings are for what starts a container or ssh; the user's windows do not get them.
-  const order: Order = { plan, settings: { ...process.env }, umask: process.umask() }
+  const order: Order = { plan, settings: { ...process.env }, umask: currentUmask() }
   writeFileSync(join(work, PLAN_FILE), serialize(order), { mode: 0o600 })
   const attach = `#!/bin/sh\n# Attaches to the steps of this job.\ncd "$(dirname "$0")" && TMUX= exec tmux -S ${SOCKET} attach\n`
   writeFileSync(join(work, 'tmux'), attach, { mode: 0o755 })
