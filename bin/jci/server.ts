@@ -70,6 +70,7 @@ export async function serve(times: Times & AppTimes): Promise<void> {
       return statement && jobs.isAt(statement.job, statement.attempt) ? statement : undefined
     },
     pushing: [] as string[],
+    pushed: (job: string, changes: boolean): void => desk.pushed(job, changes),
   }
   const desk = new Desk(jobs, forge, results, new Runners(times.lost), {
     maxJobs: count('JCI_MAX_JOBS'),

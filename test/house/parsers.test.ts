@@ -37,11 +37,13 @@ import { parseAge } from '../../bin/jci/share/age.ts'
 import { parseRunRef } from '../../lib/jci/run-ref.ts'
 import { parseStatus } from '../../lib/jci/run-ref.ts'
 import { parseEntries } from '../../bin/jci/cron/entries.ts'
+import { parseCommands } from '../../bin/jci/server/door.ts'
 import { parsePath } from '../../bin/jci/web/app.ts'
 import { ROOT } from '../fixtures/sandbox.ts'
 
 const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseAge,
+  parseCommands: text => parseCommands(Buffer.from(text)),
   parseCommit: text => parseCommit(Buffer.from(text)),
   parseDecision,
   parseDelivery: text => parseDelivery(Buffer.from(text)),

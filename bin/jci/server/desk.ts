@@ -10,6 +10,8 @@ import type { Runners } from './runners.ts'
 
 /** How often a job is queued again. */
 const REQUEUE_MAX = 3
+/** A job whose runner says that it has it is looked at so many times more seldom: its end is told by a push, or by the runner. */
+const SELDOM = 10
 /** How long it is tried to end a run that a job has left; and by what part of its age it waits between two tries. */
 const END_RUN_PATIENCE_MS = 24 * 3_600_000
 const END_RUN_PART = 20
@@ -52,11 +54,13 @@ export class Desk {
   readonly #results: Results
   readonly #runners: Runners
   readonly #settings: DeskSettings
-  /** When the forge was asked of a job last, and when it was assigned or this server began, on the clock that nobody sets. */
+  /** When the forge was asked of a job last, when it was assigned, and when this server began, on the clock that nobody sets. */
   readonly #looked = new Map<string, number>()
   readonly #begun = new Map<string, number>()
   readonly #started = performance.now()
   readonly #looking = new Set<string>()
+  /** The jobs of which something was pushed that was not looked at. */
+  readonly #fresh = new Set<string>()
   /** Since when a job could not be assigned, because the forge does not say which runs there are, or makes no token. */
   readonly #stuck = new Map<string, number>()
 
@@ -109,9 +113,19 @@ export class Desk {
     this.jobs.assign(job, runner, known)
     this.#runners.given(runner, job.id)
     this.#begun.set(job.id, performance.now())
-    this.#looked.set(job.id, performance.now())
     this.#settings.changed()
     return { job, token }
+  }
+
+  /**
+   * A push of a job has come through the door; `changes` if it has changed a run that was there, as the end of a run does. Where
+   * its runner says when a job is over, a run that begins is not worth a look: that would hold up the one at its end.
+   */
+  pushed(id: string, changes: boolean): void {
+    const job = this.jobs.get(id)
+    if (job?.state !== 'assigned' || (!changes && this.#runners.isWith(job))) return
+    this.#fresh.add(id)
+    void this.settle()
   }
 
   /** There is a new job. */
@@ -123,7 +137,8 @@ export class Desk {
   async settle(): Promise<void> {
     const now = performance.now()
     await each(this.jobs.assigned(), job => this.#settleOne(job, now))
-    for (const [id, since] of this.#stuck) if (now - since >= this.#settings.timeout) this.#giveUp(id)
+    const isStuck = ({ id }: Job) => now - (this.#stuck.get(id) ?? now) >= this.#settings.timeout
+    await each(this.jobs.all().filter(isStuck), job => this.#giveUp(job))
     const withToken = this.jobs.tokensLeft()
     await each(withToken, job => this.#dropToken(job))
     const left = this.jobs.all().filter(({ state, unended, token }) => state === 'over' && unended && !token)
@@ -131,35 +146,46 @@ export class Desk {
   }
 
   /** Ends a job that could not be assigned for as long as it might have taken. */
-  #giveUp(id: string): void {
-    const job = this.jobs.get(id)
-    if (job?.state === 'queued') this.#end(job, 'failure', 'jci: job timed out')
-    this.#stuck.delete(id)
+  #giveUp(job: Job): void {
+    if (job.state === 'queued') this.#end(job, 'failure', 'jci: job timed out')
+    this.#stuck.delete(job.id)
   }
 
   /** The name of the token of a job, where there is one. */
   #tokenOf = (job: Pick<Job, 'id'>): string => `jci-job-${job.id}`
 
   async #settleOne(job: Job, now: number): Promise<void> {
-    const { times } = this.#settings
     const late = this.#isLate(job)
-    if (this.#looking.has(job.id) || (!late && now - (this.#looked.get(job.id) ?? 0) < times.look)) return
+    // Asked before the forge: what a job that is gone has pushed, is there.
+    const isGone = this.#runners.isWithout(job)
+    if (this.#looking.has(job.id) || !(late || this.#isDue(job, now, isGone))) return
+    // No push of it begins any more: what is not there now never will be.
+    const isShut = job.held === true && !this.#settings.isPushing(job)
+    const isFresh = this.#fresh.delete(job.id)
     this.#looking.add(job.id)
     this.#looked.set(job.id, now)
     try {
-      // Asked before the forge: what a job that is gone has pushed, is there.
-      const isGone = this.#runners.isWithout(job)
       const status = await this.#look(job)
-      if (job.state !== 'assigned') return
       if (status === 'ok') this.#end(job, 'success', 'jci: job completed')
       else if (status === 'err') this.#end(job, 'failure', 'jci: job completed')
       else if (late) this.#end(job, 'failure', 'jci: job timed out', 'its job timed out')
-      else if (status === undefined && (job.held || this.#runners.isLost(job) || isGone))
-        await this.#startAgain(job)
+      else if (status === undefined) this.#withoutRun(job, isShut, isGone)
+      else if (status === 'unknown' && isFresh) this.#fresh.add(job.id)
       else if (status === 'running' && isGone) this.#end(job, 'failure', 'jci: job lost', 'its job was lost')
+      else if (status === 'running' && job.held) this.jobs.change(job, { held: false })
     } finally {
       this.#looking.delete(job.id)
     }
+  }
+
+  /** True where it is time to look: as soon as may be where somebody has told that something has changed. */
+  #isDue(job: Job, now: number, isGone: boolean): boolean {
+    const { look } = this.#settings.times
+    const looked = this.#looked.get(job.id)
+    if (looked !== undefined && now - looked < look) return false
+    if (isGone || this.#fresh.has(job.id)) return true
+    const waits = this.#runners.isWith(job) && !job.held ? SELDOM * look : look
+    return now - (looked ?? this.#begun.get(job.id) ?? this.#started) >= waits
   }
 
   /** By the clock of the day, which goes on while no server runs, or by ours: whichever is the first. */
@@ -180,20 +206,16 @@ export class Desk {
   }
 
   /**
-   * Queues a job again that shows no run. Between the look and this the runner may have begun after all: so its credential is
-   * held first, and then the forge is asked once more. A job runs nothing before the forge has its run.
+   * Queues a job again that shows no run and that nobody has. Between the look and this the runner may have begun after all: so its
+   * credential is held first, and the next look decides. A job runs nothing before the forge has its run.
    */
-  async #startAgain(job: Job): Promise<void> {
-    const { isPushing, changed } = this.#settings
-    this.jobs.change(job, { held: true })
-    if (isPushing(job)) return
-    const status = await this.#look(job)
-    if (job.state !== 'assigned' || status === 'unknown') return
-    if (status !== undefined) this.jobs.change(job, { held: false })
-    else if (job.tries > REQUEUE_MAX) this.#end(job, 'failure', 'jci: job lost')
+  #withoutRun(job: Job, isShut: boolean, isGone: boolean): void {
+    if (!isShut) {
+      if (isGone || this.#runners.isLost(job)) this.jobs.change(job, { held: true })
+    } else if (job.tries > REQUEUE_MAX) this.#end(job, 'failure', 'jci: job lost')
     else {
       this.jobs.requeue(job)
-      changed()
+      this.#settings.changed()
     }
   }
 
@@ -203,6 +225,7 @@ export class Desk {
     if (unended === '') this.#results.forget(job)
     this.#looked.delete(job.id)
     this.#begun.delete(job.id)
+    this.#fresh.delete(job.id)
     this.#stuck.delete(job.id)
     this.#settings.changed()
   }
@@ -248,8 +271,13 @@ export class Desk {
 }
 
 /** Does something with each job. One that fails, as where the disk is full, is tried again next time and harms no other. */
-async function each(jobs: readonly Job[], act: (job: Job) => Promise<void>): Promise<void> {
-  const one = (job: Job) =>
-    act(job).catch((error: unknown) => warn('settle the job of', `${job.owner}/${job.repo}`, error))
+async function each(jobs: readonly Job[], act: (job: Job) => Promise<void> | void): Promise<void> {
+  const one = async (job: Job) => {
+    try {
+      await act(job)
+    } catch (error) {
+      warn('settle the job of', `${job.owner}/${job.repo}`, error)
+    }
+  }
   await Promise.all(jobs.map(one))
 }

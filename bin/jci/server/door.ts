@@ -23,6 +23,8 @@ export interface Door {
   readonly basic: string
   /** The jobs whose pushes are on their way to the forge, each as often as it has one. */
   readonly pushing: string[]
+  /** Called when the forge has a push of a job; `changes` if it was to change a ref that was there. */
+  readonly pushed: (job: string, changes: boolean) => void
 }
 
 /** True if the path is one of the door. */
@@ -49,21 +51,21 @@ export async function serveDoor(
     await forward(door, request, response, url.pathname + (service === null ? '' : `?service=${service}`))
     return
   }
-  const head = await readCommands(request)
-  const why = head === undefined ? 'no list of refs' : whyNot(head, statement)
+  const head = await readHead(request)
+  const commands = head && parseCommands(head)
+  const why = commands ? whyNot(commands, statement) : 'no list of refs'
   if (why !== undefined) refuse(response, 403, why)
   // The job may have been taken away while the list came.
   else if (!door.check(password)) refuse(response, 401, 'a password that is over')
-  else await push(door, statement, () => forward(door, request, response, url.pathname, head))
-}
-
-/** The answer to a push as long as the forge may be about to take it in. */
-async function push({ pushing }: Door, { job }: Statement, forwarding: () => Promise<void>): Promise<void> {
-  pushing.push(job)
-  try {
-    await forwarding()
-  } finally {
-    pushing.splice(pushing.indexOf(job), 1)
+  else {
+    const { job } = statement
+    door.pushing.push(job)
+    try {
+      await forward(door, request, response, url.pathname, head)
+    } finally {
+      door.pushing.splice(door.pushing.indexOf(job), 1)
+      door.pushed(job, commands!.some(({ old }) => !isZero(old))) // prettier-ignore
+    }
   }
 }
 
@@ -102,7 +104,7 @@ function refuse(response: ServerResponse, status: number, why: string): void {
 }
 
 /** Reads as far as the flush packet behind the list of refs; undefined if there is none within reason. */
-async function readCommands(request: IncomingMessage): Promise<Buffer | undefined> {
+async function readHead(request: IncomingMessage): Promise<Buffer | undefined> {
   let bytes = Buffer.alloc(0)
   request.pause()
   for (;;) {
@@ -145,26 +147,48 @@ function endOfCommands(bytes: Buffer): number | undefined {
   return undefined
 }
 
-/** Why a push may not be; undefined if it may. Pure. */
-export function whyNot(head: Buffer, { commit }: Pick<Statement, 'commit'>): string | undefined {
+/** A line of the list of refs that a push begins with: what it is to change, or anything else. */
+interface PushCommand {
+  readonly line: string
+  readonly capabilities: string
+  /** What the ref is now, and what it is to become, as far as the line says so: of zeros where there is nothing. */
+  readonly old: string
+  readonly now: string
+  readonly ref: string
+}
+
+/** Reads the list of refs; undefined if it is none. Pure. */
+export function parseCommands(head: Buffer): PushCommand[] | undefined {
   const end = endOfCommands(head)
-  if (end === undefined || end < 0) return 'no list of refs'
+  if (end === undefined || end < 0) return undefined
+  const commands: PushCommand[] = []
   for (let at = 0; at < end - 4;) {
     const length = parseInt(head.toString('latin1', at, at + 4), 16)
-    const [line = '', capabilities = ''] = head
-      .toString('utf8', at + 4, at + length)
-      .replace(/\n$/, '')
-      .split('\0')
+    const text = head.toString('utf8', at + 4, at + length).replace(/\n$/, '')
+    const [line = '', capabilities = ''] = text.split('\0')
+    const [, old = '', now = '', ref = ''] = /^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) (.+)$/s.exec(line) ?? []
+    commands.push({ line, capabilities, old, now, ref })
     at += length
+  }
+  return commands
+}
+
+/** True for what stands where there is no object. */
+const isZero = (id: string) => /^0*$/.test(id)
+
+/** Why a push may not be; undefined if it may. Pure. */
+export function whyNot(
+  commands: readonly PushCommand[],
+  { commit }: Pick<Statement, 'commit'>,
+): string | undefined {
+  const prefix = `${RUNS}${commit}/`
+  for (const { line, capabilities, now, ref } of commands) {
     if (/^shallow [0-9a-f]+$/.test(line)) continue
     // They tell the forge to change more than refs.
     if (/(?:^| )push-options(?: |$)/.test(capabilities)) return 'push options are not for jobs'
-    const [, now, ref] = /^[0-9a-f]{40,64} ([0-9a-f]{40,64}) (.+)$/s.exec(line) ?? []
-    const prefix = `${RUNS}${commit}/`
-    if (ref === undefined || !ref.startsWith(prefix) || !isRunId(ref.slice(prefix.length))) {
+    if (!ref.startsWith(prefix) || !isRunId(ref.slice(prefix.length)))
       return `a job of ${commit} may push nothing but ${prefix}*`
-    }
-    if (/^0+$/.test(now!)) return 'a job removes no runs'
+    if (isZero(now)) return 'a job removes no runs'
   }
   return undefined
 }

@@ -38,6 +38,11 @@ export class Runners {
     return performance.now() - (this.#heard.get(runner ?? '')?.at ?? this.#started) > this.#lost
   }
 
+  /** True if its runner was heard of not long ago, and has said then that it has this job. */
+  isWith(job: Job): boolean {
+    return !this.isLost(job) && this.#heard.get(job.runner ?? '')?.has?.has(job.id) === true
+  }
+
   /** True if its runner has asked for another job since and said that it does not have this one: nothing of it runs. */
   isWithout({ id, runner }: Job): boolean {
     const has = this.#heard.get(runner ?? '')?.has
