@@ -5,7 +5,7 @@ import type { Database } from './database.ts'
 import type { Head, FarmPlan } from './plan.ts'
 import type { FarmProject } from './projects.ts'
 
-type Transaction = Parameters<Parameters<Database['begin']>[1]>[0]
+export type Transaction = Parameters<Parameters<Database['begin']>[1]>[0]
 
 /** A project, and whether another one is on its repository, on which the names of its checks depend. */
 export type NamedProject = FarmProject & { readonly shared: boolean }

@@ -6,10 +6,10 @@ import { reasonOf } from '../../lib/base/errno.ts'
 import { BadDelivery } from '../../lib/forge/forge.ts'
 import { warn } from '../../lib/system/log.ts'
 import { apply, approveChange } from './changes.ts'
+import type { NamedProject, Transaction } from './changes.ts'
 import type { Database } from './database.ts'
 import { FarmMirror } from './mirror.ts'
 import { planHead, planOf } from './plan.ts'
-import type { NamedProject } from './changes.ts'
 import { mirrorOf } from './projects.ts'
 import type { FarmProject, Projects } from './projects.ts'
 import { WorkLoop } from './work-loop.ts'
@@ -19,6 +19,9 @@ const DELIVERY_TRIES = 40
 const DELIVERY_PAUSE_MAX_S = 60
 /** How long one is left to the farmer that has it in hand, in seconds; that farmer says so three times in that time. */
 const IN_HAND = 30
+
+/** What there is to say of a delivery; undefined where it had its effect. */
+type Said = string | undefined
 
 interface Taken {
   readonly project: string
@@ -32,7 +35,6 @@ export class Deliveries {
   readonly #db: Database
   readonly #projects: Projects
   readonly #directory: string
-  readonly #mirrors = new Map<string, { readonly url: string; readonly mirror: FarmMirror }>()
   readonly #loop: WorkLoop
 
   constructor(db: Database, projects: Projects, directory: string) {
@@ -99,23 +101,27 @@ export class Deliveries {
       where project = ${project} and id = ${id} and body is not null`
   }
 
-  async #workOff({ project: name, id, headers, body }: Taken): Promise<void> {
-    const project = this.#projects.find(name)
-    const wish = project?.forge.read(new Headers(headers), body)
-    const plan = project && wish ? await planOf(project, wish, this.#mirror(project)) : undefined
+  async #workOff(taken: Taken): Promise<void> {
+    const project = this.#projects.find(taken.project)
+    if (!project) return this.#over(taken, () => 'there is no such project any more')
+    const wish = project.forge.read(new Headers(taken.headers), taken.body)
+    await this.#inMirror(project, async mirror => {
+      const plan = await planOf(project, wish, mirror)
+      await this.#over(taken, sql =>
+        plan ? apply(sql, this.#named(project), plan) : wish.kind === 'nothing' ? wish.why : undefined,
+      )
+    })
+  }
+
+  /** Ends a delivery, and with it does what comes of it, which returns what there is to say; nothing if it was ended before. */
+  async #over({ project, id }: Taken, act: (sql: Transaction) => Said | Promise<Said>): Promise<void> {
     await this.#db.begin(async sql => {
       const [open] = await sql`
-        select from delivery where project = ${name} and id = ${id} and body is not null for update`
+        select from delivery where project = ${project} and id = ${id} and body is not null for update`
       if (!open) return
-      const note = !project
-        ? 'there is no such project any more'
-        : plan
-          ? await apply(sql, this.#named(project), plan)
-          : wish?.kind === 'nothing'
-            ? wish.why
-            : undefined
+      const note = await act(sql)
       await sql`update delivery set body = null, headers = null, error = ${note ?? null}
-        where project = ${name} and id = ${id}`
+        where project = ${project} and id = ${id}`
     })
   }
 
@@ -137,7 +143,7 @@ export class Deliveries {
       select ref, target from change
       where project = ${project} and name = ${name} and head = ${revision} and held and open and approved is distinct from head`
     if (!row) return false
-    const head = await planHead(found, { name, revision, ...row }, this.#mirror(found))
+    const head = await this.#inMirror(found, mirror => planHead(found, { name, revision, ...row }, mirror))
     return this.#db.begin(sql => approveChange(sql, this.#named(found), name, revision, head))
   }
 
@@ -145,11 +151,13 @@ export class Deliveries {
     return { ...project, shared: this.#projects.isShared(project) }
   }
 
-  #mirror({ name, clone }: FarmProject): FarmMirror {
-    const known = this.#mirrors.get(name)
-    if (known?.url === clone) return known.mirror
+  /** Looks at a project's code in its mirror. */
+  async #inMirror<T>({ name, clone }: FarmProject, look: (mirror: FarmMirror) => Promise<T>): Promise<T> {
     const mirror = new FarmMirror(mirrorOf(this.#directory, name), clone)
-    this.#mirrors.set(name, { url: clone, mirror })
-    return mirror
+    try {
+      return await look(mirror)
+    } finally {
+      await mirror.close()
+    }
   }
 }

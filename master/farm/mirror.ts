@@ -6,17 +6,28 @@ import { dirname } from 'node:path'
 
 import { quote, temporary } from '../../lib/base/exit.ts'
 import { environmentAt, GitError, gitEnvironment, runGit, sentence } from '../../lib/git/process.ts'
+import { Repository } from '../../lib/git/repository.ts'
 
 /** How long git may talk to a forge, in milliseconds. */
 const FETCH = 10 * 60_000
 
+/** A mirror while something is looked at in it; one process of git answers whatever is asked of its objects, until `close`. */
 export class FarmMirror {
   readonly path: string
+  readonly code: Repository
   readonly #url: string
+  #fetched = false
 
   constructor(path: string, url: string) {
     this.path = path
+    this.code = new Repository(path)
     this.#url = url
+  }
+
+  /** Ends that process, and has git pack what was fetched, if it is much: so nobody waits for that. */
+  async close(): Promise<void> {
+    this.code.close()
+    if (this.#fetched) await this.#try(['maintenance', 'run', '--auto', '--quiet'])
   }
 
   /** Runs git and returns its output as latin1, so that no byte of a path is lost. Its own sentence is the error. */
@@ -43,7 +54,7 @@ export class FarmMirror {
   }
 
   async has(revision: string): Promise<boolean> {
-    return (await this.#try(['cat-file', '-e', `${revision}^{commit}`])) !== undefined
+    return (await this.code.commit(revision)) !== undefined
   }
 
   /**
@@ -61,8 +72,9 @@ export class FarmMirror {
     const missing = []
     for (const id of wanted) if (!/^[0-9a-f]{40,64}$/.test(id) || !(await this.has(id))) missing.push(id)
     if (missing.length === 0) return
-    const fetch = (spec: string) =>
-      this.#git(['fetch', '-q', '--no-tags', '--force', '--', this.#url, spec], FETCH, access)
+    this.#fetched = true
+    const options = ['-q', '--no-tags', '--force', '--no-write-fetch-head', '--no-auto-maintenance']
+    const fetch = (spec: string) => this.#git(['fetch', ...options, '--', this.#url, spec], FETCH, access)
     try {
       await fetch(`+${ref}:${ref}`)
     } catch (error) {

@@ -6,7 +6,7 @@ import { ForgeError } from '../../lib/forge/client.ts'
 import { changeParams, touchesTests } from '../../lib/forge/forge.ts'
 import type { ChangeWish, PushWish, Wish } from '../../lib/forge/forge.ts'
 import { gitAccess, isTrusted, openApi } from '../../lib/forge/open.ts'
-import { Repository } from '../../lib/git/repository.ts'
+import type { Repository } from '../../lib/git/repository.ts'
 import { changedPaths } from '../../lib/git/walk.ts'
 import type { Check } from '../../lib/testfile/choose.ts'
 import { findChecks } from '../make/testfiles.ts'
@@ -177,14 +177,10 @@ async function lookAt(project: FarmProject, wanted: Wanted, mirror: FarmMirror):
     }
   const base = await baseOf(mirror, revision, target ?? (main === ref ? undefined : main), wanted.before)
   const listed = wanted.name === undefined ? undefined : await listedFiles(project, Number(wanted.name))
-  const code = new Repository(mirror.path)
-  try {
-    const files = listed ?? (base === undefined ? undefined : await changedPaths(code, base, revision))
-    const checks = await findChecks(code, revision, files)
-    return { base, files, head: headOf(checks, await hasSteps(code, revision)) }
-  } finally {
-    code.close()
-  }
+  const { code } = mirror
+  const files = listed ?? (base === undefined ? undefined : await changedPaths(code, base, revision))
+  const checks = await findChecks(code, revision, files)
+  return { base, files, head: headOf(checks, await hasSteps(code, revision)) }
 }
 
 /** True if a commit has steps of its own: `.bass/` with more in it than the name of an image. */

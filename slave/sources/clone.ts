@@ -3,7 +3,7 @@
 
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { reasonOf } from '../../lib/base/errno.ts'
@@ -24,43 +24,113 @@ export interface Wanted {
   readonly revision: string
 }
 
+/** Hooks of the clone are what an earlier job may have put there. */
+const NO_HOOKS = ['-c', 'core.hooksPath=/dev/null']
+const FETCH_OPTIONS = ['-q', '--no-tags', '--force', '--no-write-fetch-head', '--no-auto-maintenance']
+
+/** What `git cat-file -e` ends with where it cannot read the repository. */
+const UNREADABLE = 128
+
 /**
  * Brings the clone in `directory` to a commit. `all` removes what a `.gitignore` spares, too. A commit that the server
  * does not have, and a server that does not let us in, are lasting errors. One that is away is waited for, `AWAY_MAX_MS` at
- * most: other workers would meet the same, and use up the attempts of the job. Whatever else fails is the system's.
+ * most: other workers would meet the same, and use up the attempts of the job. Whatever else fails is the system's; the clone may
+ * be, too, and is made anew the next time. Returns true if something was fetched: then `packClone` is due.
  */
 export async function checkOut(
   directory: string,
-  { url, ref, revision }: Wanted,
+  wanted: Wanted,
   all: boolean,
   signal: AbortSignal,
-): Promise<void> {
-  const env = { ...environmentAt(directory), GIT_TERMINAL_PROMPT: '0' }
-  const ask = (place: string | undefined, args: readonly string[]) => runGit({ place, env, signal }, args)
-  // Hooks of the clone are what an earlier job may have put there.
-  const can = async (...args: string[]) =>
-    (await ask(directory, ['-c', 'core.hooksPath=/dev/null', ...args])).code === 0
-  const git = async (...args: string[]): Promise<void> => {
-    const end = await ask(directory, ['-c', 'core.hooksPath=/dev/null', ...args])
+): Promise<boolean> {
+  const clone = new Clone(directory, wanted, signal)
+  // A fetch that was killed may have left the commit without its files.
+  const isComplete = (await clone.open()) && (await clone.isReset())
+  if (!isComplete) await clone.fetch()
+  await clone.git('clean', '-q', '-ffd', ...(all ? ['-x'] : []))
+  return !isComplete
+}
+
+/** Has git pack what was fetched into the clone, if it is much. Nobody should have to wait for that. */
+export async function packClone(directory: string): Promise<void> {
+  const env = environmentAt(directory)
+  const packing = [...NO_HOOKS, 'maintenance', 'run', '--auto', '--quiet']
+  await runGit({ place: directory, env }, packing).catch((error: unknown) =>
+    warnOnce('pack', directory, error),
+  )
+}
+
+class Clone {
+  readonly #directory: string
+  readonly #wanted: Wanted
+  readonly #signal: AbortSignal
+  readonly #env: NodeJS.ProcessEnv
+
+  constructor(directory: string, wanted: Wanted, signal: AbortSignal) {
+    this.#directory = directory
+    this.#wanted = wanted
+    this.#signal = signal
+    this.#env = { ...environmentAt(directory), GIT_TERMINAL_PROMPT: '0' }
+  }
+
+  #run(args: readonly string[]) {
+    const start = { place: this.#directory, env: this.#env, signal: this.#signal }
+    return runGit(start, [...NO_HOOKS, ...args])
+  }
+
+  /** Runs git in it. Throws GitError, with git's sentence, if it fails. */
+  async git(...args: string[]): Promise<void> {
+    const end = await this.#run(args)
     if (end.code !== 0) throw new GitError(sentence(end))
   }
-  if (!existsSync(`${directory}/.git/HEAD`) || !(await can('rev-parse', '--git-dir'))) {
-    await rm(directory, { recursive: true, force: true })
-    mkdirSync(dirname(directory), { recursive: true })
-    await ask(undefined, ['init', '-q', '--', directory])
+
+  get #head(): string {
+    return join(this.#directory, '.git/HEAD')
   }
-  rmSync(`${directory}/.git/index.lock`, { force: true })
-  if (!(await can('cat-file', '-e', `${revision}^{commit}`))) {
-    const fetch = (spec: string) => git('fetch', '-q', '--no-tags', '--force', '--', url, spec)
-    await untilThere({ url, revision }, signal, async () => {
+
+  async #look(): Promise<number | null> {
+    return (await this.#run(['cat-file', '-e', this.#wanted.revision])).code
+  }
+
+  /** Makes it, if it is not there or git cannot read it; true if it has the commit. */
+  async open(): Promise<boolean> {
+    const found = existsSync(this.#head) ? await this.#look() : UNREADABLE
+    if (found === UNREADABLE) {
+      await rm(this.#directory, { recursive: true, force: true })
+      mkdirSync(this.#directory, { recursive: true })
+      await this.git('init', '-q')
+    }
+    rmSync(join(this.#directory, '.git/index.lock'), { force: true })
+    return found === 0
+  }
+
+  #reset = () => this.git('reset', '-q', '--hard', this.#wanted.revision)
+
+  /** True if its files are those of the commit now. */
+  isReset(): Promise<boolean> {
+    return this.#reset().then(
+      () => true,
+      () => false,
+    )
+  }
+
+  /** Gets the commit from the server, and its files. */
+  async fetch(): Promise<void> {
+    const { url, ref, revision } = this.#wanted
+    const fetch = (spec: string) => this.git('fetch', ...FETCH_OPTIONS, '--', url, spec)
+    let isReset = false
+    await untilThere({ url, revision }, this.#signal, async () => {
       await fetch(`+${ref}:refs/bass/${ref}`).catch(() => fetch(revision))
-      if (!(await can('cat-file', '-e', `${revision}^{commit}`))) await fetch(revision)
+      isReset = await this.isReset()
+      // The ref may have been moved since.
+      if (!isReset && (await this.#look()) !== 0) await fetch(revision)
+    })
+    if (isReset) return
+    await this.#reset().catch((error: unknown) => {
+      if (!this.#signal.aborted) rmSync(this.#head, { force: true })
+      throw temporary(`check out ${quote(revision)}`, reasonOf(error))
     })
   }
-  await git('reset', '-q', '--hard', revision).catch((error: unknown) => {
-    throw temporary(`check out ${quote(revision)}`, reasonOf(error))
-  })
-  await git('clean', '-q', '-ffd', ...(all ? ['-x'] : []))
 }
 
 async function untilThere(

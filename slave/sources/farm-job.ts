@@ -1,12 +1,11 @@
 // A job that a farmer gave us, from its clone to its result.
 
-import { chmodSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
 import { cp, rm } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { quote, lasting } from '../../lib/base/exit.ts'
-import { FILES_MAX, isFilePath, JSON_MAX, NOTES_MAX } from '../../lib/farm/protocol.ts'
 import type { Addresses, Alive, JobFile, Loss, Result, Work } from '../../lib/farm/protocol.ts'
 import type { Verdict } from '../../lib/spool/job.ts'
 import type { Cause } from '../../lib/spool/retry.ts'
@@ -14,17 +13,16 @@ import { parseTaskName, toPart } from '../../lib/spool/task-name.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
 import { commandScript } from '../../lib/testfile/script.ts'
 import { warnOnce } from '../../lib/system/log.ts'
-import { readJob } from '../../lib/view/view.ts'
 import { workPaths } from '../run/environment.ts'
 import type { TaskFacts } from '../run/facts.ts'
 import type { Outcome } from '../run/plan.ts'
 import type { Assignment, Heartbeat } from './assignment.ts'
-import { checkOut } from './clone.ts'
+import { checkOut, packClone } from './clone.ts'
 import { Gone, NotTaken, putFile } from './farmer-client.ts'
 import type { FarmerClient } from './farmer-client.ts'
+import { filesIn, knownOf } from './job-report.ts'
 import { Live } from './live.ts'
 import type { Path } from '../../lib/base/brand.ts'
-import { JOB } from '../../lib/spool/job-files.ts'
 
 /** The job in hand, as the signs of life need it. */
 export interface InHand {
@@ -73,6 +71,8 @@ export class FarmJob implements Assignment {
   /** What the farmer did not take of this job, in its words. */
   #notTaken: string | undefined
   #live: Live | undefined
+  /** Something was fetched into the clone for it. */
+  #fetched = false
 
   private constructor(source: Farmhouse, given: Work) {
     const { num, project, version, arch, host } = given
@@ -89,7 +89,7 @@ export class FarmJob implements Assignment {
   /** Makes an empty directory for it. What one before left may be much: it is removed without holding up the signs of life. */
   static async take(source: Farmhouse, given: Work): Promise<FarmJob> {
     const job = new FarmJob(source, given)
-    await rm(job.job, { recursive: true, force: true })
+    await removeAll([job.job])
     mkdirSync(job.job)
     return job
   }
@@ -118,17 +118,21 @@ export class FarmJob implements Assignment {
   }
 
   async begin(): Promise<boolean> {
-    const { steps, home, tmp, artifacts } = workPaths(this.work)
-    const left = [steps, home, tmp, artifacts]
-    await Promise.all(left.map(path => rm(path, { recursive: true, force: true })))
+    await removeAll(this.#leftovers())
     mkdirSync(this.work, { recursive: true, mode: 0o700 })
     return true
+  }
+
+  /** What a job leaves in the work directory besides the clone. */
+  #leftovers(): string[] {
+    const { steps, home, tmp, artifacts } = workPaths(this.work)
+    return [steps, home, tmp, artifacts]
   }
 
   async unpack(stop: AbortSignal): Promise<TaskFacts> {
     const { clone, ref, revision, command, directory, label, params, limits } = this.#given
     const { code, steps } = workPaths(this.work)
-    await checkOut(code, { url: clone, ref, revision }, this.#source.settings.clean, stop)
+    this.#fetched = await checkOut(code, { url: clone, ref, revision }, this.#source.settings.clean, stop)
     mkdirSync(steps)
     if (command === null) await cp(join(code, '.bass'), steps, { recursive: true, verbatimSymlinks: true })
     else writeStep(join(steps, toPart(label.replace(/[^A-Za-z0-9._+~@-]+/g, '-'))), directory, command)
@@ -211,7 +215,10 @@ export class FarmJob implements Assignment {
           verdict,
           why: [why, this.#notTaken].filter(words => words !== undefined).join('; ') || undefined,
         } satisfies Result)
-        if (answer) return answer.verdict
+        if (answer) {
+          if (this.#fetched) await packClone(workPaths(this.work).code)
+          return answer.verdict
+        }
       } catch (error) {
         if (error instanceof Gone) return 'lost'
         warnOnce('end', this.task.name, error)
@@ -226,9 +233,9 @@ export class FarmJob implements Assignment {
     }
   }
 
-  /** The clone stays; what the steps left is removed when the next job begins. */
+  /** Removes all but the clone: so the next job need not wait for that. Of one that failed it stays until then. */
   discard(): Promise<void> {
-    return Promise.resolve()
+    return removeAll([this.job, ...this.#leftovers()])
   }
 
   #news(): Pick<Alive, 'steps' | 'about'> {
@@ -248,45 +255,13 @@ export class FarmJob implements Assignment {
   }
 }
 
-function knownOf(job: Path): Pick<Result, 'steps' | 'about'> {
-  const view = readJob(job)
-  const notes = view?.notes.slice(0, NOTES_MAX) ?? []
-  const about = { ...(view?.place ? { place: view.place } : {}), ...(notes.length > 0 ? { notes } : {}) }
-  return { steps: view?.steps ?? [], ...(Object.keys(about).length > 0 ? { about } : {}) }
+async function removeAll(paths: readonly string[]): Promise<void> {
+  const there = paths.filter(path => lstatSync(path, { throwIfNoEntry: false }))
+  await Promise.all(there.map(path => rm(path, { recursive: true, force: true })))
 }
 
 /** One step that runs a command as a Testfile means it. */
 function writeStep(path: string, directory: string, command: string): void {
   writeFileSync(path, commandScript(directory, command))
   chmodSync(path, 0o755)
-}
-
-/** The regular files of a job that people read, the logs first: no more than a farmer takes. */
-function filesIn(job: Path): JobFile[] {
-  const files: JobFile[] = []
-  const walk = (directory: string) => {
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      const path = join(directory, entry.name)
-      if (entry.isDirectory()) walk(path)
-      else if (entry.isFile() && !entry.name.includes('\ufffd')) {
-        files.push({ path: relative(job, path), size: lstatSync(path).size })
-      }
-    }
-  }
-  for (const name of [JOB.steps, JOB.artifacts]) {
-    if (readdirSync(job).includes(name)) walk(join(job, name))
-  }
-  for (const name of [JOB.environment, JOB.packages]) {
-    if (readdirSync(job).includes(name)) files.push({ path: name, size: lstatSync(join(job, name)).size })
-  }
-  const wanted = files.filter(({ path, size }) => size > 0 || path.startsWith('artifacts/'))
-  // A farmer refuses a list that has another one, or that is longer; that would be asked for again and again.
-  let room = JSON_MAX / 2
-  const taken = wanted
-    .filter(({ path }) => isFilePath(path))
-    .slice(0, FILES_MAX)
-    .filter(file => (room -= Buffer.byteLength(JSON.stringify(file)) + 1) > 0)
-  if (taken.length < wanted.length)
-    warnOnce('store', `all ${wanted.length} files of a job`, `a farmer takes ${taken.length} of these names`)
-  return taken
 }

@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
 import { checkOut } from '../../../slave/sources/clone.ts'
 import { Farm } from '../../fixtures/farm.ts'
 import { GitOverHttp } from '../../fixtures/forges/git-over-http.ts'
-import { eventually } from '../../fixtures/sandbox.ts'
+import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
 
 test('a git server that is away loses no job, and one that will never give the commit ends it', async t => {
   const farm = await Farm.make(t)
@@ -48,4 +48,49 @@ test('a git server that is away loses no job, and one that will never give the c
   setTimeout(() => stop.abort(), 200)
   await t.rejects(waits, 'nobody waits for a job that was cancelled')
   t.notOk(existsSync(farm.path('clone-3/hello.txt')))
+})
+
+test('a clone that was left half made, or damaged, is mended', async t => {
+  const box = new Sandbox(t)
+  const [code, directory] = [box.path('code'), box.path('clone')]
+  box.git(box.dir, 'init', '-q', '-b', 'main', code)
+  const commit = (text: string) => {
+    writeFileSync(box.path('code/hello.txt'), text)
+    box.git(code, 'add', '-A')
+    box.git(code, 'commit', '-q', '-m', text)
+    return box.git(code, 'rev-parse', 'HEAD')
+  }
+  const to = (revision: string) =>
+    checkOut(directory, { url: code, ref: 'refs/heads/main', revision }, false, new AbortController().signal)
+  const text = () => readFileSync(box.path('clone/hello.txt'), 'utf8')
+
+  const one = commit('one')
+  t.equal(await to(one), true, 'it is fetched')
+  writeFileSync(box.path('clone/junk'), '')
+  t.equal(await to(one), false, 'it is there')
+  t.notOk(existsSync(box.path('clone/junk')))
+
+  // As a fetch leaves it that was killed: the commit is there, and its files are not.
+  const two = commit('two')
+  box.git(directory, 'fetch', '-q', '--no-write-fetch-head', code, 'main')
+  const blob = box.git(directory, 'rev-parse', `${two}:hello.txt`)
+  rmSync(box.path(`clone/.git/objects/${blob.slice(0, 2)}/${blob.slice(2)}`))
+  t.equal(await to(two), true, 'what is missing is fetched')
+  t.equal(text(), 'two')
+
+  t.equal(await to(one), false)
+  writeFileSync(box.path('clone/.git/index.lock'), '')
+  t.equal(await to(two), false)
+  t.equal(text(), 'two', 'a git that was killed leaves a lock')
+
+  // One that no try can mend costs one attempt.
+  writeFileSync(box.path('clone/.git/HEAD.lock'), '')
+  const three = commit('three')
+  await t.rejects(to(three), { exitCode: 111, message: /^unable to check out '[0-9a-f]{40}': .*HEAD\.lock/ })
+  t.equal(await to(three), true, 'it is made anew')
+  t.equal(text(), 'three')
+
+  writeFileSync(box.path('clone/.git/config'), '[core\n')
+  t.equal(await to(three), true, 'what git cannot read is made anew')
+  t.equal(text(), 'three')
 })
