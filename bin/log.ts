@@ -34,9 +34,9 @@ step or a part of it. Each line stands behind its time, in seconds since the job
 reaches a pipe. Without STEP, headings tell where a step begins and how it ended.
 
 With -n it begins N lines before the end of the step that failed, or of the one that runs, or of STEP.
-With -f it waits for the job to start, follows it, goes on with the retry if it was lost, and
-exits as the job did. --json prints a line { step, stream, time, text } for each; time in
-milliseconds since 1970.`,
+With -f it waits for the job to start, and says on standard error why it has not; it follows the
+job, goes on with the retry if it was lost, and exits as the job did. --json prints a line { step,
+stream, time, text } for each; time in milliseconds since 1970.`,
     options: {
       follow: { type: 'boolean', about: 'go on until there is a verdict', alias: 'f' },
       lines: { type: 'string', about: 'only the last N lines of a step', alias: 'n', value: 'N' },
@@ -69,7 +69,7 @@ milliseconds since 1970.`,
 )
 
 async function followJob(views: Views, name: TaskId, log: JobLog): Promise<number> {
-  const tell = process.stderr.isTTY ? waitTeller(views) : () => undefined
+  const tell = waitTeller(views)
   for (;;) {
     const seen = await views.look(name)
     if (!seen) throw lasting(`follow ${quote(name)}`, 'it was pruned')
@@ -87,9 +87,9 @@ async function followJob(views: Views, name: TaskId, log: JobLog): Promise<numbe
   }
 }
 
-/** Says on standard error why a task waits, when that changes. */
+/** Says on standard error why a task waits, when that changes: to a person at once, to a file only of what lasts. */
 function waitTeller(views: Views): (name: TaskId) => Promise<void> {
-  let [told, next] = ['', 0]
+  let [told, next] = ['', process.stderr.isTTY ? 0 : Date.now() + TELL_EACH]
   return async name => {
     if (Date.now() < next) return
     next = Date.now() + TELL_EACH

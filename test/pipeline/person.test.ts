@@ -29,6 +29,7 @@ test('a person sees a task wait, run and end, cancels one, and has it run once m
   const first = site.publish(steps)
   await sees(/^queued\n {2}no taker for testarch has been seen\n {4}1 {2}hello {2}v1/)
   const log = site.start('bin/bass', ['log', '-f', '--time', 'none', first])
+  await eventually('it says why it waits', () => log.stderr().includes('no taker for testarch has been seen'))
   site.taker()
   await sees(/^running\n {2}1 {2}hello {2}v1 {2}testarch {2}20-wait .*testhost\n\n1 taker: 1 busy/)
   await eventually('the first step is followed', () => log.stdout().includes('== 10-say: success'))
