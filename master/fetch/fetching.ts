@@ -18,6 +18,7 @@ import { formatLook, parseDelivery } from '../receive/delivery.ts'
 import type { Look } from '../receive/delivery.ts'
 import { decideChange, decidePush } from './decide.ts'
 import type { Decided } from './decide.ts'
+import { forgetOld } from './forget.ts'
 import { Mirror } from './mirror.ts'
 import type { ForgeProject } from './project.ts'
 import * as records from './record.ts'
@@ -29,7 +30,7 @@ import { wishesIn } from './wishes.ts'
 /** The pause after a failure: twice as long each time, from the first to the last, in milliseconds. */
 const FETCH_PAUSE_MS = { first: 5000, last: 300_000 }
 
-/** How often to look for records that are older than RETENTION, in milliseconds. */
+/** How often to look for what is older than it need be, in milliseconds. */
 const TIDY_EVERY = 3600_000
 
 /** After so many failures in a row the other deliveries are left for the next round. */
@@ -289,11 +290,13 @@ export class Fetching {
     storeDeliveries(this.#spool, this.project.inbox, deliveries)
   }
 
-  /** Removes records that have been done for RETENTION. */
+  /** Removes records that have been done for RETENTION, and forgets what came of those that are removed. */
   #tidy(): void {
-    const { name, retention } = this.project
-    if (retention === Infinity || this.#now() - this.#tidied < TIDY_EVERY) return
+    const { name, retention, inbox } = this.project
+    if (this.#now() - this.#tidied < TIDY_EVERY) return
     this.#tidied = this.#now()
-    for (const path of doneDeliveries(this.#spool, Date.now() - retention, name)) sweep(path)
+    if (retention !== Infinity)
+      for (const path of doneDeliveries(this.#spool, Date.now() - retention, name)) sweep(path)
+    forgetOld(inbox, this.#spool.tasks.tmp)
   }
 }

@@ -124,13 +124,31 @@ function prepareBatch(record: string, batch: string, events: readonly Made[]): v
   fsyncTree(join(record, batch))
 }
 
-/** Takes an event for a record; false if another has it. The name is taken once and for ever. */
+/** Takes an event for a record; false if another has it. */
 function claimEvent(inbox: Inbox, id: string, { ref, revision, again }: Made): boolean {
-  const name = eventKey(ref, revision, again)
-  const path = join(inbox.made, name)
-  if (!publishFile(path, id + '\n') && readIfThere(path) !== id + '\n') return false
+  const path = join(inbox.made, eventKey(ref, revision, again))
+  if (!publishFile(path, formatMade({ ref, revision, again, id })) && idIn(readIfThere(path)) !== id)
+    return false
   fsyncPath(inbox.made)
   return true
+}
+
+/** The id of the delivery in a file of `made`. */
+const idIn = (text: string | undefined): string | undefined => text?.split('\n', 1)[0]
+
+/** An event that a delivery, by its id, made or held. */
+export type MadeEvent = Pick<Made, 'ref' | 'revision' | 'again'> & { readonly id: string }
+
+/** In place of the id of a delivery that is not kept any more; no delivery has it. */
+export const NOBODY = '-'
+
+export const formatMade = ({ id, again, revision, ref }: MadeEvent): string =>
+  `${id}\n${again} ${revision} ${ref}\n`
+
+/** Reads a file of `made`; undefined of an earlier version, which wrote no more than the id. Pure. */
+export function parseMade(text: string): MadeEvent | undefined {
+  const [, id, again, revision, ref] = /^([^\n]+)\n(\d+) ([0-9a-f]+) ([^\n]+)\n$/.exec(text) ?? []
+  return ref === undefined ? undefined : { id: id!, again: Number(again), revision: revision!, ref }
 }
 
 /** The name in `made` of an event. Pure. */
@@ -150,9 +168,9 @@ export function lastMade(
   revision: string,
 ): { readonly again: number; readonly id: string } | undefined {
   for (let again = 0, last; ; again++) {
-    const id = readIfThere(join(inbox.made, eventKey(ref, revision, again)))
+    const id = idIn(readIfThere(join(inbox.made, eventKey(ref, revision, again))))
     if (id === undefined) return last
-    last = { again, id: id.trim() }
+    last = { again, id }
   }
 }
 

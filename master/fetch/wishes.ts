@@ -16,7 +16,7 @@ export async function wishesIn(stored: Delivery | Look, project: ForgeProject): 
   }
   const wishes: FetchWish[] = []
   for (const [ref, tip] of stored.look) {
-    const number = numberOf(ref)
+    const number = changeNumber(ref)
     if (number === undefined) wishes.push(pushOf(ref, tip))
     else wishes.push(...(await changeOf(number, tip, project)))
   }
@@ -24,7 +24,7 @@ export async function wishesIn(stored: Delivery | Look, project: ForgeProject): 
 }
 
 /** The number of the change whose head a ref is; undefined if it is another ref. Pure. */
-const numberOf = (ref: string): number | undefined => {
+export const changeNumber = (ref: string): number | undefined => {
   const digits = /^refs\/(?:pull|merge-requests)\/(\d{1,15})\/head$/.exec(ref)?.[1]
   return digits === undefined ? undefined : Number(digits)
 }

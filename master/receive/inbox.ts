@@ -18,9 +18,9 @@ export interface Inbox {
   readonly doing: string
   /** The records of those that are done, for RETENTION. */
   readonly done: string
-  /** A file for each event that was ever made, or held. */
+  /** A file for each event that was made, or held, and may be asked for again. */
   readonly made: string
-  /** The newest state of each change, by its number. */
+  /** The newest state of each change, by its number; of a closed one for some time. */
   readonly changes: string
 }
 

@@ -31,6 +31,7 @@ import { parseExit } from '../../lib/view/view.ts'
 import { parseTestfile } from '../../lib/testfile/testfile.ts'
 import { formatDecision, parseDecision } from '../../master/make/record.ts'
 import { parseDelivery } from '../../master/receive/delivery.ts'
+import { formatMade, parseMade } from '../../master/fetch/record.ts'
 import { formatLineName, formatPosition, parseLineName, parsePosition } from '../../master/web/log/line.ts'
 import { formatEnvironment } from '../../slave/run/environment.ts'
 import { parseAge } from '../../bin/jci/share/age.ts'
@@ -56,6 +57,7 @@ const PARSERS: Readonly<Record<string, (text: string) => unknown>> = {
   parseLimits,
   parseLineName,
   parseListen,
+  parseMade,
   parseOwner,
   parseParams,
   parsePath,
@@ -158,6 +160,15 @@ const ROUND_TRIPS: Readonly<Record<string, fc.IProperty<unknown>>> = {
   'whose retry a task is': fc.property(
     fc.record({ parent: taskName, cause: fc.constantFrom(...CAUSES), tries: fc.nat(999_999_999) }),
     retry => same(parseRetryOf(formatRetryOf(retry)), retry),
+  ),
+  'an event that was made': fc.property(
+    fc.record({
+      id: part,
+      again: fc.nat(),
+      revision: token,
+      ref: fc.string({ unit: 'binary', minLength: 1 }).filter(ref => !ref.includes('\n')),
+    }),
+    event => same(parseMade(formatMade(event)), event),
   ),
   'a decision about an event': fc.property(
     fc.oneof(
