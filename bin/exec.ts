@@ -1,11 +1,10 @@
 // bass exec: runs a command in a container or on another machine, on a copy of what is here.
 
-import { mkdirSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 
 import { readBounds } from '../lib/base/elsewhere.ts'
-import { tolerating } from '../lib/base/errno.ts'
+import { isErrno } from '../lib/base/errno.ts'
 import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { parseDuration, sizeLimit } from '../lib/base/settings.ts'
 import { unlessStopped } from '../lib/base/stop.ts'
@@ -15,6 +14,7 @@ import type { Opened } from '../lib/exec/launch.ts'
 import { tarOf } from '../lib/exec/pack.ts'
 import type { TaskLog, TaskResult } from '../lib/exec/protocol.ts'
 import { command, usage } from '../lib/system/command.ts'
+import { makeDirectories } from '../lib/system/directories.ts'
 import { say } from '../lib/system/log.ts'
 import { bringBack } from '../lib/exec/bring-back.ts'
 import { contentOf } from './parts/content.ts'
@@ -109,13 +109,13 @@ async function open(
   return openOverSsh(options.ssh!, process.env, stop)
 }
 
-/** Makes a directory and those above it. Node's own way to do so never ends where the kernel makes none, as in /proc. */
 function makeOut(path: string): void {
-  const there = tolerating(['ENOENT', 'ENOTDIR'], () => statSync(path))
-  if (there?.isDirectory()) return
-  if (there) throw lasting('bring back what it changes', `${quote(path)} is not a directory`)
-  makeOut(dirname(path))
-  mkdirSync(path)
+  try {
+    makeDirectories(path)
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST', 'ENOTDIR')) throw error
+    throw lasting('bring back what it changes', `${quote(path)} is not a directory`)
+  }
 }
 
 function parseVariable(text: string): [string, string] {

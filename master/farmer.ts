@@ -1,11 +1,11 @@
 // farmer: takes webhooks, makes jobs of them, gives them to workers, and shows them.
 
-import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 import { lasting } from '../lib/base/exit.ts'
 import { optional, listenAt, setting } from '../lib/base/settings.ts'
 import { command, runMain } from '../lib/system/command.ts'
+import { makeDirectories } from '../lib/system/directories.ts'
 import { say } from '../lib/system/log.ts'
 import { connect, migrate } from './farm/database.ts'
 import type { Database } from './farm/database.ts'
@@ -47,7 +47,7 @@ PostgreSQL of its own and in files below FARMER_DATA.`,
       )
     }
     const data = resolve(setting('FARMER_DATA'))
-    mkdirSync(data, { recursive: true, mode: 0o711 })
+    makeDirectories(data, 0o711)
     const url = optional('DATABASE_URL')
     const own = url === undefined ? await ownPostgres(data) : undefined
     let db: Database | undefined

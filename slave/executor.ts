@@ -1,6 +1,6 @@
 // executor: runs commands for a client elsewhere, in a container or on this machine.
 
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
@@ -8,6 +8,7 @@ import { Duplex } from 'node:stream'
 import { EXIT, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { ROOT } from '../lib/base/root.ts'
 import { command, runMain } from '../lib/system/command.ts'
+import { makeDirectories } from '../lib/system/directories.ts'
 import { makeOwnDirectory } from '../lib/exec/own-directory.ts'
 import { makeExecutorServer } from './execute/server.ts'
 import { clientLeft } from './execute/way-back.ts'
@@ -40,7 +41,7 @@ other process, for the first process of a container; the others are as ISOLATE.`
   },
   async ([address, how]) => {
     // A container has it in a volume that is empty.
-    mkdirSync(tmpdir(), { recursive: true })
+    makeDirectories(tmpdir())
     const scratch = makeOwnDirectory('bass-executor-')
     // However this ends: an output that nobody reads any more ends it as well.
     process.once('exit', () => rmSync(scratch, { recursive: true, force: true }))

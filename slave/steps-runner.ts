@@ -1,6 +1,5 @@
 // steps-runner: runs steps without a spool around them.
 
-import { mkdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 
@@ -20,6 +19,7 @@ import { LIMITS_HELP, readLimits } from './run/limits.ts'
 import type { Outcome } from './run/plan.ts'
 import { runSteps } from './run/run-steps.ts'
 import type { Path } from '../lib/base/brand.ts'
+import { makeDirectories } from '../lib/system/directories.ts'
 import { JOB, STEP, stepDirectory } from '../lib/spool/job-files.ts'
 
 export const stepsRunner = command(
@@ -50,10 +50,10 @@ ${ISOLATION_HELP}`,
     if (!task) throw lasting(`run the steps of ${quote(source)}`, 'its name is not that of a task')
     if (listIfThere(job).includes(JOB.steps))
       throw lasting(`run steps into ${quote(job)}`, 'it holds steps already')
-    mkdirSync(job, { recursive: true })
+    makeDirectories(job)
     const work = process.cwd()
     const cache = join(work, 'cache')
-    mkdirSync(cache, { recursive: true })
+    makeDirectories(cache)
     const facts = { task, host: setting('HOST'), work, cache, ...readTaskFacts(source) }
     const limits = readLimits(process.env, facts.limits)
     const plan = { task, job, work, environment: buildEnvironment(facts), limits }

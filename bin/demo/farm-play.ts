@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { EXIT, temporary } from '../../lib/base/exit.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { git } from '../../lib/git/process.ts'
 import { HOME } from '../../lib/system/tree.ts'
 import { AS } from './push-code.ts'
@@ -48,7 +49,7 @@ export async function playFarm(stage: Stage, web: boolean): Promise<number> {
   show('cat conf/sieve/rc')
   writeProject(stage, secret)
   const program = (name: string, launcher: string, env: NodeJS.ProcessEnv) => {
-    mkdirSync(stage.at(name), { recursive: true })
+    makeDirectories(stage.at(name))
     return { name, file: join(HOME, launcher), directory: stage.at(name), env: { ...stage.env, ...env } }
   }
   show('master/bin/farmer &', '# no DATABASE_URL and no S3_BUCKET: a PostgreSQL of its own, and files')
@@ -84,7 +85,7 @@ function makeCode(path: string): [before: string, after: string] {
   git(path, 'init', '-q', '-b', 'main')
   const commit = (files: Record<string, string>) => {
     for (const [name, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(path, name)), { recursive: true })
+      makeDirectories(dirname(join(path, name)))
       writeFileSync(join(path, name), text)
     }
     git(path, 'add', '--all')
@@ -95,7 +96,7 @@ function makeCode(path: string): [before: string, after: string] {
 }
 
 function writeProject(stage: Stage, secret: string): void {
-  mkdirSync(stage.at('conf/sieve'), { recursive: true })
+  makeDirectories(stage.at('conf/sieve'))
   writeFileSync(stage.at('hook-secret'), `${secret}\n`, { mode: 0o600 })
   const rc = `FORGE=github:demo/sieve\nFORGE_SECRET_FILE=${stage.at('hook-secret')}\nFARMER_CLONE=${stage.at('code')}\n`
   writeFileSync(stage.at('conf/sieve/rc'), rc)

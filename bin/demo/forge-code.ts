@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { git } from '../../lib/git/process.ts'
 import { AS } from './push-code.ts'
 
@@ -51,7 +52,7 @@ export function makeChange(path: string, branch: string): string {
 
 function commit(path: string, files: Readonly<Record<string, string>>, message: string): string {
   for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(path, name)), { recursive: true })
+    makeDirectories(dirname(join(path, name)))
     writeFileSync(join(path, name), text, { mode: name.endsWith('.sh') ? 0o755 : 0o644 })
   }
   git(path, 'add', '--all')

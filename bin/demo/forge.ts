@@ -2,13 +2,13 @@
 // one page, and webhooks. For the demo: what it holds is gone with it.
 
 import { createHmac, randomUUID } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { git, tryGit } from '../../lib/git/process.ts'
 import { changePage } from './forge-page.ts'
 import type { DemoCheck } from './forge-page.ts'
@@ -59,7 +59,7 @@ export class DemoForge {
   static async open(root: string, work: string, token: string): Promise<DemoForge> {
     const forge = new DemoForge(root, token)
     for (const who of [DEMO_OWNER, AUTHOR]) {
-      mkdirSync(join(root, who), { recursive: true })
+      makeDirectories(join(root, who))
       git(root, 'clone', '-q', '--bare', '--single-branch', '--branch', 'main', work, forge.repository(who))
     }
     await new Promise<void>((done, failed) => {

@@ -8,6 +8,7 @@ import { copySync } from 'fs-extra'
 
 import { git } from '../../lib/git/process.ts'
 import { Fatal } from '../../lib/base/exit.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 
 /** The demo works for users without a git identity, for those who sign, and in a tree that another user owns. */
 export const AS = [
@@ -74,7 +75,7 @@ export function makeSteps(root: string, path: string): void {
 
 /** A repository whose steps run in an image. */
 export function makeContainerCode(path: string, image: string): DemoSource {
-  mkdirSync(join(path, '.bass'), { recursive: true })
+  makeDirectories(join(path, '.bass'))
   const step = (name: string, script: string) =>
     writeFileSync(join(path, '.bass', name), `#!/bin/sh -e\n${script}\n`, { mode: 0o755 })
   writeFileSync(join(path, 'greeting'), 'hello from a container\n')
@@ -102,7 +103,7 @@ export function makeJciCode(root: string, path: string): void {
 
 /** A repository with one commit, of copies of what is named first under the names that come second. */
 function commitTree(path: string, copies: readonly (readonly [string, string])[]): void {
-  mkdirSync(path, { recursive: true })
+  makeDirectories(path)
   for (const [from, to] of copies) copySync(from, join(path, to))
   git(path, 'init', '-q')
   git(path, 'add', '--all')

@@ -1,13 +1,14 @@
 // git jci cron: runs at fixed times, by the user's crontab.
 
 import { createHash } from 'node:crypto'
-import { mkdirSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { lasting } from '../../lib/base/exit.ts'
 import { setting } from '../../lib/base/settings.ts'
 import { counted, harmless } from '../../lib/base/text.ts'
 import { command, usage } from '../../lib/system/command.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { readIfThere } from '../../lib/system/durable.ts'
 import { installCrontab, judge, readCrontab } from './cron/crontab.ts'
 import { cronLine, isBad, isOurs, parseEntries, replaceLines } from './cron/entries.ts'
@@ -78,7 +79,7 @@ function sync(entries: readonly Entry[], site: CronSite): void {
   const lines = entries.map(entry => Buffer.from(cronLine(entry, site)).toString('latin1'))
   const after = replaceLines(before, lines, site.mark)
   if (after !== before) {
-    mkdirSync(dirname(site.log), { recursive: true })
+    makeDirectories(dirname(site.log))
     installCrontab(after)
   }
   process.stdout.write(`${counted(entries.length, 'line')} installed\n`)

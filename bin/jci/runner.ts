@@ -1,7 +1,6 @@
 // git jci runner: asks a server for jobs and runs each in a container of its own.
 
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -12,6 +11,7 @@ import { duration, optional, setting } from '../../lib/base/settings.ts'
 import { pauseIn } from '../../lib/forge/pause.ts'
 import { isCommitId } from '../../lib/jci/run-ref.ts'
 import { command } from '../../lib/system/command.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { publishFile, readIfThere } from '../../lib/system/durable.ts'
 import { say, warn } from '../../lib/system/log.ts'
 import { OURS } from './ours.ts'
@@ -62,7 +62,7 @@ export async function work(times: Times): Promise<void> {
   const missing = Object.keys(RUNNER_NEEDS).filter(name => optional(name) === undefined)
   if (missing.length > 0) throw lasting('start', `these are not set: ${missing.join(', ')}`)
   const directory = resolve(setting('JCI_RUNNER_DB'))
-  mkdirSync(directory, { recursive: true })
+  makeDirectories(directory)
   // Nobody sits there whom git could ask for a password.
   process.env['GIT_TERMINAL_PROMPT'] = '0'
   const stop = new AbortController()

@@ -1,6 +1,5 @@
 // git jci server: pushes to a Gitea or Forgejo become jobs for runners, and what came of them becomes commit statuses.
 
-import { mkdirSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 
@@ -8,6 +7,7 @@ import { reasonOf } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { choice, count, duration, optional, setting } from '../../lib/base/settings.ts'
 import { command } from '../../lib/system/command.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { say } from '../../lib/system/log.ts'
 import { OURS } from './ours.ts'
 import { takeLock } from './parts/lock.ts'
@@ -52,7 +52,7 @@ export async function serve(times: Times & AppTimes): Promise<void> {
   const place = listenPlace(setting('JCI_LISTEN'))
   const gitUrl = addressOf('JCI_GIT_URL')
   const directory = setting('JCI_DB')
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectories(directory, 0o700)
   const stop = new AbortController()
   const unlock = await takeLock(directory, 'server', () => stop.abort())
   const jobs = new Jobs(join(directory, 'jobs'))

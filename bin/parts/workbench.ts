@@ -1,12 +1,12 @@
 // A temporary directory like a job's: a task, or the working tree, unpacked and run here as a slave would,
 // without touching the spool. The steps write into its `job`.
 
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { token } from '../../lib/system/durable.ts'
 import { harmless, harmlessLine } from '../../lib/base/text.ts'
 import { setting, sizeLimit } from '../../lib/base/settings.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
 import { terminalOf } from './terminal.ts'
 import { COLOURS } from './verdict-style.ts'
@@ -53,7 +53,7 @@ export function benchOf(
 ): Bench {
   const { home, tmp, artifacts } = workPaths(work)
   const [job, cache] = [join(work, 'job'), join(work, 'cache')]
-  for (const directory of [home, tmp, artifacts, cache, job]) mkdirSync(directory, { recursive: true })
+  for (const directory of [home, tmp, artifacts, cache, job]) makeDirectories(directory)
   const { values, secrets } = buildEnvironment({ task, work, cache, host: setting('HOST'), ...facts })
   const limits = { ...readLimits(process.env, facts.limits), tmux: false }
   return { task, work, job, environment: { values: { ...more, ...values }, secrets }, limits }

@@ -1,6 +1,6 @@
 // A runnable copy of our own tree, and its way to where it stands in the place of an older one; see lib/system/tree.ts.
 
-import { lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, utimesSync } from 'node:fs'
+import { lstatSync, readFileSync, readlinkSync, symlinkSync, utimesSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 
 // node:fs has only an experimental one in Node 20.
@@ -19,6 +19,7 @@ import {
 import { listAllIfThere } from '../../lib/system/listing.ts'
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { CURRENT, currentTree, TREES } from '../../lib/system/tree.ts'
 
 interface Manifest {
@@ -39,7 +40,7 @@ export function deploy(source: string, directory: string, keep: number): string 
   const { version, files = [] } = manifestOf(source)
   const trees = join(directory, TREES)
   for (const name of files) checkLink(directory, name)
-  mkdirSync(trees, { recursive: true })
+  makeDirectories(trees)
 
   const tree = join(trees, `${version}-${token()}`)
   const making = join(trees, `.${basename(tree)}`)

@@ -1,6 +1,6 @@
 // The programs of a spool that run on one machine, for `bass up`.
 
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { tolerating } from '../../lib/base/errno.ts'
@@ -8,6 +8,7 @@ import { listAllIfThere, listIfThere } from '../../lib/system/listing.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { say } from '../../lib/system/log.ts'
 import { optional, setting } from '../../lib/base/settings.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { environmentOfProject, filled, projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
 import { PROGRAMS } from './program-kinds.ts'
 import type { Program } from './supervisor.ts'
@@ -95,6 +96,6 @@ function makersOf(
 
 function slotsOf(root: string, host: string, count: number): string[] {
   const slots = Array.from({ length: count }, (_, index) => join(root, 'slots', `${host}-${index + 1}`))
-  for (const slot of slots) mkdirSync(slot, { recursive: true })
+  for (const slot of slots) makeDirectories(slot)
   return slots
 }

@@ -1,7 +1,7 @@
 // Keeps the programs of a spool running on this machine: service directories for daemontools, runit and s6,
 // or units for systemd, from examples/ with paths and names filled in.
 
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { fsyncPath, move, remove, token, writeNew } from '../../lib/system/durable.ts'
@@ -12,6 +12,7 @@ import { makeFile } from './make.ts'
 import type { ProgramName } from './program-kinds.ts'
 import { setting } from '../../lib/base/settings.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { HOME } from '../../lib/system/tree.ts'
 
 /** One program to keep running. */
@@ -44,7 +45,7 @@ export function addServices(
   user: string | undefined,
   services: readonly Service[],
 ): string[] {
-  mkdirSync(directory, { recursive: true })
+  makeDirectories(directory)
   const made = services.flatMap(service => {
     const name = nameOf(service)
     const files = filesOf(service, places, user)
@@ -69,7 +70,7 @@ export function addUnits(
     // Characters special to systemd would need a different escape on each line.
     if (!/^[\w./:@-]*$/.test(text)) throw lasting(`write ${quote(text)} into a unit`, 'it has odd characters')
   }
-  mkdirSync(directory, { recursive: true })
+  makeDirectories(directory)
   const units = services.map(service => {
     const unit = `${unitOf({ kind: service.kind, ...(service.instance === undefined ? {} : { instance: '' }) })}.service`
     const content = example('systemd', unit)
@@ -106,7 +107,7 @@ function filesOf({ kind, values }: Service, places: ServicePlaces, user: string 
 function makeService(directory: string, name: string, files: Files): boolean {
   const making = join(directory, `.${name}.${token()}`)
   try {
-    mkdirSync(join(making, 'log'), { recursive: true })
+    makeDirectories(join(making, 'log'))
     for (const [path, { content, mode }] of files) writeNew(join(making, path), content, mode)
     fsyncPath(join(making, 'log'))
     fsyncPath(making)

@@ -1,7 +1,7 @@
 // The spool: where everything is, and what is listed there. The directory tree is section 2 of the design; each state
 // of a task or job is a name in one of these directories.
 
-import { mkdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 import { fsyncPath } from '../system/durable.ts'
@@ -12,6 +12,7 @@ import { optional, setting } from '../base/settings.ts'
 import { compareByNumber, parseTaskName } from './task-name.ts'
 import type { TaskId, TaskName } from './task-name.ts'
 import type { Path } from '../base/brand.ts'
+import { makeDirectories } from '../system/directories.ts'
 import { shareWithGroup } from '../system/umask.ts'
 
 export interface Spool {
@@ -69,7 +70,7 @@ export function mustBeThere(directory: Path): void {
 
 /** Makes a directory of the spool where it is missing, its parents too, durably; modes are as umask and parent say. */
 export function makeDirectory(path: Path): void {
-  const first = mkdirSync(path, { recursive: true })
+  const first = makeDirectories(path)
   if (first === undefined) return
   for (let made = path; made.length >= first.length; made = dirname(made)) fsyncPath(dirname(made))
 }

@@ -2,7 +2,7 @@
 // are signed for one file and a short time: they have no key, and what they write passes by the farmer where there is S3.
 
 import { createHmac } from 'node:crypto'
-import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { createWriteStream, renameSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -12,6 +12,7 @@ import { isErrno } from '../../lib/base/errno.ts'
 import { isSameSecret } from '../../lib/base/same.ts'
 import { lasting, temporary } from '../../lib/base/exit.ts'
 import { optional, setting } from '../../lib/base/settings.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { token } from '../../lib/system/durable.ts'
 import { fileBytes } from '../../lib/view/bytes.ts'
 import type { Bytes } from '../../lib/view/bytes.ts'
@@ -51,7 +52,7 @@ export class Files implements Blobs {
     this.#root = root
     this.#origin = origin
     this.#secret = secret
-    mkdirSync(root, { recursive: true })
+    makeDirectories(root)
   }
 
   addressFor(key: string, size: number): Promise<string> {
@@ -75,7 +76,7 @@ export class Files implements Blobs {
   /** Stores what an address was signed for; false if it is not of the size that was signed. */
   async put(key: string, size: number, body: Readable): Promise<boolean> {
     const path = join(this.#root, key)
-    mkdirSync(dirname(path), { recursive: true })
+    makeDirectories(dirname(path))
     const hidden = join(dirname(path), `.new.${token()}`)
     let seen = 0
     try {

@@ -1,9 +1,10 @@
 // Workers, laid out for the pages as a spool has its takers: `takers/HOST:SLOT`, with what each says of itself and its last sign
 // of life.
 
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { makeDirectories } from '../../lib/system/directories.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { toPart } from '../../lib/spool/task-name.ts'
 import type { Database } from './database.ts'
@@ -48,7 +49,7 @@ export class Cards {
   /** Writes a card that is new, or says something else: of hundreds of workers, nearly all have but a new sign of life. */
   #write(card: string, about: string): void {
     if (this.#shown.get(card) === about) return
-    mkdirSync(card, { recursive: true })
+    makeDirectories(card)
     writeFileSync(join(card, 'about.txt'), about)
     writeFileSync(join(card, 'alive'), '')
     this.#shown.set(card, about)

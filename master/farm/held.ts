@@ -3,6 +3,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { isFilePath } from '../../lib/farm/protocol.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
@@ -43,7 +44,7 @@ export class Held {
     for (const { project, ref, head, params } of rows) {
       if (!isFilePath(ref)) continue
       const file = join(making, project, ref, head)
-      mkdirSync(dirname(file), { recursive: true })
+      makeDirectories(dirname(file))
       const lines = Object.entries(params).map(
         ([name, value]) => `${name}=${value.replace(/[\r\n]/g, ' ')}\n`,
       )

@@ -1,10 +1,11 @@
 // The farmer's own bare copy of a repository: what a change touches and what its Testfiles say is asked
 // here, which works with every forge, and is right where a forge lists fewer files than there are.
 
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 import { quote, temporary } from '../../lib/base/exit.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { environmentAt, GitError, gitEnvironment, runGit, sentence } from '../../lib/git/process.ts'
 import { Repository } from '../../lib/git/repository.ts'
 
@@ -45,7 +46,7 @@ export class FarmMirror {
 
   async #make(): Promise<void> {
     if (existsSync(`${this.path}/HEAD`)) return
-    mkdirSync(dirname(this.path), { recursive: true })
+    makeDirectories(dirname(this.path))
     const start = { place: undefined, env: gitEnvironment() }
     const end = await runGit(start, ['init', '-q', '--bare', this.path])
     if (end.code === 0) return

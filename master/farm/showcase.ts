@@ -8,6 +8,7 @@ import { join } from 'node:path'
 
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { formatLabel } from '../../lib/base/tai64n.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { isFilePath } from '../../lib/farm/protocol.ts'
 import type { About } from '../../lib/farm/protocol.ts'
 import { JOB, STEP, TASK, formatEnd, stepDirectory } from '../../lib/spool/job-files.ts'
@@ -88,7 +89,7 @@ export class Showcase {
     this.spool = spoolAt(root)
     const { tasks, jobs, takers, pause, revs } = this.spool
     for (const path of [...Object.values(tasks), ...Object.values(jobs), takers, pause, revs, this.spool.ctr])
-      mkdirSync(path, { recursive: true })
+      makeDirectories(path)
     this.#db = db
     this.#held = new Held(this.spool, db)
     this.#cards = new Cards(this.spool, db)
@@ -177,7 +178,7 @@ export class Showcase {
 
   #putJob(row: Row, job: string): void {
     const made = ignoringENOENT(() => statSync(job)) === undefined
-    mkdirSync(job, { recursive: true })
+    makeDirectories(job)
     if (made) {
       const [host, slot, token] = [row.worker_host ?? '', row.worker_slot ?? '', row.attempt ?? '']
       const owner = { host, boot: '', slot, pid: 0, start: '', namespace: '', token }
@@ -201,8 +202,8 @@ export class Showcase {
     if (!this.#shown.get(name)?.startsWith('over')) {
       if (this.#shown.get(name) === undefined) this.#putTask(row, task)
       if (row.attempt !== null || row.started !== null) this.#putJob(row, job)
-      else mkdirSync(job, { recursive: true })
-      if (row.artifacts) mkdirSync(join(job, JOB.artifacts), { recursive: true })
+      else makeDirectories(job)
+      if (row.artifacts) makeDirectories(join(job, JOB.artifacts))
       if (row.error !== null) writeFileSync(join(job, JOB.error), sentence(row.error))
       writeAt(join(job, JOB.result), row.verdict + '\n', row.ended)
       putLoss(row, task)
@@ -273,7 +274,7 @@ function putLoss({ loss }: Row, task: string): void {
 function putStep(job: string, step: StepView): void {
   const directory = stepDirectory(job, step.name)
   if (!isFilePath(step.name) || step.name.includes('/')) return
-  mkdirSync(directory, { recursive: true })
+  makeDirectories(directory)
   const label = (time: number) => `${formatLabel(time)}\n`
   if (step.started !== null) writeFileSync(join(directory, STEP.started), label(step.started))
   if (step.ended !== null) writeFileSync(join(directory, STEP.ended), label(step.ended))

@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path'
 
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { counted, formatBytes, formatSeconds, harmless } from '../../lib/base/text.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { writePage } from '../../lib/jci/page.ts'
 import type { RunName } from '../../lib/jci/run-ref.ts'
 import { MergedLog } from '../../lib/view/job-log.ts'
@@ -40,7 +41,7 @@ export async function writeOutput(
 ): Promise<void> {
   const { task } = notice
   const status = task.job?.verdict === 'success' ? 'ok' : 'err'
-  mkdirSync(dirname(output), { recursive: true })
+  makeDirectories(dirname(output))
   mkdirSync(output)
   const left = await copyArtifacts(join(jobAt, JOB.artifacts), join(output, 'artifacts'))
   writeFileSync(join(output, NAME_FILE), `${task.name}\n`)

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
@@ -16,6 +16,7 @@ import type {
 } from '@grpc/grpc-js'
 
 import { isSameSecret } from '../../lib/base/same.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { unpackStream } from '../../lib/bundle/bundle.ts'
 import { readS2, writeS2 } from '../../lib/bundle/s2.ts'
 import { changesOf, listBefore, listTree, toName } from '../../lib/exec/listing.ts'
@@ -107,7 +108,7 @@ class Service {
     const user = taskUser(name)
     if (existsSync(root) && readdirSync(root).length > 0)
       throw new Refusal(EXISTS, `there are files in ${root}`)
-    mkdirSync(root, { recursive: true })
+    makeDirectories(root)
     // Whoever may run any command here may fill the disk.
     await unpackStream(readS2(data()), root, { maxBytes: Infinity })
     if (user) await give(user, toName(root))

@@ -1,11 +1,12 @@
 // From an unpacked task to the logs of its steps: the environment, $PREPARE, each step in order, what they leave behind.
 // All of it is written into the job's directory.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { readIfThere } from '../../lib/system/durable.ts'
 import { quote } from '../../lib/base/exit.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { warn } from '../../lib/system/log.ts'
 import { keepArtifacts } from './artifacts.ts'
 import { findElsewhere, placeText } from './elsewhere.ts'
@@ -96,7 +97,7 @@ class Run {
   async run(): Promise<Outcome> {
     const { job, work, environment, limits } = this.#plan
     const { home, tmp, artifacts, pkg } = this.#paths
-    for (const directory of [home, tmp, artifacts]) mkdirSync(directory, { recursive: true })
+    for (const directory of [home, tmp, artifacts]) makeDirectories(directory)
     writeFileSync(pkg, '')
     if (limits.user !== undefined) this.#user = findUser(limits.user)
     const noteStop = () => (this.#stoppedAt ??= performance.now())

@@ -9,6 +9,7 @@ import { failureOf, run } from '../../lib/system/run.ts'
 import { unpack } from '../../lib/bundle/bundle.ts'
 import { workPaths } from './environment.ts'
 import type { Path } from '../../lib/base/brand.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { TASK } from '../../lib/spool/job-files.ts'
 
 /**
@@ -19,7 +20,7 @@ export const workOf = (jobtmp: string, token: string): string => join(jobtmp, `b
 
 /** Makes it. */
 export function makeWork(work: string): void {
-  mkdirSync(dirname(work), { recursive: true })
+  makeDirectories(dirname(work))
   mkdirSync(work, { mode: 0o700 })
 }
 

@@ -1,13 +1,14 @@
 // The one clone of a project that a worker keeps: brought to a commit with no more work than there is, and cleaned of what
 // earlier jobs left.
 
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { reasonOf } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { environmentAt, GitError, runGit, sentence } from '../../lib/git/process.ts'
 import { isAbsence, isRefusal } from '../../lib/git/refusal.ts'
 import { warnOnce } from '../../lib/system/log.ts'
@@ -97,7 +98,7 @@ class Clone {
     const found = existsSync(this.#head) ? await this.#look() : UNREADABLE
     if (found === UNREADABLE) {
       await rm(this.#directory, { recursive: true, force: true })
-      mkdirSync(this.#directory, { recursive: true })
+      makeDirectories(this.#directory)
       await this.git('init', '-q')
     }
     rmSync(join(this.#directory, '.git/index.lock'), { force: true })

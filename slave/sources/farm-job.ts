@@ -23,6 +23,7 @@ import type { FarmerClient } from './farmer-client.ts'
 import { filesIn, knownOf } from './job-report.ts'
 import { Live } from './live.ts'
 import type { Path } from '../../lib/base/brand.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 
 /** The job in hand, as the signs of life need it. */
 export interface InHand {
@@ -119,7 +120,7 @@ export class FarmJob implements Assignment {
 
   async begin(): Promise<boolean> {
     await removeAll(this.#leftovers())
-    mkdirSync(this.work, { recursive: true, mode: 0o700 })
+    makeDirectories(this.work, 0o700)
     return true
   }
 
@@ -138,7 +139,7 @@ export class FarmJob implements Assignment {
     else writeStep(join(steps, toPart(label.replace(/[^A-Za-z0-9._+~@-]+/g, '-'))), directory, command)
     const { project } = this.task
     const cache = join(this.#source.settings.directory, 'cache', project)
-    mkdirSync(cache, { recursive: true })
+    makeDirectories(cache)
     return {
       task: this.task,
       host: this.#source.settings.host,

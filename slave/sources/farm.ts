@@ -7,11 +7,11 @@
 //   cache/PROJECT        what $BASS_CACHE names
 //   job/                 the job in hand, as its steps write it
 
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { ALIVE, FROZEN, POLL, QUIET } from '../../lib/farm/protocol.ts'
 import type { Registered, Registration, WordToWorker, Work } from '../../lib/farm/protocol.ts'
 import { JOB } from '../../lib/spool/job-files.ts'
@@ -71,7 +71,7 @@ export class FarmSource implements WorkSource, Farmhouse {
   /** Kills what is left of the steps of a worker that died here. Its job is the farmer's to give away. */
   async endDead(): Promise<void> {
     mustBeOwn(this.settings.directory)
-    mkdirSync(join(this.settings.directory, 'work'), { recursive: true })
+    makeDirectories(join(this.settings.directory, 'work'))
     for (const project of listIfThere(join(this.settings.directory, 'work')))
       await killRemains(join(this.settings.directory, 'work', project))
   }

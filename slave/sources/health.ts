@@ -1,7 +1,7 @@
 // Whether this machine can run jobs. A taker tries its places before it takes a task: what fails through its own fault
 // says nothing of the work and is left to others. A machine that fails rests, with growing pauses, and says so once.
 
-import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs'
+import { accessSync, constants, statfsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { isErrno, reasonOf } from '../../lib/base/errno.ts'
@@ -10,6 +10,7 @@ import { say } from '../../lib/system/log.ts'
 import { MachineFault } from '../run/places/machine-fault.ts'
 import { missingUnpackers, neededUnpackers } from '../run/unpackers.ts'
 import type { Path } from '../../lib/base/brand.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { tryJobtmp, trySlot } from './tries.ts'
 import type { SlaveSettings } from './settings.ts'
 
@@ -173,6 +174,6 @@ function mustBeWritable(path: string, make: boolean): void {
     accessSync(path, constants.W_OK | constants.X_OK)
   } catch (error) {
     if (!make || !isErrno(error, 'ENOENT')) throw error
-    mkdirSync(path, { recursive: true })
+    makeDirectories(path)
   }
 }

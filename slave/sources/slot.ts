@@ -4,7 +4,7 @@
 //   work/NAME    a symlink to the temporary directory of each job whose directory is still kept
 //   cache/       what $BASS_CACHE names
 
-import { lstatSync, mkdirSync, readlinkSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { lstatSync, readlinkSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { statfs, utimes, writeFile } from 'node:fs/promises'
 import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
@@ -21,16 +21,17 @@ import { say, warn, warnOnce } from '../../lib/system/log.ts'
 import { endGone } from '../../lib/spool/lose.ts'
 import { isGone, self } from '../../lib/system/process.ts'
 import { parseDuration } from '../../lib/base/settings.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { parseLimits } from '../../lib/spool/limits.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { isPart, isTaskId, toPart } from '../../lib/spool/task-name.ts'
+import type { TaskId } from '../../lib/spool/task-name.ts'
 import { hold } from './holder.ts'
 import type { SlaveSettings } from './settings.ts'
 import { killRemains } from '../run/places/processes.ts'
 import { removeWork } from '../run/work.ts'
 import { formatMachine, MACHINE_FILE } from '../../lib/view/takers.ts'
-import type { TaskId } from '../../lib/spool/task-name.ts'
 import { JOB, TASK } from '../../lib/spool/job-files.ts'
 
 /** So long a sign of life has to stand still to be none, and how often to look, in milliseconds. It comes each second. */
@@ -180,7 +181,7 @@ export class Slot {
   /** The cache of a project's jobs in this slot, on this slave's own disk. */
   cache(project: string): string {
     const path = join(this.directory, 'cache', `${project}:${this.settings.arch}`)
-    mkdirSync(path, { recursive: true })
+    makeDirectories(path)
     return path
   }
 
@@ -188,7 +189,6 @@ export class Slot {
   readonly #stuck = new Set<string>()
   /** How long what is kept here is kept, by the names of tasks. */
   readonly #keeps = new Map<TaskId, number | undefined>()
-
   /** The temporary directory of the job in hand. */
   #inHand: string | undefined
 
@@ -199,7 +199,7 @@ export class Slot {
 
   /** Remembers the temporary directory of a job, so that a later taker in this slot can remove it. */
   remember(name: TaskId, work: string): void {
-    mkdirSync(join(this.directory, 'work'), { recursive: true })
+    makeDirectories(join(this.directory, 'work'))
     this.#forget(name)
     symlinkSync(work, join(this.directory, 'work', name))
     this.#inHand = work

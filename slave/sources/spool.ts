@@ -1,10 +1,10 @@
 // Work out of a spool: which task a slave takes next.
 
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { quote, temporary } from '../../lib/base/exit.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { endWaiting } from '../../lib/spool/lose.ts'
 import { paused, taskLister } from '../../lib/spool/spool.ts'
 import type { TaskId, TaskName } from '../../lib/spool/task-name.ts'
@@ -71,7 +71,7 @@ export class SpoolSource implements WorkSource {
     stop: AbortSignal,
   ): Promise<SpoolSource> {
     const { spool } = slot
-    mkdirSync(spool.pause, { recursive: true })
+    makeDirectories(spool.pause)
     await slot.signIn(version)
     await health.begin()
     const bell = await watch([spool.tasks.cur, spool.pause, ...TREE_DIRECTORIES], how)

@@ -262,6 +262,14 @@ test('one module starts other programs', async t => {
   t.same(others, ['lib/system/run'])
 })
 
+test('one function makes directories with those above them', async t => {
+  const others = [...readArrows().keys()].filter(module =>
+    /mkdir(?:Sync)?\([^\n]*recursive: true/.test(readFileSync(join(ROOT, `${module}.ts`), 'utf8')),
+  )
+  // Its names are bytes, in a directory that it has just made.
+  t.same(others, ['bin/parts/working-tree'])
+})
+
 /** Names of files in tasks and jobs that mean nothing else. */
 const LAYOUT =
   /^(?:owner|result|retried-as|retry-of|tmp-path|exitcode|stdout|stderr|code-revision|label|pkg|env)\.txt$/

@@ -1,11 +1,12 @@
 // Who owns the runs of this repository that go on: one small file for each below `jci/` in the directory of git. It lets
 // the next command end a run whose owner was killed. Runs that came from elsewhere have none, and are left alone.
 
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 
 import { reasonOf } from '../../../lib/base/errno.ts'
+import { makeDirectories } from '../../../lib/system/directories.ts'
 import { warn } from '../../../lib/system/log.ts'
 import { tryGit } from '../../../lib/git/process.ts'
 import { listRuns, readStatuses } from '../runs/list.ts'
@@ -37,7 +38,7 @@ export const outputOf = (directory: string): string => join(directory, 'output')
 
 /** Says that this process owns a run. False if another has one of the same name. */
 export function own(repository: string, run: RunName, directory: string, worktree?: string): boolean {
-  mkdirSync(ownFiles(repository), { recursive: true })
+  makeDirectories(ownFiles(repository))
   const owner = { ...run, host: hostname(), process: self(), directory, ...(worktree ? { worktree } : {}) }
   try {
     writeNew(fileOf(repository, run.run), JSON.stringify(owner satisfies Owner))
@@ -75,7 +76,7 @@ async function endRun(repository: string, owner: Owner): Promise<void> {
   const stored = (await listRuns(repository, [owner.commit])).find(({ run }) => run === owner.run)
   const status = stored && (await readStatuses(repository, [stored.id])).get(stored.id)
   if (stored && status === 'running') {
-    mkdirSync(output, { recursive: true })
+    makeDirectories(output)
     writeStatus(output, 'err')
     endRunRecord(output, 'err (git-jci was killed, or could not store it)')
     await replaceRun(repository, stored, output).catch((error: unknown) =>

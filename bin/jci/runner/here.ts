@@ -2,10 +2,11 @@
 
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { ROOT } from '../../../lib/base/root.ts'
+import { makeDirectories } from '../../../lib/system/directories.ts'
 import { remove } from '../../../lib/system/durable.ts'
 import { processesWith } from '../../../lib/system/process.ts'
 import { start } from '../../../lib/system/run.ts'
@@ -33,7 +34,7 @@ export class Here implements JobPlace {
 
   start(job: Assigned): Promise<void> {
     const files = join(this.#directory, job.job_id)
-    mkdirSync(files, { recursive: true })
+    makeDirectories(files)
     const child = start([process.execPath, join(ROOT, 'dist/bin/jci/runner/job.js')], {
       stdio: ['pipe', 'ignore', 'inherit'],
       cwd: '/',

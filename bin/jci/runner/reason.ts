@@ -1,9 +1,10 @@
 // Why nothing of a job was run, stored as a run of its own: there people look for what became of it.
 
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { reasonOf } from '../../../lib/base/errno.ts'
+import { makeDirectories } from '../../../lib/system/directories.ts'
 import { git } from '../../../lib/git/process.ts'
 import { writeEnded } from '../parts/ended.ts'
 import { drawRunId } from '../../../lib/jci/run-ref.ts'
@@ -30,7 +31,7 @@ export function refuser(directory: string, server: string) {
   // One that was killed may have left some.
   remove(directory)
   return async (job: Assigned, why: unknown): Promise<void> => {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectories(directory, 0o700)
     const repository = mkdtempSync(join(directory, 'job-'))
     try {
       git(repository, 'init', '--quiet')

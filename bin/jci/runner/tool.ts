@@ -1,10 +1,11 @@
 // The programs that are put into a container besides this tree, because an image may lack them: node, git, bash, and the libraries that
 // they need, each behind a small script that starts it with those.
 
-import { chmodSync, copyFileSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
 import { lasting, quote } from '../../../lib/base/exit.ts'
+import { makeDirectories } from '../../../lib/system/directories.ts'
 import { librariesOf } from '../../../lib/exec/runtime.ts'
 import { move } from '../../../lib/system/durable.ts'
 import { failureOf, runSync } from '../../../lib/system/run.ts'
@@ -19,7 +20,7 @@ export function layTools(directory: string): string {
   if (existsSync(tools)) return tools
   const made = `${tools}.new`
   rmSync(made, { recursive: true, force: true })
-  for (const name of ['bin', 'lib', 'libexec', 'git-core']) mkdirSync(join(made, name), { recursive: true })
+  for (const name of ['bin', 'lib', 'libexec', 'git-core']) makeDirectories(join(made, name))
   const path = (program: string) => realpathSync(ask('sh', '-c', 'command -v "$0"', program))
   const core = ask('git', '--exec-path')
   const carry = (program: string, from: string, into: string, extra = '') => {

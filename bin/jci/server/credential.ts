@@ -1,11 +1,12 @@
 // Passwords for one job: signed statements of what may be done and until when. To check one takes no memory, so that it is
 // dead after its time whatever crashes.
 
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { dirname } from 'node:path'
 
 import { isSameSecret } from '../../../lib/base/same.ts'
+import { makeDirectories } from '../../../lib/system/directories.ts'
 import { hmac } from '../../../lib/forge/payload.ts'
 import { publishFile, readIfThere } from '../../../lib/system/durable.ts'
 
@@ -22,7 +23,7 @@ export interface Statement {
 
 /** The key of this server, made once. */
 export function readKey(path: string): string {
-  mkdirSync(dirname(path), { recursive: true })
+  makeDirectories(dirname(path))
   if (!existsSync(path)) publishFile(path, randomBytes(32).toString('hex'), 0o600)
   const key = readIfThere(path)
   if (!key || !/^[0-9a-f]{64}$/.test(key)) throw new Error(`'${path}' holds no key`)

@@ -1,9 +1,10 @@
 // The jobs of the server: one small file for each, replaced as a whole at each step, so that kill -9 at any instant leaves
 // the step before or the step after. The states are in lib/INTERNALS.md.
 
-import { mkdirSync, unlinkSync } from 'node:fs'
+import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { makeDirectories } from '../../../lib/system/directories.ts'
 import { fsyncPath, readIfThere, remove, replaceFile, token } from '../../../lib/system/durable.ts'
 import { listAllIfThere } from '../../../lib/system/listing.ts'
 
@@ -52,7 +53,7 @@ export class Jobs {
   /** Reads what an earlier server left. */
   constructor(directory: string) {
     this.#directory = directory
-    mkdirSync(directory, { recursive: true })
+    makeDirectories(directory)
     for (const name of listAllIfThere(directory)) {
       if (name.startsWith('.new.')) remove(join(directory, name))
       const job = name.endsWith('.json') ? readJob(join(directory, name)) : undefined

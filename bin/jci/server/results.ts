@@ -1,8 +1,9 @@
 // The runs of a commit that the forge has: asked by git, with the small files alone.
 
-import { existsSync, mkdirSync, mkdtempSync } from 'node:fs'
+import { existsSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { makeDirectories } from '../../../lib/system/directories.ts'
 import { GitError, gitEnvironment, runGit, sentence } from '../../../lib/git/process.ts'
 import { listRuns, readStatuses } from '../runs/list.ts'
 import type { Run } from '../runs/list.ts'
@@ -27,7 +28,7 @@ export class Results {
     this.#directory = directory
     this.#forge = forge
     remove(directory)
-    mkdirSync(directory, { recursive: true })
+    makeDirectories(directory)
   }
 
   /** The ids of the runs of a job's commit. Throws GitError if the forge does not say. */

@@ -1,0 +1,36 @@
+// Makes directories with those above them, for all programs.
+
+import { mkdirSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+import { isErrno } from '../base/errno.ts'
+import type { Path } from '../base/brand.ts'
+
+/** How often to make again what somebody removes meanwhile. */
+const TRIES = 100
+
+/**
+ * Makes a directory, and those above it where they are missing; `mode` is what umask takes from. Returns the first one that it
+ * made, or undefined if all were there. Throws what the kernel says. Node's own recursive form never ends where the kernel makes
+ * nothing in a directory that is there, as in /proc.
+ */
+export function makeDirectories(path: Path, mode = 0o777): Path | undefined {
+  let first: Path | undefined
+  for (let tries = 1; ; tries++) {
+    try {
+      mkdirSync(path, mode)
+      return first ?? path
+    } catch (error) {
+      const above = dirname(path)
+      if (isErrno(error, 'ENOENT') && above !== path && tries < TRIES) {
+        const made = makeDirectories(above, mode)
+        if (made !== undefined && (first === undefined || made.length < first.length)) first = made
+        continue
+      }
+      if (isErrno(error, 'EEXIST', 'EROFS', 'EISDIR') && isDirectory(path)) return first
+      throw error
+    }
+  }
+}
+
+const isDirectory = (path: Path): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
