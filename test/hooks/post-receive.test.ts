@@ -231,6 +231,18 @@ test('bass.refs chooses refs by patterns for the whole name or for the branch', 
   await server.settled()
 })
 
+test('results that are pushed are not built, unless bass.refs says so', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const [commit] = server.commit(1)
+  const result = `refs/jci-runs/${commit!}/1`
+  server.push([`main:${result}`])
+  t.same(server.events(), [])
+  server.config('bass.refs', 'refs/jci-runs/*')
+  server.push([`main:${result}2`])
+  t.same(server.events(), [`${result}2/${commit!}`])
+  await server.settled()
+})
+
 test('bass.revisions tip gives the tip of each ref alone', async t => {
   const server = new GitServer(new Sandbox(t))
   server.config('bass.revisions', 'tip')
