@@ -10,7 +10,7 @@ import { checkPlaces } from './doctor/places.ts'
 import { checkChannels } from './doctor/channels.ts'
 import { checkPrograms } from './doctor/programs.ts'
 import { checkRepositories } from './doctor/repositories.ts'
-import { checkSecrets } from './doctor/secrets.ts'
+import { checkSecretFiles, checkSecretSettings } from './doctor/secrets.ts'
 import { checkSettings } from './doctor/settings.ts'
 import { readSettingsFiles } from './doctor/settings-files.ts'
 import { checkArchs, checkEvents } from './doctor/work.ts'
@@ -50,7 +50,7 @@ secret, channel, mailer, forge, token, webhook, delivery, mirror or place, and f
     const names = settingNames()
     const [places, spool] = await Promise.all([
       checkPlaces(process.env),
-      process.env['TASKS'] ? checkSpool(spoolOfSettings(), names) : [],
+      process.env['TASKS'] ? checkSpool(spoolOfSettings(), names) : checkSecretFiles([]),
     ])
     const findings = [
       ...checkSettings(names, process.env),
@@ -88,7 +88,8 @@ async function checkSpool(spool: Spool, names: readonly string[]): Promise<Findi
       projects,
       takers.every(taker => taker.host === host),
     ),
-    ...checkSecrets(spool, projects),
+    ...checkSecretFiles(projects),
+    ...checkSecretSettings(spool, projects),
     ...(await checkChannels(spool, projects)),
     ...(await checkForges(projects)),
     ...(await checkDeliveries(spool, projects)),

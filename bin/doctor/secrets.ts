@@ -13,7 +13,8 @@ import { assignedIn } from './settings-files.ts'
 import type { ProjectFile } from './settings-files.ts'
 import { isSecret } from './values.ts'
 
-export function checkSecrets(spool: Spool, projects: readonly ProjectFile[], env = process.env): Finding[] {
+/** Looks at the files that the settings of this host and of the projects name. */
+export function checkSecretFiles(projects: readonly ProjectFile[], env = process.env): Finding[] {
   const files = new Map<string, string>()
   for (const one of [env, ...projects.map(project => project.env)]) {
     for (const name of Object.keys(one).filter(name => /(?:TOKEN|KEY|PASSWORD|SECRET)_FILE$/.test(name))) {
@@ -21,11 +22,18 @@ export function checkSecrets(spool: Spool, projects: readonly ProjectFile[], env
       if (path !== undefined) files.set(path, name)
     }
   }
-  const rcs = [{ rc: join(spool.root, 'conf/rc'), env }, ...projects]
-  return [
-    ...[...files].map(([path, name]) => checkFile(path, name)),
-    ...rcs.flatMap(({ rc, env }) => checkSettings(rc, env)),
-  ]
+  return [...files].map(([path, name]) => checkFile(path, name))
+}
+
+/** Looks at the settings files of the spool and of the projects, which may hold secrets. */
+export function checkSecretSettings(
+  spool: Spool,
+  projects: readonly ProjectFile[],
+  env = process.env,
+): Finding[] {
+  return [{ rc: join(spool.root, 'conf/rc'), env }, ...projects].flatMap(({ rc, env }) =>
+    checkSettings(rc, env),
+  )
 }
 
 function checkFile(path: string, name: string): Finding {

@@ -111,6 +111,15 @@ test('each setting says where it is from, and one that cannot be read is found',
   t.match(settings.get('SETTLE'), { ok: false, text: /'soon' is not a time/, fix: `change it in ${rc}` })
 })
 
+test('a secret of a host without a spool is looked at', async t => {
+  const { sandbox, wrong } = make(t)
+  const WORKER_SECRET_FILE = sandbox.path('key')
+  writeFileSync(WORKER_SECRET_FILE, 'x', { mode: 0o644 })
+  t.match(await wrong({ SPOOL: undefined, WORKER_SECRET_FILE }), [
+    { check: 'secret', subject: WORKER_SECRET_FILE, fix: `chmod o= ${WORKER_SECRET_FILE}` },
+  ])
+})
+
 test('what programs are missing that are needed', async t => {
   const { sandbox, wrong } = make(t)
   mkdirSync(sandbox.path('path'))

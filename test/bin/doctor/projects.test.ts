@@ -15,7 +15,7 @@ import { PostOffice } from '../../fixtures/receivers.ts'
 import { ROOT, Sandbox } from '../../fixtures/sandbox.ts'
 import { checkChannels } from '../../../bin/doctor/channels.ts'
 import { checkRepositories } from '../../../bin/doctor/repositories.ts'
-import { checkSecrets } from '../../../bin/doctor/secrets.ts'
+import { checkSecretFiles, checkSecretSettings } from '../../../bin/doctor/secrets.ts'
 import { readSettingsFiles } from '../../../bin/doctor/settings-files.ts'
 import { settingNames } from '../../../lib/conf/setting-names.ts'
 import { filled } from '../../../lib/conf/sourced.ts'
@@ -37,7 +37,8 @@ function make(t: ConstructorParameters<typeof Sandbox>[0]) {
       return [
         ...findings,
         ...checkRepositories(spool, projects, true),
-        ...checkSecrets(spool, projects),
+        ...checkSecretFiles(projects),
+        ...checkSecretSettings(spool, projects),
         ...(await checkChannels(spool, projects)),
       ]
     } finally {
