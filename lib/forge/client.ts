@@ -50,10 +50,13 @@ export interface Answer<T> {
 export class Client {
   readonly #base: string
   readonly #headers: () => Promise<Record<string, string>>
-  /** `base` is the URL that paths are put behind; `headers` are asked for before each call. */
-  constructor(base: string, headers: () => Promise<Record<string, string>>) {
+  readonly #timeout: number
+
+  /** `base` is the URL that paths are put behind; `headers` are asked for before each call, which may take `timeout` milliseconds. */
+  constructor(base: string, headers: () => Promise<Record<string, string>>, timeout = CALL_TIMEOUT_MS) {
     this.#base = base
     this.#headers = headers
+    this.#timeout = timeout
   }
 
   /** The answer to a GET, which is tried again while the forge is away for a moment. Throws ForgeError. */
@@ -110,7 +113,8 @@ export class Client {
     }
     let url = new URL(this.#base + path)
     for (let redirections = 0; ; redirections++) {
-      const signal = AbortSignal.timeout(CALL_TIMEOUT_MS)
+      // Of the whole answer, however slowly it comes.
+      const signal = AbortSignal.timeout(this.#timeout)
       const response = await fetch(url.href, { method, headers, ...sent, redirect: 'manual', signal }).catch(
         unreached,
       )

@@ -173,7 +173,8 @@ export class Mirror {
 const QUIETLY: NodeJS.ProcessEnv = {
   GIT_TERMINAL_PROMPT: '0',
   GIT_ASKPASS: 'true',
-  GIT_SSH_COMMAND: process.env['GIT_SSH_COMMAND'] ?? 'ssh -o BatchMode=yes -o ConnectTimeout=20',
+  GIT_SSH_COMMAND:
+    process.env['GIT_SSH_COMMAND'] ?? 'ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=20',
   GIT_HTTP_LOW_SPEED_LIMIT: SLOW.limit,
   GIT_HTTP_LOW_SPEED_TIME: SLOW.seconds,
 }

@@ -1,5 +1,6 @@
 // How one notice is told, and what can come of that.
 
+import { formatSeconds } from '../../lib/base/text.ts'
 import type { Notice } from './notice.ts'
 
 /** The channel was reached and does not want this notice; it may well want the next one. */
@@ -31,3 +32,6 @@ export type Deliver = (notice: Notice, body: string) => Promise<void>
 
 /** How long one try may take, in milliseconds. */
 export const TRY_TIMEOUT = 30_000
+
+/** Why a try failed that had so many milliseconds. Pure. */
+export const tooLong = (patience: number): string => `it takes longer than ${formatSeconds(patience / 1000)}`

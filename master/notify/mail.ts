@@ -1,13 +1,14 @@
 // A channel that is an address: mails by SMTP, or by the sendmail of this host.
 
 import { accessSync, constants } from 'node:fs'
+import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 
 import { named, odd as oddWord, policyOf } from './channel.ts'
 import type { Channel, ChannelKind } from './channel.ts'
 import { EXIT, lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { setting, words } from '../../lib/base/settings.ts'
-import { TRY_TIMEOUT, Refused } from './deliver.ts'
+import { Refused, tooLong, TRY_TIMEOUT } from './deliver.ts'
 import type { Deliver } from './deliver.ts'
 import { tellProgram } from './tell-program.ts'
 import { mailOf } from './mail-text.ts'
@@ -22,20 +23,31 @@ export const mail: ChannelKind = {
         throw oddWord('NOTIFY_MAIL', quote(word), 'ada@example.org')
       return { project, kind: 'mail', target, policy, name: `mail-${named(target, target)}` }
     }),
-  open: (channel, env) => ({ deliver: deliverer(channel, env) }),
+  open: (channel, env) => ({ deliver: mailDeliverer(channel, env) }),
 }
 
-function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
+/** How long a server may take for a whole letter, of which each step may take as long as a try, in milliseconds. */
+const LETTER_TIMEOUT = 4 * TRY_TIMEOUT
+
+/** Sends notices as letters. A server that takes longer than `patience` milliseconds for one is away. */
+export function mailDeliverer(
+  { target }: Pick<Channel, 'target'>,
+  env: NodeJS.ProcessEnv,
+  patience = LETTER_TIMEOUT,
+): Deliver {
   const from = setting('NOTIFY_FROM', env)
   const mailer = setting('NOTIFY_MAILER', env)
   const how = optionsOf(mailer, secret('NOTIFY_PASSWORD', env))
   return async notice => {
     const { createTransport } = await import('nodemailer')
-    const letter = { from, to: target, ...mailOf(notice, from) }
+    // The timeouts of its transport begin anew with each byte.
+    const signal = AbortSignal.timeout(patience)
+    const letter = { from, to: target, ...mailOf(notice, from), signal }
     try {
       if (how.path === undefined) await createTransport(how).sendMail(letter)
       else await post(how.path, await createTransport(WRITING).sendMail(letter))
     } catch (error) {
+      if (signal.aborted) throw temporary(`send by ${quote(mailer)}`, tooLong(patience))
       const { message, code, responseCode = 0 } = error as Error & { code?: string; responseCode?: number }
       // The letter or its address, not our account: a password that is wrong is wrong for all.
       throw responseCode >= 500 && code !== 'EAUTH'
@@ -60,18 +72,29 @@ async function post(sendmail: string, { envelope, message }: Letter): Promise<vo
   if (code !== EXIT.done) throw new Error(why)
 }
 
-/** How long the server of letters may take to answer when it is only tried, in milliseconds. */
+/** How long the server of letters may take for one answer when it is only tried, and for all of that, in milliseconds. */
 const TRY = 4000
+const TRY_WHOLE = 2 * TRY
 
 /** Throws if letters would go nowhere: there is no such sendmail, or no server that takes them from us. Sends none. */
-export async function tryMailer(env: NodeJS.ProcessEnv): Promise<void> {
+export async function tryMailer(env: NodeJS.ProcessEnv, whole = TRY_WHOLE): Promise<void> {
   const how = optionsOf(setting('NOTIFY_MAILER', env), secret('NOTIFY_PASSWORD', env))
   if (how.path !== undefined) {
     accessSync(how.path, constants.X_OK)
     return
   }
   const { createTransport } = await import('nodemailer')
-  await createTransport({ ...how, connectionTimeout: TRY, greetingTimeout: TRY, socketTimeout: TRY }).verify()
+  const timeouts = { connectionTimeout: TRY, greetingTimeout: TRY, socketTimeout: TRY }
+  // Its own, so that it can be ended: each byte of the server begins these timeouts anew.
+  const socket = new Socket()
+  const late = new Error(tooLong(whole))
+  const timer = setTimeout(() => socket.destroy(late), whole)
+  try {
+    await createTransport({ ...how, ...timeouts, socket }).verify()
+  } finally {
+    clearTimeout(timer)
+    socket.destroy()
+  }
 }
 
 /** Transport options for nodemailer, from `smtp://[USER@]HOST[:PORT]`, `smtps://...`, or the path of a sendmail. */

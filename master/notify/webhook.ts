@@ -10,7 +10,7 @@ import type { Channel, ChannelKind } from './channel.ts'
 import { version } from '../../lib/system/version.ts'
 import { lasting } from '../../lib/base/exit.ts'
 import { words } from '../../lib/base/settings.ts'
-import { TRY_TIMEOUT, Refused } from './deliver.ts'
+import { Refused, tooLong, TRY_TIMEOUT } from './deliver.ts'
 import type { Deliver } from './deliver.ts'
 import { secret } from '../../lib/system/secret.ts'
 
@@ -32,22 +32,31 @@ export const webhook: ChannelKind = {
         throw odd('NOTIFY_WEBHOOK', 'a word', 'https://example.org/x')
       return { project, kind: 'webhook', target, policy, name: `webhook-${named(url.hostname, target)}` }
     }),
-  open: (channel, env) => ({ deliver: deliverer(channel, env) }),
+  open: (channel, env) => ({ deliver: webhookDeliverer(channel, env) }),
 }
 
-function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
+/** Posts notices to a URL, whose answer may take `patience` milliseconds. */
+export function webhookDeliverer(
+  { target }: Pick<Channel, 'target'>,
+  env: NodeJS.ProcessEnv,
+  patience = TRY_TIMEOUT,
+): Deliver {
   const key = secret('NOTIFY_KEY', env)
   if (key === undefined || key.length < 16) {
     throw lasting('sign for a webhook', 'NOTIFY_KEY is to have 16 characters or more, chosen at random')
   }
   return async ({ id, stage }, body) => {
-    const status = await post(target, body, {
+    const signal = AbortSignal.timeout(patience)
+    const answer = post(target, body, signal, {
       'Content-Type': 'application/json',
       'Content-Length': Buffer.byteLength(body),
       'User-Agent': `BASS/${version()}`,
       'X-Bass-Delivery': id,
       'X-Bass-Stage': stage,
       'X-Bass-Signature': signatureOf(body, key),
+    })
+    const status = await answer.catch((error: unknown) => {
+      throw signal.aborted ? new Error(tooLong(patience)) : error
     })
     if (status >= 200 && status < 300) return
     const why = `it answered ${status}`
@@ -60,11 +69,16 @@ function deliverer({ target }: Channel, env: NodeJS.ProcessEnv): Deliver {
  * and any URL with a user and password, in an error that repeats them: here they become the header that they stand for,
  * and an error names the address at most.
  */
-function post(target: string, body: string, headers: OutgoingHttpHeaders): Promise<number> {
+function post(
+  target: string,
+  body: string,
+  signal: AbortSignal,
+  headers: OutgoingHttpHeaders,
+): Promise<number> {
   const url = new URL(target)
   const request = url.protocol === 'https:' ? https.request : http.request
   return new Promise((resolve, reject) => {
-    request(url, { method: 'POST', headers, signal: AbortSignal.timeout(TRY_TIMEOUT) }, response => {
+    request(url, { method: 'POST', headers, signal }, response => {
       // Its body is of no interest, and may have no end.
       response.destroy()
       resolve(response.statusCode ?? 0)

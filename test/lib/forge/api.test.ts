@@ -1,13 +1,15 @@
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync, verify } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 
 import { test } from 'tap'
 import type { Test } from 'tap'
 
 import type { ForgeApi } from '../../../lib/forge/api.ts'
-import { ForgeError } from '../../../lib/forge/client.ts'
+import { Client, ForgeError } from '../../../lib/forge/client.ts'
 import { gitAccess, isTrusted, openApi } from '../../../lib/forge/open.ts'
 import { parseForge } from '../../../lib/forge/parse-forge.ts'
 import { StandIn } from '../../fixtures/forges/stand-in.ts'
@@ -272,4 +274,20 @@ test('git gets a token in its environment, and for its server alone', async t =>
   t.notMatch(asked('h.test'), TOKEN)
   t.same(await gitAccess(parseForge('git:/srv/x.git'), { FORGE: 'git:/srv/x.git', FORGE_TOKEN: TOKEN }), {})
   t.same(await gitAccess(forge, { FORGE: 'gitea:https://g.test/o/r' }), {})
+})
+
+test('a forge whose answer comes drop by drop is away when the time of a call is over', async t => {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' }).write('[')
+    const drip = setInterval(() => response.write(' '), 50)
+    response.on('close', () => clearInterval(drip))
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  t.teardown(() => server.close())
+  const client = new Client(
+    `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async () => ({}),
+    300,
+  )
+  t.match(await errorOf(client.post('/x', {})), { later: true, message: 'its answer was cut off' })
 })

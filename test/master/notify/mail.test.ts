@@ -1,6 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { test } from 'tap'
+import type { Test } from 'tap'
 
+import { mailDeliverer, tryMailer } from '../../../master/notify/mail.ts'
 import { mailOf } from '../../../master/notify/mail-text.ts'
 import type { Notice } from '../../../master/notify/notice.ts'
 import { Notified } from '../../fixtures/notified.ts'
@@ -172,3 +176,38 @@ test('letters that no program takes: a message names it', async t => {
     /unable to send by '\/no\/sendmail': no such file or directory/.test(notifier.stderr()),
   )
 })
+
+test('a server that answers drop by drop is away when its time is over, for a letter and for who only tries it', async t => {
+  const office = await PostOffice.open(t, { disabledCommands: ['STARTTLS', 'AUTH'] })
+  const port = await dripping(t, office.port)
+  const env = { NOTIFY_MAILER: `smtp://127.0.0.1:${port}`, NOTIFY_FROM: 'ci@example.org' }
+  const task = { name: 'n', num: 1, project: 'p', version: 'v', arch: 'a', host: null, ref: null, params: {}, revision: null, job: null } // prettier-ignore
+  const notice = { id: 'i', stage: 'over', at: 0, change: null, url: null, task, commits: [], lastLines: [] }
+  const deliver = mailDeliverer({ target: 'ada@example.org' }, env, 300)
+  await t.rejects(deliver(notice as unknown as Notice, ''), {
+    message: `unable to send by '${env.NOTIFY_MAILER}': it takes longer than 0.3s`,
+  })
+  await t.rejects(tryMailer(env, 300), { message: 'it takes longer than 0.3s' })
+  t.same(office.letters, [])
+})
+
+/** A server in front of that at `port`, through which one byte of each answer comes every 50 ms; answers its port. */
+async function dripping(t: Test, port: number): Promise<number> {
+  const server = createServer(client => {
+    const office = connect(port, '127.0.0.1').on('error', () => undefined)
+    client.on('error', () => undefined).pipe(office)
+    let said = Buffer.alloc(0)
+    office.on('data', (part: Buffer) => (said = Buffer.concat([said, part])))
+    const drip = setInterval(() => {
+      if (said.length > 0) client.write(said.subarray(0, 1))
+      said = said.subarray(1)
+    }, 50)
+    client.on('close', () => {
+      clearInterval(drip)
+      office.destroy()
+    })
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  t.teardown(() => server.close())
+  return (server.address() as AddressInfo).port
+}

@@ -1,7 +1,10 @@
 import { createHmac } from 'node:crypto'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { test } from 'tap'
 
 import type { Notice } from '../../../master/notify/notice.ts'
+import { webhookDeliverer } from '../../../master/notify/webhook.ts'
 import { Notified } from '../../fixtures/notified.ts'
 import { HookServer } from '../../fixtures/receivers.ts'
 import { eventually } from '../../fixtures/sandbox.ts'
@@ -99,4 +102,22 @@ test('what is secret in the URL of a webhook reaches its server, and no log, mes
   t.match(refused.stderr, 'NOTIFY_WEBHOOK')
   for (const text of [notifier.stderr(), names, stdout, stderr, refused.stderr])
     for (const secret of secrets) t.notMatch(text, secret)
+})
+
+test('a webhook whose answer comes drop by drop is away when its time is over', async t => {
+  const server = createServer(client => {
+    let rest = 'HTTP/1.1 204 No Content\r\n' + 'X: y\r\n'.repeat(100)
+    const drip = setInterval(() => {
+      client.write(rest[0]!)
+      rest = rest.slice(1)
+    }, 50)
+    client.on('error', () => undefined).on('close', () => clearInterval(drip))
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  t.teardown(() => server.close())
+  const target = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const deliver = webhookDeliverer({ target }, { NOTIFY_KEY: KEY }, 300)
+  await t.rejects(deliver({ id: 'i', stage: 'over' } as Notice, '{}'), {
+    message: 'it takes longer than 0.3s',
+  })
 })
