@@ -99,9 +99,12 @@ export function ended(child: ChildProcess): Promise<Ended> {
   })
 }
 
+/** What git says first of an object that is damaged; which one it is comes later. */
+const OF_ZLIB = /^error: (?:inflate: |unable to unpack )/
+
 /** Why git failed, in its own words: the first line that is fatal or an error, else the last one. Pure. */
 export function sentence({ code, stderr }: Ended): string {
-  const lines = stderr.split('\n').filter(line => line.trim() !== '')
+  const lines = stderr.split('\n').filter(line => line.trim() !== '' && !OF_ZLIB.test(line))
   const line = lines.find(line => /^(fatal|error): /.test(line)) ?? lines.at(-1)
   if (line !== undefined) return line.replace(/^(fatal|error): /, '').trim()
   return code === null ? 'it was killed' : `it ended with exit code ${code}`

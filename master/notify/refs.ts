@@ -10,7 +10,7 @@ import { choice, optional } from '../../lib/base/settings.ts'
 import { forgeOf } from '../../lib/forge/parse-forge.ts'
 import { gitAccess } from '../../lib/forge/open.ts'
 import { environmentAt, runGit, sentence } from '../../lib/git/process.ts'
-import { isRefusal } from '../../lib/git/refusal.ts'
+import { isRefusal, rejectionIn } from '../../lib/git/refusal.ts'
 import { isCommitId, refOf } from '../../lib/jci/run-ref.ts'
 import { storeRun } from '../../lib/jci/store.ts'
 import { openSpool } from '../../lib/spool/spool.ts'
@@ -138,7 +138,7 @@ async function share(repository: string, ref: string, env: NodeJS.ProcessEnv, do
   )
   if (end.code === 0) return
   // That something was not pushed is said last; why, before.
-  const rejected = /\[(?:remote )?rejected\].*\((.*)\)/.exec(end.stderr)?.[1]
+  const rejected = rejectionIn(end.stderr)
   const why = rejected ?? sentence(end)
   if (rejected !== undefined) throw new Refused(`${forge.cloneUrl}: ${why}`)
   if (!isRefusal(end.stderr)) throw new Error(`${forge.cloneUrl}: ${why}`)

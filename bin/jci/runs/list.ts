@@ -3,8 +3,10 @@
 
 import { createHash } from 'node:crypto'
 
-import { gitOutput } from '../../../lib/jci/git-process.ts'
-import { readObjects } from './objects.ts'
+import { GitError, sentence } from '../../../lib/git/process.ts'
+import { runGitIn } from '../../../lib/jci/git-process.ts'
+import { warnOnce } from '../../../lib/system/log.ts'
+import { describeObjects, readObjects } from './objects.ts'
 import { parseRunRef, parseStatus, RUNS, secondsOf } from '../../../lib/jci/run-ref.ts'
 import type { RunName, RunStatus } from '../../../lib/jci/run-ref.ts'
 
@@ -31,11 +33,15 @@ export interface Ref {
   readonly head: boolean
 }
 
-/** The refs below some, sorted by name. Throws GitError. */
+/** The refs below some, sorted by name. Says which it cannot read. Throws GitError. */
 export async function listRefs(repository: string, patterns: readonly string[]): Promise<Ref[]> {
   const format = '--format=%(HEAD)%(objectname) %(refname)'
-  const text = await gitOutput(repository, ['for-each-ref', format, ...patterns])
-  return text
+  const end = await runGitIn(repository, ['for-each-ref', format, ...patterns])
+  if (end.code !== 0) throw new GitError(sentence(end))
+  for (const [, ref] of end.stderr.matchAll(/^warning: ignoring broken ref (\S+)$/gm))
+    warnOnce('read the ref', ref!, `no id is in it; 'rm "$(git rev-parse --git-path ${ref!})"' removes it`)
+  return end.stdout
+    .toString()
     .split('\n')
     .filter(Boolean)
     .map(line => {
@@ -60,12 +66,9 @@ export async function readStatuses(
 ): Promise<Map<string, RunStatus>> {
   const asked = [...new Set(ids)]
   if (asked.length === 0) return new Map()
-  const text = await gitOutput(
-    repository,
-    ['cat-file', '--buffer', '--batch-check=%(objectname) %(objecttype) %(objectsize)'],
-    { input: asked.map(id => `${id}:status.txt\n`).join('') },
-  )
-  const blobs = text.split('\n').map(line => /^([0-9a-f]{40,64}) blob \d{1,2}$/.exec(line)?.[1])
+  const names = asked.map(id => `${id}:status.txt`)
+  const lines = await describeObjects(repository, '%(objectname) %(objecttype) %(objectsize)', names)
+  const blobs = lines.map(line => /^([0-9a-f]{40,64}) blob \d{1,2}$/.exec(line ?? '')?.[1])
   const unusual = [...new Set(blobs)].filter(blob => blob !== undefined && !USUAL.has(blob)) as string[]
   const known = new Map(USUAL)
   for (const object of await readObjects(repository, unusual)) {

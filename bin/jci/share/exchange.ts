@@ -4,9 +4,12 @@
 import { GitError, sentence } from '../../../lib/git/process.ts'
 import type { Ended } from '../../../lib/git/process.ts'
 import { gitOutput, runGitIn } from '../../../lib/jci/git-process.ts'
+import { rejectionIn } from '../../../lib/git/refusal.ts'
+import { counted } from '../../../lib/base/text.ts'
 import { listRuns } from '../runs/list.ts'
 import { readObjects } from '../runs/objects.ts'
 import { parseRunRef, RUNS } from '../../../lib/jci/run-ref.ts'
+import { tellDamaged } from './damage.ts'
 
 type Refs = ReadonlyMap<string, string>
 
@@ -56,24 +59,40 @@ async function withRemote<T>(
   }
 }
 
-/** Sends the runs that a remote lacks, in one push. Returns how many. Throws GitError. */
-export const pushRuns = (repository: string, remote: string): Promise<number> =>
-  withRemote(repository, remote, theirs => pushLacking(repository, remote, theirs))
+/** Sends the runs that a remote lacks, in one push. Returns how many. Throws GitError, also where not all of them can be read. */
+export async function pushRuns(repository: string, remote: string): Promise<number> {
+  const push = (theirs: Refs) => pushLacking(repository, remote, theirs)
+  const { pushed, damaged } = await withRemote(repository, remote, push)
+  if (damaged > 0) throw new GitError(`${counted(pushed, 'run')} pushed, ${damaged} damaged`)
+  return pushed
+}
 
-async function pushLacking(repository: string, remote: string, theirs: Refs): Promise<number> {
+async function pushLacking(repository: string, remote: string, theirs: Refs) {
   const ours = await localRuns(repository)
   const { lacking, other } = await compare(repository, ours, theirs)
-  if (lacking.length === 0) return 0
-  // Git finds them itself, unless there are some that it must leave alone.
-  if (other === 0) await push(repository, remote, [`${RUNS}*:${RUNS}*`])
-  else
-    for (const part of parts(lacking))
-      await push(
-        repository,
-        remote,
-        part.map(ref => `${ref}:${ref}`),
-      )
-  return lacking.length
+  if (lacking.length === 0) return { pushed: 0, damaged: 0 }
+  try {
+    // Git finds them itself, unless there are some that it must leave alone.
+    if (other === 0) await push(repository, remote, [`${RUNS}*:${RUNS}*`])
+    else await pushRefs(repository, remote, lacking)
+    return { pushed: lacking.length, damaged: 0 }
+  } catch (error) {
+    const runs = lacking.map(ref => ({ ref, id: ours.get(ref)! }))
+    const damaged = await tellDamaged(repository, runs, error)
+    if (damaged.size === 0) throw error
+    const whole = lacking.filter(ref => !damaged.has(ref))
+    await pushRefs(repository, remote, whole)
+    return { pushed: whole.length, damaged: damaged.size }
+  }
+}
+
+async function pushRefs(repository: string, remote: string, refs: readonly string[]): Promise<void> {
+  for (const part of parts(refs))
+    await push(
+      repository,
+      remote,
+      part.map(ref => `${ref}:${ref}`),
+    )
 }
 
 /** Removes runs of a remote, those that are still there. Throws GitError. */
@@ -104,8 +123,10 @@ async function pullLacking(repository: string, remote: string, theirs: Refs): Pr
   const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--refmap=', '--stdin']
   const input = refs.map(ref => `${ref}:${ref}\n`).join('')
   const end = await runGitIn(repository, [...args, '--end-of-options', remote], { input })
-  if (end.code !== 0) throw new GitError(sentence(end))
-  return refs.length
+  if (end.code === 0) return refs.length
+  const error = new GitError(sentence(end))
+  await tellDamaged(repository, await listRuns(repository), error)
+  throw error
 }
 
 async function push(repository: string, remote: string, refspecs: readonly string[]): Promise<void> {
@@ -116,9 +137,8 @@ async function push(repository: string, remote: string, refspecs: readonly strin
 
 /** Why a push failed. Git's own sentence says no more than that it did where the remote refused; what that said comes before. Pure. */
 function refusalOf(end: Ended): string {
-  const [, why] = /^ ! \[.*\] .* \((.*)\)$/m.exec(end.stderr) ?? []
   const [, said] = /^remote: *(\S.*?) *$/m.exec(end.stderr) ?? []
-  return [sentence(end), why, said].filter(part => part !== undefined).join(': ')
+  return [sentence(end), rejectionIn(end.stderr), said].filter(part => part !== undefined).join(': ')
 }
 
 /** As many as fit into the arguments of one process: some 150 bytes each, of 2 MB. */

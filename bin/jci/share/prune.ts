@@ -2,9 +2,11 @@
 
 import { lasting, quote } from '../../../lib/base/exit.ts'
 import { ago, counted, formatBytes } from '../../../lib/base/text.ts'
-import { git } from '../../../lib/git/process.ts'
+import { reasonOf } from '../../../lib/base/errno.ts'
+import { GitError } from '../../../lib/git/process.ts'
 import { gitOutput } from '../../../lib/jci/git-process.ts'
 import { listRuns } from '../runs/list.ts'
+import { describeObjects } from '../runs/objects.ts'
 import type { Run } from '../runs/list.ts'
 import { parseRunRef, secondsOf } from '../../../lib/jci/run-ref.ts'
 import { command, usage } from '../../../lib/system/command.ts'
@@ -13,6 +15,7 @@ import { endDeadRuns } from '../parts/owners.ts'
 import { findRepository } from '../parts/repository.ts'
 import { remoteRuns, removeRemoteRuns } from './exchange.ts'
 import { parseAge } from './age.ts'
+import { tellDamaged } from './damage.ts'
 import { sizesOf } from './sizes.ts'
 
 const description = {
@@ -49,7 +52,7 @@ export const verb = command(description, async (_, options) => {
     const chosen = runs.filter(
       ({ commit, run }) => gone.has(commit) || (before !== undefined && secondsOf(run) < before),
     )
-    await show(repository, chosen, gone)
+    await show(repository, chosen, gone, remote === undefined ? 'damaged' : 'not here')
     if (!options.commit) {
       if (chosen.length > 0) process.stdout.write('nothing is removed without --commit\n')
       return
@@ -75,13 +78,17 @@ async function runsOf(repository: string, remote: string): Promise<Run[]> {
 /** The tested commits that the repository has no more. */
 async function goneCommits(repository: string, runs: readonly Run[]): Promise<Set<string>> {
   const commits = [...new Set(runs.map(({ commit }) => commit))]
-  if (commits.length === 0) return new Set()
-  const args = ['cat-file', '--buffer', '--batch-check=%(objecttype)']
-  const lines = (await gitOutput(repository, args, { input: commits.join('\n') + '\n' })).split('\n')
-  return new Set(commits.filter((_, i) => lines[i]!.endsWith(' missing')))
+  const lines = await describeObjects(repository, '%(objecttype)', commits)
+  return new Set(commits.filter((_, i) => lines[i]?.endsWith(' missing')))
 }
 
-async function show(repository: string, runs: readonly Run[], gone: ReadonlySet<string>): Promise<void> {
+/** `absent` stands in the place of the size of what is not in this repository. */
+async function show(
+  repository: string,
+  runs: readonly Run[],
+  gone: ReadonlySet<string>,
+  absent: string,
+): Promise<void> {
   const sizes = await sizesOf(
     repository,
     runs.map(({ id }) => id),
@@ -89,7 +96,7 @@ async function show(repository: string, runs: readonly Run[], gone: ReadonlySet<
   const now = Date.now()
   let [text, sum] = ['', 0]
   for (const { commit, run, id } of runs) {
-    const size = sizes.get(id) ?? 'not here'
+    const size = sizes.get(id) ?? absent
     if (typeof size === 'number') sum += size
     const age = ago(Math.max(0, now - secondsOf(run) * 1000))
     const why = gone.has(commit) ? '  its commit is gone' : ''
@@ -104,7 +111,13 @@ async function removeHere(repository: string, runs: readonly Run[], noGc: boolea
   const input = runs.map(({ ref, id }) => `delete ${ref} ${id}\n`).join('')
   await gitOutput(repository, ['update-ref', '--no-deref', '--stdin'], { input })
   tell(runs.length)
-  if (!noGc) git(repository, 'gc', '--quiet', '--prune=now')
+  if (noGc) return
+  try {
+    await gitOutput(repository, ['gc', '--quiet', '--prune=now'])
+  } catch (error) {
+    await tellDamaged(repository, await listRuns(repository), error)
+    throw new GitError(`the runs are removed, but 'git gc' frees nothing: ${reasonOf(error)}`)
+  }
 }
 
 /** A bar on the terminal, if there is one. */

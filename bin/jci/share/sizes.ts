@@ -4,14 +4,14 @@ import { GitError } from '../../../lib/git/process.ts'
 import { parseTree } from '../../../lib/git/tree.ts'
 import type { GitObject } from '../../../lib/git/objects.ts'
 import type { TreeEntry } from '../../../lib/git/tree.ts'
-import { gitOutput } from '../../../lib/jci/git-process.ts'
-import { readObjects } from '../runs/objects.ts'
+import { describeObjects, readObjects } from '../runs/objects.ts'
 
 const isTree = ({ kind }: TreeEntry) => kind === 'directory'
+const isBlob = ({ kind }: TreeEntry) => kind !== 'directory' && kind !== 'submodule'
 
 /**
- * Bytes by the id of the run's commit; what is not in this repository is not there. A run with a tree that git would not have
- * made, which others may push, is `damaged`: it can be removed all the same. Throws GitError.
+ * Bytes by the id of the run's commit; what is not in this repository is not there. A run of which something is missing, or with a tree
+ * that git would not have made, which others may push, is `damaged`: it can be removed all the same. Throws GitError.
  */
 export async function sizesOf(
   repository: string,
@@ -24,14 +24,15 @@ export async function sizesOf(
   const trees = await readTrees(repository, roots)
   const blobs = new Set<string>()
   for (const entries of trees.values())
-    for (const entry of entries ?? []) if (!isTree(entry)) blobs.add(entry.id)
+    for (const entry of entries ?? []) if (isBlob(entry)) blobs.add(entry.id)
   const sizes = await blobSizes(repository, [...blobs])
   const sums = new Map<string, number>()
-  // NaN, which no sum gets rid of, where a tree is damaged.
+  // NaN, which no sum gets rid of, where a tree is damaged or something is missing.
+  const sizeIn = (entry: TreeEntry) => (isBlob(entry) ? (sizes.get(entry.id) ?? NaN) : 0)
   const sum = (tree: string): number => {
     const known = sums.get(tree)
     if (known !== undefined) return known
-    const parts = trees.get(tree)?.map(entry => (isTree(entry) ? sum(entry.id) : (sizes.get(entry.id) ?? 0)))
+    const parts = trees.get(tree)?.map(entry => (isTree(entry) ? sum(entry.id) : sizeIn(entry)))
     const total = parts?.reduce((a, b) => a + b, 0) ?? NaN
     sums.set(tree, total)
     return total
@@ -72,11 +73,10 @@ function entriesOf({ id, type, body }: GitObject): TreeEntry[] | undefined {
   }
 }
 
+/** The sizes of those blobs that are there. */
 async function blobSizes(repository: string, ids: readonly string[]): Promise<Map<string, number>> {
-  if (ids.length === 0) return new Map()
-  const args = ['cat-file', '--buffer', '--batch-check=%(objectname) %(objectsize)']
-  const text = await gitOutput(repository, args, { input: ids.join('\n') + '\n' })
+  const lines = await describeObjects(repository, '%(objectsize)', ids)
   return new Map(
-    text.split('\n').map(line => [line.split(' ')[0]!, Number(line.split(' ')[1]) || 0] as const),
+    ids.flatMap((id, i) => (/^\d+$/.test(lines[i] ?? '') ? [[id, Number(lines[i])] as const] : [])),
   )
 }

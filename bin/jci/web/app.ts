@@ -76,6 +76,7 @@ function addPages(app: Hono, repository: string, reader: RunsReader): void {
     const detail = where && (await find(reader, where.hash, where.run))
     if (!detail) return c.notFound()
     if (where.raw) return raw(c, repository, detail, where.file)
+    if (detail.unread !== undefined) return page(c, detail)
     const file = where.file === '' ? undefined : await view(repository, detail, where.file)
     if (where.file !== '' && !file) return c.notFound()
     return page(c, detail, file)
@@ -96,9 +97,11 @@ async function find(reader: RunsReader, hash: string, run?: string): Promise<Det
 async function view(repository: string, detail: Detail, path: string): Promise<FileView | undefined> {
   const found = await findFile(repository, detail.id, path)
   if (!found) return undefined
-  if (found.size > 64 * FILE_BYTES_SHOWN)
+  const { blob, size } = found
+  if (size !== undefined && size > 64 * FILE_BYTES_SHOWN)
     return { path, text: undefined, why: 'It is too large to be shown here.' }
-  const body = (await readObjects(repository, [found.blob]))[0]?.body ?? Buffer.alloc(0)
+  const body = (await readObjects(repository, [blob]))[0]?.body
+  if (!body) return { path, text: undefined, why: 'Git cannot read it: it is damaged.' }
   const cut = body.length > FILE_BYTES_SHOWN
   const bytes = cut ? body.subarray(-FILE_BYTES_SHOWN) : body
   return bytes.includes(0)
@@ -109,6 +112,7 @@ async function view(repository: string, detail: Detail, path: string): Promise<F
 async function raw(c: Context, repository: string, detail: Detail, path: string): Promise<Response> {
   const found = await findFile(repository, detail.id, path)
   if (!found) return c.notFound()
+  if (found.size === undefined) return c.text('git cannot read it: it is damaged\n', 500)
   const type = typeOf(path)
   const headers = {
     'Content-Type': type ?? 'application/octet-stream',

@@ -2,7 +2,8 @@
 
 import { LRUCache } from 'lru-cache'
 
-import { gitOutput, runGitIn } from '../../../lib/jci/git-process.ts'
+import { GitError } from '../../../lib/git/process.ts'
+import { gitBytes, gitOutput } from '../../../lib/jci/git-process.ts'
 import { listRefs, listRuns, refPatterns, readStatuses, runsAmong } from '../runs/list.ts'
 import type { Ref, Run } from '../runs/list.ts'
 import type { RunStatus } from '../../../lib/jci/run-ref.ts'
@@ -46,6 +47,8 @@ export interface Detail {
   readonly date: string
   readonly status: StatusWord
   readonly files: readonly string[]
+  /** Why there are none, where git cannot read them. */
+  readonly unread?: string
   readonly ref: string
   readonly runId: string
   /** The commit that holds the run. */
@@ -116,7 +119,7 @@ export class RunsReader {
     const all = await listRuns(this.#repository, [hash])
     const found = all.find(one => run === undefined || one.run === run)
     if (!found) return undefined
-    const [files, views, [commit]] = await Promise.all([
+    const [listed, views, [commit]] = await Promise.all([
       filesOf(this.#repository, found),
       this.#views(all),
       readObjects(this.#repository, [hash]),
@@ -130,7 +133,7 @@ export class RunsReader {
       author,
       date: seconds === undefined ? '' : new Date(Number(seconds) * 1000).toISOString(),
       status: runs.find(({ runId }) => runId === found.run)?.status ?? '',
-      files,
+      ...listed,
       ref: found.ref,
       runId: found.run,
       id: found.id,
@@ -193,24 +196,32 @@ interface FileEntry {
   /** Its path as it is shown and asked for: names are bytes, and may be no UTF-8. */
   readonly path: string
   readonly blob: string
-  readonly size: number
+  /** In bytes; undefined where git cannot read it. */
+  readonly size: number | undefined
 }
 
 async function entriesOf(repository: string, id: string): Promise<FileEntry[]> {
-  const { stdout } = await runGitIn(repository, ['ls-tree', '-r', '-z', '-l', id])
-  return stdout
+  const bytes = await gitBytes(repository, ['ls-tree', '-r', '-z', '-l', id])
+  return bytes
     .toString('latin1')
     .split('\0')
     .flatMap(entry => {
-      const [, blob, size, name] = /^\d+ blob ([0-9a-f]+) +(\d+)\t([^]*)$/.exec(entry) ?? []
-      return name === undefined
-        ? []
-        : [{ path: shownName(Buffer.from(name, 'latin1')), blob: blob!, size: Number(size) }]
+      const [, blob, size, name] = /^\d+ blob ([0-9a-f]+) +(\d+|BAD)\t([^]*)$/.exec(entry) ?? []
+      if (name === undefined) return []
+      const path = shownName(Buffer.from(name, 'latin1'))
+      return [{ path, blob: blob!, size: size === 'BAD' ? undefined : Number(size) }]
     })
 }
 
-const filesOf = async (repository: string, { id }: Run): Promise<string[]> =>
-  (await entriesOf(repository, id)).map(({ path }) => path)
+/** The paths of a run's files, or why there are none. */
+async function filesOf(repository: string, { id }: Run): Promise<Pick<Detail, 'files' | 'unread'>> {
+  try {
+    return { files: (await entriesOf(repository, id)).map(({ path }) => path) }
+  } catch (error) {
+    if (error instanceof GitError) return { files: [], unread: error.message }
+    throw error
+  }
+}
 
 /** A file of a run; undefined if there is none of that path. Symbolic links are what they say, and are not followed. */
 export const findFile = async (

@@ -102,7 +102,7 @@ function commitPanel({ branches, commits, detail }: View): Html {
 }
 
 function runPanel(detail: Detail, file: FileView | undefined): Html {
-  const { hash, message, author, date, status, runs, files, runId } = detail
+  const { hash, message, author, date, status, runs, files, unread, runId } = detail
   const run = (one: RunView) =>
     html`<li>
       <a href="${runPath(detail, one.runId)}" ${one.runId === runId && html`aria-current="true"`}
@@ -122,6 +122,7 @@ function runPanel(detail: Detail, file: FileView | undefined): Html {
         </ol>`
     }
     <h3>Files</h3>
+    ${unread !== undefined && html`<p>Git cannot read this run: ${unread}</p>`}
     <ul class="files">
       ${files.map(
         path =>

@@ -226,7 +226,7 @@ test('refs that others wrote, of any kind, are shown and removed as any run', as
   t.match(jci('bob', 'pull'), { code: 0, stdout: `${names.length} runs pulled` })
   const shown = jci('bob', 'prune', '--older-than', '30d')
   t.match(shown, { code: 0, stdout: /\n8 runs, \d+ B\n/ })
-  t.equal(shown.stdout.match(/ damaged$/gm)?.length, 2)
+  t.equal(shown.stdout.match(/ damaged$/gm)?.length, 3)
   t.equal(jci('bob', 'prune', '--older-than', '30d', '--commit', '--no-gc').code, 0)
   t.equal(refs('bob'), '')
 })

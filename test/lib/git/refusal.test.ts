@@ -1,6 +1,6 @@
 import { test } from 'tap'
 
-import { isAbsence, isRefusal } from '../../../lib/git/refusal.ts'
+import { isAbsence, isDamage, isRefusal, rejectionIn } from '../../../lib/git/refusal.ts'
 
 const REFUSALS = [
   "fatal: Authentication failed for 'https://forge.example/o/r.git/'",
@@ -24,6 +24,25 @@ const AWAY = [
   'ssh: connect to host forge.example port 22: Connection refused',
   'fatal: early EOF',
 ]
+
+const DAMAGES = [
+  'fatal: bad object refs/jci-runs/0123/1700000000-aaaa',
+  'fatal: bad tree object 0123456789012345678901234567890123456789',
+  'fatal: unable to read 0123456789012345678901234567890123456789',
+  'error: refs/jci-runs/0123/1700000000-aaaa does not point to a valid object!',
+  'fatal: missing object 0123456789012345678901234567890123456789 for refs/jci-runs/0123/1700000000-aaaa',
+  'fatal: loose object 0123456789012345678901234567890123456789 (stored in .git/objects/01/23) is corrupt',
+]
+
+test('damage, and why a push was not taken', async t => {
+  for (const words of DAMAGES) t.same([isDamage(words), isRefusal(words)], [true, false], words)
+  for (const words of [...REFUSALS, ...AWAY]) t.notOk(isDamage(words), words)
+  const said = (how: string) =>
+    `To /r.git\n ! [${how}] a -> a (hook (mine) declined)\nerror: failed to push\n`
+  t.equal(rejectionIn(said('remote rejected')), 'hook (mine) declined')
+  t.equal(rejectionIn(said('rejected')), 'hook (mine) declined')
+  t.equal(rejectionIn(said('remote failure')), undefined, 'that may pass')
+})
 
 test('what comes again is told from what passes', async t => {
   for (const words of REFUSALS) t.same([isRefusal(words), isAbsence(words)], [true, false], words)
