@@ -18,12 +18,16 @@ export function packExecutor(root = resolve(__dirname, '../..')): void {
     const source = readFileSync(file, 'utf8')
     return `${id}:[function(exports,require,module,__filename,__dirname){${bodyOf(file, source)}\n},${foundBy(root, file, source)}]`
   })
-  writeFileSync(join(root, PACKED.code), `({${modules.join(',\n')}})`)
+  writeFileSync(join(root, PACKED.code), inAscii(`({${modules.join(',\n')}})`))
   const { script, load } = openPacked(root)
   // What runs now is compiled, and kept as such.
   for (const id of [EXECUTOR, COMMAND]) load(id)
   writeFileSync(join(root, PACKED.cache), script.createCachedData())
 }
+
+/** The same program of one byte for each character, which needs no decoding. */
+const inAscii = (source: string): string =>
+  source.replace(/[^\0-\x7f]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 const bodyOf = (file: string, source: string): string =>
   file.endsWith('.json') ? `module.exports=${source}` : source

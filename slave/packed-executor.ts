@@ -32,7 +32,7 @@ type Modules = Readonly<
 /** Reads what is packed below a root; `load` loads a module of it. */
 export function openPacked(root: string): { readonly script: Script; readonly load: Require } {
   const [filename, cache] = [join(root, PACKED.code), join(root, PACKED.cache)]
-  const script = new Script(readFileSync(filename, 'utf8'), {
+  const script = new Script(readFileSync(filename, 'latin1'), {
     filename,
     ...(existsSync(cache) ? { cachedData: readFileSync(cache) } : {}),
   })

@@ -7,19 +7,23 @@ import { setting } from '../../lib/base/settings.ts'
 import { ask, feed } from '../../lib/container/engine.ts'
 import type { Engine } from '../../lib/container/engine.ts'
 import { containerFlags } from '../../lib/container/flags.ts'
-import { ownerLabel } from '../../lib/container/owner.ts'
+import { ownerLabel, sweepDead } from '../../lib/container/owner.ts'
 import { token } from '../../lib/system/durable.ts'
 import { programFile } from '../../lib/system/program.ts'
 import { toName } from '../../lib/exec/listing.ts'
 import { tarOf } from '../../lib/exec/pack.ts'
 import { librariesOf } from '../../lib/exec/runtime.ts'
 
-/** Gives the engine an image of this name that has the programs in `/bin`. Throws a Fatal. */
+/**
+ * Gives the engine an image of this name that has the programs in `/bin`, and removes those of programs that were killed. Throws
+ * a Fatal.
+ */
 export async function makeHostImage(
   engine: Engine,
   image: string,
   programs: readonly string[],
 ): Promise<void> {
+  await sweepDead(engine, ['container', 'image'])
   const found = programs.map(name => ({ path: programFile(name), name: `bin/${name}` }))
   const libraries = [...new Set(found.flatMap(({ path }) => librariesOf(path)))]
   const items = [...found, ...libraries.map(path => ({ path, name: path.slice(1) }))]

@@ -23,36 +23,35 @@ export function ownerOf(label: string): (Identity & { readonly host: string }) |
 }
 
 /** How each kind of thing is listed, asked for its label, and removed. */
-const KINDS = [
-  {
+const KINDS = {
+  container: {
     list: ['ps', '--all', '--quiet'],
     inspect: ['container', 'inspect', '--format', `{{.Id}} {{index .Config.Labels "${OWNER}"}}`],
     remove: ['rm', '--force', '--volumes'],
   },
-  {
+  network: {
     list: ['network', 'ls', '--quiet'],
     inspect: ['network', 'inspect', '--format', `{{.Name}} {{index .Labels "${OWNER}"}}`],
     remove: ['network', 'rm'],
   },
-  {
-    list: ['volume', 'ls', '--quiet'],
-    inspect: ['volume', 'inspect', '--format', `{{.Name}} {{index .Labels "${OWNER}"}}`],
-    remove: ['volume', 'rm'],
-  },
-  {
+  image: {
     list: ['images', '--quiet'],
     inspect: ['image', 'inspect', '--format', `{{.Id}} {{index .Config.Labels "${OWNER}"}}`],
     remove: ['rmi', '--force'],
   },
-] as const
+} as const
 
 /**
- * Removes what processes of this host left behind that are gone. An error of the engine ends the search: the next start
- * goes on. Returns what was removed.
+ * Removes what processes of this host left behind that are gone: containers and networks, or things of this kind alone. An error
+ * of the engine ends the search: the next start goes on. Returns what was removed.
  */
-export async function sweepDead(engine: Engine, host = setting('HOST', engine.env)): Promise<string[]> {
+export async function sweepDead(
+  engine: Engine,
+  kinds: readonly (keyof typeof KINDS)[] = ['container', 'network'],
+): Promise<string[]> {
+  const host = setting('HOST', engine.env)
   const removed: string[] = []
-  for (const { list, inspect, remove } of KINDS) {
+  for (const { list, inspect, remove } of kinds.map(kind => KINDS[kind])) {
     const found = await askIf(engine, 'list what was left behind', [...list, '--filter', `label=${OWNER}`])
     if (!found) continue
     const told = await askIf(engine, 'see whose it is', [...inspect, ...found.split('\n')])

@@ -22,8 +22,14 @@ import type { Environment } from '../base/settings.ts'
 const PLACE = '/.bass-executor'
 const READY = `${PLACE}/ready`
 
+/** Where it comes into a container that makes this copy. */
+const LAYER = '/.bass-new'
+
 /** Where a container has a volume of its own, for the files of its client and for those of its executor. */
 const ROOM = '/bass'
+
+/** How long a container runs before the remains of others are looked for, in milliseconds; if it is closed first, then. */
+const SWEEP_AFTER_MS = 1000
 
 export interface ContainerWish {
   readonly image: string
@@ -117,8 +123,10 @@ async function begin(engine: Engine, volume: string, wish: ContainerWish): Promi
       engine.env,
       { reasonIn: stderr => complaintOf(engine, stderr), stop: engine.stop },
     )
-    // Remains of others are no reason to wait, before nor while this starts.
-    const swept = sweepDead(always).catch(() => [])
+    // Remains of others are no reason to wait, and what looks for them is not to slow what begins now.
+    let swept: Promise<unknown> | undefined
+    const sweep = () => (swept ??= sweepDead(always).catch(() => undefined))
+    const timer = setTimeout(sweep, SWEEP_AFTER_MS)
     return {
       client: launched.client,
       // Its engine is all there is between it and us.
@@ -130,9 +138,8 @@ async function begin(engine: Engine, volume: string, wish: ContainerWish): Promi
         ...['--workdir', directory, name, ...command],
       ],
       close: async () => {
-        await launched.close()
-        await undo()
-        await swept
+        clearTimeout(timer)
+        await Promise.all([launched.close().then(undo), sweep()])
       },
     }
   } catch (error) {
@@ -152,15 +159,14 @@ const labels = (engine: Engine) =>
   Object.entries(ownedBy(engine)).flatMap(([label, value]) => ['--label', `${label}=${value}`])
 
 /**
- * Puts the runtime into the volume, through a container of this image whose program is that very runtime: it renames what was
- * copied to what others run, which only one can do. So an unfinished one is never run.
+ * Puts the runtime into the volume, through a container of this image whose program is that very runtime. It comes into the
+ * container's own layer, which is gone with the container however this ends, and the program copies it.
  */
 async function fill(engine: Engine, image: string, volume: string): Promise<void> {
-  const unfinished = `new-${token()}`
-  const name = `${volume}-${unfinished}`
+  const ours = token()
+  const name = `${volume}-${ours}`
   const attempt = `copy the executor for ${quote(image)}`
-  const at = `${PLACE}/${unfinished}`
-  const [entrypoint, ...args] = nodeIn(at, '-e', FINISH, PLACE, unfinished, packerIn(at))
+  const [entrypoint, ...args] = nodeIn(LAYER, '-e', FINISH, packerIn(LAYER), LAYER, PLACE, `new-${ours}`)
   const flags = containerFlags({
     name,
     image,
@@ -173,8 +179,8 @@ async function fill(engine: Engine, image: string, volume: string): Promise<void
   })
   await ask(engine, attempt, ['create', ...flags])
   try {
-    const items = findRuntime().items.map(item => ({ ...item, name: `${unfinished}/${item.name}` }))
-    await feed(engine, attempt, ['cp', '-', `${name}:${PLACE}`], tarOf(items))
+    const items = findRuntime().items.map(item => ({ ...item, name: `${LAYER.slice(1)}/${item.name}` }))
+    await feed(engine, attempt, ['cp', '-', `${name}:/`], tarOf(items))
     await ask(engine, attempt, ['start', '--attach', name])
   } finally {
     await askIf(patient(engine), 'remove the container', ['rm', '--force', name])
@@ -193,18 +199,22 @@ async function removeOld(engine: Engine, ours: string): Promise<void> {
   }
 }
 
-/** Packs a copy of the runtime and names it `ready`, unless there is one, and removes those that nobody finished within an hour. */
+/**
+ * Packs the runtime that this is the Node of, and puts a copy into the volume, which takes the name `ready` when it is whole: only
+ * one can. Where there is one, all others are rubbish.
+ */
 const FINISH = `
-const { readdirSync, renameSync, rmSync, statSync } = require('fs')
-const [directory, ours, packer] = process.argv.slice(1)
-require(packer).packExecutor()
-process.chdir(directory)
+const { cpSync, existsSync, readdirSync, renameSync, rmSync } = require('fs')
+const [packer, layer, volume, ours] = process.argv.slice(1)
+process.chdir(volume)
 try {
-  renameSync(ours, 'ready')
+  if (!existsSync('ready')) {
+    require(packer).packExecutor()
+    cpSync(layer, ours, { recursive: true })
+    renameSync(ours, 'ready')
+  }
 } catch (error) {
-  if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+  if (!existsSync('ready')) throw error
 }
-const isOld = name => Date.now() - statSync(name).mtimeMs > 3600e3
-for (const name of readdirSync('.'))
-  if (name === ours || (name !== 'ready' && isOld(name))) rmSync(name, { recursive: true, force: true })
+for (const name of readdirSync('.')) if (name !== 'ready') rmSync(name, { recursive: true, force: true, maxRetries: 5 })
 `

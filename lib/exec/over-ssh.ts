@@ -24,13 +24,14 @@ const CONNECT = 15
 
 /**
  * Says what machine it is, whether the executor is there, and makes a directory for this execution; removes executors
- * that nobody has used for $2 minutes, and directories of executions that are over.
+ * that nobody has used for $2 minutes, copies that were left unfinished, and directories of executions that are over.
  */
 const LOOK_SCRIPT = `
 hash=$1
 cache=\${XDG_CACHE_HOME:-$HOME/.cache}/bass
 mkdir -p "$cache" || exit
-find "$cache" -mindepth 1 -maxdepth 1 -name 'executor-*' ! -name "executor-$hash" -mmin "+$2" -exec rm -rf {} + 2>/dev/null
+find "$cache" -mindepth 1 -maxdepth 1 \\( -name 'executor-*' ! -name "executor-$hash" -mmin "+$2" \\
+    -o -name '.new-*' -mmin +60 \\) -exec rm -rf {} + 2>/dev/null
 for run in "$cache"/run-*; do
     [ -d "$run" ] && read -r pid 2>/dev/null <"$run/pid" && ! kill -0 "$pid" 2>/dev/null && rm -rf "$run"
 done

@@ -9,7 +9,7 @@ import { lacksPodman, Podman } from '../../fixtures/podman.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 
 test(
-  'containers, networks, volumes and images of the dead go, those of others stay',
+  'containers, networks and images of the dead go, those of others stay',
   { skip: lacksPodman() },
   async t => {
     const sandbox = new Sandbox(t)
@@ -24,18 +24,17 @@ test(
       ['mine', mine],
     ] as const) {
       podman.ask('create', '--name', name, '--network', 'none', '--label', label, 'busy:1', 'true')
-      podman.ask('volume', 'create', '--label', label, name)
       podman.ask('network', 'create', '--label', label, name)
       podman.importBusybox(`${name}:1`, { name }, `LABEL ${label.replace('=', '="')}"`)
     }
-    const engine = findEngine({ ...process.env, ...podman.env })
-    t.equal((await sweepDead(engine, 'here')).length, 4)
+    const engine = findEngine({ ...process.env, ...podman.env, HOST: 'here' })
+    t.equal((await sweepDead(engine)).length, 2)
+    t.equal((await sweepDead(engine, ['image'])).length, 1)
     t.same(podman.ask('ps', '--all', '--format', '{{.Names}}').split('\n').sort(), ['elsewhere', 'mine'])
-    t.same(podman.ask('volume', 'ls', '--quiet').split('\n').sort(), ['elsewhere', 'mine'])
     t.same(podman.ask('network', 'ls', '--quiet').split('\n').sort(), ['elsewhere', 'mine', 'podman'])
     const images = podman.ask('images', '--format', '{{.Repository}}').split('\n').sort()
     t.same(images, ['localhost/busy', 'localhost/elsewhere', 'localhost/mine'])
-    t.same(await sweepDead(engine, 'here'), [])
+    t.same(await sweepDead(engine, ['container', 'network', 'image']), [])
   },
 )
 

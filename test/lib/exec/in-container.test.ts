@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { closeSync, copyFileSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, copyFileSync, mkdirSync, openSync, readdirSync, writeFileSync, writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'tap'
@@ -7,7 +7,8 @@ import { test } from 'tap'
 import { EXIT } from '../../../lib/base/exit.ts'
 import { openContainer } from '../../../lib/exec/in-container.ts'
 import { lacksPodman, Podman } from '../../fixtures/podman.ts'
-import { Sandbox } from '../../fixtures/sandbox.ts'
+import { findRuntime } from '../../../lib/exec/runtime.ts'
+import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
 
 test(
   'an image that a registry does not have is a lasting error, a registry that is away a passing one',
@@ -106,5 +107,28 @@ test(
     podman.ask('volume', 'create', 'bass-other')
     t.same(await fillWith('0'), [false, true], 'but for one that a container has')
     t.match(podman.ask('volume', 'ls', '--quiet'), /^bass-other$/m)
+  },
+)
+
+test(
+  'a copy that is given up leaves nothing, and one that was killed nothing beyond the next',
+  { skip: lacksPodman() },
+  async t => {
+    const podman = new Podman(t, new Sandbox(t))
+    const image = podman.importBusybox()
+    const env = { ...process.env, ...podman.env, HOST: 'here', EXEC_KEEP: '1h' }
+    const volume = `bass-executor-${findRuntime().hash}`
+    podman.ask('volume', 'create', volume)
+    const inside = podman.ask('volume', 'inspect', '--format', '{{.Mountpoint}}', volume)
+    const stop = new AbortController()
+    const opened = openContainer({ image, bounds: { network: 'none' } }, env, stop.signal)
+    const copies = () => podman.ask('ps', '--all', '--format', '{{.Names}}').includes(volume)
+    await Promise.race([opened, eventually('it copies', copies, 60)])
+    stop.abort()
+    await t.rejects(opened)
+    t.same([readdirSync(inside), podman.ask('ps', '--all', '--quiet')], [[], ''])
+    mkdirSync(`${inside}/new-killed`)
+    await (await openContainer({ image, bounds: { network: 'none' } }, env)).close()
+    t.same(readdirSync(inside), ['ready'])
   },
 )
