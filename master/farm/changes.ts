@@ -16,27 +16,34 @@ export async function apply(
   project: NamedProject,
   plan: FarmPlan,
 ): Promise<string | undefined> {
-  const { name, ref, revision, over, held, fork, target, title, author, url, params, heard, head, reopened } =
-    plan
+  const { name, ref, revision, over, held, fork, source, target, title, author } = plan
+  const { url, params, heard, head, reopened } = plan
+  const [was] = await sql<{ target: string | null }[]>`
+    select target from change where project = ${project.name} and name = ${name} for update`
+  // With another target other files differ.
+  const isAnew = !!was?.target && was.target !== target
   // A late delivery changes nothing: a change that was closed is not opened by what happened before. Forges tell its time in whole
   // seconds: of the same one, what is closed was closed last, unless it was opened again.
   const [row] = await sql<{ id: number; approved: string | null }[]>`
-    insert into change (project, name, ref, head, open, held, fork, target, title, author, url, params, heard)
-    values (${project.name}, ${name}, ${ref}, ${revision ?? ''}, ${over === undefined}, ${held}, ${fork}, ${target}, ${title},
-      ${author}, ${url}, ${sql.json(params)}, ${heard})
+    insert into change (project, name, ref, head, open, held, fork, source, target, title, author, url, params, heard)
+    values (${project.name}, ${name}, ${ref}, ${revision ?? ''}, ${over === undefined}, ${held}, ${fork}, ${source}, ${target},
+      ${title}, ${author}, ${url}, ${sql.json(params)}, ${heard})
     on conflict (project, name) do update set ref = excluded.ref, open = excluded.open, held = excluded.held,
       head = case when excluded.open then excluded.head else change.head end,
-      target = excluded.target, title = excluded.title, author = excluded.author, url = excluded.url,
+      source = excluded.source, target = excluded.target, title = excluded.title, author = excluded.author, url = excluded.url,
       params = excluded.params, heard = coalesce(excluded.heard, change.heard), updated = now()
       where excluded.heard is null or change.heard is null or excluded.heard > change.heard
         or (excluded.heard = change.heard and (change.open or not excluded.open or ${reopened}))
     returning id, approved`
   if (!row) return 'it was heard of later already'
   if (over !== undefined) return cancel(sql, row.id, undefined, over)
-  if (plan.supersedes) await cancel(sql, row.id, revision, `${revision!.slice(0, 7)} takes its place`)
+  const takesPlace = isAnew ? `it is to go into ${target} now` : `${revision!.slice(0, 7)} takes its place`
+  if (plan.supersedes) await cancel(sql, row.id, isAnew ? undefined : revision, takesPlace)
   if (head.gone !== undefined) return head.gone
   if (held && row.approved !== revision) return 'the change waits for approval'
-  return queueHead(sql, project, { id: row.id, ref, revision: revision!, params }, head)
+  if (!isAnew && (await isQueued(sql, row.id, revision!))) return 'its head has its jobs already'
+  await queueHead(sql, project, { id: row.id, ref, revision: revision!, params }, head)
+  return undefined
 }
 
 /** Lets this head of a change run, which is held; false if it is not any more. */
@@ -52,7 +59,7 @@ export async function approveChange(
     where project = ${project.name} and name = ${name} and head = ${revision} and held and open and approved is distinct from head
     returning id, ref, params`
   if (!row || head.gone !== undefined) return false
-  await queueHead(sql, project, { ...row, revision }, head)
+  if (!(await isQueued(sql, row.id, revision))) await queueHead(sql, project, { ...row, revision }, head)
   return true
 }
 
@@ -67,6 +74,15 @@ async function cancel(
     and revision is distinct from ${spared ?? null}), ${why})`
 }
 
+/** True if a head has jobs that were not cancelled. */
+async function isQueued(sql: Transaction, change: number, revision: string): Promise<boolean> {
+  const [stands] = await sql`
+    select 1 from job where change = ${change} and revision = ${revision} and cancelled is null union all
+    select 1 from result where change = ${change} and revision = ${revision}
+      and verdict <> 'cancelled' limit 1`
+  return stands !== undefined
+}
+
 async function queueHead(
   sql: Transaction,
   project: NamedProject,
@@ -77,12 +93,7 @@ async function queueHead(
     params,
   }: { id: number; ref: string; revision: string; params: Readonly<Record<string, string>> },
   { jobs, broken }: Head,
-): Promise<string | undefined> {
-  const [stands] = await sql`
-    select 1 from job where change = ${id} and revision = ${revision} and cancelled is null union all
-    select 1 from result where change = ${id} and revision = ${revision}
-      and verdict <> 'cancelled' limit 1`
-  if (stands) return 'its head has its jobs already'
+): Promise<void> {
   const naming = { project: project.name, archs: project.targets.length, shared: project.shared }
   const nameOf = (label: string | null, target = '') => contextOf(label, target, naming)
   for (const target of project.targets) {
@@ -111,5 +122,4 @@ async function queueHead(
   for (const { label, error } of broken) await say(nameOf(label), 'error', error.slice(0, 140))
   if (jobs.length === 0 && broken.length === 0)
     await say(nameOf(NOTHING_TO_TEST.name), 'success', NOTHING_TO_TEST.says)
-  return undefined
 }

@@ -5,6 +5,7 @@
 import { reasonOf } from '../../lib/base/errno.ts'
 import { BadDelivery } from '../../lib/forge/forge.ts'
 import { warn } from '../../lib/system/log.ts'
+import { changeFrom } from './built-as.ts'
 import { apply, approveChange } from './changes.ts'
 import type { NamedProject, Transaction } from './changes.ts'
 import type { Database } from './database.ts'
@@ -106,10 +107,11 @@ export class Deliveries {
     if (!project) return this.#over(taken, () => 'there is no such project any more')
     const wish = project.forge.read(new Headers(taken.headers), taken.body)
     await this.#inMirror(project, async mirror => {
+      const change = wish.kind === 'push' ? await changeFrom(this.#db, project, wish, mirror) : undefined
+      if (change !== undefined) return this.#over(taken, () => `it is built as change ${change}`)
       const plan = await planOf(project, wish, mirror)
-      await this.#over(taken, sql =>
-        plan ? apply(sql, this.#named(project), plan) : wish.kind === 'nothing' ? wish.why : undefined,
-      )
+      const said = wish.kind === 'nothing' ? wish.why : undefined
+      await this.#over(taken, sql => (plan ? apply(sql, this.#named(project), plan) : said))
     })
   }
 

@@ -46,6 +46,8 @@ export interface FarmPlan {
   readonly supersedes: boolean
   readonly fork: boolean
   readonly target: string | null
+  /** The branch that a change comes from. */
+  readonly source: string | null
   readonly title: string
   readonly author: string
   readonly url: string | null
@@ -73,9 +75,9 @@ async function planChange(
   { action, change }: ChangeWish,
   mirror: FarmMirror,
 ): Promise<FarmPlan> {
-  const { title, author, url, fork, target, head: revision, updated: heard } = change
+  const { title, author, url, fork, target, source, head: revision, updated: heard } = change
   const name = String(change.number)
-  const ref = project.forge.changeRef(change.number) ?? `refs/heads/${change.source}`
+  const ref = project.forge.changeRef(change.number) ?? `refs/heads/${source}`
   const open = action !== 'closed'
   const held = !(await isTrusted(change, project.trust, openApi(project.forge, project.settings)))
   const looked = open ? await lookAt(project, { name, ref, revision, target }, mirror) : undefined
@@ -84,6 +86,7 @@ async function planChange(
     ref,
     fork,
     target,
+    source,
     title,
     author,
     url,
@@ -109,6 +112,7 @@ async function planPush(
     ref,
     fork: false,
     target: null,
+    source: null,
     title: '',
     author,
     url: null,
@@ -155,11 +159,14 @@ interface Looked {
   readonly head: Head
 }
 
+/** What git needs in its environment to fetch from the forge. */
+export const accessOf = async ({ clone, forge, settings }: FarmProject): Promise<NodeJS.ProcessEnv> =>
+  clone === forge.cloneUrl ? gitAccess(forge, settings) : {}
+
 async function lookAt(project: FarmProject, wanted: Wanted, mirror: FarmMirror): Promise<Looked> {
   const { ref, revision } = wanted
   const target = wanted.target ? `refs/heads/${wanted.target}` : undefined
-  const access =
-    project.clone === project.forge.cloneUrl ? await gitAccess(project.forge, project.settings) : {}
+  const access = await accessOf(project)
   // A new branch is compared with where it left the default one.
   const isNew = target === undefined && (wanted.before ?? null) === null
   const main = isNew ? await mirror.defaultBranch(access) : undefined

@@ -26,6 +26,7 @@ interface Pull {
   base: string
   fork?: boolean
   updated?: string
+  target?: string
 }
 
 async function open(t: Test, settings: Record<string, string> = {}) {
@@ -33,12 +34,20 @@ async function open(t: Test, settings: Record<string, string> = {}) {
   writeFileSync(farm.path('token'), 'a-token\n')
   farm.settings({ FORGE: standIn.forge, FORGE_TOKEN_FILE: farm.path('token'), ...settings })
   const farmer = await farm.farmer({ FARMER_URL: 'https://ci.example.org' })
-  const pull = ({ action = 'opened', head, base, fork = true, updated = '2026-01-02T00:00:00Z' }: Pull) => {
+  const pull = ({
+    action = 'opened',
+    head,
+    base,
+    fork = true,
+    updated = '2026-01-02T00:00:00Z',
+    target = 'main',
+  }: Pull) => {
     farm.git(farm.code, 'update-ref', 'refs/pull/7/head', head)
     const payload = {
       action,
       number: 7,
       repository: { full_name: 'o/r' },
+      ...(action === 'edited' ? { changes: { base: { ref: { from: 'main' } } } } : {}),
       pull_request: {
         number: 7,
         title: 'A title',
@@ -46,7 +55,7 @@ async function open(t: Test, settings: Record<string, string> = {}) {
         author_association: 'CONTRIBUTOR',
         html_url: 'https://github.com/o/r/pull/7',
         updated_at: updated,
-        base: { sha: base, ref: 'main', repo: { id: 1 } },
+        base: { sha: base, ref: target, repo: { id: 1 } },
         head: { sha: head, ref: 'topic', repo: { id: fork ? 2 : 1 } },
       },
     }
@@ -196,6 +205,71 @@ test('a forge that lists too few files, or none, leaves it to git; one that is a
     ['old old pending', 'root error'],
     'what was pending and is over is said once',
   )
+})
+
+test('a push to the branch of an open change is built as that change, and not twice', async t => {
+  const { farm, standIn, farmer, pull, settled, over, jobs } = await open(t)
+  standIn.files.set(7, [{ filename: 'a' }])
+  const base = farm.commit({ Testfile: 'root: true\n' })
+  const one = farm.commit({ a: '1' })
+  const two = farm.commit({ a: '2' })
+  const three = farm.commit({ a: '3' })
+  farm.git(farm.code, 'checkout', '-q', '-b', 'topic')
+  farm.git(farm.code, 'branch', '-f', 'main', base)
+  farm.git(farm.code, 'symbolic-ref', 'HEAD', 'refs/heads/main')
+  const push = (before: string, after: string, ref = 'refs/heads/topic') =>
+    farm.push(farmer.url, after, { before, ref })
+  const said = async () => {
+    await settled()
+    const [row] = await farm.db<{ error: string | null }[]>`
+      select error from delivery order by received desc limit 1`
+    return row!.error
+  }
+  const ref = async () =>
+    (await farm.db<{ ref: string }[]>`select ref from job order by num`).map(one => one.ref)
+
+  await pull({ head: one, base, fork: false })
+  await push(base, one)
+  t.equal(await said(), 'it is built as change 7', 'told of after the change')
+  t.same(await ref(), ['refs/pull/7/head'])
+
+  await push(one, two)
+  t.equal(await said(), 'it is built as change 7', 'told of before the change')
+  await pull({ action: 'synchronize', head: two, base, fork: false, updated: '2026-01-02T00:00:01Z' })
+  await settled()
+  t.same(await jobs(), [`root ${two.slice(0, 7)}`])
+  t.same(await over(), [`root cancelled: ${two.slice(0, 7)} takes its place`])
+  t.same(await ref(), ['refs/pull/7/head'])
+
+  farm.git(farm.code, 'branch', 'next', base)
+  for (const updated of ['2026-01-02T00:00:01Z', '2026-01-02T00:00:02Z'])
+    await pull({ action: 'edited', head: two, base, fork: false, target: 'next', updated })
+  t.equal(await said(), 'its head has its jobs already')
+  t.same(await jobs(), [`root ${two.slice(0, 7)}`])
+  t.same((await over()).slice(1), ['root cancelled: it is to go into next now'], 'it is built anew, once')
+
+  await push(base, one, 'refs/heads/other')
+  t.equal(await said(), null, 'another branch is built')
+  await push(base, three)
+  t.equal(await said(), null, 'so is one that the change does not know of')
+  await pull({
+    action: 'closed',
+    head: two,
+    base,
+    fork: false,
+    target: 'next',
+    updated: '2026-01-02T00:00:03Z',
+  })
+  await push(two, one)
+  t.equal(await said(), null, 'and the branch of a change that is closed')
+
+  await pull({ action: 'reopened', head: one, base, fork: true, updated: '2026-01-02T00:00:04Z' })
+  await push(two, one)
+  t.not(await said(), 'it is built as change 7', 'a branch of a fork is another one')
+  await pull({ action: 'reopened', head: one, base, fork: false, updated: '2026-01-02T00:00:05Z' })
+  farm.git(farm.code, 'symbolic-ref', 'HEAD', 'refs/heads/topic')
+  await push(two, one)
+  t.not(await said(), 'it is built as change 7', 'the default branch is always built')
 })
 
 test('a refused check holds up no other', async t => {
