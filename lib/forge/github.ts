@@ -67,9 +67,7 @@ function readPush(payload: unknown): PushWish | Extract<Wish, { kind: 'nothing' 
 
 function readPullRequest(payload: unknown): Wish {
   const given = textAt(payload, 'action')
-  // Another target has another merge base, so that other directories may be concerned.
-  const retargeted = given === 'edited' && field(payload, 'changes.base') !== undefined
-  const action = retargeted ? 'updated' : ACTIONS[given]
+  const action = given === 'edited' && isRetargeted(payload) ? 'updated' : ACTIONS[given]
   if (action === undefined) return { kind: 'nothing', why: `pull_request ${given} is of no interest` }
   return {
     kind: 'change',
@@ -78,6 +76,10 @@ function readPullRequest(payload: unknown): Wish {
     change: pullRequest(field(payload, 'pull_request')),
   }
 }
+
+/** True if a change has another target, and so another merge base. What was `base` is called so by GitHub, `ref` by Gitea and Forgejo. */
+const isRetargeted = (payload: unknown): boolean =>
+  ['changes.base', 'changes.ref'].some(path => field(payload, path) !== undefined)
 
 /** A pull request as GitHub, Gitea and Forgejo show it, in deliveries and answers alike. Throws BadDelivery. */
 export function pullRequest(pull: unknown): Change {

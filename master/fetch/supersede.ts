@@ -102,24 +102,33 @@ export class Superseder {
   }
 }
 
-/** True if an event of this ref and revision waits, or a job waits, runs, or has a verdict that was not given because somebody cancelled it. */
+/**
+ * True if nothing of this ref and revision is to be built again: an event waits, or each of its checks waits, runs, or has a verdict
+ * that was not given because somebody cancelled it.
+ */
 export function standsFor(spool: Spool, project: ForgeProject, ref: string, revision: string): boolean {
   const { name, revs } = project
   const making = join(dirname(revs), '.making', basename(revs))
   const isIn = (root: string) => listAllIfThere(join(root, ref)).includes(revision)
   // In the order in which they move on.
   if (isIn(revs) || listAllIfThere(making).some(record => isIn(join(making, record)))) return true
-  return [
+  /** The newest task of each check. */
+  const checks = new Map<string, { readonly num: number; readonly isCancelled: boolean }>()
+  for (const { at, names } of [
     { at: spool.tasks.cur, names: listNow(spool.tasks.cur) },
     { at: spool.tasks.old, names: listAllIfThere(spool.tasks.old) },
-  ].some(({ at, names }) =>
-    names.some(task => {
-      if (parseTaskName(task)?.project !== name) return false
+  ])
+    for (const task of names) {
+      if (parseTaskName(task)?.project !== name) continue
       // Of many tasks few are of this ref, and one file says so.
-      if ((readIfThere(join(at, task, TASK.ref))?.trim() ?? ref) !== ref) return false
+      if ((readIfThere(join(at, task, TASK.ref))?.trim() ?? ref) !== ref) continue
       const view = look(spool, task)?.view
-      if (view?.ref !== ref || view.revision !== revision) return false
-      return view.job?.verdict ? view.job.verdict !== 'cancelled' : !view.cancelling
-    }),
-  )
+      if (view?.ref !== ref || view.revision !== revision) continue
+      const { num, label, arch, host, job, cancelling } = view
+      const check = JSON.stringify([label, arch, host])
+      const isCancelled = job?.verdict ? job.verdict === 'cancelled' : cancelling
+      if (num >= (checks.get(check)?.num ?? 0)) checks.set(check, { num, isCancelled })
+    }
+  const newest = [...checks.values()]
+  return newest.length > 0 && newest.every(({ isCancelled }) => !isCancelled)
 }

@@ -90,6 +90,7 @@ test('what the examples lack: a fork, one that is gone, merged, another target, 
   t.equal(read(like({ head: { ...pull.head, repo: null } })).change.fork, true, 'a deleted fork is a fork')
   t.equal(read(like({ merged: true }, { action: 'closed' })).action, 'closed')
   t.equal(read(like({}, { action: 'edited', changes: { base: { ref: { from: 'x' } } } })).action, 'updated')
+  t.equal(read(like({}, { action: 'edited', changes: { ref: { from: 'x' } } })).action, 'updated', 'Gitea')
   const titled = like({}, { action: 'edited', changes: { title: { from: 'x' } } })
   t.equal(readAs(GITHUB, sent.fromGitHub('pull_request', titled)).kind, 'nothing')
   t.equal(read(like({ author_association: 'FIRST_TIME_CONTRIBUTOR' })).change.member, false)

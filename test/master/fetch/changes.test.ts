@@ -264,6 +264,12 @@ test('a change or branch that comes back to a commit that it had left is built a
   job(site, 3, 'refs/heads/main', two, 'success')
   t.same(await push(two, one), [`refs/heads/main/${one}`])
   t.same(await push(one, two), [])
+  job(site, 4, 'refs/heads/main', two, 'cancelled', 'sdk lint')
+  await push(two, one)
+  t.same(await push(one, two), [`refs/heads/main/${two}`], 'one of its checks was cancelled')
+  job(site, 5, 'refs/heads/main', two, 'failure', 'sdk lint')
+  await push(two, one)
+  t.same(await push(one, two), [], 'and has a verdict since')
 })
 
 test('a change that gets another target is built anew, compared with that', async t => {
@@ -343,11 +349,19 @@ test('an event that another record is about to make is not made once more', asyn
 })
 
 /** A job of a ref and revision that is over. */
-function job(site: ForgeSite, num: number, ref: string, revision: string, verdict: string): void {
+function job(
+  site: ForgeSite,
+  num: number,
+  ref: string,
+  revision: string,
+  verdict: string,
+  label?: string,
+): void {
   const name = `${num}:hello:v:testarch`
   const [task, at] = [join(site.spool.tasks.old, name), join(site.spool.jobs.old, name)]
   for (const path of [task, at]) mkdirSync(path)
   writeFileSync(join(task, 'code-revision.txt'), `${revision}\n`)
   writeFileSync(join(task, 'ref.txt'), `${ref}\n`)
+  if (label !== undefined) writeFileSync(join(task, 'label.txt'), `${label}\n`)
   writeFileSync(join(at, 'result.txt'), `${verdict}\n`)
 }
