@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 import { optional } from '../../lib/base/settings.ts'
 import { askIf, findEngine } from '../../lib/container/engine.ts'
-import { makeHostImage, runOnce } from '../parts/host-image.ts'
+import { makeHostImage, runOnce } from '../../lib/exec/host-image.ts'
 import { token } from '../../lib/system/durable.ts'
 import { makeBare, makeContainerCode, push } from './push-code.ts'
 import { playJob } from './push-play.ts'
@@ -33,7 +33,7 @@ export async function playContainer(stage: Stage, web: boolean): Promise<number>
     tellLine(`In ${stage.directory}:\n`)
     show(`tar -c ... | ${engine.name} import - ${image}`, `# ${PROGRAMS.join(' ')}, and their libraries`)
     await makeHostImage(engine, image, PROGRAMS)
-    await runOnce(engine, image, ['/bin/sh', '-c', ':'], process.env)
+    await runOnce(engine, image, ['/bin/sh', '-c', ':'])
     makeBare(stage.at('code.git'))
     const source = makeContainerCode(stage.at('code'), image)
     const init = ['init', 'spool', '--project', 'hello', '--code', 'code.git', '--hook']

@@ -4,11 +4,9 @@ import { readBounds, readElsewhere } from '../../lib/base/elsewhere.ts'
 import { reasonOf } from '../../lib/base/errno.ts'
 import { optional } from '../../lib/base/settings.ts'
 import { askIf, findEngine } from '../../lib/container/engine.ts'
-import type { Engine } from '../../lib/container/engine.ts'
-import { makeHostImage, runOnce } from '../parts/host-image.ts'
+import { tryEngine } from '../../lib/exec/host-image.ts'
 import { openContainer } from '../../lib/exec/in-container.ts'
 import { openOverSsh } from '../../lib/exec/over-ssh.ts'
-import { token } from '../../lib/system/durable.ts'
 import { prepareIsolation } from '../../slave/run/places/open-place.ts'
 import { Pools } from '../../slave/run/places/pools.ts'
 import { fine, wrong } from './finding.ts'
@@ -82,7 +80,7 @@ function container(env: NodeJS.ProcessEnv): Trial {
 async function tryContainer(env: NodeJS.ProcessEnv): Promise<string> {
   const engine = findEngine(env)
   const [program, ...options] = engine.command
-  await runTrue(engine, env)
+  await tryEngine(engine)
   const name = `${engine.name} ${programVersion(program!, [...options, '--version'], env) ?? ''}`
   const elsewhere = readElsewhere(env)
   if (!elsewhere || !('image' in elsewhere)) return `${name} ran a container`
@@ -93,17 +91,6 @@ async function tryContainer(env: NodeJS.ProcessEnv): Promise<string> {
   const begun = performance.now()
   await (await openContainer({ image, bounds: readBounds(env) }, env)).close()
   return `${name} ran a container of ${image}, in ${((performance.now() - begun) / 1000).toFixed(1)} s`
-}
-
-/** An engine that answers may still be unable to run anything. */
-async function runTrue(engine: Engine, env: NodeJS.ProcessEnv): Promise<void> {
-  const image = `bass-doctor:${token()}`
-  try {
-    await makeHostImage(engine, image, ['true'])
-    await runOnce(engine, image, ['/bin/true'], env)
-  } finally {
-    await askIf(engine, 'remove the image', ['rmi', '--force', image])
-  }
 }
 
 function machine(env: NodeJS.ProcessEnv): Trial {

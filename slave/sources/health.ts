@@ -37,7 +37,11 @@ export class Health {
   readonly #settings: HealthSettings
   #triedAt = -Infinity
   #missing: readonly string[] = []
+  /** What was told last. */
   #fault: string | undefined
+  /** What a job has met that no try here finds: it stands until a job is run. */
+  #met: string | undefined
+  #isSick = false
   #failures = 0
   /** True after a job that failed without a fault of its own. */
   #due = false
@@ -72,7 +76,7 @@ export class Health {
 
   /** True from when a fault was found until `isWell`, which is to be asked again and again then, finds none. */
   get isSick(): boolean {
-    return this.#fault !== undefined
+    return this.#isSick
   }
 
   /** Returns the fault that keeps this machine from running a job, or undefined. */
@@ -91,6 +95,7 @@ export class Health {
   async blame(error: unknown): Promise<string | undefined> {
     this.#triedAt = -Infinity
     this.#due = true
+    if (error instanceof MachineFault) this.#met = error.message
     const fault = error instanceof MachineFault ? error.message : await this.fault()
     this.#note(fault)
     return fault
@@ -109,9 +114,13 @@ export class Health {
   /** A job was run: whatever was wrong is not any more. */
   hasRun(): void {
     this.#failures = 0
+    this.#met = undefined
+    if (!this.#isSick) this.#note(undefined)
   }
 
-  #note(fault: string | undefined): void {
+  #note(found: string | undefined): void {
+    this.#isSick = found !== undefined
+    const fault = found ?? this.#met
     if (fault === this.#fault) return
     if (fault !== undefined) {
       // Pages show the fault to anybody, and not where this is.

@@ -4,12 +4,14 @@
 import { closeSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 
-import { lasting, quote, temporary } from '../../../lib/base/exit.ts'
+import { EXIT, Fatal, lasting, quote, temporary } from '../../../lib/base/exit.ts'
 import { sizeLimit } from '../../../lib/base/settings.ts'
 import { unlessStopped } from '../../../lib/base/stop.ts'
 import { writeS2 } from '../../../lib/bundle/s2.ts'
 import { bringBack } from '../../../lib/exec/bring-back.ts'
 import type { RemoteExecution } from '../../../lib/exec/remote-execution.ts'
+import { findEngine } from '../../../lib/container/engine.ts'
+import { tryEngine } from '../../../lib/exec/host-image.ts'
 import { openContainer } from '../../../lib/exec/in-container.ts'
 import type { ContainerWish } from '../../../lib/exec/in-container.ts'
 import type { Opened } from '../../../lib/exec/launch.ts'
@@ -22,6 +24,7 @@ import { JOB } from '../../../lib/spool/job-files.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import type { User } from '../../../lib/system/user.ts'
 import { asUser } from './local-process.ts'
+import { MachineFault } from './machine-fault.ts'
 import type { Place, StepCommand, StepProcess } from './place.ts'
 import { StartedStep } from './started-step.ts'
 import { give } from './step-user.ts'
@@ -44,9 +47,30 @@ export interface Baggage {
 /** Opens a container. Only root in it can run a step as another user. */
 export async function openContainerPlace(wish: ContainerWish, baggage: Baggage): Promise<Place> {
   const asRoot = baggage.user ? { user: '0' } : {}
-  const opened = await openContainer({ ...wish, ...asRoot }, process.env, baggage.stop)
+  const opened = await openContainer({ ...wish, ...asRoot }, process.env, baggage.stop).catch(
+    async (error: unknown) => {
+      throw baggage.stop?.aborted ? error : await blame(error)
+    },
+  )
   return fill(new RemotePlace(opened, baggage, []), baggage)
 }
+
+/**
+ * Whose fault a container is that could not be had: an engine that can run no other one either is this machine's. What the task
+ * names, an image or a registry, is the task's.
+ */
+async function blame(error: unknown): Promise<unknown> {
+  if (!isPassing(error)) return error
+  try {
+    await tryEngine(findEngine())
+    return error
+  } catch (fault) {
+    return isPassing(fault) ? new MachineFault('run any container', fault.cause) : error
+  }
+}
+
+const isPassing = (error: unknown): error is Fatal =>
+  error instanceof Fatal && error.exitCode === EXIT.temporary
 
 /** Opens a place on a machine that ssh reaches. A user of this machine is nobody there. */
 export async function openSshPlace(

@@ -85,6 +85,19 @@ test('a job that failed is blamed on the machine only if the machine fails', asy
   t.equal(told.length, 2)
 })
 
+test('what a job has met and no try finds is said once, and stands until a job is run', async t => {
+  const { health, told } = make(t, { poll: 1 })
+  for (let i = 0; i < 3; i++) {
+    await health.blame(new MachineFault('run any container', 'no runtime'))
+    t.equal(health.isSick, true)
+    t.equal(await health.isWell(NEVER), true, 'tasks are tried')
+    t.equal(health.isSick, false, 'and waited for')
+  }
+  t.same(told, ['unable to run any container: no runtime'])
+  health.hasRun()
+  t.same(told, ['unable to run any container: no runtime', undefined])
+})
+
 test('a rest ends with the taker', { timeout: 10_000 }, async t => {
   const { health } = make(t, { poll: 60_000 })
   await health.blame(new MachineFault('make a pid namespace', 'no process left'))
