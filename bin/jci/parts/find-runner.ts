@@ -9,7 +9,7 @@ import type { RunOutcome, RunWork } from './work.ts'
 type Runner = (work: RunWork, stop: AbortSignal) => Promise<RunOutcome>
 
 /** Finds the script, or else the steps, in a work tree, which is called `shown`. Throws Fatal, with how to begin, if there is nothing. */
-export function findRunner(top: string, shown = top): Runner {
+export function findRunner(top: string, shown: string): Runner {
   const script = join(top, '.jci/run.sh')
   if (existsSync(script)) {
     return async (work, stop) => (await import('./script.ts')).runScript(script, work, stop)

@@ -8,6 +8,7 @@ import { lasting, quote } from '../../../lib/base/exit.ts'
 import { counted } from '../../../lib/base/text.ts'
 import { tryGit, git } from '../../../lib/git/process.ts'
 import { drawRunId } from '../../../lib/jci/run-ref.ts'
+import type { RunName } from '../../../lib/jci/run-ref.ts'
 import { replaceRun, storeRun } from '../../../lib/jci/store.ts'
 import type { Stored } from '../../../lib/jci/store.ts'
 import { remove } from '../../../lib/system/durable.ts'
@@ -43,7 +44,7 @@ export async function perform({
   const commit = resolveCommit(place, revision ?? 'HEAD')
   await endDeadRuns(repository)
   // Nothing is made where there is nothing to run; of a commit one cannot know before it is checked out.
-  if (revision === undefined && !always) findRunner(place)
+  if (revision === undefined && !always) findRunner(place, place)
   const directory = mkdtempSync(join(realpathSync(tmpdir()), 'git-jci-'))
   const output = outputOf(directory)
   mkdirSync(output)
@@ -56,11 +57,13 @@ export async function perform({
   try {
     if (worktree !== undefined) git(repository, 'worktree', 'add', '--quiet', '--detach', worktree, commit)
     const top = worktree ?? place
-    if (!always) findRunner(top, revision)
+    // How whoever reads it knows what was to be run: of a worktree, or a directory in a container, nobody has heard.
+    const shown = revision ?? (always ? commit : place)
+    if (!always) findRunner(top, shown)
     writeStatus(output, 'running')
     begun = await begin(repository, commit, run, output)
     await onStored?.(repository)
-    const outcome = await recorded(top, commit, run, output, path, interrupt.signal)
+    const outcome = await recorded({ top, shown, commit, run, output, path }, interrupt.signal)
     await finish(repository, begun, output, outcome)
     begun = undefined
     await onStored?.(repository)
@@ -92,13 +95,17 @@ async function begin(repository: string, commit: string, run: string, output: st
   throw lasting(`store the run ${quote(run)}`, 'its name is taken; run it again')
 }
 
+interface Plan extends RunName {
+  readonly top: string
+  /** What `top` is to those who read of it. */
+  readonly shown: string
+  readonly output: string
+  readonly path: string | undefined
+}
+
 /** Runs what there is, with a record of what it says. */
 async function recorded(
-  top: string,
-  commit: string,
-  run: string,
-  output: string,
-  path: string | undefined,
+  { top, shown, commit, run, output, path }: Plan,
   stop: AbortSignal,
 ): Promise<RunOutcome> {
   const record = new Record(output, [`commit: ${commit}`, `run: ${run}`, `work tree: ${treeState(top)}`])
@@ -112,7 +119,7 @@ async function recorded(
   let outcome: RunOutcome
   try {
     const say = (bytes: Uint8Array) => record.add(bytes)
-    outcome = await findRunner(top)({ top, output, environment, say }, stop)
+    outcome = await findRunner(top, shown)({ top, output, environment, say }, stop)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     record.add(Buffer.from(`git-jci: ${why}\n`))

@@ -87,23 +87,23 @@ export class RunsReader {
 
   /**
    * All branches, and a page of the commits of one, newest first; without a name of the first one. No page if there is no such
-   * branch. Where the page is known one listing tells the branch's tip and the runs.
+   * branch. Where the branch is as it was, one listing tells that and the runs.
    */
   async commits(
     name: string | undefined,
     page: number,
   ): Promise<{ branches: string[]; commits: CommitPage | undefined }> {
     const repository = this.#repository
-    const known = this.#heads.get(keyOf(this.#tipOf(name), page)) ?? []
-    const asked = [BRANCHES, ...refPatterns(known.map(({ hash }) => hash))]
+    const before = this.#tipOf(name)
+    const known = before === undefined ? undefined : await this.#headsAt(before, page).catch(passGone)
+    const asked = [BRANCHES, ...refPatterns((known ?? []).map(({ hash }) => hash))]
     const refs = await listRefs(repository, asked)
     const branches = this.#take(refs)
     const branch = name ?? branches[0]
     const tip = this.#tipOf(branch)
     // A name that git itself lists is no option and no range.
     if (branch === undefined || tip === undefined) return { branches, commits: undefined }
-    const heads = this.#heads.get(keyOf(tip, page)) ?? (await readHeads(repository, tip, page))
-    this.#heads.set(keyOf(tip, page), heads)
+    const heads = await this.#headsAt(tip, page)
     const shown = heads.slice(0, PAGE_SIZE)
     const runs = heads === known ? runsAmong(refs) : await listRuns(repository, shown.map(({ hash }) => hash)) // prettier-ignore
     const views = await this.#views(runs)
@@ -148,6 +148,14 @@ export class RunsReader {
     return this.#branches.map(({ ref }) => ref.slice(BRANCHES.length))
   }
 
+  /** The commits of a page, and the one behind it. Throws GitError. */
+  async #headsAt(tip: string, page: number): Promise<readonly Head[]> {
+    const key = `${tip} ${page}`
+    const heads = this.#heads.get(key) ?? (await readHeads(this.#repository, tip, page))
+    this.#heads.set(key, heads)
+    return heads
+  }
+
   #tipOf(branch: string | undefined): string | undefined {
     const refs = this.#branches
     return (branch === undefined ? refs[0] : refs.find(({ ref }) => ref === BRANCHES + branch))?.id
@@ -168,9 +176,11 @@ export class RunsReader {
   }
 }
 
-const keyOf = (tip: string | undefined, page: number) => `${tip ?? ''} ${page}`
+/** A tip that a branch has left may be gone. */
+function passGone(error: unknown): undefined {
+  if (!(error instanceof GitError)) throw error
+}
 
-/** The commits of a page, and the one behind it. */
 async function readHeads(repository: string, tip: string, page: number): Promise<Head[]> {
   const range = [`--skip=${page * PAGE_SIZE}`, `--max-count=${PAGE_SIZE + 1}`]
   const log = await gitOutput(repository, ['log', '-z', '--format=%H %s', ...range, tip, '--'])

@@ -1,4 +1,5 @@
-// git jci with 5,000 runs of 1,000 commits in one repository, beside git doing the same; and how many processes of git that takes.
+// git jci with 5,000 runs of 1,000 commits in one repository, and its pages with 20,000 of 10,000, beside git doing the same; and how
+// many processes of git that takes.
 
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,12 +11,20 @@ import { eventually, ROOT } from '../../fixtures/sandbox.ts'
 import { Ground } from '../ground.ts'
 import type { Contender, Scenario } from '../scenario.ts'
 
-const COMMITS = 1000
-const RUNS = 5
+interface Size {
+  readonly commits: number
+  /** Of each commit. */
+  readonly runs: number
+}
+
+const FEW: Size = { commits: 100, runs: 5 }
+const MANY: Size = { commits: 1000, runs: 5 }
+const VERY_MANY: Size = { commits: 10_000, runs: 2 }
+
 /** When the runs of a place began, in seconds since 1970. */
 const BEGUN = 1_700_000_000
 
-/** A repository with so many commits, RUNS runs of each, and a bare one that has the same. */
+/** A repository with so many commits and runs, and a bare one that has the same. */
 class RunsPlace {
   readonly repository: string
   readonly remote: string
@@ -24,7 +33,7 @@ class RunsPlace {
   readonly #id: string
   #more = 0
 
-  constructor(ground: Ground, name: string, commits: number) {
+  constructor(ground: Ground, name: string, { commits, runs }: Size) {
     this.#ground = ground
     this.repository = ground.path(name)
     this.remote = ground.path(`${name}.git`)
@@ -37,15 +46,15 @@ class RunsPlace {
     const hashes = ground.git(this.repository, 'rev-list', 'main').split('\n')
     this.#tip = hashes[0]!
     const blobs = 'blob\nmark :1\ndata 3\nok\n\nblob\nmark :2\ndata 4\nerr\n\n'
-    const runs = hashes.flatMap((commit, i) =>
-      Array.from({ length: RUNS }, (_, k) => {
-        const n = i * RUNS + k
+    const refs = hashes.flatMap((commit, i) =>
+      Array.from({ length: runs }, (_, k) => {
+        const n = i * runs + k
         const log = `output of run ${n}\n`
         const tree = `M 644 :${1 + (n % 2)} status.txt\nM 644 inline run.output.txt\ndata ${log.length}\n${log}\n`
         return `commit ${refOf({ commit, run: nameOf(n) })}\n${stamp(n)}data 2\nr\n${tree}\n`
       }),
     )
-    ground.ok('git', ['fast-import', '--quiet'], { cwd: name, input: blobs + runs.join('') })
+    ground.ok('git', ['fast-import', '--quiet'], { cwd: name, input: blobs + refs.join('') })
     this.#id = ground.git(this.repository, 'rev-parse', refOf({ commit: this.#tip, run: nameOf(0) }))
     ground.git(this.repository, 'pack-refs', '--all')
     ground.git(ground.dir, 'clone', '-q', '--mirror', this.repository, this.remote)
@@ -70,6 +79,7 @@ interface Work {
   readonly name: string
   readonly about: string
   readonly goal?: Scenario['goal']
+  readonly size?: Size
   /** Before each of the contenders, not timed. */
   readonly before?: (place: RunsPlace) => void
   readonly ours: (place: RunsPlace, ground: Ground) => Promise<() => Promise<void> | void>
@@ -81,16 +91,17 @@ interface Work {
 const WORKS: readonly Work[] = [
   {
     name: 'jci-page',
-    about: '100 commits with 500 of 5,000 runs as JSON, `git jci web`',
+    about: '100 of 10,000 commits with 200 of 20,000 runs as JSON, another page each time, `git jci web`',
     goal: { least: 50, aim: 25 },
+    size: VERY_MANY,
     ours: async (place, ground) => {
       const web = ground.start(join(ROOT, 'bin/git-jci'), ['web', '0'], { cwd: place.repository })
       const url = await eventually('the pages', () => /listening on (http:\S+)/.exec(web.stderr())?.[1])
+      let page = 0
       return async () => {
-        const { commits } = (await (await fetch(`${url}api/commits?branch=main&page=0`)).json()) as {
-          commits: { ciStatus: string; runs: unknown[] }[]
-        }
-        if (commits.length !== 100 || commits.some(({ runs }) => runs.length < RUNS))
+        const answer = await fetch(`${url}api/commits?branch=main&page=${page++ % (VERY_MANY.commits / 100)}`)
+        const { commits } = (await answer.json()) as { commits: { runs: unknown[] }[] }
+        if (commits.length !== 100 || commits.some(({ runs }) => runs.length < VERY_MANY.runs))
           throw new Error('not what was asked for')
       }
     },
@@ -133,8 +144,8 @@ export const jciScenarios: readonly Scenario[] = WORKS.map(work => ({
   places: ['tmpfs'] as const,
   open: async stage => {
     const ground = new Ground(stage)
-    const place = new RunsPlace(ground, 'many', COMMITS)
-    const few = new RunsPlace(ground, 'few', 100)
+    const place = new RunsPlace(ground, 'many', work.size ?? MANY)
+    const few = new RunsPlace(ground, 'few', FEW)
     const processes = [await countGit(ground, work, few), await countGit(ground, work, place)]
     const ours = await work.ours(place, ground)
     const timed = (name: string, act: () => Promise<void> | void): Contender => ({

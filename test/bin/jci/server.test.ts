@@ -264,6 +264,12 @@ test('a runner does jobs here, also where there is nothing to run', async t => {
     ['success', 'failure'],
   )
   t.match(forge.runs('none'), [/ err$/])
+  const bare = sandbox.path('forge/o/none.git')
+  const ref = sandbox.git(bare, 'for-each-ref', '--format=%(refname)', 'refs/jci-runs')
+  t.match(
+    sandbox.git(bare, 'show', `${ref}:run.output.txt`),
+    `git-jci: unable to run anything in '${commits[1]!}': there is no '.jci/run.sh'; write one that tests`,
+  )
   t.match(readFileSync(sandbox.path('runner/id'), 'utf8'), /^[0-9a-f]{16}\n$/)
   t.equal((await runner.kill('SIGTERM')).code, 0)
   t.equal((await running.kill('SIGTERM')).code, 0)

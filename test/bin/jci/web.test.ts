@@ -148,6 +148,8 @@ test('a page costs no more git processes with more runs', async t => {
   t.ok(count() <= 4)
   await ask(`${url}/api/commits?branch=main`)
   t.equal(count(), 1, 'what does not change is remembered')
+  await ask(`${url}/api/commits?branch=main&page=1`)
+  t.ok(count() <= 3, 'another page: its log, the refs, and what is said in them')
   await ask(`${url}/jci/${commit}/run.output.txt`)
   t.ok(count() <= 12)
 
