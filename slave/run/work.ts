@@ -49,10 +49,15 @@ export async function removeWork(work: string): Promise<void> {
     }
   } catch {
     // It is gone, or has directories without write permission, names that are not UTF-8, paths that are too long.
-    await run(['chmod', '-R', 'u+rwX', '--', work])
+    await makeWritable(work)
   }
   const removed = await run(['rm', '-rf', '--', work])
   if (removed.code !== 0) throw temporary(`remove ${quote(work)}`, failureOf(removed))
+}
+
+/** Gives us back the rights that steps may have taken from what is ours in a directory, as far as that can be done. */
+export async function makeWritable(directory: string): Promise<void> {
+  await run(['chmod', '-R', 'u+rwX', '--', directory])
 }
 
 /**

@@ -1,8 +1,7 @@
 // The one clone of a project that a worker keeps: brought to a commit with no more work than there is, and cleaned of what
 // earlier jobs left.
 
-import { existsSync, rmSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { existsSync, lstatSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -12,6 +11,7 @@ import { makeDirectories } from '../../lib/system/directories.ts'
 import { environmentAt, GitError, runGit, sentence } from '../../lib/git/process.ts'
 import { isAbsence, isRefusal } from '../../lib/git/refusal.ts'
 import { warnOnce } from '../../lib/system/log.ts'
+import { makeWritable, removeWork } from '../run/work.ts'
 
 /** How long a server that is away is waited for, in milliseconds, before the attempt counts as lost. */
 const AWAY_MAX_MS = 600_000
@@ -48,7 +48,7 @@ export async function checkOut(
   // A fetch that was killed may have left the commit without its files.
   const isComplete = (await clone.open()) && (await clone.isReset())
   if (!isComplete) await clone.fetch()
-  await clone.git('clean', '-q', '-ffd', ...(all ? ['-x'] : []))
+  await clone.clean(all)
   return !isComplete
 }
 
@@ -97,7 +97,7 @@ class Clone {
   async open(): Promise<boolean> {
     const found = existsSync(this.#head) ? await this.#look() : UNREADABLE
     if (found === UNREADABLE) {
-      await rm(this.#directory, { recursive: true, force: true })
+      if (lstatSync(this.#directory, { throwIfNoEntry: false })) await removeWork(this.#directory)
       makeDirectories(this.#directory)
       await this.git('init', '-q')
     }
@@ -107,9 +107,22 @@ class Clone {
 
   #reset = () => this.git('reset', '-q', '--hard', this.#wanted.revision)
 
+  /** Does it once more where steps may have taken the rights to directories from us. */
+  async #insist(action: () => Promise<void>): Promise<void> {
+    await action().catch(async () => {
+      await makeWritable(this.#directory)
+      await action()
+    })
+  }
+
+  /** Removes what is not of the commit. */
+  clean(all: boolean): Promise<void> {
+    return this.#insist(() => this.git('clean', '-q', '-ffd', ...(all ? ['-x'] : [])))
+  }
+
   /** True if its files are those of the commit now. */
   isReset(): Promise<boolean> {
-    return this.#reset().then(
+    return this.#insist(this.#reset).then(
       () => true,
       () => false,
     )

@@ -1,8 +1,8 @@
 // A job that a farmer gave us, from its clone to its result.
 
 import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
-import { cp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { quote, lasting } from '../../lib/base/exit.ts'
@@ -12,8 +12,10 @@ import type { Cause } from '../../lib/spool/retry.ts'
 import { parseTaskName, toPart } from '../../lib/spool/task-name.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
 import { commandScript } from '../../lib/testfile/script.ts'
-import { warnOnce } from '../../lib/system/log.ts'
+import { DEAD, move, token } from '../../lib/system/durable.ts'
+import { warn, warnOnce } from '../../lib/system/log.ts'
 import { workPaths } from '../run/environment.ts'
+import { removeWork } from '../run/work.ts'
 import type { TaskFacts } from '../run/facts.ts'
 import type { Outcome } from '../run/plan.ts'
 import type { Assignment, Heartbeat } from './assignment.ts'
@@ -258,7 +260,18 @@ export class FarmJob implements Assignment {
 
 async function removeAll(paths: readonly string[]): Promise<void> {
   const there = paths.filter(path => lstatSync(path, { throwIfNoEntry: false }))
-  await Promise.all(there.map(path => rm(path, { recursive: true, force: true })))
+  await Promise.all(there.map(path => clear(path)))
+}
+
+/** Removes it; what another user has made there goes out of the way of the next job. */
+async function clear(path: string): Promise<void> {
+  try {
+    await removeWork(path)
+  } catch (error) {
+    const aside = join(dirname(path), DEAD + token())
+    move(path, aside)
+    warn('remove', aside, error)
+  }
 }
 
 /** One step that runs a command as a Testfile means it. */

@@ -28,15 +28,20 @@ test('a directory that is not its own is refused before anything of it is remove
 test("a job's limits reach its worker, and what an ignored file is for lasts from job to job unless CLEAN says all", async t => {
   const farm = await Farm.make(t)
   farm.settings({ LINE_TIMEOUT: '2' })
-  const lines = ['look: test ! -e kept || echo there; touch kept', 'silent: echo begun; sleep 600'].join('\n')
+  // What a step locks keeps the worker, which is not root, from no later job.
+  const lock = 'mkdir -p new/x "$HOME/x"; touch new/x/y "$HOME/x/y"; chmod 0 new/x; chmod 500 old "$HOME/x"'
+  const lines = [
+    `look: test ! -e kept || echo there; touch kept; ${lock}`,
+    'silent: echo begun; sleep 600',
+  ].join('\n')
   const farmer = await farm.farmer()
   const build = async (worker: string, env: Record<string, string> = {}) => {
     const before = (await farm.db`select 1 from result`).length
     await farm.push(
       farmer.url,
-      farm.commit({ Testfile: `${lines}\n`, '.gitignore': 'kept\n', worker: `${before}` }),
+      farm.commit({ Testfile: `${lines}\n`, '.gitignore': 'kept\n', 'old/number': `${before}` }),
     )
-    const running = farm.worker(farmer.url, worker, env)
+    const running = farm.workerAsNobody(farmer.url, worker, env)
     await farm.verdicts(before + 2)
     await running.kill('SIGTERM')
     return existsSync(farm.path(worker, 'work/hello/code/kept'))
