@@ -108,32 +108,80 @@ async function makeOne(settings: MakerSettings): Promise<number> {
 async function makeAll(settings: MakerSettings): Promise<number> {
   const stop = new AbortController()
   const maker = new Maker(settings, print, stop.signal)
-  const watched = await watch([settings.project.revs], readWatchSettings(), DEPTH)
+  const listener = new Listener(settings.project.revs)
+  await listener.open()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       stop.abort()
-      watched.ring()
+      listener.ring()
     })
   }
-  onHup().addEventListener('abort', () => watched.ring())
+  onHup().addEventListener('abort', () => listener.ring())
   // Needed at the first event, and slow to load.
   void import('proper-lockfile')
   try {
-    await work(maker, watched, () => stop.signal.aborted)
+    await work(maker, listener, () => stop.signal.aborted)
   } finally {
     maker.close()
-    await watched.close()
+    await listener.close()
   }
   return EXIT.done
 }
 
+/** More events than these are worked off unheard. */
+const MANY = 8
+
+/** Hears of events. */
+class Listener {
+  readonly #revs: string
+  #watch: Watch | undefined
+
+  constructor(revs: string) {
+    this.#revs = revs
+  }
+
+  async open(): Promise<void> {
+    this.#watch = await watch([this.#revs], readWatchSettings(), DEPTH)
+  }
+
+  async close(): Promise<void> {
+    await this.#watch?.close()
+    this.#watch = undefined
+  }
+
+  ring(): void {
+    this.#watch?.ring()
+  }
+
+  /** Waits until there may be events, or for `pause` milliseconds. */
+  async wait(pause: number): Promise<void> {
+    const timer = pause === Infinity ? undefined : setTimeout(() => this.ring(), pause)
+    await this.#watch?.next()
+    clearTimeout(timer)
+  }
+
+  /** Does `work`, and hears nothing meanwhile; the next wait ends at once. */
+  async without<T>(work: () => Promise<T>): Promise<T> {
+    await this.close()
+    try {
+      return await work()
+    } finally {
+      await this.open()
+      this.ring()
+    }
+  }
+}
+
 /** Works off what there is whenever something may have changed, until `stopped`. */
-async function work(maker: Maker, watched: Watch, stopped: () => boolean): Promise<void> {
+async function work(maker: Maker, listener: Listener, stopped: () => boolean): Promise<void> {
   let held: string | undefined
   for (let first = true; !stopped(); first = false) {
     let pause
     try {
-      pause = await maker.burst()
+      const events = maker.due()
+      const burst = () => maker.burst(events)
+      // Whenever one of them is taken, chokidar would look at all that wait.
+      pause = await (events.length > MANY ? listener.without(burst) : burst())
       held = undefined
     } catch (error) {
       if (stopped()) return
@@ -143,9 +191,7 @@ async function work(maker: Maker, watched: Watch, stopped: () => boolean): Promi
       pause = SYSTEM_PAUSE
     }
     if (stopped() || isToEnd()) return
-    const timer = pause === Infinity ? undefined : setTimeout(() => watched.ring(), pause)
-    await watched.next()
-    clearTimeout(timer)
+    await listener.wait(pause)
   }
 }
 

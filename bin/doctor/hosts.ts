@@ -4,7 +4,8 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { readIfThere, remove, timeOf, token, writeNew } from '../../lib/system/durable.ts'
+import { readIfThere, timeOf, token, writeNew } from '../../lib/system/durable.ts'
+import { remove } from '../../lib/system/remove.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { tolerating } from '../../lib/base/errno.ts'
 import { self } from '../../lib/system/process.ts'

@@ -13,7 +13,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, linkOnce, remove, token, writeNew } from '../../lib/system/durable.ts'
+import { fsyncPath, linkOnce, token, writeNew } from '../../lib/system/durable.ts'
+import { remove } from '../../lib/system/remove.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { isErrno, reasonOf, tolerating } from '../../lib/base/errno.ts'
 import { setting } from '../../lib/base/settings.ts'

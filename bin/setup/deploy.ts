@@ -6,16 +6,8 @@ import { basename, dirname, join, relative } from 'node:path'
 // node:fs has only an experimental one in Node 20.
 import { copySync } from 'fs-extra'
 
-import {
-  DEAD,
-  fsyncPath,
-  fsyncTree,
-  move,
-  remove,
-  serverTime,
-  sweep,
-  token,
-} from '../../lib/system/durable.ts'
+import { DEAD, fsyncPath, fsyncTree, move, serverTime, sweep, token } from '../../lib/system/durable.ts'
+import { remove } from '../../lib/system/remove.ts'
 import { listAllIfThere } from '../../lib/system/listing.ts'
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'

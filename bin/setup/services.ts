@@ -4,7 +4,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, move, remove, token, writeNew } from '../../lib/system/durable.ts'
+import { fsyncPath, move, token, writeNew } from '../../lib/system/durable.ts'
+import { remove } from '../../lib/system/remove.ts'
 import { listAllIfThere } from '../../lib/system/listing.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { warn } from '../../lib/system/log.ts'

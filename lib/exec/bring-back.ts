@@ -12,7 +12,8 @@ import { readS2 } from '../bundle/s2.ts'
 import type { ExecutorClient } from './client.ts'
 import { toName, toPath } from './listing.ts'
 import type { TaskResult } from './protocol.ts'
-import { remove, token } from '../system/durable.ts'
+import { token } from '../system/durable.ts'
+import { remove } from '../system/remove.ts'
 import { say, warn } from '../system/log.ts'
 
 export interface BringBackOptions {

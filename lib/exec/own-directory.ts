@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { tolerating } from '../base/errno.ts'
-import { readIfThere, remove } from '../system/durable.ts'
+import { readIfThere } from '../system/durable.ts'
+import { remove } from '../system/remove.ts'
 import { isGone, self } from '../system/process.ts'
 import type { Identity } from '../system/process.ts'
 

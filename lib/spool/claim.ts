@@ -5,7 +5,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
-import { fsyncPath, linkOpened, move, remove } from '../system/durable.ts'
+import { fsyncPath, linkOpened, move } from '../system/durable.ts'
+import { remove } from '../system/remove.ts'
 import { noteChange } from '../system/polled.ts'
 import { isErrno } from '../base/errno.ts'
 import { makeJob, readOwner } from './job.ts'

@@ -4,7 +4,8 @@ import { copyFileSync, linkSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { takeNumbers } from './counter.ts'
-import { fsyncPath, fsyncTree, move, remove, sweep, token } from '../system/durable.ts'
+import { fsyncPath, fsyncTree, move, sweep, token } from '../system/durable.ts'
+import { remove } from '../system/remove.ts'
 import { isErrno } from '../base/errno.ts'
 
 /**

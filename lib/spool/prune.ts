@@ -5,7 +5,8 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { DEAD, fsyncPath, remove, sweep, timeOf } from '../system/durable.ts'
+import { DEAD, fsyncPath, sweep, timeOf } from '../system/durable.ts'
+import { remove } from '../system/remove.ts'
 import { listIfThere, mustList, mustListAll } from '../system/listing.ts'
 import { ignoringENOENT } from '../base/errno.ts'
 import { parsePrivateName } from './claim.ts'

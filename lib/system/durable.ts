@@ -16,7 +16,6 @@ import {
   readFileSync,
   readSync,
   renameSync,
-  rmSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -28,7 +27,7 @@ import { ignoringENOENT, isErrno, tolerating } from '../base/errno.ts'
 import { askingAgain, listAllIfThere } from './listing.ts'
 import { openPlainSync } from './plain.ts'
 import type { Path } from '../base/brand.ts'
-import { runSync } from './run.ts'
+import { remove } from './remove.ts'
 
 const TOKEN_BYTES = 8
 
@@ -280,19 +279,4 @@ export function sweep(path: Path): void {
   if (ignoringENOENT(() => (renameSync(path, dead), true)) === undefined) return
   fsyncPath(dirname(path))
   remove(dead)
-}
-
-/**
- * Deletes a tree. Files in use on NFS stay as `.nfs...` for a while; the next program that sees the dead name
- * deletes them.
- */
-export function remove(path: Path): void {
-  try {
-    rmSync(path, { recursive: true, force: true })
-  } catch (error) {
-    // Node recurses, and a step can make directories deeper than a stack; rm does not.
-    if (error instanceof RangeError) {
-      runSync(['rm', '-rf', '--', path])
-    } else if (!isErrno(error, 'ENOTEMPTY', 'EBUSY', 'EEXIST', 'ESTALE')) throw error
-  }
 }

@@ -15,11 +15,11 @@ import {
   move,
   publishFile,
   readIfThere,
-  remove,
   sweep,
   token,
   writeNew,
 } from '../../lib/system/durable.ts'
+import { remove } from '../../lib/system/remove.ts'
 import { noteChange } from '../../lib/system/polled.ts'
 import { entriesIfThere, listAllIfThere, listIfThere } from '../../lib/system/listing.ts'
 import { trace } from '../../lib/system/trace.ts'

@@ -3,7 +3,8 @@
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { fsyncPath, remove, write } from '../../lib/system/durable.ts'
+import { fsyncPath, write } from '../../lib/system/durable.ts'
+import { remove } from '../../lib/system/remove.ts'
 import { quote, temporary } from '../../lib/base/exit.ts'
 import { linkOrCopy } from '../../lib/spool/fan-out.ts'
 import { IMAGE_NAME } from '../../lib/base/elsewhere.ts'

@@ -88,13 +88,17 @@ export class Maker {
     }
   }
 
+  /** The events whose turn it is; each is to be given to `burst`. */
+  due(): readonly Pending[] {
+    return this.#queue.next()
+  }
+
   /**
-   * Processes all events; failures are reported and left for later. Returns the milliseconds after which to
+   * Processes these events; failures are reported and left for later. Returns the milliseconds after which to
    * look again at the latest. Throws Fatal if nothing at all can be processed.
    */
-  async burst(): Promise<number> {
+  async burst(pending: readonly Pending[]): Promise<number> {
     let next = Infinity
-    const pending = this.#queue.next()
     if (pending.length > 0) {
       await this.#withSources(async sources => {
         const ahead: Work[] = []
@@ -125,7 +129,7 @@ export class Maker {
    * failed.
    */
   async once(): Promise<boolean> {
-    const pending = this.#queue.next()
+    const pending = this.due()
     const worked =
       pending.length > 0 &&
       (await this.#withSources(async sources => {

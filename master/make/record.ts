@@ -5,7 +5,8 @@
 import { lstatSync, mkdirSync, readFileSync, rmdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 
-import { fsyncPath, move, publishFile, readIfThere, remove, sweep, token } from '../../lib/system/durable.ts'
+import { fsyncPath, move, publishFile, readIfThere, sweep, token } from '../../lib/system/durable.ts'
+import { remove } from '../../lib/system/remove.ts'
 import { listNow, noteChange } from '../../lib/system/polled.ts'
 import { listAllIfThere, listIfThere, mustListAll } from '../../lib/system/listing.ts'
 import { ignoringENOENT, isErrno, reasonOf, tolerating } from '../../lib/base/errno.ts'

@@ -5,7 +5,8 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { DEAD, remove, sweep } from '../../lib/system/durable.ts'
+import { DEAD, sweep } from '../../lib/system/durable.ts'
+import { remove } from '../../lib/system/remove.ts'
 import { listIfThere, mustListAll } from '../../lib/system/listing.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { say, warnOnce } from '../../lib/system/log.ts'

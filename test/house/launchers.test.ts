@@ -15,7 +15,9 @@ const LAUNCHERS = ['bin', 'master/bin', 'slave/bin'].flatMap(directory =>
 
 /** What runs for long keeps its memory small: also because Node starts processes by copying its own. */
 const SMALL: readonly [RegExp, string][] = [
-  [/^slave\/|^master\/bin\/(task-maker|reaper)$/, ' --max-semi-space-size=1 --single-threaded-gc'],
+  [/^slave\/|^master\/bin\/reaper$/, ' --max-semi-space-size=1 --single-threaded-gc'],
+  // It starts hardly any, and looks thousands of objects up.
+  [/^master\/bin\/task-maker$/, ' --max-semi-space-size=4 --single-threaded-gc'],
   // It answers hundreds of requests a second.
   [/^master\/bin\/farmer$/, ' --max-semi-space-size=2 --single-threaded-gc'],
   // These hold something of every job there is, and have no hurry.

@@ -65,6 +65,22 @@ test('a directory of the spool that is missing is said to be', async t => {
   t.match(shop.run(PROGRAM, [], { env: { PROJ: '/nowhere' } }), { code: 111 })
 })
 
+test('what comes while many events are worked off is worked off as well', async t => {
+  const shop = new Workshop(t)
+  const maker = shop.start(PROGRAM, [], { env: { POLL_INTERVAL: '60s' } })
+  const ids = Array.from({ length: 20 }, () => shop.commit())
+  const last = shop.commit()
+  shop.ok('sh', ['-c', 'mkdir "$0" && cd "$0" && touch "$@"', join(shop.project.revs, 'main'), ...ids])
+  await eventually('the first task', () => shop.published().length > 0)
+  t.ok(shop.published().length < 2 * ids.length, 'others are to come')
+  shop.touch(`new/branch/${last}`)
+  await eventually('all tasks', () => shop.published().length === 2 * ids.length + 2)
+  shop.touch(`new/branch/${shop.commit()}`)
+  await eventually('what comes after them', () => shop.published().length === 2 * ids.length + 4)
+  t.match(await maker.kill('SIGTERM'), { code: 0, stderr: '' })
+  t.same(shop.leftovers(), [])
+})
+
 test('a waiting maker handles events as they come, in new refs too, and ends at TERM', async t => {
   const shop = new Workshop(t)
   const maker = shop.start(PROGRAM)

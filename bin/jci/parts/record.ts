@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { ignoringENOENT, reasonOf } from '../../../lib/base/errno.ts'
 import { formatSeconds } from '../../../lib/base/text.ts'
 import type { RunStatus } from '../../../lib/jci/run-ref.ts'
-import { remove } from '../../../lib/system/durable.ts'
+import { remove } from '../../../lib/system/remove.ts'
 
 export class Record {
   readonly #path: string

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 import { ROOT } from '../../../lib/base/root.ts'
 import { makeDirectories } from '../../../lib/system/directories.ts'
-import { remove } from '../../../lib/system/durable.ts'
+import { remove } from '../../../lib/system/remove.ts'
 import { processesWith } from '../../../lib/system/process.ts'
 import { start } from '../../../lib/system/run.ts'
 import type { Assigned, JobPlace } from './place.ts'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import { lasting, quote } from '../../../lib/base/exit.ts'
 import { GitError, gitEnvironment, runGit, sentence } from '../../../lib/git/process.ts'
-import { remove } from '../../../lib/system/durable.ts'
+import { remove } from '../../../lib/system/remove.ts'
 import type { Assigned } from './place.ts'
 import { withOrigin } from './repository.ts'
 

@@ -5,7 +5,8 @@ import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { makeDirectories } from '../../../lib/system/directories.ts'
-import { fsyncPath, readIfThere, remove, replaceFile, token } from '../../../lib/system/durable.ts'
+import { fsyncPath, readIfThere, replaceFile, token } from '../../../lib/system/durable.ts'
+import { remove } from '../../../lib/system/remove.ts'
 import { listAllIfThere } from '../../../lib/system/listing.ts'
 
 export interface ToldStatus {

@@ -11,7 +11,7 @@ import { writeEnded } from '../parts/ended.ts'
 import { parseRunRef, RUNS } from '../../../lib/jci/run-ref.ts'
 import type { RunStatus } from '../../../lib/jci/run-ref.ts'
 import { replaceRun } from '../../../lib/jci/store.ts'
-import { remove } from '../../../lib/system/durable.ts'
+import { remove } from '../../../lib/system/remove.ts'
 import type { ForgeClient } from './forge.ts'
 import type { Job } from './jobs.ts'
 

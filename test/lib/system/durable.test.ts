@@ -9,7 +9,6 @@ import {
   readFileSync,
   statSync,
   symlinkSync,
-  unlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -23,11 +22,11 @@ import {
   move,
   publishFile,
   readIfThere,
-  remove,
   sweep,
   token,
   writeNew,
 } from '../../../lib/system/durable.ts'
+import { remove } from '../../../lib/system/remove.ts'
 import { eventually, ROOT, Sandbox } from '../../fixtures/sandbox.ts'
 
 const DURABLE = join(ROOT, 'dist/lib/system/durable.js')
@@ -236,12 +235,4 @@ test('a sweep that is killed has moved all of it out of sight, or nothing', asyn
   t.ok(left.every(name => name.startsWith(DEAD)))
   for (const name of left) remove(box.path('d', name))
   t.strictSame(readdirSync(box.path('d')), [])
-})
-
-test('to remove what is not there is no error', async t => {
-  const box = new Sandbox(t)
-  remove(box.path('missing'))
-  writeFileSync(box.path('file'), '')
-  remove(box.path('file'))
-  t.throws(() => unlinkSync(box.path('file')), { code: 'ENOENT' })
 })

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readdirSync, statSync, utimesSync } from 'node:fs
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { remove } from '../../../lib/system/durable.ts'
+import { remove } from '../../../lib/system/remove.ts'
 import { noteChange, refresh } from '../../../lib/system/polled.ts'
 import { eventually, lacks, ROOT, Sandbox } from '../../fixtures/sandbox.ts'
 
