@@ -107,11 +107,14 @@ function unreached(name: string, forge: Forge, error: ForgeError): Finding {
       'give it this repository, or correct FORGE',
     )
   }
+  const isUnknown = /certificate/i.test(error.message)
   return wrong(
     'forge',
     name,
     reasonOf(error),
-    `see whether ${forge.page ?? forge.cloneUrl} answers on this host`,
+    isUnknown
+      ? `for a CA of your own, put into conf/rc: export NODE_EXTRA_CA_CERTS=FILE GIT_SSL_CAINFO=FILE`
+      : `see whether ${forge.page ?? forge.cloneUrl} answers on this host`,
   )
 }
 

@@ -77,7 +77,7 @@ function readPullRequest(payload: unknown): Wish {
   }
 }
 
-/** True if a change has another target, and so another merge base. What was `base` is called so by GitHub, `ref` by Gitea and Forgejo. */
+/** True if a change has another target: GitHub names the old one in `changes.base`, Gitea and Forgejo in `changes.ref`. */
 const isRetargeted = (payload: unknown): boolean =>
   ['changes.base', 'changes.ref'].some(path => field(payload, path) !== undefined)
 

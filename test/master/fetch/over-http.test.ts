@@ -1,12 +1,19 @@
 // From a git server over HTTP, as forges are: who is let in, what is said of the others, and where the token is seen.
 
 import { readdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs'
+import { request as ask } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'tap'
 import type { Test } from 'tap'
 
+import { giteaPull } from '../../fixtures/forges/payloads.ts'
+import { checkForges } from '../../../bin/doctor/forges.ts'
 import { GitOverHttp } from '../../fixtures/forges/git-over-http.ts'
+import { StandIn } from '../../fixtures/forges/stand-in.ts'
+import { lacks } from '../../fixtures/sandbox.ts'
 import { ForgeSite } from '../../fixtures/forge-site.ts'
 
 const TOKEN = 'nobody_reads_this_token'
@@ -153,3 +160,84 @@ test('another server, to which the forge sends, never gets the token', async t =
     [],
   )
 })
+
+test(
+  'over https with a CA of our own, git and the API are reached where conf/rc names it, and only there',
+  { skip: lacks('openssl') },
+  async t => {
+    const { site, git, rc, first } = await served(t)
+    const standIn = await StandIn.open(t, 'gitea')
+    git.let = `oauth2:${TOKEN}`
+    const url = await overHttps(t, site, ({ url }) => (url?.startsWith('/api/') ? standIn.url : git.url))
+    writeFileSync(rc, `FORGE='gitea:${url}/o/r'\nFORGE_TRUST=members\n`, { flag: 'a' })
+    const common = join(site.spool.root, 'conf/rc')
+    site.env['BASS_RC'] = common
+    writeFileSync(common, '')
+    const stranger = await fetchOnce(site)
+    t.match(stranger, { code: 111, stderr: /certificate/ })
+    const env = { FORGE: `gitea:${url}/o/r`, FORGE_TOKEN: TOKEN, PROJ: site.path('mirror.git') }
+    t.match(JSON.stringify(await checkForges([{ name: 'hello', rc, env }])), /export NODE_EXTRA_CA_CERTS=/)
+    writeFileSync(
+      common,
+      `export NODE_EXTRA_CA_CERTS='${site.path('ca.pem')}' GIT_SSL_CAINFO='${site.path('ca.pem')}'\n`,
+    )
+    t.match(await fetchOnce(site), { code: 0 })
+    t.same(Object.keys(site.events()), [`refs/heads/main/${first}`])
+    const head = site.commit()
+    site.push('HEAD:refs/pull/7/head')
+    standIn.permissions.set('ada', 'write')
+    const payload = giteaPull('opened')
+    const pull = payload.pull_request as Record<string, { repo?: unknown; sha: string }>
+    Object.assign(pull['head']!, { sha: head, repo: null })
+    Object.assign(pull['base']!, { sha: first, ref: 'main' })
+    Object.assign(payload, { number: 7 })
+    Object.assign(pull, { number: 7, user: { login: 'ada', id: 9 } })
+    const content = `${JSON.stringify([['x-gitea-event', 'pull_request']])}\n${JSON.stringify(payload)}`
+    writeFileSync(site.path('spool/inbox/hello/new/asked'), content)
+    t.match(await fetchOnce(site), { code: 0 })
+    t.ok(standIn.asked.some(({ headers }) => headers.authorization === `token ${TOKEN}`))
+    t.ok(Object.keys(site.events()).includes(`refs/pull/7/head/${head}`), 'the API says that ada may push')
+    t.same(standIn.lies, [])
+  },
+)
+
+/** A server over https in front of others, whose certificate is of a CA in `ca.pem`; answers its address. */
+async function overHttps(
+  t: Test,
+  site: ForgeSite,
+  to: (request: IncomingMessage) => string,
+): Promise<string> {
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  site.ok('openssl', [
+    'req',
+    '-x509',
+    ...key,
+    '-days',
+    '2',
+    '-subj',
+    '/CN=ours',
+    '-keyout',
+    'ca.key',
+    '-out',
+    'ca.pem',
+  ])
+  site.ok('openssl', ['req', ...key, '-subj', '/CN=localhost', '-keyout', 'key.pem', '-out', 'csr.pem'])
+  writeFileSync(site.path('names'), 'subjectAltName=DNS:localhost\n')
+  const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names', '-days', '2']
+  site.ok('openssl', ['x509', '-req', '-in', 'csr.pem', '-out', 'cert.pem', ...signed])
+  const [certKey, cert] = ['key.pem', 'cert.pem'].map(name => readFileSync(site.path(name)))
+  const server = createServer({ key: certKey!, cert: cert! }, (request, response) => {
+    const { method, headers } = request
+    const passed = ask(`${to(request)}${request.url}`, { method, headers }, answer => {
+      response.writeHead(answer.statusCode!, answer.headers)
+      answer.pipe(response)
+    })
+    request.pipe(passed.on('error', () => response.destroy()))
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `https://localhost:${(server.address() as AddressInfo).port}`
+}
