@@ -73,13 +73,23 @@ export interface JobView {
   readonly notes: readonly string[]
 }
 
+/**
+ * `cancelled`: it was ended because somebody cancelled the job. `interrupted`: it was ended because the slave was to
+ * stop, or it left no exit code and the job is over. Neither says anything of the code.
+ */
+export const STEP_STATES = [
+  'running',
+  'success',
+  'failure',
+  'skipped',
+  'timeout',
+  'cancelled',
+  'interrupted',
+] as const
+
 export interface StepView {
   readonly name: string
-  /**
-   * `cancelled`: it was ended because somebody cancelled the job. `interrupted`: it was ended because the slave was to
-   * stop, or it left no exit code and the job is over. Neither says anything of the code.
-   */
-  readonly state: 'running' | 'success' | 'failure' | 'skipped' | 'timeout' | 'cancelled' | 'interrupted'
+  readonly state: (typeof STEP_STATES)[number]
   readonly exit: number | null
   /** The signal that killed it, as `KILL`. */
   readonly signal: string | null

@@ -17,6 +17,20 @@ const CONNECTIONS = 8
 /** Numbers of jobs stay below 2^53. */
 const NUMBERS = { to: 20, from: [20], serialize: String, parse: Number }
 
+/** JSON as PostgreSQL takes it: it has no NUL, and no half of a character, as of a text that was cut. */
+const toJson = (value: unknown): string =>
+  // eslint-disable-next-line no-control-regex -- It is what is looked for.
+  JSON.stringify(value, (_, one: unknown) =>
+    typeof one === 'string' ? one.replace(/[\0\p{Cs}]/gu, '\ufffd') : one,
+  )
+
+const JSON_TYPE = {
+  to: 3802,
+  from: [114, 3802],
+  serialize: toJson,
+  parse: JSON.parse as (text: string) => unknown,
+}
+
 /** Connects, lazily, to the database at this address; a passing farmer holds no session state. */
 export function connect(url: string): Database {
   const address = parseAddress(url)
@@ -26,7 +40,7 @@ export function connect(url: string): Database {
   return postgres(address.href, {
     ...(socket === null ? {} : { host: socket }),
     max: CONNECTIONS,
-    types: { bigint: NUMBERS },
+    types: { bigint: NUMBERS, json: JSON_TYPE },
     connection: { application_name: 'bass-farmer' },
     // The messages of `if not exists` and the like.
     onnotice: () => undefined,

@@ -10,6 +10,7 @@ import { FILES_MAX, isFilePath, JSON_MAX, NOTES_MAX, OUTPUT_MAX } from '../../li
 import type { About, Alive, JobFile, Registered, Registration, Result } from '../../lib/farm/protocol.ts'
 import { VERDICTS } from '../../lib/spool/job.ts'
 import { isPart } from '../../lib/spool/task-name.ts'
+import { STEP_STATES } from '../../lib/view/view.ts'
 import { isSameSecret } from '../../lib/base/same.ts'
 import { sayOnce } from '../../lib/system/log.ts'
 import { version } from '../../lib/system/version.ts'
@@ -157,10 +158,11 @@ const tooLarge = (c: Context) => c.json({ error: 'the body is too large' }, 413)
 
 /** Takes output of a step from where we have it to; anything else is answered with that place. */
 async function takeOutput(c: Context, db: Database, attempt: string, bytes: Buffer): Promise<Response> {
-  const { step = '', stream = '', at: text = '' } = c.req.query()
+  const { stream = '', at: text = '', ...query } = c.req.query()
+  const step = line(query['step'], 'step', 255)
   const at = Number(text)
-  if (step === '' || step.length > 255 || !['out', 'err'].includes(stream) || !/^\d{1,15}$/.test(text))
-    throw new Bad('step, stream and at are to say what this is')
+  if (!['out', 'err'].includes(stream) || !/^\d{1,15}$/.test(text))
+    throw new Bad('stream and at are to say what this is')
   const [row] = await db<{ end: number | null; bytes: number }[]>`
     select max(at + length(bytes)) as end, coalesce(sum(length(bytes)), 0) as bytes from live
     where attempt = ${attempt} and step = ${step} and stream = ${stream}`
@@ -235,8 +237,7 @@ function readSteps(value: unknown): Result['steps'] {
   return value.map((one: unknown) => {
     const step = object(one)
     const number = (key: string) => (typeof step[key] === 'number' ? step[key] : null)
-    const states = ['running', 'success', 'failure', 'skipped', 'timeout', 'interrupted'] as const
-    const state = states.find(word => word === step['state'])
+    const state = STEP_STATES.find(word => word === step['state'])
     if (!state) throw new Bad('a step has no state')
     const signal = step['signal']
     return {

@@ -60,6 +60,9 @@ export interface Farmhouse {
   giveBack(): Promise<void>
 }
 
+/** How long the files of a job that was cancelled may take, in milliseconds: somebody waits for its end. */
+const CANCELLED_STORE_MS = 30_000
+
 /** So many files are stored at once. */
 const UPLOADS_AT_ONCE = 4
 
@@ -154,8 +157,25 @@ export class FarmJob implements Assignment {
     }
   }
 
-  /** Puts the files of the job where the farmer says. What is away is asked again, as long as the job is ours. */
-  async store(_verdict: Verdict, stop: AbortSignal): Promise<void> {
+  /**
+   * Puts the files of the job where the farmer says. What is away is asked again, as long as the job is ours; of one that was
+   * cancelled, for `CANCELLED_STORE_MS`.
+   */
+  async store(verdict: Verdict, stop: AbortSignal): Promise<void> {
+    if (verdict === 'lost') return
+    const isCancelled = verdict === 'cancelled'
+    const patience = isCancelled ? AbortSignal.timeout(CANCELLED_STORE_MS) : stop
+    try {
+      await this.#storeAll(patience)
+    } catch (error) {
+      if (error instanceof NotTaken) this.#notTaken = `its files are not stored: ${error.message}`
+      else if (isCancelled)
+        this.#notTaken = 'its files are not stored: it was cancelled, and the store is away'
+      else throw error
+    }
+  }
+
+  async #storeAll(stop: AbortSignal): Promise<void> {
     const files = filesIn(this.job)
     let left = files
     for (let wait = 250; left.length > 0; wait = Math.min(2 * wait, 5000)) {
@@ -167,12 +187,12 @@ export class FarmJob implements Assignment {
         })
         left = await this.#put(left, answer?.addresses ?? {}, stop)
       } catch (error) {
-        if (error instanceof Gone) this.#source.lose()
-        warnOnce('store the output of', this.task.name, error)
-        if (error instanceof NotTaken) {
-          this.#notTaken = `its files are not stored: ${error.message}`
+        if (error instanceof Gone) {
+          this.#source.lose()
           return
         }
+        warnOnce('store the output of', this.task.name, error)
+        if (error instanceof NotTaken) throw error
       }
       if (left.length > 0) await sleep(wait, undefined, { signal: stop })
     }

@@ -56,7 +56,13 @@ test('each endpoint refuses what it does not know, and the farm goes on', async 
   t.equal(await ask('POST', `/v1/runs/${NOBODY}/files`, { files: [] }), 410)
   t.equal(await ask('POST', `/v1/runs/${NOBODY}/result`, { verdict: 'success', steps: [], files: [] }), 410)
   t.equal(await ask('PUT', `/v1/runs/${NOBODY}/output?step=a&stream=out&at=0`, 'x'), 410)
-  t.equal(await ask('PUT', `/v1/runs/${NOBODY}/output?step=a&stream=out&at=-1`, 'x'), 400)
+  for (const bad of [
+    'step=a&stream=out&at=-1',
+    'step=%00&stream=out&at=0',
+    'step=a&stream=x&at=0',
+    'stream=out&at=0',
+  ])
+    t.equal(await ask('PUT', `/v1/runs/${NOBODY}/output?${bad}`, 'x'), 400, bad)
   t.equal(
     await status(fetch(`${url}/v1/files?key=a&size=1&until=9999999999&sig=00`, { method: 'PUT', body: 'x' })),
     403,
@@ -96,9 +102,41 @@ test('each endpoint refuses what it does not know, and the farm goes on', async 
     await ask('POST', `/v1/runs/${work.attempt}/result`, { verdict: 'excellent', steps: [], files }),
     400,
   )
-  t.equal(await ask('POST', `/v1/runs/${work.attempt}/result`, { verdict: 'success', steps: [], files }), 200)
+  // No verdict is refused for what PostgreSQL has no character for: half of one, as where a text was cut, and NUL.
+  const [half, steps] = ['\ud83d', [] as const]
+  const odd = { why: `${half}\0`, about: { place: half, notes: [`${'x'.repeat(999)}😀`] }, steps, files }
+  t.equal(await ask('POST', `/v1/runs/${work.attempt}/result`, { verdict: 'success', ...odd }), 200)
   t.equal(await ask('POST', `/v1/runs/${work.attempt}/result`, { verdict: 'failure', steps: [], files }), 200)
-  t.same(await farm.db`select verdict from result`, [{ verdict: 'success' }], 'the first result stands')
+  t.match(
+    await farm.db`select verdict, error, about from result`,
+    [
+      {
+        verdict: 'success',
+        error: '\ufffd',
+        about: { place: '\ufffd', notes: [`${'x'.repeat(999)}\ufffd`] },
+      },
+    ],
+    'the first result stands',
+  )
+  const title = JSON.stringify({
+    ref: 'refs/heads/main',
+    after: revision,
+    pusher: half,
+    sender: { login: half },
+  })
+  await farm.deliver(
+    url,
+    'push',
+    `{"repository":{"full_name":"demo/hello"},"before":null,${title.slice(1)}`,
+    { id: 'odd' },
+  )
+  for (let over = false; !over; await new Promise(done => setTimeout(done, 50)))
+    over = (await farm.db`select from delivery where id = 'odd' and body is null`).length === 1
+  t.match(
+    await farm.db`select tries from delivery where id = 'odd'`,
+    [{ tries: 1 }],
+    'nor does it hold up others',
+  )
 
   // One that never finishes its request keeps nobody else.
   const slow = connect(Number(new URL(url).port), '127.0.0.1')

@@ -72,6 +72,10 @@ test('who begins to watch has the output within a second', async t => {
     const since = performance.now()
     await farm.db`select cancel(array[${num}]::bigint[], 'somebody')`
     await farm.verdicts(round + 1)
+    const [over] = await farm.db<{ steps: unknown; paths: string[] }[]>`
+      select steps, array(select file ->> 'path' from jsonb_array_elements(files) file) paths from result where num = ${num}`
+    t.match(over!.steps, [{ name: 'one', state: 'cancelled' }])
+    t.ok(over!.paths.includes('steps/one/stdout.txt'), 'what it wrote stays')
     t.comment(
       `seen after ${times.at(-1)!.toFixed(0)} ms, cancelled after ${(performance.now() - since).toFixed(0)} ms`,
     )
