@@ -1,10 +1,11 @@
-// Makes directories with those above them, for all programs.
+// Directories: made with those above them, and opened to us again.
 
 import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 import { isErrno } from '../base/errno.ts'
 import type { Path } from '../base/brand.ts'
+import { run } from './run.ts'
 
 /** How often to make again what somebody removes meanwhile. */
 const TRIES = 100
@@ -34,3 +35,8 @@ export function makeDirectories(path: Path, mode = 0o777): Path | undefined {
 }
 
 const isDirectory = (path: Path): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+/** Gives us back the rights that others have taken from what is ours in a directory, as far as that can be done. */
+export async function makeWritable(directory: Path): Promise<void> {
+  await run(['chmod', '-R', 'u+rwX', '--', directory])
+}

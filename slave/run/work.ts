@@ -9,7 +9,7 @@ import { failureOf, run } from '../../lib/system/run.ts'
 import { unpack } from '../../lib/bundle/bundle.ts'
 import { workPaths } from './environment.ts'
 import type { Path } from '../../lib/base/brand.ts'
-import { makeDirectories } from '../../lib/system/directories.ts'
+import { makeDirectories, makeWritable } from '../../lib/system/directories.ts'
 import { TASK } from '../../lib/spool/job-files.ts'
 
 /**
@@ -53,11 +53,6 @@ export async function removeWork(work: string): Promise<void> {
   }
   const removed = await run(['rm', '-rf', '--', work])
   if (removed.code !== 0) throw temporary(`remove ${quote(work)}`, failureOf(removed))
-}
-
-/** Gives us back the rights that steps may have taken from what is ours in a directory, as far as that can be done. */
-export async function makeWritable(directory: string): Promise<void> {
-  await run(['chmod', '-R', 'u+rwX', '--', directory])
 }
 
 /**

@@ -7,11 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { reasonOf } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
-import { makeDirectories } from '../../lib/system/directories.ts'
+import { makeDirectories, makeWritable } from '../../lib/system/directories.ts'
 import { environmentAt, GitError, runGit, sentence } from '../../lib/git/process.ts'
 import { isAbsence, isRefusal } from '../../lib/git/refusal.ts'
 import { warnOnce } from '../../lib/system/log.ts'
-import { makeWritable, removeWork } from '../run/work.ts'
+import { removeWork } from '../run/work.ts'
 
 /** How long a server that is away is waited for, in milliseconds, before the attempt counts as lost. */
 const AWAY_MAX_MS = 600_000

@@ -6,7 +6,7 @@ import { test } from 'tap'
 
 import { COMMANDS } from '../../bin/jci/commands.ts'
 import { RUNNER_SETTINGS, SERVER_SETTINGS } from '../../bin/jci/settings.ts'
-import { eventually, ROOT, Sandbox } from '../fixtures/sandbox.ts'
+import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 import { lacksTinyDisk } from '../fixtures/tiny-disk.ts'
 
 /** A time to sleep that no other test has. */
@@ -85,6 +85,24 @@ test('a script that fails, or replaces our files, is stored; the exit code is 1'
   t.match(file(ref!, 'run.output.txt'), 'work tree: dirty: 1 file differs from the commit')
   t.match(file(ref!, 'run.output.txt'), 'result: err (exit 3)')
 })
+
+const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+
+test(
+  'what a script has locked is stored, and leaves nothing behind',
+  { skip: process.getuid?.() === 0 ? lacks('setpriv') : 'needs root' },
+  t => {
+    const lock = 'mkdir -p a/b; echo kept >a/b/c; chmod 0 a/b/c; chmod 500 a/b; chmod 500 .'
+    const { sandbox, file, refs } = project(t, lock)
+    chmodSync(sandbox.dir, 0o755)
+    sandbox.ok('chown', ['-R', '65534', 'code', 'tmp'])
+    sandbox.ok(asNobody[0]!, [...asNobody.slice(1), 'git', 'jci', 'run'], { cwd: 'code' })
+    sandbox.ok('chown', ['-R', '0', 'code'])
+    t.equal(file(refs()[0]!, 'a/b/c'), 'kept')
+    t.same(readdirSync(sandbox.path('tmp')), [])
+    t.end()
+  },
+)
 
 test('while it runs others see it; interrupted, its children are ended and err is stored', async t => {
   const { sandbox, git, jci, refs, file } = project(

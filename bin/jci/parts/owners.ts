@@ -6,7 +6,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 
 import { reasonOf } from '../../../lib/base/errno.ts'
-import { makeDirectories } from '../../../lib/system/directories.ts'
+import { makeDirectories, makeWritable } from '../../../lib/system/directories.ts'
 import { warn } from '../../../lib/system/log.ts'
 import { tryGit } from '../../../lib/git/process.ts'
 import { listRuns, readStatuses } from '../runs/list.ts'
@@ -74,6 +74,7 @@ export async function endDeadRuns(repository: string): Promise<void> {
 async function endRun(repository: string, owner: Owner): Promise<void> {
   const output = outputOf(owner.directory)
   killAll(output)
+  await makeWritable(owner.directory)
   const stored = (await listRuns(repository, [owner.commit])).find(({ run }) => run === owner.run)
   const status = stored && (await readStatuses(repository, [stored.id])).get(stored.id)
   if (stored && status === 'running') {

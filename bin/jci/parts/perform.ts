@@ -11,6 +11,7 @@ import { drawRunId } from '../../../lib/jci/run-ref.ts'
 import type { RunName } from '../../../lib/jci/run-ref.ts'
 import { replaceRun, storeRun } from '../../../lib/jci/store.ts'
 import type { Stored } from '../../../lib/jci/store.ts'
+import { makeWritable } from '../../../lib/system/directories.ts'
 import { remove } from '../../../lib/system/remove.ts'
 import { say, warn } from '../../../lib/system/log.ts'
 import { inheritedEnvironment } from './environment.ts'
@@ -64,6 +65,7 @@ export async function perform({
     begun = await begin(repository, commit, run, output)
     await onStored?.(repository)
     const outcome = await recorded({ top, shown, commit, run, output, path }, interrupt.signal)
+    await makeWritable(directory)
     await finish(repository, begun, output, outcome)
     begun = undefined
     await onStored?.(repository)
