@@ -7,6 +7,7 @@
 //   cache/PROJECT        what $BASS_CACHE names
 //   job/                 the job in hand, as its steps write it
 
+import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -32,6 +33,9 @@ export interface FarmSettings extends FarmJobSettings {
   readonly labels: readonly string[]
   readonly version: string
 }
+
+/** Goes on while the machine is suspended, as the monotonic clock does not; in milliseconds. */
+const now = (): number => uptime() * 1000
 
 export class FarmSource implements WorkSource, Farmhouse {
   readonly client: FarmerClient
@@ -169,14 +173,14 @@ export class FarmSource implements WorkSource, Farmhouse {
   /** The farmer knew us at this time, before which we had asked: so our time is over before the farmer's. */
   #hear(asked: number): void {
     this.#heard = asked
-    this.#watchdog?.killIn(asked + FROZEN - performance.now())
+    this.#watchdog?.killIn(asked + FROZEN - now())
   }
 
   async #register(): Promise<string> {
     const answer = await this.client.ask<Registered>('POST', '/v1/workers', this.#about)
     if (answer === undefined) throw temporary('register with the farmer', 'it says nothing')
     // The first sign of life follows within a second.
-    this.#hear(performance.now())
+    this.#hear(now())
     const [theirs, ours] = [answer.version ?? 'another age', this.settings.version]
     if (theirs !== ours)
       sayOnce(`the farmer at ${this.client.origin} is of version ${theirs}, this worker of ${ours}`)
@@ -196,10 +200,10 @@ export class FarmSource implements WorkSource, Farmhouse {
 
   async #sign(worker: string): Promise<void> {
     const job = this.#inHand
-    const left = Math.max(100, Math.round(this.#heard + QUIET - performance.now()))
+    const left = Math.max(100, Math.round(this.#heard + QUIET - now()))
     try {
       const sign = { worker, ...(job ? { attempt: job.attempt, ...job.news() } : {}) }
-      const asked = performance.now()
+      const asked = now()
       const answer = await this.client.ask<WordToWorker>('POST', '/v1/alive', sign, AbortSignal.timeout(left))
       if (worker === this.#worker) this.#hear(asked)
       if (job === undefined || job !== this.#inHand) return
@@ -207,7 +211,7 @@ export class FarmSource implements WorkSource, Farmhouse {
     } catch (error) {
       if (worker !== this.#worker) return
       if (error instanceof Gone) this.lose()
-      else if (performance.now() - this.#heard >= QUIET) {
+      else if (now() - this.#heard >= QUIET) {
         warn('reach', this.client.origin, error)
         this.lose()
       }

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import os from 'node:os'
 import tap from 'tap'
 
 import { FarmerClient } from '../../../slave/sources/farmer-client.ts'
@@ -45,3 +46,37 @@ keepsPromises('a farmer', async () => {
     verdict,
   }
 })
+
+tap.test(
+  'a machine that was suspended ends its job at once when it goes on, though nobody answers',
+  async t => {
+    const { farm, farmer } = await opened
+    await farm.db`with ended as (delete from run) delete from job`
+    const directory = farm.path('suspended')
+    mkdirSync(directory)
+    const settings = { ...slaveSettings(farm), directory, version: '1', labels: [], clean: false }
+    const health = new Health({ slot: directory }, settings, () => undefined)
+    const stop = new AbortController()
+    const source = new FarmSource(new FarmerClient(farmer.url, SECRET), settings, health, stop.signal)
+    await farm.push(farmer.url, farm.commit({ Testfile: 'step: true\n', count: 'suspended\n' }))
+    const assignment = (await source.next())!
+    const { uptime } = os
+    const lost = new Promise<number>(done => {
+      const heart = assignment.beat(word => {
+        heart.stop()
+        t.equal(word, 'lost')
+        done(performance.now())
+      })
+    })
+    // The clock that goes on meanwhile says so; the timers of a process stand still with it.
+    farmer.child.kill('SIGSTOP')
+    os.uptime = () => uptime() + 60
+    const began = performance.now()
+    const took = (await lost) - began
+    t.ok(took < 4000, `after ${took.toFixed(0)} ms`)
+    os.uptime = uptime
+    farmer.child.kill('SIGCONT')
+    stop.abort()
+    await source.close()
+  },
+)
