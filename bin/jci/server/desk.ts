@@ -75,7 +75,7 @@ export class Desk {
   /** A runner asks for work, and may say which jobs it has: its next job, `busy`, or undefined. */
   async poll(runner: string, has?: readonly string[]): Promise<GivenJob | 'busy' | undefined> {
     this.#runners.heard(runner, has)
-    await Promise.race([this.settle(), sleep(this.#settings.times.patience)])
+    await Promise.race([this.settle(), sleep(this.#settings.times.patience, undefined, { ref: false })])
     // One job that cannot be assigned keeps no other from it.
     for (const tried = new Set<Job>(); ;) {
       if (this.jobs.active >= this.#settings.maxJobs) return 'busy'
