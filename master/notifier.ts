@@ -39,10 +39,10 @@ export const notifier = command(
 The channels of a project are what its settings name, and the executables in conf/PROJECT/notify.d,
 which get the notice as JSON on their input. With FORGE and a token each job is a check on the forge.
 
-A channel is told of 'changes', the first failure of a
-ref and architecture and when it is mended; or of 'failures'; or of 'all', also that a task waits or
-runs: written before the target, as failures:ada@example.org, and as the end of a program's name, as
-log.all. A new channel is told of what is not over yet.
+A channel is told of 'changes', the first failure of a ref, architecture and line of a Testfile and
+when it is mended; or of 'failures'; or of 'all', also that a task waits or runs: written before the
+target, as failures:ada@example.org, and as the end of a program's name, as log.all. A new channel
+is told of what is not over yet.
 
 Each is told once. What cannot be told is tried again until the job is pruned, with pauses of up to
 5 minutes, and over restarts; after a crash something may be told twice, under the same id

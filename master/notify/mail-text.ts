@@ -46,12 +46,14 @@ function threadOf({ project, ref }: TaskView): string {
 }
 
 const targetOf = ({ arch, host }: TaskView) => (host === null ? arch : `${arch} on ${host}`)
+/** The name of its check, if it has one, with what stands behind it. */
+const labelOf = ({ label }: TaskView, behind: string) => (label ? harmlessLine(label, false) + behind : '')
 const shortRef = ({ ref }: TaskView) => harmless((ref ?? '').replace(/^refs\/(heads|tags)\//, ''))
 
 function subjectOf({ stage, task, change }: Notice): string {
   const word = stage !== 'over' ? stage : change === 'mended' ? 'mended' : (task.job?.verdict ?? 'over')
   const ref = task.ref === null ? '' : `${shortRef(task)}, `
-  return `${word}: ${ref}${task.version}, ${targetOf(task)}`
+  return `${word}: ${labelOf(task, ', ')}${ref}${task.version}, ${targetOf(task)}`
 }
 
 function paragraphs(notice: Notice): string[] {
@@ -88,7 +90,7 @@ function paragraphs(notice: Notice): string[] {
 }
 
 function headline({ stage, task }: Notice): string {
-  const what = `${task.project} ${task.version} on ${targetOf(task)}`
+  const what = `${task.project} ${labelOf(task, ' ')}${task.version} on ${targetOf(task)}`
   const { job } = task
   if (stage === 'waiting') return `${what} waits for a taker.`
   if (stage === 'running') return `${what} runs${job?.host == null ? '' : ` on ${harmless(job.host)}`}.`
@@ -104,7 +106,7 @@ function tellStep({ name, state, exit, signal }: StepView): string {
 }
 
 function changeLine({ change, task, commits }: Notice): string[] {
-  const of = `${task.ref === null ? task.project : shortRef(task)} on ${targetOf(task)}`
+  const of = `${labelOf(task, ' of ')}${task.ref === null ? task.project : shortRef(task)} on ${targetOf(task)}`
   if (change === 'mended') return [`It is mended: the last verdict of ${of} before was no success.`]
   if (change === null) return []
   const since = commits.length > 1 ? `; ${counted(commits.length, 'commit')} since` : ''

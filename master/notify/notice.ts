@@ -20,13 +20,13 @@ export interface Notice {
   readonly stage: TaskStage
   /** When the task came to this stage, in milliseconds since 1970; null if nothing says. */
   readonly at: number | null
-  /** The change this makes for its ref and architecture. */
+  /** The change this makes for its ref, architecture and line of a Testfile. */
   readonly change: StatusChange | null
   /** The page of the job; null without REPORTER_URL. */
   readonly url: string | null
   /** The task as `bass show --json` has it, when this was written. */
   readonly task: TaskView
-  /** The commits since the last verdict of its ref and architecture, newest first; at least the revision itself. */
+  /** The commits since the last verdict of these, newest first; at least the revision itself. */
   readonly commits: readonly CommitView[]
   /** The end of the step that failed. */
   readonly lastLines: readonly LastLine[]

@@ -4,7 +4,7 @@ import type { Verdict } from '../../lib/spool/job.ts'
 import type { TaskView } from '../../lib/view/view.ts'
 
 export const POLICIES = ['all', 'failures', 'changes'] as const
-/** All there is; what did not succeed; the first failure of a ref and architecture, and when that is mended. */
+/** All there is; what did not succeed; the first failure of a ref, architecture and line of a Testfile, and when that is mended. */
 export type Policy = (typeof POLICIES)[number]
 
 /** The stages of a task, in order. */
@@ -18,7 +18,7 @@ export function outcomeOf(verdict: Verdict, retriedAs: string | null): CodeOutco
   return verdict === 'cancelled' || (verdict === 'lost' && retriedAs !== null) ? null : 'bad'
 }
 
-/** The change from the outcome before, of the same ref and architecture; null if there was none. */
+/** The change from the outcome before, of the same ref, architecture and line; null if there was none. */
 export type StatusChange = 'broken' | 'mended'
 export function changeOf(outcome: CodeOutcome | null, before: CodeOutcome | null): StatusChange | null {
   if (outcome === 'bad') return before === 'bad' ? null : 'broken'

@@ -1,5 +1,5 @@
-// The last result of each ref and architecture, which tells a first failure and a recovery from more of the
-// same. One small file each, in the spool.
+// The last result of each ref, architecture and line of a Testfile, which tells a first failure and a recovery from more of
+// the same. One small file each, in the spool.
 
 import { createHash } from 'node:crypto'
 import { unlinkSync } from 'node:fs'
@@ -21,6 +21,7 @@ interface Ended {
 interface State extends Ended {
   readonly ref: string | null
   readonly target: string
+  readonly label: string | null
   /** The one before it. */
   readonly before: Ended | null
 }
@@ -38,12 +39,12 @@ export class RefStates {
    * later one, which says nothing about its ref now.
    */
   note(view: TaskView, outcome: CodeOutcome): Ended | null | undefined {
-    const { num, ref, revision, arch, host } = view
+    const { num, ref, revision, arch, host, label } = view
     const target = host === null ? arch : `${arch}:${host}`
     const path = join(
       this.#directory,
       createHash('sha256')
-        .update(`${ref ?? ''}\n${target}`)
+        .update([ref ?? '', target, ...(label ? [label] : [])].join('\n'))
         .digest('hex'),
     )
     const last = read(path)
@@ -51,7 +52,7 @@ export class RefStates {
     if (last?.num === num) return last.before
     const before = last ? { num: last.num, outcome: last.outcome, revision: last.revision } : null
     makeDirectory(this.#directory)
-    const state: State = { num, outcome, revision, ref, target, before }
+    const state: State = { num, outcome, revision, ref, target, label, before }
     replaceFile(path, JSON.stringify(state) + '\n')
     return before
   }

@@ -211,3 +211,25 @@ async function dripping(t: Test, port: number): Promise<number> {
   t.teardown(() => server.close())
   return (server.address() as AddressInfo).port
 }
+
+test('each line of a Testfile is told of by itself, in whichever order they end', async t => {
+  const office = await PostOffice.open(t, { disabledCommands: ['STARTTLS', 'AUTH'] })
+  const site = new Notified(t, {
+    NOTIFY_MAIL: 'ada@example.org',
+    NOTIFY_MAILER: `smtp://127.0.0.1:${office.port}`,
+  })
+  await site.notifier()
+  const [lint, unit] = [{ label: 'sdk lint' }, { label: 'sdk/go unit' }]
+  site.end('failure', lint)
+  site.end('success', unit)
+  site.end('failure', unit)
+  site.end('success', lint)
+  await site.settled()
+  const subjects = office.letters.map(letter => header(letter, 'subject'))
+  t.same(subjects, [
+    '[hello] failure: sdk lint, main, v1, linux-x86_64',
+    '[hello] failure: sdk/go unit, main, v3, linux-x86_64',
+    '[hello] mended: sdk lint, main, v4, linux-x86_64',
+  ])
+  t.match(bodyOf(office.letters[2]!), 'the last verdict of sdk lint of main on linux-x86_64 before')
+})

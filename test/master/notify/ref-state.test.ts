@@ -27,13 +27,13 @@ test('a job that ends after a later one says nothing of its ref now', async t =>
   t.match(states.note(view(6), 'bad'), { num: 5, outcome: 'good' })
 })
 
-test('refs, architectures and hosts are apart', async t => {
+test('refs, architectures, hosts and lines of Testfiles are apart', async t => {
   const { box, states } = make(t)
-  const others = [{ ref: 'refs/heads/x' }, { ref: null }, { arch: 'y' }, { host: 'h' }]
+  const others = [{ ref: 'refs/heads/x' }, { ref: null }, { arch: 'y' }, { host: 'h' }, { label: 'sdk lint' }]
   states.note(view(1), 'bad')
   for (const [i, more] of others.entries())
     t.equal(states.note(view(i + 2, more), 'bad'), null, JSON.stringify(more))
-  t.equal(box.ls('refs').length, 5)
+  t.equal(box.ls('refs').length, 6)
 })
 
 test('a ref whose last job was pruned is new again', async t => {
