@@ -68,7 +68,7 @@ ends.`,
     makeOut(out)
     return withSignals(async (stop, during) => {
       const opened = await open(options, stop)
-      const { client, place, patience } = opened
+      const { client, place } = opened
       try {
         await unlessStopped(client.put(place, writeS2(tarOf(content.items))), stop)
         const execution = client.execute(
@@ -78,7 +78,6 @@ ends.`,
             environment,
             inherit: true,
             timeout,
-            patience,
             directory: content.within === '' ? place : `${place}/${content.within}`,
             contentRoot: place,
             wantArchive: true,

@@ -1,13 +1,14 @@
 // The client of an executor: puts files there, runs commands, fetches what they changed.
 
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Client, ClientDuplexStream, ClientReadableStream, ClientWritableStream } from '@grpc/grpc-js'
 
 import { temporary } from '../base/exit.ts'
 import { CLIENT_OPTIONS, PIECE, SECRET, VERSION } from './protocol.ts'
-import type { ClientMessage, PutRequest, ServerMessage, StartTaskRequest } from './protocol.ts'
-import { RemoteExecution, lossOf } from './remote-execution.ts'
+import type { ClientMessage, FetchRequest, PutRequest, ServerMessage, StartTaskRequest } from './protocol.ts'
+import { AGAIN, isConnectionLost, lossOf, RemoteExecution } from './remote-execution.ts'
 import type { Sinks } from './remote-execution.ts'
 
 /** How long a single wait for a connection is, in milliseconds. */
@@ -23,7 +24,7 @@ interface Methods extends Client {
     done: (error: Error | null, reply?: { readonly files: number }) => void,
   ): ClientWritableStream<PutRequest>
   execute(metadata: unknown): ClientDuplexStream<ClientMessage, ServerMessage>
-  fetch(request: { archive: string }, metadata: unknown): ClientReadableStream<{ readonly data: Buffer }>
+  fetch(request: FetchRequest, metadata: unknown): ClientReadableStream<{ readonly data: Buffer }>
 }
 
 export class ExecutorClient {
@@ -31,20 +32,24 @@ export class ExecutorClient {
   readonly #metadata: unknown
   readonly #running = new Set<RemoteExecution>()
 
-  private constructor(methods: Methods, metadata: unknown) {
+  readonly #patience: number
+
+  private constructor(methods: Methods, metadata: unknown, patience: number) {
     this.#methods = methods
     this.#metadata = metadata
+    this.#patience = patience
   }
 
   /**
    * Connects to an executor (`unix:PATH`, `HOST:PORT`); fails with a Fatal if it does not answer in so many milliseconds, or
-   * when `signal` aborts: else the wait would keep this process alive for that time.
+   * when `signal` aborts: else the wait would keep this process alive for that time. A connection that is lost later may be made
+   * again for `patience` milliseconds; after that, what runs there is ended.
    */
   static async connect(
     address: string,
     secret: string,
     within: number,
-    signal?: AbortSignal,
+    { patience = 0, signal }: { readonly patience?: number; readonly signal?: AbortSignal } = {},
   ): Promise<ExecutorClient> {
     const { loadProtocol } = await import('./libraries.ts')
     const { grpc, Executor } = loadProtocol()
@@ -67,7 +72,7 @@ export class ExecutorClient {
       methods.close()
       throw temporary('reach the executor', `it did not answer for ${within / 1000} s`)
     }
-    return new ExecutorClient(methods, metadata)
+    return new ExecutorClient(methods, metadata, patience)
   }
 
   /** Puts the files of a `.tar.s2` into a root, which is made, for this user there if one is named; returns how many. */
@@ -99,22 +104,33 @@ export class ExecutorClient {
 
   /** Runs a command. */
   execute(wish: ExecutionRequest, sinks: Sinks = {}): RemoteExecution {
-    const execution = new RemoteExecution(() => this.#methods.execute(this.#metadata), complete(wish), sinks)
+    const request = complete({ patience: this.#patience, ...wish })
+    const execution = new RemoteExecution(() => this.#methods.execute(this.#metadata), request, sinks)
     this.#running.add(execution)
     const over = () => void this.#running.delete(execution)
     execution.result.then(over, over)
     return execution
   }
 
-  /** The bytes of an archive. */
+  /** The bytes of an archive, each once, also where the connection is lost meanwhile. */
   async *fetch(archive: string): AsyncGenerator<Buffer, void> {
-    const call = this.#methods.fetch({ archive }, this.#metadata)
-    try {
-      for await (const { data } of call as AsyncIterable<{ readonly data: Buffer }>) yield data
-    } catch (error) {
-      throw lossOf('fetch what was changed', error)
-    } finally {
-      call.cancel()
+    for (let [offset, lost] = [0, undefined as number | undefined]; ;) {
+      const call = this.#methods.fetch({ archive, offset }, this.#metadata)
+      try {
+        for await (const { data } of call as AsyncIterable<{ readonly data: Buffer }>) {
+          lost = undefined
+          offset += data.length
+          yield data
+        }
+        return
+      } catch (error) {
+        lost ??= performance.now()
+        const isOver = performance.now() - lost >= this.#patience
+        if (isOver || !isConnectionLost(error)) throw lossOf('fetch what was changed', error)
+      } finally {
+        call.cancel()
+      }
+      await sleep(AGAIN)
     }
   }
 

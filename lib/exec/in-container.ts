@@ -129,8 +129,6 @@ async function begin(engine: Engine, volume: string, wish: ContainerWish): Promi
     const timer = setTimeout(sweep, SWEEP_AFTER_MS)
     return {
       client: launched.client,
-      // Its engine is all there is between it and us.
-      patience: 0,
       place: `${ROOM}/work`,
       atTerminal: (command, directory, user) => [
         ...[...engine.command, 'exec', '--interactive', ...(process.stdin.isTTY ? ['--tty'] : [])],

@@ -13,6 +13,7 @@ import { unlessStopped } from '../base/stop.ts'
 import { start } from '../system/run.ts'
 import { ExecutorClient } from './client.ts'
 import { makeOwnDirectory } from './own-directory.ts'
+import { PATIENCE_MAX } from './protocol.ts'
 
 /** How long an executor may take to start, in milliseconds: an image may have to be fetched first. */
 const LAUNCH_TIMEOUT_MS = 300_000
@@ -22,8 +23,6 @@ const COMPLAINT_MAX = 2000
 
 /** An executor in a place of its own, and a way to its terminal. */
 export interface Opened extends Launched {
-  /** How long a connection that is lost may stay so before what runs there is ended, in milliseconds. */
-  readonly patience: number
   /** A path there that is not made yet: that of the copy of files from here. What is beside it is ours, too. */
   readonly place: string
   /**
@@ -79,7 +78,10 @@ export async function launch(
     const died = bridge.ended.then(complaint => {
       throw temporary(attempt, complaint === '' ? 'its executor ended at once' : reasonIn(complaint))
     })
-    const connected = ExecutorClient.connect(`unix:${path}`, secret, LAUNCH_TIMEOUT_MS, gone.signal)
+    const connected = ExecutorClient.connect(`unix:${path}`, secret, LAUNCH_TIMEOUT_MS, {
+      patience: again ? PATIENCE_MAX : 0,
+      signal: gone.signal,
+    })
     const client = await unlessStopped(Promise.race([failed, connected, died]), stop)
     died.catch(() => undefined)
     // Nobody else is to come; so a client that is killed leaves nothing here.

@@ -16,7 +16,6 @@ import type { Opened } from './launch.ts'
 import { makeOwnDirectory } from './own-directory.ts'
 import type { Environment } from '../base/settings.ts'
 import { tarOf } from './pack.ts'
-import { PATIENCE_MAX } from './protocol.ts'
 import { commandIn, findRuntime, nodeIn, packerIn, rejoinIn } from './runtime.ts'
 
 /** Seconds that ssh waits for a connection. */
@@ -110,7 +109,6 @@ export async function openOverSsh(host: string, env: Environment, stop?: AbortSi
     }
     return {
       client: launched.client,
-      patience: PATIENCE_MAX,
       place: `${work}/content`,
       atTerminal: (command, directory) => [
         ...['ssh', ...options, ...(process.stdin.isTTY ? ['-t'] : []), host],

@@ -1,7 +1,7 @@
 // The messages of executor.proto as objects, and what both sides agree on.
 
 /** The version of the protocol on this side. */
-export const VERSION = '1.2'
+export const VERSION = '1.3'
 
 /** The metadata that carries the secret of an execution. */
 export const SECRET = 'bass-secret'
@@ -97,6 +97,11 @@ export interface PutRequest {
   readonly root: string
   readonly data: Buffer
   readonly user: string
+}
+
+export interface FetchRequest {
+  readonly archive: string
+  readonly offset: number
 }
 
 /** True if two versions of the protocol understand each other. Pure. */

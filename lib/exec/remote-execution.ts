@@ -16,7 +16,7 @@ import { briefLog, checkOutput, checkResult, Nonsense, SENTENCE_MAX } from './wa
 const ACKNOWLEDGE = 1 << 20
 
 /** How long to wait between two attempts to connect again, in milliseconds. */
-const AGAIN = 200
+export const AGAIN = 200
 
 /** How long one may take to end that is killed, in seconds; those in which nobody here takes what it says do not count. */
 const END_SECONDS = 10
@@ -37,6 +37,10 @@ export function lossOf(attempt: string, error: unknown) {
   if (code !== undefined && [3, 7, 9, 12, 16].includes(code)) return lasting(attempt, details)
   return temporary(attempt, details ?? reasonOf(error))
 }
+
+/** UNAVAILABLE, or a stream that was reset: what runs there may be there still. */
+export const isConnectionLost = (error: unknown): boolean =>
+  [13, 14].includes((error as { readonly code?: number }).code ?? 0)
 
 const brief = ({ code, details }: { readonly code?: number; readonly details?: string }) => ({
   code,
@@ -109,11 +113,9 @@ export class RemoteExecution {
           this.#call.cancel()
           throw why
         }
-        const { code } = error as { readonly code?: number }
         // NOT_FOUND: what was lost with the connection was the request itself.
-        const isUnknown = code === 5 && !this.#isHeard
-        // UNAVAILABLE, or a stream that was reset: it may be there still.
-        const mayGoOn = isUnknown || code === 14 || code === 13
+        const isUnknown = (error as { readonly code?: number }).code === 5 && !this.#isHeard
+        const mayGoOn = isUnknown || isConnectionLost(error)
         const { patience, name } = this.#request
         const now = performance.now()
         const attempt = `run ${name || 'it'} there`

@@ -24,7 +24,7 @@ import type { Listing } from '../../lib/exec/listing.ts'
 import { tarOf } from '../../lib/exec/pack.ts'
 import { loadProtocol } from '../../lib/exec/libraries.ts'
 import { CHANNEL_OPTIONS, PIECE, SECRET, speaks, VERSION } from '../../lib/exec/protocol.ts'
-import type { ClientMessage, PutRequest, StartTaskRequest } from '../../lib/exec/protocol.ts'
+import type { ClientMessage, FetchRequest, PutRequest, StartTaskRequest } from '../../lib/exec/protocol.ts'
 import type { Place } from '../run/places/place.ts'
 import { give } from '../run/places/step-user.ts'
 import type { Pools } from '../run/places/pools.ts'
@@ -80,7 +80,7 @@ class Service {
       )
     },
     Execute: (call: Call) => this.#execute(call),
-    Fetch: (call: ServerWritableStream<{ archive: string }, { data: Buffer }>) => {
+    Fetch: (call: ServerWritableStream<FetchRequest, { data: Buffer }>) => {
       this.#fetch(call).catch((error: unknown) => call.emit('error', refusalOf(error)))
     },
   }
@@ -194,14 +194,15 @@ class Service {
     return { archive: path, archiveBytes, archiveSha256: hash.digest(), files: there.length, deleted }
   }
 
-  async #fetch(call: ServerWritableStream<{ archive: string }, { data: Buffer }>): Promise<void> {
+  async #fetch(call: ServerWritableStream<FetchRequest, { data: Buffer }>): Promise<void> {
     this.#admit(call)
-    const { archive } = call.request
+    const { archive, offset } = call.request
     const isOurs = Array.from({ length: this.#archives }, (_, i) =>
       join(this.#own.scratch, `${i + 1}.tar.s2`),
     ).includes(archive)
     if (!isOurs) throw new Refusal(NOT_FOUND, 'there is no such archive')
-    for await (const data of createReadStream(archive, { highWaterMark: PIECE }) as AsyncIterable<Buffer>) {
+    const bytes = createReadStream(archive, { start: offset, highWaterMark: PIECE })
+    for await (const data of bytes as AsyncIterable<Buffer>) {
       if (call.cancelled) return
       if (!call.write({ data })) await once(call, 'drain')
     }

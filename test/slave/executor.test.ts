@@ -284,14 +284,17 @@ test('Python speaks the protocol, both ways', { skip: lacks('/usr/bin/python3') 
     SECRET,
   ])
   await eventually('it serves', () => server.stdout().includes('ready'), 60)
-  const client = await ExecutorClient.connect(`unix:${sandbox.path('other')}`, SECRET, 20_000)
+  const other = `unix:${sandbox.path('other')}`
+  const client = await ExecutorClient.connect(other, SECRET, 20_000, { patience: 20_000 })
   t.teardown(() => client.close())
-  const logs: string[] = []
   const wish = { command: ['words'], environment: { K: 'V' } }
-  const said: string[] = []
+  const [said, logs]: [string[], string[]] = [[], []]
   const { exitCode } = await client.execute(wish, {
     output: (stream, data) => void said.push(`${stream} ${data.toString()}`),
     log: ({ level, message }) => logs.push(`${level} ${message}`),
   }).result
   t.same([said, logs, exitCode], [['1 words', '2 V'], ['info started'], 3])
+  let fetched = ''
+  for await (const piece of client.fetch('in two pieces')) fetched += piece.toString()
+  t.equal(fetched, 'in two pieces', 'and goes on where it was')
 })

@@ -1,7 +1,7 @@
 // Who comes back to an execution, by what, and until when.
 
-import { randomUUID } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientDuplexStream } from '@grpc/grpc-js'
 import { test } from 'tap'
@@ -57,6 +57,27 @@ test('a client whose connection is cut goes on where it was, and misses and repe
   }
   t.match(await execution.result, { exitCode: 0, error: '' })
   t.equal(said, Array.from({ length: 2000 }, (_, i) => `line ${i}\n`).join(''))
+})
+
+test('an archive whose connection is cut goes on where it was', async t => {
+  const { sandbox } = await startExecutor(t)
+  const way = await fragile(t, sandbox)
+  const client = await ExecutorClient.connect(way.address, SECRET, 20_000, { patience: 20_000 })
+  t.teardown(() => client.close())
+  const contentRoot = sandbox.path('made')
+  mkdirSync(contentRoot)
+  const command = ['sh', '-c', 'head -c 20000000 /dev/urandom >random']
+  const wish = { command, inherit: true, directory: contentRoot, contentRoot, wantArchive: true }
+  const { archive, archiveBytes, archiveSha256 } = await client.execute(wish).result
+  const hash = createHash('sha256')
+  let bytes = 0
+  for await (const piece of client.fetch(archive)) {
+    const before = bytes
+    hash.update(piece)
+    bytes += piece.length
+    for (const at of [1, 10_000_000]) if (before < at && bytes >= at) way.cut()
+  }
+  t.same([bytes, hash.digest('hex')], [archiveBytes, archiveSha256.toString('hex')])
 })
 
 test('input that was on its way when a connection was cut arrives, and once', async t => {

@@ -150,7 +150,6 @@ class RemotePlace implements Place {
       environment: Object.fromEntries(entries.map(([name, value]) => [name, this.#there(value)])),
       inherit: true,
       user: this.#user,
-      patience: this.#launched.patience,
     }
   }
 
@@ -184,7 +183,7 @@ class RemotePlace implements Place {
   }
 
   async #finish(): Promise<void> {
-    const { client, patience } = this.#launched
+    const { client } = this.#launched
     const maxBytes = sizeLimit('BUNDLE_MAX')
     for (const [here, there] of this.#map) {
       const outputRoots = here === this.#baggage.work ? [ARTIFACTS] : []
@@ -193,7 +192,6 @@ class RemotePlace implements Place {
         contentRoot: there,
         outputRoots,
         wantArchive: true,
-        patience,
       }
       const result = await client.execute(wish).result
       if (result.error !== '') throw temporary('bring back what the steps left', result.error)
