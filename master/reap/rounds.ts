@@ -39,7 +39,7 @@ const PRUNE = 3_600_000
  * How many waiting tasks are looked into for `cancel` in one round, all of them in turn: after `tasks/cur` has changed,
  * as it does when `bass cancel` asks, and as long as it has not, for what was touched by hand.
  */
-const ROUND_WINDOW_MS = { changed: 1000, calm: 50 } as const
+const WINDOW = { changed: 1000, calm: 50 } as const
 
 export class Rounds {
   readonly spool: Spool
@@ -189,7 +189,7 @@ export class Rounds {
   }
 
   #nextWindow(waiting: TaskId[]): TaskId[] {
-    const size = this.#unseen > 0 ? ROUND_WINDOW_MS.changed : ROUND_WINDOW_MS.calm
+    const size = this.#unseen > 0 ? WINDOW.changed : WINDOW.calm
     const from = this.#window < waiting.length ? this.#window : 0
     this.#window = from + size
     const next = [...waiting.slice(from), ...waiting.slice(0, from)].slice(0, size)
