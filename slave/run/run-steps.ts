@@ -62,7 +62,7 @@ export async function runStepsHere(
   } catch (error) {
     // Nobody waits for the logs of a job that was to end early; what could not be written is not worth more.
     if (!stop.aborted) throw error
-    warn('write the logs of', plan.job, error)
+    warn('go on with', plan.job, error)
     return stopped(stop)
   }
 }
