@@ -6,7 +6,8 @@ import { join } from 'node:path'
 
 import { reasonOf } from '../../lib/base/errno.ts'
 import { Fatal } from '../../lib/base/exit.ts'
-import { address, optional } from '../../lib/base/settings.ts'
+import { address, optional, setting } from '../../lib/base/settings.ts'
+import { shellQuote } from '../../lib/base/shell-quote.ts'
 import type { ForgeApi, TokenFacts } from '../../lib/forge/api.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
 import type { Forge } from '../../lib/forge/forge.ts'
@@ -174,7 +175,7 @@ async function checkHook(name: string, api: ForgeApi, env: NodeJS.ProcessEnv): P
         'webhook',
         name,
         `the forge has none that ends with ${path}`,
-        `bass init DIR --project ${name} --forge ${optional('FORGE', env) ?? ''} --register`,
+        `bass init ${shellQuote(setting('SPOOL', env))} --project ${name} --forge ${optional('FORGE', env) ?? ''} --register`,
       )
     if (!hook.active)
       return wrong('webhook', name, `${hook.url} is switched off on the forge`, 'switch it on there')

@@ -39,11 +39,21 @@ export function addForgeProject(spool: Spool, project: NewForgeProject): void {
   const mirror = mirrorOf(spool, name)
   if (!existsSync(join(mirror, 'HEAD'))) git(spool.root, 'init', '-q', '--bare', mirror)
   makeFile(fileOf(spool, name, 'rc'), settingsOf(project))
-  makeFile(fileOf(spool, name, 'forge.secret'), `${randomBytes(32).toString('hex')}\n`, 0o600)
+  if (hasWebhooks(project.forge))
+    makeFile(fileOf(spool, name, 'forge.secret'), `${randomBytes(32).toString('hex')}\n`, 0o600)
 }
 
+/** A server that is only git has none. */
+const hasWebhooks = ({ place }: Forge) => place.kind !== 'git'
+
 // As in project.ts, the spool is where this file is.
-const settingsOf = ({ name, text, steps, archs }: NewForgeProject) => `# shellcheck shell=sh disable=SC2034
+const settingsOf = ({
+  name,
+  text,
+  forge,
+  steps,
+  archs,
+}: NewForgeProject) => `# shellcheck shell=sh disable=SC2034
 # The settings of the project ${name}; ../rc has those of the spool.
 : "\${SPOOL:=\${BASS_RC%/conf/*/rc}}"
 . "\${BASS_RC%/*/*}/rc"
@@ -55,14 +65,16 @@ FORGE=${shellQuote(text)}
 PROJ=$SPOOL/mirrors/${name}.git
 ${steps === undefined ? '#STEPS=' : `STEPS=${shellQuote(steps)}`}
 
-# What the forge's webhook is signed with, and the token by which the forge is called; or a GitHub App.
-FORGE_SECRET_FILE=$SPOOL/conf/${name}/forge.secret
+${hasWebhooks(forge) ? secretOf(name) : ''}# The token by which it is asked${hasWebhooks(forge) ? '; or a GitHub App' : ''}.
 if [ -f "$SPOOL/conf/${name}/forge.token" ]; then FORGE_TOKEN_FILE=$SPOOL/conf/${name}/forge.token; fi
-#FORGE_APP_ID=
-#FORGE_APP_KEY_FILE=$SPOOL/conf/${name}/forge.key
-
+${hasWebhooks(forge) ? `#FORGE_APP_ID=\n#FORGE_APP_KEY_FILE=$SPOOL/conf/${name}/forge.key\n` : ''}
 # One task for each of these: ARCH, or ARCH:HOST.
 ARCHS=${shellQuote(archs.join(' '))}
+`
+
+const secretOf = (name: string) => `# What the forge's webhook is signed with.
+FORGE_SECRET_FILE=$SPOOL/conf/${name}/forge.secret
+
 `
 
 /** Where the forge is to send its deliveries; undefined without REPORTER_URL. */
@@ -96,14 +108,12 @@ export async function registerHook(spool: Spool, { name, forge }: NewForgeProjec
   }
 }
 
-const tokenMissing = (spool: Spool, name: string, { place }: Forge) =>
-  place.kind === 'git'
-    ? 'a git server has none'
-    : `there is no token in ${fileOf(spool, name, 'forge.token')}`
+const tokenMissing = (spool: Spool, name: string, forge: Forge) =>
+  !hasWebhooks(forge) ? 'a git server has none' : `there is no token in ${fileOf(spool, name, 'forge.token')}`
 
 /** The next steps of a person: commands and, after `#`, what to set on the forge. */
 export function forgeSteps(spool: Spool, { name, forge }: NewForgeProject, registered: boolean): string[] {
-  if (forge.place.kind === 'git') return []
+  if (!hasWebhooks(forge)) return []
   const token = fileOf(spool, name, 'forge.token')
   const paste = existsSync(token)
     ? []
