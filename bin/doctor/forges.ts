@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 import { reasonOf } from '../../lib/base/errno.ts'
 import { Fatal } from '../../lib/base/exit.ts'
-import { address, optional, setting } from '../../lib/base/settings.ts'
+import { address, optional } from '../../lib/base/settings.ts'
 import { shellQuote } from '../../lib/base/shell-quote.ts'
 import type { ForgeApi, TokenFacts } from '../../lib/forge/api.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
@@ -175,7 +175,7 @@ async function checkHook(name: string, api: ForgeApi, env: NodeJS.ProcessEnv): P
         'webhook',
         name,
         `the forge has none that ends with ${path}`,
-        `bass init ${shellQuote(setting('SPOOL', env))} --project ${name} --forge ${optional('FORGE', env) ?? ''} --register`,
+        `bass init ${shellQuote(optional('SPOOL', env) ?? 'DIR')} --project ${name} --forge ${optional('FORGE', env) ?? ''} --register`,
       )
     if (!hook.active)
       return wrong('webhook', name, `${hook.url} is switched off on the forge`, 'switch it on there')

@@ -41,7 +41,7 @@ export async function apply(
   if (plan.supersedes) await cancel(sql, row.id, isAnew ? undefined : revision, takesPlace)
   if (head.gone !== undefined) return head.gone
   if (held && row.approved !== revision) return 'the change waits for approval'
-  if (!isAnew && (await isQueued(sql, row.id, revision!))) return 'its head has its jobs already'
+  if (!isAnew && (await isQueued(sql, row.id, revision!, reopened))) return 'its head has its jobs already'
   await queueHead(sql, project, { id: row.id, ref, revision: revision!, params }, head)
   return undefined
 }
@@ -59,7 +59,8 @@ export async function approveChange(
     where project = ${project.name} and name = ${name} and head = ${revision} and held and open and approved is distinct from head
     returning id, ref, params`
   if (!row || head.gone !== undefined) return false
-  if (!(await isQueued(sql, row.id, revision))) await queueHead(sql, project, { ...row, revision }, head)
+  if (!(await isQueued(sql, row.id, revision, false)))
+    await queueHead(sql, project, { ...row, revision }, head)
   return true
 }
 
@@ -74,13 +75,21 @@ async function cancel(
     and revision is distinct from ${spared ?? null}), ${why})`
 }
 
-/** True if a head has jobs that were not cancelled. */
-async function isQueued(sql: Transaction, change: number, revision: string): Promise<boolean> {
-  const [stands] = await sql`
-    select 1 from job where change = ${change} and revision = ${revision} and cancelled is null union all
-    select 1 from result where change = ${change} and revision = ${revision}
-      and verdict <> 'cancelled' limit 1`
-  return stands !== undefined
+/** True if a head has jobs that were not cancelled; of one that was `reopened`, if none was. */
+async function isQueued(
+  sql: Transaction,
+  change: number,
+  revision: string,
+  reopened: boolean,
+): Promise<boolean> {
+  const [stands] = await sql<{ some: boolean | null; all: boolean | null }[]>`
+    select bool_or(stands) as some, bool_and(stands) as all from (
+      select distinct on (label, arch, host) stands from (
+        select label, arch, host, num, cancelled is null as stands from job where change = ${change} and revision = ${revision}
+        union all select label, arch, host, num, verdict <> 'cancelled' from result
+          where change = ${change} and revision = ${revision}) attempts
+      order by label, arch, host, num desc) newest`
+  return (reopened ? stands!.all : stands!.some) === true
 }
 
 async function queueHead(
