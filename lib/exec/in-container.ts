@@ -126,7 +126,7 @@ async function begin(engine: Engine, volume: string, wish: ContainerWish): Promi
     // Remains of others are no reason to wait, and what looks for them is not to slow what begins now.
     let swept: Promise<unknown> | undefined
     const sweep = () => (swept ??= sweepDead(always).catch(() => undefined))
-    const timer = setTimeout(sweep, SWEEP_AFTER_MS)
+    const timer = setTimeout(() => void sweep(), SWEEP_AFTER_MS)
     return {
       client: launched.client,
       place: `${ROOM}/work`,

@@ -19,7 +19,6 @@ const NUMBERS = { to: 20, from: [20], serialize: String, parse: Number }
 
 /** JSON as PostgreSQL takes it: it has no NUL, and no half of a character, as of a text that was cut. */
 const toJson = (value: unknown): string =>
-  // eslint-disable-next-line no-control-regex -- It is what is looked for.
   JSON.stringify(value, (_, one: unknown) =>
     typeof one === 'string' ? one.replace(/[\0\p{Cs}]/gu, '\ufffd') : one,
   )

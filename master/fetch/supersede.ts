@@ -112,14 +112,24 @@ export function standsFor(spool: Spool, project: ForgeProject, ref: string, revi
   const isIn = (root: string) => listAllIfThere(join(root, ref)).includes(revision)
   // In the order in which they move on.
   if (isIn(revs) || listAllIfThere(making).some(record => isIn(join(making, record)))) return true
-  /** The newest task of each check. */
-  const checks = new Map<string, { readonly num: number; readonly isCancelled: boolean }>()
+  const newest = newestTasks(spool, name, ref, revision)
+  return newest.length > 0 && newest.every(({ isCancelled }) => !isCancelled)
+}
+
+interface Newest {
+  readonly num: number
+  readonly isCancelled: boolean
+}
+
+/** The newest task of each check of a ref and revision. */
+function newestTasks(spool: Spool, project: string, ref: string, revision: string): Newest[] {
+  const checks = new Map<string, Newest>()
   for (const { at, names } of [
     { at: spool.tasks.cur, names: listNow(spool.tasks.cur) },
     { at: spool.tasks.old, names: listAllIfThere(spool.tasks.old) },
   ])
     for (const task of names) {
-      if (parseTaskName(task)?.project !== name) continue
+      if (parseTaskName(task)?.project !== project) continue
       // Of many tasks few are of this ref, and one file says so.
       if ((readIfThere(join(at, task, TASK.ref))?.trim() ?? ref) !== ref) continue
       const view = look(spool, task)?.view
@@ -129,6 +139,5 @@ export function standsFor(spool: Spool, project: ForgeProject, ref: string, revi
       const isCancelled = job?.verdict ? job.verdict === 'cancelled' : cancelling
       if (num >= (checks.get(check)?.num ?? 0)) checks.set(check, { num, isCancelled })
     }
-  const newest = [...checks.values()]
-  return newest.length > 0 && newest.every(({ isCancelled }) => !isCancelled)
+  return [...checks.values()]
 }

@@ -132,12 +132,12 @@ class Clone {
   async fetch(): Promise<void> {
     const { url, ref, revision } = this.#wanted
     const fetch = (spec: string) => this.git('fetch', ...FETCH_OPTIONS, '--', url, spec)
-    let isReset = false
-    await untilThere({ url, revision }, this.#signal, async () => {
+    const isReset = await untilThere({ url, revision }, this.#signal, async () => {
       await fetch(`+${ref}:refs/bass/${ref}`).catch(() => fetch(revision))
-      isReset = await this.isReset()
+      if (await this.isReset()) return true
       // The ref may have been moved since.
-      if (!isReset && (await this.#look()) !== 0) await fetch(revision)
+      if ((await this.#look()) !== 0) await fetch(revision)
+      return false
     })
     if (isReset) return
     await this.#reset().catch((error: unknown) => {
@@ -147,16 +147,15 @@ class Clone {
   }
 }
 
-async function untilThere(
+async function untilThere<T>(
   { url, revision }: Omit<Wanted, 'ref'>,
   signal: AbortSignal,
-  fetch: () => Promise<void>,
-): Promise<void> {
+  fetch: () => Promise<T>,
+): Promise<T> {
   const end = performance.now() + AWAY_MAX_MS
   for (let pause = 1000; ; pause = Math.min(2 * pause, PAUSE_MAX_MS)) {
     try {
-      await fetch()
-      return
+      return await fetch()
     } catch (error) {
       if (signal.aborted) throw error
       const why = reasonOf(error)
