@@ -175,8 +175,8 @@ async function fill(engine: Engine, image: string, volume: string): Promise<void
     entrypoint: entrypoint!,
     args,
   })
-  await ask(engine, attempt, ['create', ...flags])
   try {
+    await ask(engine, attempt, ['create', ...flags])
     const items = findRuntime().items.map(item => ({ ...item, name: `${LAYER.slice(1)}/${item.name}` }))
     await feed(engine, attempt, ['cp', '-', `${name}:/`], tarOf(items))
     await ask(engine, attempt, ['start', '--attach', name])

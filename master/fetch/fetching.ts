@@ -113,12 +113,8 @@ export class Fetching {
 
   /** A forge that is away is said once; nothing is lost meanwhile. One that refuses may be told better: it is asked again, too. */
   #fail(error: unknown): void {
-    const why =
-      error instanceof ForgeError
-        ? `unable to ask the forge: ${error.message}`
-        : error instanceof Error
-          ? error.message
-          : String(error)
+    const said = error instanceof Error ? error.message : String(error)
+    const why = error instanceof ForgeError ? `unable to ask the forge: ${said}` : said
     this.#trouble.say(`${this.project.name}: ${why}; it is tried again`)
     this.#code = isRefused(error) ? EXIT.lasting : EXIT.temporary
     this.#retryAt = this.#now() + Math.min(FETCH_PAUSE_MS.last, FETCH_PAUSE_MS.first * 2 ** this.#failures++)

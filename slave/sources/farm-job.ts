@@ -1,8 +1,8 @@
 // A job that a farmer gave us, from its clone to its result.
 
-import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { quote, lasting } from '../../lib/base/exit.ts'
@@ -12,10 +12,8 @@ import type { Cause } from '../../lib/spool/retry.ts'
 import { parseTaskName, toPart } from '../../lib/spool/task-name.ts'
 import type { TaskName } from '../../lib/spool/task-name.ts'
 import { commandScript } from '../../lib/testfile/script.ts'
-import { DEAD, move, token } from '../../lib/system/durable.ts'
-import { warn, warnOnce } from '../../lib/system/log.ts'
+import { warnOnce } from '../../lib/system/log.ts'
 import { workPaths } from '../run/environment.ts'
-import { removeWork } from '../run/work.ts'
 import type { TaskFacts } from '../run/facts.ts'
 import type { Outcome } from '../run/plan.ts'
 import type { Assignment, Heartbeat } from './assignment.ts'
@@ -23,6 +21,7 @@ import { checkOut, packClone } from './clone.ts'
 import { Gone, NotTaken, putFile } from './farmer-client.ts'
 import type { FarmerClient } from './farmer-client.ts'
 import { filesIn, knownOf } from './job-report.ts'
+import { removeLeftovers } from './leftovers.ts'
 import { Live } from './live.ts'
 import type { Path } from '../../lib/base/brand.ts'
 import { makeDirectories } from '../../lib/system/directories.ts'
@@ -95,7 +94,7 @@ export class FarmJob implements Assignment {
   /** Makes an empty directory for it. What one before left may be much: it is removed without holding up the signs of life. */
   static async take(source: Farmhouse, given: Work): Promise<FarmJob> {
     const job = new FarmJob(source, given)
-    await removeAll([job.job])
+    await removeLeftovers([job.job])
     mkdirSync(job.job)
     return job
   }
@@ -124,7 +123,7 @@ export class FarmJob implements Assignment {
   }
 
   async begin(): Promise<boolean> {
-    await removeAll(this.#leftovers())
+    await removeLeftovers(this.#leftovers())
     makeDirectories(this.work, 0o700)
     return true
   }
@@ -258,7 +257,7 @@ export class FarmJob implements Assignment {
 
   /** Removes all but the clone: so the next job need not wait for that. Of one that failed it stays until then. */
   discard(): Promise<void> {
-    return removeAll([this.job, ...this.#leftovers()])
+    return removeLeftovers([this.job, ...this.#leftovers()])
   }
 
   #news(): Pick<Alive, 'steps' | 'about'> {
@@ -275,22 +274,6 @@ export class FarmJob implements Assignment {
       this.#live?.close()
       this.#live = undefined
     }
-  }
-}
-
-async function removeAll(paths: readonly string[]): Promise<void> {
-  const there = paths.filter(path => lstatSync(path, { throwIfNoEntry: false }))
-  await Promise.all(there.map(path => clear(path)))
-}
-
-/** Removes it; what another user has made there goes out of the way of the next job. */
-async function clear(path: string): Promise<void> {
-  try {
-    await removeWork(path)
-  } catch (error) {
-    const aside = join(dirname(path), DEAD + token())
-    move(path, aside)
-    warn('remove', aside, error)
   }
 }
 

@@ -118,12 +118,12 @@ export class Slot {
 
   /** Those of these files whose times change while we look; none that is not there. */
   async #changes(files: readonly string[]): Promise<ReadonlySet<string>> {
-    const before = new Map(files.map(file => [file, timeOf(file)]).filter(([, time]) => time !== null) as [string, number][]) // prettier-ignore
+    const before = files.map(file => ({ file, time: timeOf(file) })).filter(({ time }) => time !== null)
     const changed = new Set<string>()
     const end = performance.now() + STILL_MS
-    while (before.size > changed.size && performance.now() < end) {
+    while (before.length > changed.size && performance.now() < end) {
       await sleep(STILL_LOOK_MS)
-      for (const [file, time] of before) if (timeOf(file) !== time) changed.add(file)
+      for (const { file, time } of before) if (timeOf(file) !== time) changed.add(file)
     }
     return changed
   }

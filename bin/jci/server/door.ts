@@ -53,19 +53,21 @@ export async function serveDoor(
   }
   const head = await readHead(request)
   const commands = head && parseCommands(head)
-  const why = commands ? whyNot(commands, statement) : 'no list of refs'
-  if (why !== undefined) refuse(response, 403, why)
+  if (!commands) return refuse(response, 403, 'no list of refs')
+  const why = whyNot(commands, statement)
+  if (why !== undefined) return refuse(response, 403, why)
   // The job may have been taken away while the list came.
-  else if (!door.check(password)) refuse(response, 401, 'a password that is over')
-  else {
-    const { job } = statement
-    door.pushing.push(job)
-    try {
-      await forward(door, request, response, url.pathname, head)
-    } finally {
-      door.pushing.splice(door.pushing.indexOf(job), 1)
-      door.pushed(job, commands!.some(({ old }) => !isZero(old))) // prettier-ignore
-    }
+  if (!door.check(password)) return refuse(response, 401, 'a password that is over')
+  const { job } = statement
+  door.pushing.push(job)
+  try {
+    await forward(door, request, response, url.pathname, head)
+  } finally {
+    door.pushing.splice(door.pushing.indexOf(job), 1)
+    door.pushed(
+      job,
+      commands.some(({ old }) => !isZero(old)),
+    )
   }
 }
 
@@ -193,7 +195,15 @@ export function whyNot(
   return undefined
 }
 
-const PASSED = ['content-type', 'content-encoding', 'content-length', 'transfer-encoding', 'accept', 'git-protocol', 'user-agent'] // prettier-ignore
+const PASSED = [
+  'content-type',
+  'content-encoding',
+  'content-length',
+  'transfer-encoding',
+  'accept',
+  'git-protocol',
+  'user-agent',
+]
 
 /** Hands the request to the forge, and its answer back, as they come. */
 function forward(

@@ -105,7 +105,13 @@ export class RunsReader {
     if (branch === undefined || tip === undefined) return { branches, commits: undefined }
     const heads = await this.#headsAt(tip, page)
     const shown = heads.slice(0, PAGE_SIZE)
-    const runs = heads === known ? runsAmong(refs) : await listRuns(repository, shown.map(({ hash }) => hash)) // prettier-ignore
+    const runs =
+      heads === known
+        ? runsAmong(refs)
+        : await listRuns(
+            repository,
+            shown.map(({ hash }) => hash),
+          )
     const views = await this.#views(runs)
     const commits = shown.map(({ hash, message }) => viewOf(hash, message, views.get(hash) ?? []))
     return {
