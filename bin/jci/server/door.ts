@@ -53,21 +53,27 @@ export async function serveDoor(
   }
   const head = await readHead(request)
   const commands = head && parseCommands(head)
-  if (!commands) return refuse(response, 403, 'no list of refs')
-  const why = whyNot(commands, statement)
-  if (why !== undefined) return refuse(response, 403, why)
+  const why = commands ? whyNot(commands, statement) : 'no list of refs'
+  if (!commands || why !== undefined) refuse(response, 403, why ?? '')
   // The job may have been taken away while the list came.
-  if (!door.check(password)) return refuse(response, 401, 'a password that is over')
-  const { job } = statement
-  door.pushing.push(job)
+  else if (!door.check(password)) refuse(response, 401, 'a password that is over')
+  else await push(door, statement, commands, () => forward(door, request, response, url.pathname, head))
+}
+
+/** Passes a push on, and says that it is on its way and that it has been. */
+async function push(
+  { pushing, pushed }: Door,
+  { job }: Statement,
+  commands: readonly PushCommand[],
+  forwarding: () => Promise<void>,
+): Promise<void> {
+  const changes = commands.some(({ old }) => !isZero(old))
+  pushing.push(job)
   try {
-    await forward(door, request, response, url.pathname, head)
+    await forwarding()
   } finally {
-    door.pushing.splice(door.pushing.indexOf(job), 1)
-    door.pushed(
-      job,
-      commands.some(({ old }) => !isZero(old)),
-    )
+    pushing.splice(pushing.indexOf(job), 1)
+    pushed(job, changes)
   }
 }
 
