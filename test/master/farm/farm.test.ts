@@ -3,6 +3,7 @@
 import { test } from 'tap'
 
 import { Farm, TOKEN } from '../../fixtures/farm.ts'
+import { eventually } from '../../fixtures/sandbox.ts'
 
 const text = async (url: string) => (await fetch(url)).text()
 
@@ -40,7 +41,8 @@ test('a push becomes jobs of the Testfiles above what it changed, which workers 
   t.match(await text(job), /sdk\/go unit/)
 
   const [sdk] = await farm.db<{ num: number }[]>`select num from result where label = 'sdk sdk'`
-  t.match(await text(`${farmer.url}/job/${sdk!.num}`), /the artifact .*pipe.* was left out/)
+  const remark = /the artifact .*pipe.* was left out/
+  await eventually('its page says so', async () => remark.test(await text(`${farmer.url}/job/${sdk!.num}`)))
   // Once more, by a person.
   const action = (what: string, authorization: string) =>
     fetch(`${job}/${what}`, { method: 'POST', redirect: 'manual', headers: { Authorization: authorization } })
