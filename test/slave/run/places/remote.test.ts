@@ -19,8 +19,10 @@ test(
     mkdirSync(work)
     const image = podman.importBusybox()
     // What runs in this very process reads it from there.
-    t.intercept(process, 'env', {
-      value: { ...process.env, ...podman.env, HOST: 'here', EXEC_KEEP: '1h', CONTAINER_NETWORK: 'none' },
+    const { env } = process
+    process.env = { ...env, ...podman.env, HOST: 'here', EXEC_KEEP: '1h', CONTAINER_NETWORK: 'none' }
+    t.teardown(() => {
+      process.env = env
     })
     const failure = (image: string) =>
       openContainerPlace({ image, bounds: { network: 'none' } }, { work }).then(
