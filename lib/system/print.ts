@@ -1,8 +1,8 @@
 // Standard output. To open Node's own takes a tenth of the start of a small program, which can do without.
 
-import { writeSync } from 'node:fs'
-import { isatty } from 'node:tty'
+import { fstatSync, writeSync } from 'node:fs'
 
+import { tolerating } from '../base/errno.ts'
 import { EXIT } from '../base/exit.ts'
 
 /** Prints on standard output without opening it. For programs that say little. */
@@ -18,7 +18,10 @@ export function print(text: string): void {
 }
 
 /** How wide the terminal is that standard output is; where it is none, lines are as long as they are. */
-export const columns = () => (isatty(1) && process.stdout.columns) || Infinity
+export const columns = () => (isDevice() && process.stdout.columns) || Infinity
+
+/** False of what is no terminal for sure. To load `node:tty` takes a twelfth of a bare node. */
+const isDevice = () => tolerating(['EBADF'], () => fstatSync(1).isCharacterDevice()) === true
 
 let opened = false
 

@@ -63,7 +63,7 @@ export async function endAndAssign(
     for (let i = 0; i < TIMES; i++) {
       const [run] = await db<{ attempt: string }[]>`select attempt from run limit 1`
       spent += await took(async () => {
-        await db`select finish(${run!.attempt}, 'success', null, '[]', '[]')`
+        await db`select finish_all(${db.json([{ attempt: run!.attempt, verdict: 'success' }])})`
       })
       await fill(db, 1, label)
     }
@@ -92,9 +92,8 @@ async function farmQueue(ground: FarmGround): Promise<Queue> {
       const worker = await taken
       await db`select attempt, label from run join job on num = job where worker = ${worker}`
       // What follows is not measured, but for that it is short.
-      void db`select finish(attempt, 'success', null, '[]', '[]') from run where worker = ${worker}`.then(
-        () => undefined,
-      )
+      void db`select finish_all(jsonb_build_array(jsonb_build_object('attempt', attempt, 'verdict', 'success')))
+        from run where worker = ${worker}`.then(() => undefined)
     },
     close: () => {
       farmer.workers.close()
