@@ -38,14 +38,15 @@ export class Watchdog {
   }
 
   #tell(seconds: number): void {
-    this.#dog ??= this.#start()
-    this.#dog.stdin.write(`${seconds.toFixed(3)}\n`)
+    if (this.#dog) this.#dog.stdin.write(`${seconds.toFixed(3)}\n`)
+    // It knows from the first: we may be stopped before another word.
+    else this.#dog = this.#start(seconds)
   }
 
-  #start() {
+  #start(seconds: number) {
     // Node's pipe is a socket, for which bash would read a user's settings, as if it were called by rshd.
     const bash = ['bash', '--norc', '-c', WATCHDOG]
-    const dog = start([...bash, 'watchdog', String(process.pid), String(FOREVER)], {
+    const dog = start([...bash, 'watchdog', String(process.pid), seconds.toFixed(3)], {
       stdio: ['pipe', 'ignore', 'inherit'],
       detached: true,
       cwd: '/',
