@@ -6,9 +6,8 @@ import { watch as watchPlainly } from 'node:fs'
 
 import { Bell } from './bell.ts'
 import { isLocal } from './local.ts'
-import { say } from './log.ts'
+import { warnOnce } from './log.ts'
 import { reasonOf } from '../base/errno.ts'
-import { quote } from '../base/exit.ts'
 import { choice, duration } from '../base/settings.ts'
 import type { Environment } from '../base/settings.ts'
 import { trace } from './trace.ts'
@@ -57,12 +56,7 @@ export async function watch(
   }
   const next = () => bell.next(interval)
   const giveUp = (why: unknown) => {
-    if (interval !== poll) {
-      say(
-        'warning',
-        `unable to watch ${quote(directories[0]!)}: ${reasonOf(why)}; looking each POLL_INTERVAL`,
-      )
-    }
+    if (interval !== poll) warnOnce('watch', directories[0]!, `${reasonOf(why)}; looking each POLL_INTERVAL`)
     interval = poll
     ring()
   }
