@@ -1,5 +1,6 @@
 // bass status: what is going on now.
 
+import { targetOf } from '../lib/spool/task-name.ts'
 import type { BoardTask } from '../lib/view/board.ts'
 import { Bell } from '../lib/system/bell.ts'
 import { command } from '../lib/system/command.ts'
@@ -164,7 +165,7 @@ function columns(task: TaskView): Cell[] {
     { text: task.project },
     { text: whatOf(task) },
     { text: task.version, spare: 3 },
-    { text: task.host === null ? task.arch : `${task.arch}:${task.host}`, spare: 2 },
+    { text: targetOf(task), spare: 2 },
   ]
 }
 

@@ -47,13 +47,11 @@ export function addForgeProject(spool: Spool, project: NewForgeProject): void {
 const hasWebhooks = ({ place }: Forge) => place.kind !== 'git'
 
 // As in project.ts, the spool is where this file is.
-const settingsOf = ({
-  name,
-  text,
-  forge,
-  steps,
-  archs,
-}: NewForgeProject) => `# shellcheck shell=sh disable=SC2034
+const settingsOf = ({ name, text, forge, steps, archs }: NewForgeProject) => {
+  const [secret, orApp, app] = hasWebhooks(forge)
+    ? [secretOf(name), '; or a GitHub App', appOf(name)]
+    : ['', '', '']
+  return `# shellcheck shell=sh disable=SC2034
 # The settings of the project ${name}; ../rc has those of the spool.
 : "\${SPOOL:=\${BASS_RC%/conf/*/rc}}"
 . "\${BASS_RC%/*/*}/rc"
@@ -65,16 +63,21 @@ FORGE=${shellQuote(text)}
 PROJ=$SPOOL/mirrors/${name}.git
 ${steps === undefined ? '#STEPS=' : `STEPS=${shellQuote(steps)}`}
 
-${hasWebhooks(forge) ? secretOf(name) : ''}# The token by which it is asked${hasWebhooks(forge) ? '; or a GitHub App' : ''}.
+${secret}# The token by which it is asked${orApp}.
 if [ -f "$SPOOL/conf/${name}/forge.token" ]; then FORGE_TOKEN_FILE=$SPOOL/conf/${name}/forge.token; fi
-${hasWebhooks(forge) ? `#FORGE_APP_ID=\n#FORGE_APP_KEY_FILE=$SPOOL/conf/${name}/forge.key\n` : ''}
+${app}
 # One task for each of these: ARCH, or ARCH:HOST.
 ARCHS=${shellQuote(archs.join(' '))}
 `
+}
 
 const secretOf = (name: string) => `# What the forge's webhook is signed with.
 FORGE_SECRET_FILE=$SPOOL/conf/${name}/forge.secret
 
+`
+
+const appOf = (name: string) => `#FORGE_APP_ID=
+#FORGE_APP_KEY_FILE=$SPOOL/conf/${name}/forge.key
 `
 
 /** Where the forge is to send its deliveries; undefined without REPORTER_URL. */

@@ -1,5 +1,5 @@
-// What git says where a server does not give what is asked of it: and whether another try may end in another way. Its words are
-// English: the environment that `process.ts` makes sees to that. Pure.
+// What git says where a server does not give what is asked of it, does not take a ref, or where a repository is damaged: so whether
+// another try may end in another way. Its words are English: the environment that `process.ts` makes sees to that. Pure.
 
 /** The words of git, ssh and the forges for: nobody is let in, or no repository is there. */
 const REFUSED =

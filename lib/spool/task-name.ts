@@ -73,6 +73,10 @@ export function isTarget(text: string): boolean {
   return more.length === 0 && isPart(arch!) && (host === undefined || isPart(host))
 }
 
+/** The target of a task, `ARCH` or `ARCH:HOST`. */
+export const targetOf = ({ arch, host }: { readonly arch: string; readonly host: string | null }): string =>
+  host === null ? arch : `${arch}:${host}`
+
 /** Makes a part of a name of any text: each byte that may not stand in one becomes `-`; of more than `max`, the end is kept. */
 export function toPart(text: string | Buffer, max = 100): string {
   const mapped = Buffer.from(text as string)

@@ -1,5 +1,6 @@
 // The check that a forge shows for a job: its name, state and description. Pure.
 
+import { targetOf } from '../../lib/spool/task-name.ts'
 import { formatSeconds, harmlessLine } from '../../lib/base/text.ts'
 import type { Status } from '../../lib/forge/api.ts'
 import { contextOf, isOfTestfile, NOTHING_TO_TEST } from '../../lib/testfile/check-name.ts'
@@ -19,8 +20,7 @@ export function checkOf(
   why?: string,
 ): Omit<Status, 'sha' | 'url'> | undefined {
   const { task } = notice
-  const target = task.host === null ? task.arch : `${task.arch}:${task.host}`
-  const context = contextOf(task.label, target, naming)
+  const context = contextOf(task.label, targetOf(task), naming)
   if (notice.stage === 'waiting') return { context, state: 'pending', description: queuedText(task, why) }
   if (notice.stage === 'running') {
     return { context, state: 'running', description: `running on ${task.job?.host ?? 'a host'}` }

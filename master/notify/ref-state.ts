@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { targetOf } from '../../lib/spool/task-name.ts'
 import { readIfThere, replaceFile } from '../../lib/system/durable.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
@@ -39,8 +40,8 @@ export class RefStates {
    * later one, which says nothing about its ref now.
    */
   note(view: TaskView, outcome: CodeOutcome): Ended | null | undefined {
-    const { num, ref, revision, arch, host, label } = view
-    const target = host === null ? arch : `${arch}:${host}`
+    const { num, ref, revision, label } = view
+    const target = targetOf(view)
     const path = join(
       this.#directory,
       createHash('sha256')

@@ -30,11 +30,10 @@ export function filesIn(job: Path): JobFile[] {
       }
     }
   }
-  for (const name of [JOB.steps, JOB.artifacts]) {
-    if (readdirSync(job).includes(name)) walk(join(job, name))
-  }
+  const there = readdirSync(job)
+  for (const name of [JOB.steps, JOB.artifacts]) if (there.includes(name)) walk(join(job, name))
   for (const name of [JOB.environment, JOB.packages]) {
-    if (readdirSync(job).includes(name)) files.push({ path: name, size: lstatSync(join(job, name)).size })
+    if (there.includes(name)) files.push({ path: name, size: lstatSync(join(job, name)).size })
   }
   const wanted = files.filter(({ path, size }) => size > 0 || path.startsWith('artifacts/'))
   // A farmer refuses a list that has another one, or that is longer; that would be asked for again and again.

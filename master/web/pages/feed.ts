@@ -3,7 +3,8 @@
 import { formatSeconds, harmless } from '../../../lib/base/text.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
 import { html } from '../../../lib/web/html.ts'
-import { jobPath, projectPath, shortRef, targetOf } from './page.ts'
+import { targetOf } from '../../../lib/spool/task-name.ts'
+import { jobPath, projectPath, shortRef } from './page.ts'
 import type { Site } from '../site/site.ts'
 import { stateOf, wordFor } from './status.ts'
 

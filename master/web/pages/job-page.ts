@@ -15,6 +15,7 @@ import { JOB } from '../../../lib/spool/job-files.ts'
 import { openLog } from '../site/job-files.ts'
 import type { Artifact } from '../site/job-files.ts'
 import { lines } from './log-lines.ts'
+import { targetOf } from '../../../lib/spool/task-name.ts'
 import {
   age,
   button,
@@ -26,7 +27,6 @@ import {
   projectPath,
   seconds,
   shortRef,
-  targetOf,
   withQuery,
 } from './page.ts'
 import type { Visit } from './page.ts'

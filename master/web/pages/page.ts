@@ -1,7 +1,6 @@
 // The common parts of all pages: the frame, links, times, and names of places.
 
 import { ago, formatSeconds } from '../../../lib/base/text.ts'
-import type { TaskView } from '../../../lib/view/view.ts'
 import { documentOf } from '../../../lib/web/document.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
@@ -164,10 +163,6 @@ export const logPath = (task: { num: number }, step: string): string =>
   `${jobPath(task)}/log/${encodeURIComponent(step)}`
 export const projectPath = (project: string): string => `/project/${encodeURIComponent(project)}`
 export const hostPath = (host: string): string => `/host/${encodeURIComponent(host)}`
-
-/** `ARCH` or `ARCH:HOST`. */
-export const targetOf = ({ arch, host }: Pick<TaskView, 'arch' | 'host'>): string =>
-  host === null ? arch : `${arch}:${host}`
 
 /** A path with a query of what is set. */
 export function withQuery(

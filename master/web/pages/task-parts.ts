@@ -6,7 +6,8 @@ import type { StepView, TaskView } from '../../../lib/view/view.ts'
 import { html } from '../../../lib/web/html.ts'
 import type { Html } from '../../../lib/web/html.ts'
 import { changeTitle } from './change.ts'
-import { jobPath, logPath, seconds, shortRef, since, targetOf } from './page.ts'
+import { targetOf } from '../../../lib/spool/task-name.ts'
+import { jobPath, logPath, seconds, shortRef, since } from './page.ts'
 import { signOf, wordFor } from './status.ts'
 
 /** A task by its number, project, change or subject, branch, target and check; without a subject, by its version. */
