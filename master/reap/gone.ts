@@ -62,6 +62,11 @@ export class Heartbeats {
     return now - seen.since >= this.#lostAfter && now >= this.#notBefore
   }
 
+  /** True if half of that time has gone by without a change. */
+  isLate(name: string, now: number): boolean {
+    return now - (this.#seen.get(name)?.since ?? now) >= this.#lostAfter / 2
+  }
+
   /** Forgets all but these. */
   keep(names: ReadonlySet<string>): void {
     for (const name of this.#seen.keys()) if (!names.has(name)) this.#seen.delete(name)

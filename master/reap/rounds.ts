@@ -172,8 +172,9 @@ export class Rounds {
 
   #lookAtRunning(name: TaskId, job: string): void {
     const isGone = () => this.#heartbeats.isGone(name, readBeat(join(job, JOB.alive)), performance.now())
-    if (!isGone()) return
-    // While nobody can write, nobody can beat: if our own writing was held up, so were theirs.
+    const wasGone = isGone()
+    if (!this.#heartbeats.isLate(name, performance.now())) return
+    // A file server whose disk hangs may answer reads. Who writes as well, early enough, is held up as long as the owner.
     try {
       refresh(job)
     } catch (error) {
@@ -181,7 +182,7 @@ export class Rounds {
       throw error
     }
     // Now the listing is true as well: an NFSv3 client may have missed the verdict so far.
-    if (!isGone() || verdictOf(job) !== undefined) return
+    if (!wasGone || !isGone() || verdictOf(job) !== undefined) return
     const host = readOwner(job)?.host ?? 'an unknown host'
     const silence = `no sign of life for ${this.#settings.lostAfter / 1000} s`
     warn('hear', name, `${host} gave ${silence}; the job is lost`)

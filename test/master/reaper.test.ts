@@ -10,7 +10,7 @@ import { retriedAs } from '../../lib/spool/retry.ts'
 import { askCancel } from '../../lib/view/wishes.ts'
 import { Rounds } from '../../master/reap/rounds.ts'
 import { readReaperSettings } from '../../master/reap/settings.ts'
-import { eventually, Sandbox } from '../fixtures/sandbox.ts'
+import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
 
 const X = '1:hello:v1:testarch'
 const AGAIN = '2:hello:v1:testarch'
@@ -69,6 +69,30 @@ test('a job whose slave is alive is left alone, for as long as it takes', async 
   await new Promise(done => setTimeout(done, 3000))
   t.equal(verdictOf(job), undefined)
   t.same(scene.ls('spool/tasks/cur'), [X])
+})
+
+/** What a test needs whose file system stops writing. */
+const lacksFreezing = () =>
+  lacks('mkfs.ext4', 'fsfreeze', 'losetup') || (process.getuid!() !== 0 && 'needs root')
+
+test('a disk that hangs a little longer than LOST_AFTER loses no job', { skip: lacksFreezing() }, async t => {
+  const scene = new Scene(t)
+  const job = scene.claim()
+  const [image, spool] = [scene.path('image'), scene.spool.root]
+  scene.ok('mkfs.ext4', ['-q', '-d', spool, image, '16M'])
+  scene.ok('mount', ['-o', 'loop', image, spool])
+  t.teardown(() => scene.ok('umount', ['-l', spool]))
+  const beat = setInterval(() => utimesSync(join(job, 'alive'), new Date(), new Date()), 50)
+  const reaper = scene.reap({ LOST_AFTER: '2', SETTLE: '600' })
+  await new Promise(done => setTimeout(done, 1000))
+  clearInterval(beat)
+  // The owner is not the first who is answered when the disk goes on.
+  const script = 'fsfreeze -f "$0"; sleep 2.1; fsfreeze -u "$0"; sleep 0.3; touch "$1"'
+  await scene.start('sh', ['-c', script, spool, join(job, 'alive')]).ended
+  await new Promise(done => setTimeout(done, 500))
+  t.equal(verdictOf(job), undefined)
+  t.equal(reaper.stderr(), '')
+  await eventually('the end, for it is silent from then on', () => verdictOf(job) === 'lost')
 })
 
 test('a waiting task that somebody cancelled ends as cancelled, without running', async t => {
