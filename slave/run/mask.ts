@@ -101,6 +101,7 @@ function openPrefix({ bytes, borders }: Pattern, text: Buffer): number {
 
 /** A whole text with its secrets hidden. */
 export function mask(text: string, values: readonly string[]): string {
+  if (values.length === 0) return text
   const masker = new Masker(values)
   return Buffer.concat([masker.push(Buffer.from(text)), masker.end()]).toString()
 }

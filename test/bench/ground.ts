@@ -124,7 +124,7 @@ export class Ground extends Sandbox {
   }
 
   /** Makes the directory of a task of `steps`, to be published as often as one likes. */
-  layTask(steps: Readonly<Record<string, string>>, compressor = 'zstd -q -1'): string {
+  layTask(steps: Readonly<Record<string, string>>, compressor = 'cat'): string {
     const [task, code, bundle] = ['template', 'task-code', 'task-steps'].map(name => this.path(name)) as [
       string,
       string,
