@@ -83,3 +83,41 @@ test('what a farmer will never take is told apart from a farmer that is away', a
   status = 500
   await t.rejects(ask(), { exitCode: 111, message: /: 500: / })
 })
+
+test('a redirection is said and not followed, for the secret is for one farmer', async t => {
+  const heard: (string | undefined)[] = []
+  const elsewhere = await serve(t, (request, response) => {
+    heard.push(request.headers.authorization)
+    response.end('{}')
+  })
+  const address = await serve(t, (_, response) => response.writeHead(301, { Location: elsewhere }).end())
+  const client = new FarmerClient(new URL(address).origin, 'secret')
+  await t.rejects(client.ask('GET', '/v1/work?worker=1'), {
+    exitCode: 111,
+    message: `unable to ask the farmer for 'GET /v1/work': 301: it says that FARMER_URL is '${elsewhere}'`,
+  })
+  t.same(heard, [])
+})
+
+test('who waits no longer hears why, in whatever state the answer is', async t => {
+  const silent = await serve(t, () => undefined)
+  const half = await serve(t, (_, response) => response.writeHead(200).write('{'))
+  for (const address of [silent, half]) {
+    const client = new FarmerClient(new URL(address).origin, undefined)
+    await t.rejects(client.ask('GET', '/v1/work', undefined, AbortSignal.timeout(100)), {
+      name: 'TimeoutError',
+    })
+    const stop = new AbortController()
+    const asked = client.ask('GET', '/v1/work', undefined, stop.signal)
+    stop.abort(new Error('told to stop'))
+    await t.rejects(asked, { message: 'told to stop' })
+  }
+})
+
+test('an answer that ends early is an error', async t => {
+  const address = await serve(t, (_, response) => {
+    response.writeHead(200, { 'Content-Length': 100 }).write('{"at":1')
+    setTimeout(() => response.destroy(), 50)
+  })
+  await t.rejects(new FarmerClient(new URL(address).origin, undefined).ask('GET', '/v1/work'))
+})
