@@ -107,7 +107,7 @@ async function keepFetching(fetching: Fetching, spool: Spool, stop: AbortControl
     while (!isStopped()) {
       const pause = await fetching.round()
       if (isToEnd()) break
-      const timer = pause === Infinity ? undefined : setTimeout(() => watched.ring(), pause)
+      const timer = setTimeout(() => watched.ring(), pause)
       if (!isStopped()) await watched.next()
       clearTimeout(timer)
     }

@@ -1,5 +1,7 @@
 // TERM, and INT from a terminal: the first asks the program to stop, the second is final.
 
+import { TIMER_MAX_MS } from '../lib/base/timer.ts'
+
 export interface Term {
   /** Aborted by the first signal: take nothing more. */
   readonly stop: AbortSignal
@@ -18,7 +20,7 @@ export function onTerm(drainAfter: number, onFinal: () => Promise<void>): Term {
       return
     }
     stop.abort()
-    setTimeout(() => drain.abort('drain'), drainAfter).unref()
+    setTimeout(() => drain.abort('drain'), Math.min(drainAfter, TIMER_MAX_MS)).unref()
   }
   process.on('SIGTERM', heard)
   process.on('SIGINT', heard)

@@ -6,6 +6,7 @@ import { basename, join } from 'node:path'
 
 import { reasonOf, tolerating } from '../../lib/base/errno.ts'
 import { EXIT, Fatal } from '../../lib/base/exit.ts'
+import { TIMER_MAX_MS } from '../../lib/base/timer.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
 import { BadDelivery } from '../../lib/forge/forge.ts'
 import { makeInbox, storeDeliveries } from '../receive/inbox.ts'
@@ -72,7 +73,7 @@ export class Fetching {
 
   /**
    * Does what is to be done now; with `look` it looks at the forge in any case. Returns in how many milliseconds to come again at
-   * the latest.
+   * the latest, which a timer can wait.
    */
   async round(look = false): Promise<number> {
     try {
@@ -95,7 +96,7 @@ export class Fetching {
       this.#code = EXIT.temporary
     }
     const now = this.#now()
-    return Math.max(0, (this.#retryAt > now ? this.#retryAt : this.#lookAt) - now)
+    return Math.min(TIMER_MAX_MS, Math.max(0, (this.#retryAt > now ? this.#retryAt : this.#lookAt) - now))
   }
 
   /** True if there is a delivery that was not there when this was asked last. */

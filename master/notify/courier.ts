@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Channel, OpenChannel } from './channel.ts'
 import { reasonOf } from '../../lib/base/errno.ts'
+import { TIMER_MAX_MS } from '../../lib/base/timer.ts'
 import { say, warn } from '../../lib/system/log.ts'
 import { Later, NotYet, Refused } from './deliver.ts'
 import type { Notice } from './notice.ts'
@@ -127,7 +128,6 @@ export class Courier {
   }
 
   async #rest(milliseconds: number, until: AbortSignal): Promise<void> {
-    // setTimeout takes no more than 2^31 ms, and Infinity means until there is more.
-    await sleep(Math.min(milliseconds, 2 ** 31 - 1), undefined, { signal: until }).catch(() => undefined)
+    await sleep(Math.min(milliseconds, TIMER_MAX_MS), undefined, { signal: until }).catch(() => undefined)
   }
 }

@@ -7,6 +7,7 @@ import { constants } from 'node:os'
 import type { ServerDuplexStream } from '@grpc/grpc-js'
 
 import { reasonOf } from '../../lib/base/errno.ts'
+import { TIMER_MAX_MS } from '../../lib/base/timer.ts'
 import { PATIENCE_MAX } from '../../lib/exec/protocol.ts'
 import type {
   ClientMessage,
@@ -142,7 +143,7 @@ export class Execution {
     if (source) this.#input.open(source.writer)
     for (const name of this.#early.splice(0)) step.signal(name)
     const timer =
-      timeout > 0 ? setTimeout(() => this.#timeOut(step), Math.min(timeout, 2 ** 31 - 1)) : undefined
+      timeout > 0 ? setTimeout(() => this.#timeOut(step), Math.min(timeout, TIMER_MAX_MS)) : undefined
     if (this.#cancelled) step.end(0)
     const end = await step.ended.finally(() => clearTimeout(timer))
     await step.leave()

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { STEP, STOPPED, formatEnd, stepDirectory } from '../../lib/spool/job-files.ts'
 import type { ProcessEnd } from '../../lib/spool/job-files.ts'
 import { now } from '../../lib/base/tai64n.ts'
+import { TIMER_MAX_MS } from '../../lib/base/timer.ts'
 import { trace } from '../../lib/system/trace.ts'
 import { makeJobDirectory, openFile, writePlain, writeWhole } from './job-writer.ts'
 import type { StopReason } from './plan.ts'
@@ -63,9 +64,6 @@ const STEP_GRACE_MS = { timeout: 5000, stop: 1000 } as const
 
 /** How long to read from a pipe when all that was found of a step is dead: only what escaped holds it open so long. */
 const LAST_WORDS = 500
-
-/** The longest time that a timer can take. */
-const FAR = 2 ** 31 - 1
 
 /** Runs a step; fails with a Fatal if the job directory cannot be written. Nothing of the step is left afterwards. */
 export async function runStep(plan: StepPlan): Promise<StepResult> {
@@ -158,9 +156,9 @@ class Clock {
     this.#step = step
     this.#silence = new Silence(plan.line.milliseconds, able, () => this.#timeOut(plan.line))
     this.#timers = plan.time
-      .filter(({ milliseconds }) => milliseconds < FAR)
+      .filter(({ milliseconds }) => milliseconds < TIMER_MAX_MS)
       .map(limit => setTimeout(() => this.#timeOut(limit), limit.milliseconds))
-    if (plan.mercy < FAR) this.#timers.push(setTimeout(() => this.#stopIn(0), plan.mercy))
+    if (plan.mercy < TIMER_MAX_MS) this.#timers.push(setTimeout(() => this.#stopIn(0), plan.mercy))
     this.#stop = plan.stop
     this.#stop.addEventListener('abort', this.#asked)
     if (this.#stop.aborted) this.#asked()

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { deserialize } from 'node:v8'
 
 import { EXIT, Fatal } from '../../lib/base/exit.ts'
+import { TIMER_MAX_MS } from '../../lib/base/timer.ts'
 import { isGone, self } from '../../lib/system/process.ts'
 import type { Outcome, StopReason } from './plan.ts'
 import { runStepsHere } from './run-steps.ts'
@@ -69,7 +70,7 @@ async function main([work, pid, start]: string[]): Promise<void> {
     )
     await new Promise<void>(done => {
       enter = done
-      setTimeout(done, Math.min(plan.limits.wait, 2 ** 31 - 1))
+      setTimeout(done, Math.min(plan.limits.wait, TIMER_MAX_MS))
       process.stdin.on('end', done)
     })
     await removeWork(work!)

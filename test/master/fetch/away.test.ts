@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'tap'
 
+import { TIMER_MAX_MS } from '../../../lib/base/timer.ts'
 import { openTasks } from '../../../lib/spool/spool.ts'
 import { Fetching } from '../../../master/fetch/fetching.ts'
 import { forgeProjects } from '../../../master/fetch/project.ts'
@@ -58,6 +59,20 @@ test('a forge that is away for an hour is asked ever less often, which is said o
   t.match(stderr, /hello: the forge answers again/)
   const events = Object.keys(site.events()).sort()
   t.same(events, [`refs/heads/main/${main}`, `refs/heads/topic/${topic}`, `refs/pull/7/head/${main}`])
+})
+
+test('a fetcher that looks every two months comes again when a timer can wake it, not at once', async t => {
+  const { site } = await started(t, 'FORGE_POLL=60d\n')
+  const pauses: number[] = []
+  const fetchTwice = async () => {
+    const spool = openTasks()
+    const [project] = forgeProjects(spool, ['hello']).projects
+    const fetching = new Fetching(spool, project!, new AbortController().signal, () => 0)
+    for (let i = 0; i < 2; i++) pauses.push(await fetching.round())
+    return 0
+  }
+  await call({ main: fetchTwice }, [], site.env)
+  t.same(pauses, [TIMER_MAX_MS, TIMER_MAX_MS])
 })
 
 test('a change of 300 commits is one event of its head, compared with where it left its target', async t => {
