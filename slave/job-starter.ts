@@ -11,7 +11,7 @@ import { readLimits } from './run/limits.ts'
 import { Pools } from './run/places/pools.ts'
 import { runJob } from './run-job.ts'
 import { checkLimits } from './run/run-steps.ts'
-import { RUN_SETTINGS } from './settings-help.ts'
+import { RUN_SETTINGS, SPOOL_SETTINGS } from './settings-help.ts'
 import { isFor } from './sources/scan.ts'
 import { claimTask } from './sources/claimed-task.ts'
 import { readSlaveSettings } from './sources/settings.ts'
@@ -27,7 +27,7 @@ export const jobStarter = command(
 
 Exits 0 when the job is over, whatever its verdict, and at once if the task is for another
 architecture or host, or taken. TERM ends the job as task-taker does.`,
-    environment: RUN_SETTINGS,
+    environment: { ...SPOOL_SETTINGS, ...RUN_SETTINGS },
   },
   async ([argument]) => {
     const name = basename(argument!)

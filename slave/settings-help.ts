@@ -2,9 +2,10 @@
 
 import { LIMITS_HELP } from './run/limits.ts'
 
+export const SPOOL_SETTINGS = { 'SPOOL, TASKS, JOBS': 'where the spool is' } as const
+
 export const RUN_SETTINGS = {
-  'SPOOL, TASKS, JOBS': 'where the spool is',
-  'ARCH, HOST': 'what this slave is; only tasks for both are taken',
+  'ARCH, HOST': 'what this machine is; only work for both is taken',
   JOBTMP: "where jobs have their temporary directories, on the slave's own disk",
   FAILED_JOB_WAITTIME: 'how long the temporary directory of a failed job is kept',
   BUNDLE_MAX: 'how many bytes a bundle may have, unpacked',

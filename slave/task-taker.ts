@@ -13,7 +13,7 @@ import { readLimits } from './run/limits.ts'
 import { Pools } from './run/places/pools.ts'
 import { checkLimits } from './run/run-steps.ts'
 import { runJob } from './run-job.ts'
-import { RUN_SETTINGS } from './settings-help.ts'
+import { RUN_SETTINGS, SPOOL_SETTINGS } from './settings-help.ts'
 import { readSlaveSettings } from './sources/settings.ts'
 import { Slot } from './sources/slot.ts'
 import { SpoolSource } from './sources/spool.ts'
@@ -33,7 +33,12 @@ go on for DRAIN, then its task is published again for others. A second TERM is f
 deploy' replaces its tree, it ends between two jobs, with 0, to be started from the new one.
 
 Limits that a project sets in its conf/PROJECT/rc come with the task, and stand before those here.`,
-    environment: { ...RUN_SETTINGS, POLL_INTERVAL: 'how often to look', WATCH: 'auto, events or poll' },
+    environment: {
+      ...SPOOL_SETTINGS,
+      ...RUN_SETTINGS,
+      POLL_INTERVAL: 'how often to look',
+      WATCH: 'auto, events or poll',
+    },
   },
   async () => {
     const spool = openSpool()

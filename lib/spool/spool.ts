@@ -41,18 +41,18 @@ export function spoolAt(root: string, tasks = join(root, 'tasks'), jobs = join(r
 
 /** The spool of $SPOOL, $TASKS and $JOBS; the directories that programs may make are there afterwards. */
 export function openSpool(): Spool {
-  if (optional('SPOOL') === undefined && optional('TASKS') === undefined) {
-    throw lasting('find the spool', "SPOOL is not set; 'bass init DIR' makes one")
-  }
-  const spool = openTasks(setting('JOBS'))
+  const spool = openTasks(() => setting('JOBS'))
   for (const directory of [spool.jobs.tmp, spool.jobs.cur, spool.jobs.old]) makeDirectory(directory)
   return spool
 }
 
 /** The spool of $SPOOL and $TASKS, for those that have nothing to do with jobs. */
-export function openTasks(jobs?: string): Spool {
+export function openTasks(jobs: () => string | undefined = () => undefined): Spool {
+  if (optional('SPOOL') === undefined && optional('TASKS') === undefined) {
+    throw lasting('find the spool', "SPOOL is not set; 'bass init DIR' makes one")
+  }
   const tasks = setting('TASKS')
-  const spool = spoolAt(optional('SPOOL') ?? dirname(tasks), tasks, jobs)
+  const spool = spoolAt(optional('SPOOL') ?? dirname(tasks), tasks, jobs())
   for (const directory of [spool.tasks.tmp, spool.tasks.cur, spool.tasks.old]) mustBeThere(directory)
   if (isSharedWithGroup(spool.tasks.cur)) shareWithGroup()
   return spool
