@@ -3,10 +3,11 @@
 import { join } from 'node:path'
 
 import { command, usage } from '../lib/system/command.ts'
-import { serverTime, sweep } from '../lib/system/durable.ts'
+import { serverTime } from '../lib/system/durable.ts'
 import { tolerating } from '../lib/base/errno.ts'
 import { quote } from '../lib/base/exit.ts'
-import { doneDeliveries, Freed, prunable, prune } from '../lib/spool/prune.ts'
+import { doneDeliveries, removeDeliveries } from '../lib/spool/deliveries.ts'
+import { Freed, prunable, prune } from '../lib/spool/prune.ts'
 import { optional, parseDuration } from '../lib/base/settings.ts'
 import { table, terminalOf } from './parts/terminal.ts'
 import { ago, counted, formatBytes } from '../lib/base/text.ts'
@@ -69,7 +70,7 @@ export const verb = command(description, (_, options) => {
   for (const path of deliveries) freed.add(path)
   if (commit) {
     prune(spool, tasks)
-    for (const path of deliveries) sweep(path)
+    removeDeliveries(spool, deliveries)
   }
   if (json) {
     const shown = { committed: commit, bytes: freed.bytes, deliveries: deliveries.length, tasks: rows }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 import { DEAD, fsyncPath, sweep, timeOf } from '../system/durable.ts'
 import { remove } from '../system/remove.ts'
-import { listIfThere, mustList, mustListAll } from '../system/listing.ts'
+import { mustList, mustListAll } from '../system/listing.ts'
 import { ignoringENOENT } from '../base/errno.ts'
 import { parsePrivateName } from './claim.ts'
 import { bytePath } from '../system/byte-names.ts'
@@ -65,16 +65,6 @@ export function prune(spool: Spool, tasks: readonly TaskName[]): void {
   for (const directory of [spool.tasks.old, spool.jobs.old, spool.jobs.tmp]) {
     for (const name of mustListAll(directory)) if (name.startsWith(DEAD)) remove(join(directory, name))
   }
-}
-
-/** The records of deliveries of a project, or of all, that were done before an instant, in milliseconds since 1970. */
-export function doneDeliveries(spool: Spool, before: number, project?: string): string[] {
-  const root = join(spool.root, 'inbox')
-  return (project === undefined ? listIfThere(root) : [project]).flatMap(name => {
-    const done = join(root, name, 'done')
-    const paths = listIfThere(done).map(id => join(done, id))
-    return paths.filter(path => (timeOf(path) ?? Infinity) < before)
-  })
 }
 
 /** Counts what deleting trees frees: a file with several names is freed with the last of them. */

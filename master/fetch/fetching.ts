@@ -10,9 +10,9 @@ import { TIMER_MAX_MS } from '../../lib/base/timer.ts'
 import { ForgeError } from '../../lib/forge/client.ts'
 import { BadDelivery } from '../../lib/forge/forge.ts'
 import { makeInbox, storeDeliveries } from '../receive/inbox.ts'
-import { doneDeliveries } from '../../lib/spool/prune.ts'
+import { doneDeliveries, removeDeliveries } from '../../lib/spool/deliveries.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
-import { sweep, token } from '../../lib/system/durable.ts'
+import { token } from '../../lib/system/durable.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { say, Trouble, warn } from '../../lib/system/log.ts'
 import { formatLook, parseDelivery } from '../receive/delivery.ts'
@@ -293,7 +293,7 @@ export class Fetching {
     if (this.#now() - this.#tidied < TIDY_EVERY) return
     this.#tidied = this.#now()
     if (retention !== Infinity)
-      for (const path of doneDeliveries(this.#spool, Date.now() - retention, name)) sweep(path)
-    forgetOld(inbox, this.#spool.tasks.tmp)
+      removeDeliveries(this.#spool, doneDeliveries(this.#spool, Date.now() - retention, name))
+    forgetOld(inbox)
   }
 }

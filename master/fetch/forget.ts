@@ -5,10 +5,10 @@ import { unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { ignoringENOENT } from '../../lib/base/errno.ts'
-import { fsyncPath, readIfThere, replaceFile, timeOf } from '../../lib/system/durable.ts'
+import { fsyncPath, readIfThere, timeOf } from '../../lib/system/durable.ts'
 import { mustList } from '../../lib/system/listing.ts'
 import type { Inbox } from '../receive/inbox.ts'
-import { formatMade, NOBODY, parseMade } from './record.ts'
+import { parseMade } from './record.ts'
 import type { MadeEvent } from './record.ts'
 import { readChanges, readTips } from './state.ts'
 import { changeNumber } from './wishes.ts'
@@ -18,11 +18,9 @@ const CLOSED_KEPT_MS = 30 * 24 * 3600_000
 
 type Remembered = MadeEvent & { readonly path: string }
 
-/** Forgets what it may. Prepares files in `tmp`; `now` is in milliseconds since 1970. */
-export function forgetOld(inbox: Inbox, tmp: string, now = Date.now()): void {
-  const { nameless, old } = sorted(inbox)
-  // The forge may still deliver that again, under the same id, which would be taken for the work of that delivery, not yet done.
-  for (const event of nameless) replaceFile(event.path, formatMade({ ...event, id: NOBODY }), tmp)
+/** Forgets what it may; `now` is in milliseconds since 1970. */
+export function forgetOld(inbox: Inbox, now = Date.now()): void {
+  const old = oldEvents(inbox)
   // An event that was made again is looked for behind the one before it: the last goes first, and durably.
   for (const again of [...new Set(old.map(event => event.again))].sort((a, b) => b - a)) {
     for (const event of old) if (event.again === again) ignoringENOENT(() => unlinkSync(event.path))
@@ -34,8 +32,8 @@ export function forgetOld(inbox: Inbox, tmp: string, now = Date.now()): void {
   }
 }
 
-/** The events whose delivery is not kept any more: those that stay, and those that may go. */
-function sorted(inbox: Inbox): { readonly nameless: Remembered[]; readonly old: Remembered[] } {
+/** The events that may go: those whose delivery is not kept any more, and that nothing leads to. */
+function oldEvents(inbox: Inbox): Remembered[] {
   // In this order. The record that made what is seen here is in `doing` or `done` afterwards; where it is in neither any more, tips
   // and changes hold what it wrote.
   const made = mustList(inbox.made).flatMap((name): Remembered[] => {
@@ -47,11 +45,7 @@ function sorted(inbox: Inbox): { readonly nameless: Remembered[]; readonly old: 
   const isCurrent = currentEvents(inbox)
   const keyOf = ({ ref, revision }: MadeEvent) => `${revision} ${ref}`
   const needed = new Set(made.filter(event => kept.has(event.id) || isCurrent(event)).map(keyOf))
-  const loose = made.filter(({ id }) => !kept.has(id))
-  return {
-    nameless: loose.filter(event => event.id !== NOBODY && needed.has(keyOf(event))),
-    old: loose.filter(event => !needed.has(keyOf(event))),
-  }
+  return made.filter(event => !kept.has(event.id) && !needed.has(keyOf(event)))
 }
 
 /** Tells of an event whether its ref is where it was made of, as far as was heard. */

@@ -139,9 +139,6 @@ const idIn = (text: string | undefined): string | undefined => text?.split('\n',
 /** An event that a delivery, by its id, made or held. */
 export type MadeEvent = Pick<Made, 'ref' | 'revision' | 'again'> & { readonly id: string }
 
-/** In place of the id of a delivery that is not kept any more; no delivery has it. */
-export const NOBODY = '-'
-
 export const formatMade = ({ id, again, revision, ref }: MadeEvent): string =>
   `${id}\n${again} ${revision} ${ref}\n`
 

@@ -1,9 +1,10 @@
 // What the fetcher forgets, and that nothing is made twice because of it.
 
-import { readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
+import { doneDeliveries, removeDeliveries } from '../../../lib/spool/deliveries.ts'
 import { inboxOf } from '../../../master/receive/inbox.ts'
 import { forgetOld } from '../../../master/fetch/forget.ts'
 import { started } from '../../fixtures/forge-site.ts'
@@ -14,7 +15,7 @@ const HEAD = 'refs/pull/7/head'
 /** Forgets, as a fetcher does after so many days. */
 const forget = (site: ForgeSite, days = 0) => {
   const inbox = inboxOf(site.spool, 'hello')
-  forgetOld(inbox, site.spool.tasks.tmp, Date.now() + days * 24 * 3600_000)
+  forgetOld(inbox, Date.now() + days * 24 * 3600_000)
 }
 
 /** The events that are remembered, without their deliveries. */
@@ -24,10 +25,7 @@ const remembered = (site: ForgeSite) =>
     .sort()
 
 /** As `bass prune` does it, or the fetcher after RETENTION. */
-const pruneDone = (site: ForgeSite) => {
-  for (const id of site.ls('spool/inbox/hello/done'))
-    rmSync(site.path('spool/inbox/hello/done', id), { recursive: true })
-}
+const pruneDone = (site: ForgeSite) => removeDeliveries(site.spool, doneDeliveries(site.spool, Infinity))
 
 test('an event is remembered while its delivery is kept, and while its ref is where it was', async t => {
   const { site, first } = await started(t, 'FORGE_POLL=0\n')
@@ -41,8 +39,12 @@ test('an event is remembered while its delivery is kept, and while its ref is wh
   const all = [`0 ${first} refs/heads/main`, `0 ${next} refs/heads/main`, `0 ${next} refs/tags/v1`].sort()
   forget(site, 1000)
   t.same(remembered(site), all)
-  pruneDone(site)
   site.takeEvents()
+  pruneDone(site)
+  t.match(await site.pushed('refs/heads/main', first, next, 'the-next'), { status: 202, text: /stored/ })
+  await site.fetch()
+  t.same(site.takeEvents(), [], 'a delivery that was pruned comes again before anything is forgotten')
+  pruneDone(site)
   forget(site)
   t.same(
     remembered(site),
