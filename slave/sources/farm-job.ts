@@ -157,21 +157,21 @@ export class FarmJob implements Assignment {
   }
 
   /**
-   * Puts the files of the job where the farmer says. What is away is asked again, as long as the job is ours; of one that was
+   * Puts the files of the job where the farmer says. What is away is asked again, as long as the job is ours; once it is
    * cancelled, for `CANCELLED_STORE_MS`.
    */
   async store(verdict: Verdict, stop: AbortSignal): Promise<void> {
     if (verdict === 'lost') return
-    const isCancelled = verdict === 'cancelled'
-    const patience = isCancelled ? AbortSignal.timeout(CANCELLED_STORE_MS) : stop
     try {
-      await this.#storeAll(patience)
+      await this.#storeAll(patienceFor(stop))
     } catch (error) {
       if (error instanceof NotTaken) this.#notTaken = `its files are not stored: ${error.message}`
-      else if (isCancelled)
+      else if (stop.reason === 'cancelled')
         this.#notTaken = 'its files are not stored: it was cancelled, and the store is away'
       else throw error
     }
+    // What was said meanwhile counts, though its files are stored.
+    if (verdict !== 'cancelled') stop.throwIfAborted()
   }
 
   async #storeAll(stop: AbortSignal): Promise<void> {
@@ -275,6 +275,18 @@ export class FarmJob implements Assignment {
       this.#live = undefined
     }
   }
+}
+
+/** Aborted when `stop` is; where that says that the job is cancelled, `CANCELLED_STORE_MS` later. */
+function patienceFor(stop: AbortSignal): AbortSignal {
+  const over = new AbortController()
+  const onStop = () => {
+    const wait = stop.reason === 'cancelled' ? CANCELLED_STORE_MS : 0
+    setTimeout(() => over.abort(stop.reason), wait).unref()
+  }
+  if (stop.aborted) onStop()
+  else stop.addEventListener('abort', onStop, { once: true })
+  return over.signal
 }
 
 /** One step that runs a command as a Testfile means it. */

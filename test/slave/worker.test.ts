@@ -1,5 +1,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { test } from 'tap'
+import type { Test } from 'tap'
 
 import { Farm } from '../fixtures/farm.ts'
 import { Sandbox } from '../fixtures/sandbox.ts'
@@ -56,4 +59,42 @@ test("a job's limits reach its worker, and what an ignored file is for lasts fro
   await build('worker')
   t.equal(farm.ok('cat', [kept]), 'of the first job')
   t.equal(await build('worker', { CLEAN: 'all' }), false)
+})
+
+/** A way to a farmer on which files wait until `open` resolves. */
+async function slowStore(t: Test, farmer: () => string, open: Promise<unknown>) {
+  let asked: () => void = () => undefined
+  const heard = new Promise<void>(done => (asked = done))
+  const server = createServer((incoming, outgoing) => {
+    asked()
+    void open.then(() => {
+      const { method, url, headers } = incoming
+      const on = request(farmer() + url!, { method, headers }, answer => {
+        outgoing.writeHead(answer.statusCode!)
+        answer.pipe(outgoing)
+      })
+      incoming.pipe(on)
+    })
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  t.teardown(() => server.close())
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, heard }
+}
+
+test('a job that is cancelled while its files are stored is cancelled, and keeps them', async t => {
+  const farm = await Farm.make(t)
+  let open: () => void = () => undefined
+  const store = await slowStore(t, () => farmer.url, new Promise<void>(done => (open = done)))
+  const farmer = await farm.farmer({ FARMER_URL: store.url })
+  await farm.push(farmer.url, farm.commit({ Testfile: 'quick: printf %s-%s hel lo\n' }))
+  farm.worker(farmer.url)
+  await store.heard
+  await farm.db`select cancel(array(select num from job), 'a person')`
+  // A worker hears of it within a second.
+  await new Promise(done => setTimeout(done, 2000))
+  t.same(await farm.db`select 1 from result`, [], 'the files are waited for')
+  open()
+  t.same(await farm.verdicts(1), { quick: 'cancelled' })
+  const page = await fetch(`${farmer.url}/job/1`)
+  t.match(await page.text(), 'hel-lo')
 })

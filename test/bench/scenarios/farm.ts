@@ -4,9 +4,11 @@
 import { setMaxListeners } from 'node:events'
 import { writeFileSync } from 'node:fs'
 
+import type { Registered, Registration } from '../../../lib/farm/protocol.ts'
 import type { Database } from '../../../master/farm/database.ts'
 import { Ends } from '../../../master/farm/ends.ts'
 import { Workers } from '../../../master/farm/workers.ts'
+import { FarmerClient } from '../../../slave/sources/farmer-client.ts'
 import { Farm, SECRET } from '../../fixtures/farm.ts'
 import { Bell } from '../bell.ts'
 import { addWorkers, FarmGround, fill, settle } from '../farm-ground.ts'
@@ -220,7 +222,7 @@ const idleScenario: Scenario = {
     setMaxListeners(0, stop.signal)
     stage.teardown(() => stop.abort())
     const count = 500
-    for (let i = 0; i < count; i++) void wait(farm, farmer.url, i, stop.signal)
+    for (let i = 0; i < count; i++) void wait(farmer.url, i, stop.signal)
     for (let n = 0; n < count; await new Promise(done => setTimeout(done, 200)))
       n = (await farm.db<{ n: number }[]>`select count(*)::int as n from worker`)[0]!.n
     const used = { farmer: 0, database: 0 }
@@ -246,24 +248,15 @@ const idleScenario: Scenario = {
   },
 }
 
-/** A worker that only waits. */
-async function wait(farm: Farm, url: string, number: number, signal: AbortSignal): Promise<void> {
-  const about = { host: `h${number}`, slot: '/x', arch: 'testarch', labels: [], version: '1' }
-  const answer = await farm.ask(url, 'POST', '/v1/workers', about)
-  const { worker } = (await answer.json()) as { worker: string }
-  const alive = setInterval(() => {
-    farm
-      .ask(url, 'POST', '/v1/alive', { worker })
-      .then(one => one.arrayBuffer())
-      .catch(() => undefined)
-  }, 1000)
+/** A worker that only waits, and asks as one does. */
+async function wait(url: string, number: number, signal: AbortSignal): Promise<void> {
+  const client = new FarmerClient(url, SECRET)
+  const about: Registration = { host: `h${number}`, slot: '/x', arch: 'testarch', labels: [], version: '1' }
+  const { worker } = (await client.ask<Registered>('POST', '/v1/workers', about))!
+  const quiet = () => undefined
+  const alive = setInterval(() => void client.ask('POST', '/v1/alive', { worker }).catch(quiet), 1000)
   signal.addEventListener('abort', () => clearInterval(alive))
-  while (!signal.aborted) {
-    await farm
-      .ask(url, 'GET', `/v1/work?worker=${worker}`)
-      .then(one => one.arrayBuffer())
-      .catch(() => undefined)
-  }
+  while (!signal.aborted) await client.ask('GET', `/v1/work?worker=${worker}`, undefined, signal).catch(quiet)
 }
 
 export const farmScenarios: readonly Scenario[] = [pushScenario, queueScenario, drainScenario, idleScenario]
