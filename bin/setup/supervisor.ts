@@ -5,6 +5,7 @@ import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
 import { EXIT } from '../../lib/base/exit.ts'
+import { TIMER_MAX_MS } from '../../lib/base/timer.ts'
 import { start, tryRunSync } from '../../lib/system/run.ts'
 import type { CommandLine } from '../../lib/system/run.ts'
 
@@ -93,10 +94,13 @@ export class Supervisor {
     this.#stopping = true
     for (const { timer } of this.#kept.values()) clearTimeout(timer)
     this.#kept.clear()
-    const kill = setTimeout(() => {
-      this.#code = EXIT.temporary
-      for (const child of this.#running) child.kill('SIGKILL')
-    }, this.#grace)
+    const kill = setTimeout(
+      () => {
+        this.#code = EXIT.temporary
+        for (const child of this.#running) child.kill('SIGKILL')
+      },
+      Math.min(this.#grace, TIMER_MAX_MS),
+    )
     void this.ended.then(() => clearTimeout(kill))
     this.#endIfDone()
   }

@@ -67,9 +67,9 @@ test('a program that is not there is tried again like any other', async t => {
   t.equal(await supervisor.ended, 0)
 })
 
-test('told to stop, each gets one TERM and may finish', async t => {
+test('told to stop, each gets one TERM and may finish, also with more time than a timer can wait', async t => {
   const script = 'trap "echo bye; exit 0" TERM; echo ready; while :; do sleep 0.1; done'
-  const { supervisor, said, hears } = supervise(t, { a: script, b: script })
+  const { supervisor, said, hears } = supervise(t, { a: script, b: script }, 30 * 24 * 3600_000)
   await hears('a: ready')
   await hears('b: ready')
   supervisor.stop()
