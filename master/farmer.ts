@@ -57,8 +57,12 @@ PostgreSQL of its own and in files below FARMER_DATA.`,
       const projects = new Projects(resolve(setting('FARMER_CONF')))
       const farm = await openFarm({ db, projects, data, secret, host, port, url: optional('FARMER_URL') })
       say('info', `listening on ${farm.address}`)
-      await stopSignal()
-      await farm.close()
+      try {
+        // Its own database is started anew with it, by whoever keeps it running.
+        await Promise.race([stopSignal(), ...(own ? [own.lost] : [])])
+      } finally {
+        await farm.close()
+      }
     } finally {
       await db?.end({ timeout: 5 })
       await own?.stop()

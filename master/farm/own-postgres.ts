@@ -18,6 +18,8 @@ import type { User } from '../../lib/system/user.ts'
 
 export interface OwnPostgres {
   readonly url: string
+  /** Rejects when it ends before it is told to. */
+  readonly lost: Promise<never>
   stop(): Promise<void>
 }
 
@@ -58,8 +60,17 @@ export async function ownPostgres(directory: string): Promise<OwnPostgres> {
     }
     await sleep(50)
   }
+  const lost = ended.then(() => {
+    throw temporary(
+      `keep the PostgreSQL in ${quote(data)} running`,
+      said.trim().split('\n').at(-1) || 'it ended',
+    )
+  })
+  // Whoever stops it does not wait for this.
+  lost.catch(() => undefined)
   return {
     url,
+    lost,
     stop: async () => {
       server.kill('SIGINT')
       await ended

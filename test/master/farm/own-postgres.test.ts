@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
 import { test } from 'tap'
 
 import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
@@ -46,6 +46,21 @@ test('a farmer that was killed while it made its PostgreSQL leaves nothing that 
   await eventually('it makes one', () => sandbox.ls('data').some(name => name.includes('.making-')), 60)
   await killed.kill('SIGKILL')
   t.notOk(sandbox.ls('data').includes('postgres'))
+  const next = start(sandbox)
+  await eventually('the next one', () => isUp(next), 60)
+  t.equal((await next.kill('SIGTERM')).code, 0)
+})
+
+test('a farmer whose own PostgreSQL is killed ends, and serves again when it is started again', async t => {
+  const sandbox = new Sandbox(t)
+  // Where we are root, the server is another user.
+  chmodSync(sandbox.dir, 0o755)
+  mkdirSync(sandbox.path('conf'))
+  const first = start(sandbox)
+  await eventually('the first one', () => isUp(first), 60)
+  const [pid] = readFileSync(sandbox.path('data/postgres/postmaster.pid'), 'utf8').split('\n')
+  process.kill(Number(pid), 'SIGKILL')
+  t.match(await first.ended, { code: 111, stderr: /unable to keep the PostgreSQL in '.*' running: / })
   const next = start(sandbox)
   await eventually('the next one', () => isUp(next), 60)
   t.equal((await next.kill('SIGTERM')).code, 0)
