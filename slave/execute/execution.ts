@@ -43,6 +43,8 @@ export interface Surroundings {
   readonly pools: Pools
   /** A directory of the executor's own. */
   readonly scratch: string
+  /** Looks at what is there before the command, if nobody has. */
+  readonly prepare: (request: StartTaskRequest) => Promise<void>
   /** Looks for what was changed. */
   readonly collect: (request: StartTaskRequest) => Promise<Changed>
 }
@@ -86,6 +88,7 @@ export class Execution {
     const started = Date.now()
     let told: Partial<TaskResult> = {}
     try {
+      if (this.request.wantArchive) await this.#surroundings.prepare(this.request)
       if (this.request.command.length > 0) {
         const end = await this.#runCommand()
         told = 'signal' in end ? { signal: end.signal, exitCode: 0 } : { exitCode: end.code }

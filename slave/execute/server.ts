@@ -149,18 +149,19 @@ class Service {
     if (!start) throw new Refusal(INVALID, 'the first message must be start or resume')
     checkVersion(start.version)
     if (this.#executions.has(start.id)) throw new Refusal(EXISTS, `there is an execution ${start.id}`)
-    const execution = new Execution(start, { ...this.#own, collect: request => this.#collect(request) })
+    const execution = new Execution(start, {
+      ...this.#own,
+      prepare: request => this.#prepare(request),
+      collect: request => this.#collect(request),
+    })
     this.#executions.set(start.id, execution)
     execution.attach(call)
-    void this.#run(execution, start)
+    void execution.run()
     return execution
   }
 
-  async #run(execution: Execution, start: StartTaskRequest): Promise<void> {
-    const { contentRoot, wantArchive } = start
-    if (wantArchive && !this.#before.has(contentRoot))
-      this.#before.set(contentRoot, await listBefore(contentRoot))
-    await execution.run()
+  async #prepare({ contentRoot }: StartTaskRequest): Promise<void> {
+    if (!this.#before.has(contentRoot)) this.#before.set(contentRoot, await listBefore(contentRoot))
   }
 
   async #collect({ contentRoot, outputRoots }: StartTaskRequest): Promise<Changed> {

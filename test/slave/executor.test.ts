@@ -230,6 +230,14 @@ test('a command can be that of another user, and so can its files', async t => {
   })
 })
 
+test('a directory of which nothing can be told is an error of its command, and no other', async t => {
+  const { client } = await startExecutor(t)
+  const other = client.execute({ command: ['sh', '-c', 'sleep 1; exit 5'], inherit: true })
+  const odd = client.execute({ command: ['true'], contentRoot: `/${'x'.repeat(300)}`, wantArchive: true })
+  t.match((await odd.result).error, /name too long/)
+  t.match(await other.result, { exitCode: 5 })
+})
+
 test('a whole tree that was deleted is told', async t => {
   const { client, sandbox } = await startExecutor(t)
   const root = sandbox.path('there')
