@@ -154,7 +154,7 @@ for (const umask of ['000', '022', '027', '077']) {
 
 test(
   'a spool of a group: what programs of any umask make there, other users of the group can go on with',
-  { skip: process.getuid?.() === 0 ? lacks('setpriv') : 'needs root' },
+  { skip: process.getuid?.() === 0 ? lacks('setpriv', 'tmux') : 'needs root' },
   t => {
     const sandbox = new Sandbox(t)
     chmodSync(sandbox.dir, 0o755)
@@ -178,19 +178,21 @@ test(
     sandbox.ok('install', ['-d', '-o', String(slave), 'slot'])
     sandbox.ok('install', ['-d', '-o', String(slave), 'jobtmp'])
     cwd = 'slot'
-    const steps = (name: string, ISOLATE: string) => {
-      const how = env
-      env = { ...env, ISOLATE }
+    const steps = (name: string, how: Record<string, string>) => {
+      const before = env
+      env = { ...env, ...how }
       run(slave, '027', 'slave/bin/job-starter', name)
-      env = how
+      env = before
       const job = join(sandbox.spool.jobs.cur, name)
       t.equal(verdictOf(job), 'success')
       const log = join(job, 'steps/a/stdout.txt')
       t.match(readFileSync(log, 'latin1'), / 0027\n$/, 'a step has the umask of its taker')
       t.equal(statSync(log).mode & 0o777, 0o660, 'and its log that of the spool')
     }
-    steps(name, 'auto')
-    steps(run(person, '022', 'bin/bass', 'retry', name), 'no')
+    steps(name, { ISOLATE: 'auto' })
+    for (const how of [{ ISOLATE: 'no' }, { JOB_TMUX: 'yes' }]) {
+      steps(run(person, '022', 'bin/bass', 'retry', name), how)
+    }
     const again = run(person, '022', 'bin/bass', 'retry', name)
     run(person, '022', 'bin/bass', 'cancel', again)
     run(master, '022', 'master/bin/reaper', '--once')
