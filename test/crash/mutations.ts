@@ -229,8 +229,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a reaper does not look again for a verdict after it has set the times',
     file: 'master/reap/rounds.ts',
-    text: '    if (!isGone() || verdictOf(job) !== undefined) return\n',
-    instead: '    if (!isGone()) return\n',
+    text: '    if (!wasGone || !isGone() || verdictOf(job) !== undefined) return\n',
+    instead: '    if (!wasGone || !isGone()) return\n',
     kind: 'schedule',
     words: 'once more for a verdict',
   },
