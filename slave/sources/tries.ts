@@ -51,7 +51,7 @@ export async function tryJobtmp(jobtmp: string, PATH: string): Promise<void> {
 }
 
 /** Removes what is left of tries: of processes that are over, and of this one, which tries once at a time. */
-function sweepTries(jobtmp: string): void {
+export function sweepTries(jobtmp: string): void {
   // What may be written need not be one that we may list.
   for (const name of tolerating(LEFT, () => listAllIfThere(jobtmp)) ?? []) {
     const [, boot, namespace, pid, start] = NAME.exec(name) ?? []
