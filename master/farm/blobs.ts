@@ -3,7 +3,7 @@
 
 import { createHmac } from 'node:crypto'
 import { createWriteStream, renameSync, rmSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -13,6 +13,7 @@ import { isSameSecret } from '../../lib/base/same.ts'
 import { lasting, temporary } from '../../lib/base/exit.ts'
 import { optional, setting } from '../../lib/base/settings.ts'
 import { makeDirectories } from '../../lib/system/directories.ts'
+import { makeDirectory } from '../../lib/spool/spool.ts'
 import { token } from '../../lib/system/durable.ts'
 import { fileBytes } from '../../lib/view/bytes.ts'
 import type { Bytes } from '../../lib/view/bytes.ts'
@@ -52,7 +53,7 @@ export class Files implements Blobs {
     this.#root = root
     this.#origin = origin
     this.#secret = secret
-    makeDirectories(root)
+    makeDirectory(root)
   }
 
   addressFor(key: string, size: number): Promise<string> {
@@ -73,11 +74,13 @@ export class Files implements Blobs {
     return isSameSecret(query.get('sig') ?? '', this.#sign(key, size, until)) ? { key, size } : undefined
   }
 
-  /** Stores what an address was signed for; false if it is not of the size that was signed. */
+  /** Stores what an address was signed for, durably; false if it is not of the size that was signed. */
   async put(key: string, size: number, body: Readable): Promise<boolean> {
     const path = join(this.#root, key)
-    makeDirectories(dirname(path))
-    const hidden = join(dirname(path), `.new.${token()}`)
+    const directory = dirname(path)
+    const first = makeDirectories(directory)
+    if (first !== undefined) await fsyncAbove(directory, first)
+    const hidden = join(directory, `.new.${token()}`)
     let seen = 0
     try {
       await pipeline(
@@ -91,8 +94,10 @@ export class Files implements Blobs {
         },
         createWriteStream(hidden, { flush: true }),
       )
-      if (seen === size) renameSync(hidden, path)
-      return seen === size
+      if (seen !== size) return false
+      renameSync(hidden, path)
+      await fsyncDirectory(directory)
+      return true
     } finally {
       rmSync(hidden, { force: true })
     }
@@ -109,6 +114,22 @@ export class Files implements Blobs {
       if (isErrno(error, 'ENAMETOOLONG')) return undefined
       throw error
     }
+  }
+}
+
+/** Fsyncs the directories in which others were made: those above `directory` as far as above `first`. */
+async function fsyncAbove(directory: string, first: string): Promise<void> {
+  for (let made = directory; made.length >= first.length; made = dirname(made))
+    await fsyncDirectory(dirname(made))
+}
+
+/** Here, where others wait for answers, not by a call that they would wait for. */
+async function fsyncDirectory(path: string): Promise<void> {
+  const directory = await open(path)
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
   }
 }
 
