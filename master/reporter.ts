@@ -7,7 +7,7 @@ import { command, runMain } from '../lib/system/command.ts'
 import { temporary } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
 import { ofProject, repositoryOf } from '../lib/conf/project-settings.ts'
-import { address, duration, listenAt, setting } from '../lib/base/settings.ts'
+import { address, duration, listenAddress, listenAt, setting } from '../lib/base/settings.ts'
 import { openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { isToEnd } from '../lib/system/renewal.ts'
@@ -62,7 +62,7 @@ project's FORGE_SECRET_FILE, stored in inbox/PROJECT for the fetcher, then answe
     })
     const address = server.address()
     const bound = typeof address === 'object' && address ? address.port : port
-    say('info', `listening on http://${host.includes(':') ? `[${host}]` : host}:${bound}/`)
+    say('info', `listening on ${listenAddress({ host, port: bound })}/`)
     await stopSignal()
     server.closeAllConnections()
     server.close()

@@ -43,7 +43,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   ),
   ...all(size, 'BUNDLE_MAX', 'DISK_MIN', 'LOG_MAX', 'ARTIFACTS_MAX'),
   ...all(oneOf('yes', 'no'), 'LFS', 'SUBMODULES', 'STEP_NETWORK', 'JOB_TMUX', 'NOTIFY_REFS'),
-  ...all(listenAt, 'REPORTER_LISTEN', 'FARMER_LISTEN'),
+  ...all(listenAt, 'REPORTER_LISTEN', 'FARMER_LISTEN', 'JCI_LISTEN'),
   ...all((name, env) => readElsewhere({ [name]: env[name] }), ...ELSEWHERE),
   ...all((name, env) => readBounds({ CONTAINER_NETWORK: 'none', [name]: env[name] }), ...BOUNDS),
   WATCH: oneOf('auto', 'events', 'poll'),

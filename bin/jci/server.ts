@@ -5,7 +5,8 @@ import { join } from 'node:path'
 
 import { reasonOf } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
-import { choice, count, duration, optional, setting } from '../../lib/base/settings.ts'
+import { choice, count, duration, listenAt, optional, setting } from '../../lib/base/settings.ts'
+import type { Listening } from '../../lib/base/settings.ts'
 import { command } from '../../lib/system/command.ts'
 import { makeDirectories } from '../../lib/system/directories.ts'
 import { say } from '../../lib/system/log.ts'
@@ -49,7 +50,7 @@ export async function serve(times: Times & AppTimes): Promise<void> {
   const forge = openForge(address)
   const credential = choice('JCI_CREDENTIAL', ['proxy', 'token'])
   const timeout = duration('JCI_JOB_TIMEOUT')
-  const place = listenPlace(setting('JCI_LISTEN'))
+  const place = listenAt('JCI_LISTEN')
   const gitUrl = addressOf('JCI_GIT_URL')
   const directory = setting('JCI_DB')
   makeDirectories(directory, 0o700)
@@ -149,25 +150,11 @@ async function tryToken(forge: ForgeClient, jobs: Jobs): Promise<void> {
   }
 }
 
-interface Listening {
-  /** Empty for every address. */
-  readonly host: string
-  readonly port: number
-}
-
 async function listen(server: Server, { host, port }: Listening): Promise<void> {
   await new Promise<void>((done, failed) => {
     server.once('error', error => failed(temporary(`listen on ${quote(setting('JCI_LISTEN'))}`, error)))
-    server.listen({ port, ...(host === '' ? {} : { host }) }, done)
+    server.listen(port, host, done)
   })
   const bound = server.address()
   say('info', `listening on port ${typeof bound === 'object' && bound ? bound.port : port}`)
-}
-
-/** `:8080`, `127.0.0.1:8080`, `[::1]:8080`: where to listen. */
-function listenPlace(text: string): Listening {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]*)):(\d{1,5})$/.exec(text)
-  if (!match || Number(match[3]) > 65_535)
-    throw lasting('read the setting JCI_LISTEN', `'${text}' is not a place to listen, such as :8080`)
-  return { host: match[1] ?? match[2] ?? '', port: Number(match[3]) }
 }

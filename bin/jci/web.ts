@@ -3,7 +3,7 @@
 import { hostname } from 'node:os'
 
 import { temporary } from '../../lib/base/exit.ts'
-import { address } from '../../lib/base/settings.ts'
+import { address, listenAddress } from '../../lib/base/settings.ts'
 import { command, usage } from '../../lib/system/command.ts'
 import { say } from '../../lib/system/log.ts'
 import { OURS } from './ours.ts'
@@ -50,7 +50,7 @@ export const verb = command(description, async ([port = '8000'], { listen = '127
   })
   const at = server.address()
   const bound = typeof at === 'object' && at ? at.port : port
-  say('info', `listening on http://${listen.includes(':') ? `[${listen}]` : listen}:${bound}/`)
+  say('info', `listening on ${listenAddress({ host: listen, port: Number(bound) })}/`)
   await new Promise<void>(done => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
   })

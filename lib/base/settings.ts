@@ -79,15 +79,23 @@ export function count(name: string, env: Environment = process.env): number {
   return Number(text)
 }
 
-/** `8010`, `127.0.0.1:8010`, `[::1]:8010`, `ci.example.org:8010`; a port of 0 takes a free one; else undefined. Pure. */
-export function parseListen(text: string): { host: string; port: number } | undefined {
-  const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]+)):)?(\d{1,5})$/.exec(text)
+/** Where to listen. */
+export interface Listening {
+  /** Empty for every address. */
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+}
+
+/** `8010`, which is this machine alone, `127.0.0.1:8010`, `[::1]:8010`, `ci.example.org:8010`, `:8010`; else undefined. Pure. */
+export function parseListen(text: string): Listening | undefined {
+  const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]*)):)?(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
   return match && port <= 65_535 ? { host: match[1] ?? match[2] ?? '127.0.0.1', port } : undefined
 }
 
 /** A setting that is a place to listen. */
-export function listenAt(name: string, env: Environment = process.env): { host: string; port: number } {
+export function listenAt(name: string, env: Environment = process.env): Listening {
   const place = parseListen(setting(name, env))
   if (place === undefined) {
     throw lasting(
@@ -97,6 +105,10 @@ export function listenAt(name: string, env: Environment = process.env): { host: 
   }
   return place
 }
+
+/** The address by which this machine reaches what listens there. Pure. */
+export const listenAddress = ({ host, port }: Listening): string =>
+  `http://${host.includes(':') ? `[${host}]` : host || 'localhost'}:${port}`
 
 /** A setting that is the address of our pages: its scheme, host and port; undefined where it is unset. */
 export function address(name: string, env: Environment = process.env): string | undefined {

@@ -6,7 +6,7 @@ import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
 
 import { temporary } from '../../lib/base/exit.ts'
-import { setting } from '../../lib/base/settings.ts'
+import { listenAddress, setting } from '../../lib/base/settings.ts'
 import { warn } from '../../lib/system/log.ts'
 import { openBlobs } from './blobs.ts'
 import { Checks } from './checks.ts'
@@ -52,7 +52,7 @@ export async function openFarm(parts: Parts): Promise<Farm> {
   })
   const bound = server.address()
   const number = typeof bound === 'object' && bound ? bound.port : port
-  const address = `http://${host.includes(':') ? `[${host}]` : host}:${number}`
+  const address = listenAddress({ host, port: number })
   const close = () => {
     server.close()
     if ('closeAllConnections' in server) server.closeAllConnections()

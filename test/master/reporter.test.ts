@@ -408,6 +408,7 @@ test('a name counts when a trusted proxy says it', async t => {
 test('where to listen is an address, a port, or both', async t => {
   t.same(parseListen('8010'), { host: '127.0.0.1', port: 8010 })
   t.same(parseListen('[::1]:80'), { host: '::1', port: 80 })
+  t.same(parseListen(':80'), { host: '', port: 80 })
   t.same(parseListen('ci.example.org:8010'), { host: 'ci.example.org', port: 8010 })
   for (const text of ['', 'host', ':', '::1:80', '127.0.0.1:99999', 'a b:1'])
     t.equal(parseListen(text), undefined)
