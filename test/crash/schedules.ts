@@ -26,15 +26,16 @@ interface Stopped {
   readonly goOn: () => Promise<Ended>
 }
 
-/** Starts a program that stops before its first operation of this kind on a path with this part: `link /claim`. */
+/** Starts a program that stops before its first operation, or that of number `which`, of this kind on a path with this part: `link /claim`. */
 async function stopAt(
   world: World,
   command: string,
   only: string,
   start: () => Promise<Ended>,
+  which = 1,
 ): Promise<Stopped> {
   const more = { FAULT_LOOKS: '1', FAULT_ONLY: only, FAULT_RUMOURS: '1' }
-  const state = world.arm(command, '1:stop', more)
+  const state = world.arm(command, `${which}:stop`, more)
   const running = start()
   world.disarm()
   const stopped = await world.stopped(running)
@@ -131,7 +132,9 @@ export const schedules: readonly Schedule[] = [
     run: async world => {
       world.makeTask()
       const job = world.makeJob(join(world.sandbox.spool.jobs.cur, world.task))
-      const reaper = await stopAt(world, 'master/reaper', `times /jobs/cur/${world.task}`, () => world.reap())
+      // It sets the times in each round from half of LOST_AFTER on: after 3, 4 and 5 s, when it is to decide.
+      const times = `times /jobs/cur/${world.task}`
+      const reaper = await stopAt(world, 'master/reaper', times, () => world.reap(), 3)
       writeFileSync(join(job, 'result.txt'), 'success\n')
       const { stderr } = await reaper.goOn()
       await world.reap()
