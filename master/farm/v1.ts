@@ -18,6 +18,7 @@ import type { Blobs } from './blobs.ts'
 import { Files, keyOf } from './blobs.ts'
 import type { Database } from './database.ts'
 import { Ends } from './ends.ts'
+import { NotNow } from './workers.ts'
 import type { Workers } from './workers.ts'
 
 /** A request that says what nobody can mean; it is answered with 400 and this sentence. */
@@ -33,6 +34,7 @@ export function workerApi(db: Database, workers: Workers, blobs: Blobs, secret: 
   const app = new Hono()
   app.onError((error, c) => {
     if (error instanceof Bad) return c.json({ error: error.message }, 400)
+    if (error instanceof NotNow) return c.json({ error: error.message }, 503)
     throw error
   })
 

@@ -13,6 +13,9 @@ const ROUND = 400
 /** Between two looks for workers that are gone, in milliseconds. */
 const COLLECT = 500
 
+/** A farmer that ends, or whose database is away: its log says so once, and not for each of hundreds of workers. */
+export class NotNow extends Error {}
+
 interface Sign {
   readonly alive: Alive
   readonly answer: (word: WordToWorker | 'gone' | Error) => void
@@ -55,7 +58,7 @@ export class Workers {
   close(): void {
     this.#closed = true
     for (const waiting of [this.#waiting, this.#listening]) waiting.forEach(wake => wake(false))
-    for (const { answer } of this.#signs.splice(0)) answer(new Error('the farmer is ending'))
+    for (const { answer } of this.#signs.splice(0)) answer(new NotNow('the farmer is ending'))
   }
 
   async register({ host, slot, arch, labels, version }: Registration): Promise<string> {
@@ -113,7 +116,7 @@ export class Workers {
         if (signs.length > 0) await this.#write(signs)
         this.#written = performance.now()
       } catch (error) {
-        for (const { answer } of signs) answer(error as Error)
+        for (const { answer } of signs) answer(new NotNow('the signs of life cannot be written'))
         warnOnce('write', 'the signs of life', error)
       }
       await sleep(ROUND, undefined, { ref: false })

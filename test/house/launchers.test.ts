@@ -19,7 +19,7 @@ const SMALL: readonly [RegExp, string][] = [
   // It starts hardly any, and looks thousands of objects up.
   [/^master\/bin\/task-maker$/, ' --max-semi-space-size=4 --single-threaded-gc'],
   // It answers hundreds of requests a second.
-  [/^master\/bin\/farmer$/, ' --max-semi-space-size=2 --single-threaded-gc'],
+  [/^master\/bin\/farmer$/, ' --max-semi-space-size=8 --single-threaded-gc'],
   // These hold something of every job there is, and have no hurry.
   [/^master\/bin\/(reporter|notifier|fetcher)$/, ' --optimize-for-size'],
 ]

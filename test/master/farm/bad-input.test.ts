@@ -175,3 +175,24 @@ test('a thousand deliveries at once are all stored, once', async t => {
   times.sort((a, b) => a - b)
   t.comment(`${COUNT} deliveries at once: the slowest answer after ${times.at(-1)!.toFixed(0)} ms`)
 })
+
+test('a farmer whose database is away, and one that ends, say so once and not for each worker', async t => {
+  const farm = await Farm.make(t)
+  const farmer = await farm.farmer()
+  const about = { host: 'h', slot: '/x', arch: 'a', labels: [], version: '1' }
+  const answer = await farm.ask(farmer.url, 'POST', '/v1/workers', about)
+  const { worker } = (await answer.json()) as { worker: string }
+  const alive = () => farm.ask(farmer.url, 'POST', '/v1/alive', { worker })
+  t.equal((await alive()).status, 200)
+  await farm.db`alter table worker rename to away`
+  const answers = await Promise.all(Array.from({ length: 20 }, alive))
+  t.same([...new Set(answers.map(({ status }) => status))], [503])
+  t.same(await answers[0]!.json(), { error: 'the signs of life cannot be written' })
+  await farm.db`alter table away rename to worker`
+  t.equal((await alive()).status, 200)
+  const left = Array.from({ length: 20 }, () => alive().catch(() => undefined))
+  await farmer.kill('SIGTERM')
+  await Promise.all(left)
+  t.equal(farmer.stderr().match(/signs of life/g)?.length, 1, farmer.stderr())
+  t.notMatch(farmer.stderr(), /unable to serve/)
+})
