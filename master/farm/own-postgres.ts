@@ -52,7 +52,8 @@ export async function ownPostgres(directory: string): Promise<OwnPostgres> {
   const url = `postgres://farmer@localhost/postgres?host=${encodeURIComponent(data)}`
   const end = Date.now() + START
   const ask = [join(bin, 'pg_isready'), '-h', data, '-q', '-U', 'farmer']
-  while ((await run(ask, options)).code !== 0) {
+  // That of another farmer answers there as well.
+  while (serverIn(data) !== server.pid || (await run(ask, options)).code !== 0) {
     if (server.exitCode !== null || Date.now() > end) {
       // That of another farmer may have been faster.
       await refuseSecond(data)
@@ -132,12 +133,18 @@ function spawnServer(
   })
 }
 
+/** The process that says that it serves a cluster. */
+function serverIn(data: string): number | undefined {
+  const text = tolerating(['ENOENT'], () => readFileSync(join(data, 'postmaster.pid'), 'utf8'))
+  const pid = Number(text?.split('\n')[0])
+  return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined
+}
+
 /** One farmer at a time. The server of one that was killed ends by itself, within moments. */
 async function refuseSecond(data: string): Promise<void> {
   for (let tries = 0; ; tries++) {
-    const text = tolerating(['ENOENT'], () => readFileSync(join(data, 'postmaster.pid'), 'utf8'))
-    const pid = Number(text?.split('\n')[0])
-    if (text === undefined || !Number.isSafeInteger(pid) || pid <= 0 || startOf(pid) === '') return
+    const pid = serverIn(data)
+    if (pid === undefined || startOf(pid) === '') return
     if (tries === 50) {
       throw temporary(
         `use ${quote(data)}`,
