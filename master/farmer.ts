@@ -56,10 +56,13 @@ PostgreSQL of its own and in files below FARMER_DATA.`,
       await migrate(db)
       const projects = new Projects(resolve(setting('FARMER_CONF')))
       const farm = await openFarm({ db, projects, data, secret, host, port, url: optional('FARMER_URL') })
+      // Whoever reads that it listens may tell it to stop.
+      const stopped = stopSignal()
       say('info', `listening on ${farm.address}`)
+      if (optional('FARMER_URL') === undefined && ['', '0.0.0.0', '::'].includes(host)) say('warning', LOCAL)
       try {
         // Its own database is started anew with it, by whoever keeps it running.
-        await Promise.race([stopSignal(), ...(own ? [own.lost] : [])])
+        await Promise.race([stopped, ...(own ? [own.lost] : [])])
       } finally {
         await farm.close()
       }
@@ -69,6 +72,10 @@ PostgreSQL of its own and in files below FARMER_DATA.`,
     }
   },
 )
+
+/** What is amiss where others are to reach the farmer, and are not told by which name. */
+const LOCAL =
+  'FARMER_URL is not set: links of checks lead nowhere, and workers on other machines cannot store the output of jobs'
 
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)

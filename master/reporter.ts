@@ -62,8 +62,10 @@ project's FORGE_SECRET_FILE, stored in inbox/PROJECT for the fetcher, then answe
     })
     const address = server.address()
     const bound = typeof address === 'object' && address ? address.port : port
+    // Whoever reads that it listens may tell it to stop.
+    const stopped = stopSignal()
     say('info', `listening on ${listenAddress({ host, port: bound })}/`)
-    await stopSignal()
+    await stopped
     server.closeAllConnections()
     server.close()
     await pages?.close()

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
 import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
@@ -6,13 +6,14 @@ import type { Running } from '../../fixtures/sandbox.ts'
 
 const isUp = (farmer: Running) => farmer.stderr().includes('listening on')
 
-function start(sandbox: Sandbox): Running {
+function start(sandbox: Sandbox, more: Record<string, string> = {}): Running {
   return sandbox.start('master/bin/farmer', [], {
     env: {
       FARMER_LISTEN: '127.0.0.1:0',
       FARMER_DATA: sandbox.path('data'),
       FARMER_CONF: sandbox.path('conf'),
       SPOOL: '',
+      ...more,
     },
   })
 }
@@ -46,9 +47,13 @@ test('a farmer that was killed while it made its PostgreSQL leaves nothing that 
   await eventually('it makes one', () => sandbox.ls('data').some(name => name.includes('.making-')), 60)
   await killed.kill('SIGKILL')
   t.notOk(sandbox.ls('data').includes('postgres'))
-  const next = start(sandbox)
+  writeFileSync(sandbox.path('secret'), 'a secret of the workers\n')
+  const open = { FARMER_LISTEN: ':0', WORKER_SECRET_FILE: sandbox.path('secret') }
+  const next = start(sandbox, open)
   await eventually('the next one', () => isUp(next), 60)
-  t.equal((await next.kill('SIGTERM')).code, 0)
+  const said = await next.kill('SIGTERM')
+  t.equal(said.code, 0)
+  t.match(said.stderr, /FARMER_URL is not set: /, 'who is to be reached from elsewhere has to say how')
 })
 
 test('a farmer whose own PostgreSQL is killed ends, and serves again when it is started again', async t => {
