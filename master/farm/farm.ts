@@ -45,7 +45,11 @@ export interface Farm {
 export async function openFarm(parts: Parts): Promise<Farm> {
   const { host, port } = parts
   const app = new Hono()
-  const server = serve({ fetch: app.fetch, hostname: host, port })
+  // An app that has answered takes no more routes: whoever asks before it has all of them is to ask again.
+  let isReady = false
+  const fetch = (request: Request, env: object) =>
+    isReady ? app.fetch(request, env) : new Response('{"error":"the farmer is starting"}\n', { status: 503 })
+  const server = serve({ fetch, hostname: host, port })
   await new Promise<void>((done, failed) => {
     server.once('error', error => failed(temporary(`listen on '${setting('FARMER_LISTEN')}'`, error)))
     server.once('listening', done)
@@ -59,6 +63,7 @@ export async function openFarm(parts: Parts): Promise<Farm> {
   }
   try {
     const closeParts = await begin(app, parts, address)
+    isReady = true
     return {
       address,
       close: async () => {
