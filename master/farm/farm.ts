@@ -45,10 +45,13 @@ export interface Farm {
 export async function openFarm(parts: Parts): Promise<Farm> {
   const { host, port } = parts
   const app = new Hono()
-  // An app that has answered takes no more routes: whoever asks before it has all of them is to ask again.
-  let isReady = false
-  const fetch = (request: Request, env: object) =>
-    isReady ? app.fetch(request, env) : new Response('{"error":"the farmer is starting"}\n', { status: 503 })
+  // An app that has answered takes no more routes: whoever asks before it has all of them waits.
+  let open: () => void = () => undefined
+  const ready = new Promise<void>(done => (open = done))
+  const fetch = async (request: Request, env: object) => {
+    await ready
+    return app.fetch(request, env)
+  }
   const server = serve({ fetch, hostname: host, port })
   await new Promise<void>((done, failed) => {
     server.once('error', error => failed(temporary(`listen on '${setting('FARMER_LISTEN')}'`, error)))
@@ -63,7 +66,7 @@ export async function openFarm(parts: Parts): Promise<Farm> {
   }
   try {
     const closeParts = await begin(app, parts, address)
-    isReady = true
+    open()
     return {
       address,
       close: async () => {

@@ -196,3 +196,21 @@ test('a farmer whose database is away, and one that ends, say so once and not fo
   t.equal(farmer.stderr().match(/signs of life/g)?.length, 1, farmer.stderr())
   t.notMatch(farmer.stderr(), /unable to serve/)
 })
+
+test('who asks while a farmer starts has the answer when it has started', async t => {
+  const farm = await Farm.make(t)
+  const { url, kill } = await farm.farmer()
+  await kill('SIGTERM')
+  let isStarted = false
+  const started = farm.farmer({ FARMER_LISTEN: new URL(url).host }).finally(() => (isStarted = true))
+  const answers = new Set<number>()
+  while (!isStarted) {
+    const status = await fetch(`${url}/healthz`).then(
+      answer => answer.status,
+      () => undefined,
+    )
+    if (status !== undefined) answers.add(status)
+  }
+  await started
+  t.same([...answers], [200])
+})
