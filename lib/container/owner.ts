@@ -54,8 +54,11 @@ export async function sweepDead(
   for (const { list, inspect, remove } of kinds.map(kind => KINDS[kind])) {
     const found = await askIf(engine, 'list what was left behind', [...list, '--filter', `label=${OWNER}`])
     if (!found) continue
-    const told = await askIf(engine, 'see whose it is', [...inspect, ...found.split('\n')])
-    for (const line of told?.split('\n') ?? []) {
+    const look = (ids: readonly string[]) => askIf(engine, 'see whose it is', [...inspect, ...ids])
+    const ids = found.split('\n')
+    // Where one has gone since it was listed, the engine refuses the question about all.
+    const told = (await look(ids)) ?? (await Promise.all(ids.map(id => look([id])))).join('\n')
+    for (const line of told.split('\n')) {
       const [id, ...label] = line.split(' ')
       const owner = ownerOf(label.join(' '))
       if (!owner || owner.host !== host || !isGone(owner)) continue

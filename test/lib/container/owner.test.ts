@@ -30,6 +30,11 @@ test(
     const engine = findEngine({ ...process.env, ...podman.env, HOST: 'here' })
     t.equal((await sweepDead(engine)).length, 2)
     t.equal((await sweepDead(engine, ['image'])).length, 1)
+    podman.ask('network', 'create', '--label', dead('here'), 'dead')
+    podman.ask('network', 'create', '--label', mine, 'leaving')
+    const leave = `case "$*" in *inspect*) ${engine.command.join(' ')} network rm leaving >&2 ;; esac; exec "$@"`
+    const slow = { ...engine, command: ['sh', '-c', leave, 'sh', ...engine.command] }
+    t.same(await sweepDead(slow, ['network']), ['dead'], 'also where another goes when it was just listed')
     t.same(podman.ask('ps', '--all', '--format', '{{.Names}}').split('\n').sort(), ['elsewhere', 'mine'])
     t.same(podman.ask('network', 'ls', '--quiet').split('\n').sort(), ['elsewhere', 'mine', 'podman'])
     const images = podman.ask('images', '--format', '{{.Repository}}').split('\n').sort()
