@@ -123,8 +123,8 @@ export class Ground extends Sandbox {
     await this.#warm()
   }
 
-  /** Makes the directory of a task of `steps`, to be published as often as one likes. */
-  layTask(steps: Readonly<Record<string, string>>, compressor = 'cat'): string {
+  /** Makes the directory of a task of `steps`, to be published as often as one likes. Its archives are plain, as small ones are. */
+  layTask(steps: Readonly<Record<string, string>>): string {
     const [task, code, bundle] = ['template', 'task-code', 'task-steps'].map(name => this.path(name)) as [
       string,
       string,
@@ -137,13 +137,7 @@ export class Ground extends Sandbox {
       ['code', code],
       ['steps', bundle],
     ] as const) {
-      this.ok('sh', [
-        '-c',
-        `tar -C "$1" -cf - . | ${compressor} >"$2"`,
-        'sh',
-        from,
-        join(task, `${part}.tar`),
-      ])
+      this.ok('tar', ['-C', from, '-cf', join(task, `${part}.tar`), '.'])
       writeFileSync(join(task, `${part}-revision.txt`), '0123456789012345678901234567890123456789\n')
       writeFileSync(join(task, `${part}-version.txt`), 'v1\n')
     }

@@ -43,7 +43,7 @@ export const jobsScenario: Scenario = {
         { name: 'BASS', round: () => work(ground, template) },
         floor(stage, 'taker', program => {
           const other = groundOfFloor(stage, program, 2)
-          const plain = other.layTask({ '10-nothing': '#!/bin/sh\n:\n' }, 'cat')
+          const plain = other.layTask({ '10-nothing': '#!/bin/sh\n:\n' })
           return () => work(other, plain)
         }),
         rival('outline in shell', ['inotifywait', 'tai64n'], () => {

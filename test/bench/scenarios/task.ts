@@ -10,8 +10,8 @@ import { stepThatRings } from './push.ts'
 
 const STEP = '10-first'
 
-export const layTaskThatRings = (ground: Ground, compressor?: string): string =>
-  ground.layTask({ [STEP]: stepThatRings(ground.bell.path) }, compressor)
+export const layTaskThatRings = (ground: Ground): string =>
+  ground.layTask({ [STEP]: stepThatRings(ground.bell.path) })
 
 /** From the rename of a task, whose step rings, until the log holds its line. Waits until the job is over. */
 export async function publishAndSee(ground: Ground, template: string): Promise<number> {
@@ -54,7 +54,7 @@ export const taskScenario: Scenario = {
         { name: 'BASS', round: () => publishAndSee(ground, template) },
         floor(stage, 'taker', program => {
           const other = groundOfFloor(stage, program, 1)
-          const plain = layTaskThatRings(other, 'cat')
+          const plain = layTaskThatRings(other)
           return () => publishAndSee(other, plain)
         }),
         submit('fork and exec', [], []),
