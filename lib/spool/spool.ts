@@ -12,7 +12,7 @@ import { optional, setting } from '../base/settings.ts'
 import { compareByNumber, parseTaskName } from './task-name.ts'
 import type { TaskId, TaskName } from './task-name.ts'
 import type { Path } from '../base/brand.ts'
-import { makeDirectories } from '../system/directories.ts'
+import { makeDirectories, parentsOfMade } from '../system/directories.ts'
 import { shareWithGroup } from '../system/umask.ts'
 
 export interface Spool {
@@ -71,8 +71,7 @@ export function mustBeThere(directory: Path): void {
 /** Makes a directory of the spool where it is missing, its parents too, durably; modes are as umask and parent say. */
 export function makeDirectory(path: Path): void {
   const first = makeDirectories(path)
-  if (first === undefined) return
-  for (let made = path; made.length >= first.length; made = dirname(made)) fsyncPath(dirname(made))
+  if (first !== undefined) for (const parent of parentsOfMade(path, first)) fsyncPath(parent)
 }
 
 /**

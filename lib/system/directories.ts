@@ -34,6 +34,11 @@ export function makeDirectories(path: Path, mode = 0o777): Path | undefined {
   }
 }
 
+/** The directories to fsync, so that what `makeDirectories(path)` made is durable: of that it returned `first`. Pure. */
+export function* parentsOfMade(path: Path, first: Path): Generator<Path> {
+  for (let made = path; made.length >= first.length; made = dirname(made)) yield dirname(made)
+}
+
 const isDirectory = (path: Path): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
 /** Gives us back the rights that others have taken from what is ours in a directory, as far as that can be done. */

@@ -12,7 +12,7 @@ import { isErrno } from '../../lib/base/errno.ts'
 import { isSameSecret } from '../../lib/base/same.ts'
 import { lasting, temporary } from '../../lib/base/exit.ts'
 import { optional, setting } from '../../lib/base/settings.ts'
-import { makeDirectories } from '../../lib/system/directories.ts'
+import { makeDirectories, parentsOfMade } from '../../lib/system/directories.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import { token } from '../../lib/system/durable.ts'
 import { fileBytes } from '../../lib/view/bytes.ts'
@@ -79,7 +79,8 @@ export class Files implements Blobs {
     const path = join(this.#root, key)
     const directory = dirname(path)
     const first = makeDirectories(directory)
-    if (first !== undefined) await fsyncAbove(directory, first)
+    if (first !== undefined)
+      for (const parent of parentsOfMade(directory, first)) await fsyncDirectory(parent)
     const hidden = join(directory, `.new.${token()}`)
     let seen = 0
     try {
@@ -115,12 +116,6 @@ export class Files implements Blobs {
       throw error
     }
   }
-}
-
-/** Fsyncs the directories in which others were made: those above `directory` as far as above `first`. */
-async function fsyncAbove(directory: string, first: string): Promise<void> {
-  for (let made = directory; made.length >= first.length; made = dirname(made))
-    await fsyncDirectory(dirname(made))
 }
 
 /** Here, where others wait for answers, not by a call that they would wait for. */
