@@ -62,7 +62,7 @@ export class Heartbeats {
     return now - seen.since >= this.#lostAfter && now >= this.#notBefore
   }
 
-  /** True if half of that time has gone by without a change. */
+  /** True if the heartbeat of `name` has been seen not to change for half of `lostAfter`. */
   isLate(name: string, now: number): boolean {
     return now - (this.#seen.get(name)?.since ?? now) >= this.#lostAfter / 2
   }

@@ -1,4 +1,4 @@
-// A worker's side of the protocol of `lib/farm/protocol.ts`. Without `fetch`, which takes a worker 18 MB of memory.
+// A worker's side of the protocol of `lib/farm/protocol.ts`. Without `fetch`: with it a worker had 88 MB at its most, and has 55.
 
 import { open } from 'node:fs/promises'
 import * as http from 'node:http'
@@ -120,8 +120,8 @@ function whyOf({ status, reason, location, body }: Answer): string {
 }
 
 /**
- * Puts the first `size` bytes of a file to a signed address, as they are read, so that
- * little of it is in memory. Throws what keeps it from there.
+ * Puts the first `size` bytes of a file to a signed address, as they are read, so that little of it is in memory. Throws what
+ * keeps it from there.
  */
 export async function putFile(
   address: string,

@@ -26,7 +26,10 @@ interface Stopped {
   readonly goOn: () => Promise<Ended>
 }
 
-/** Starts a program that stops before its first operation, or that of number `which`, of this kind on a path with this part: `link /claim`. */
+/**
+ * Starts a program that stops before an operation of this kind on a path with this part: `link /claim`. Of several it is that of
+ * number `which`.
+ */
 async function stopAt(
   world: World,
   command: string,
