@@ -1,7 +1,7 @@
 // Deliveries of forges that were worked off: INBOX/done/ID, and the events that they made, one file of INBOX/made each, whose first
 // line is the ID.
 
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { readIfThere, replaceFile, sweep, timeOf } from '../system/durable.ts'
 import { listIfThere } from '../system/listing.ts'
@@ -25,14 +25,13 @@ export function doneDeliveries(spool: Spool, before: number, project?: string): 
  * taken for a fetcher's work that is not yet done, and done again.
  */
 export function removeDeliveries(spool: Spool, records: readonly string[]): void {
+  const removed = new Set(records)
   for (const inbox of new Set(records.map(record => dirname(dirname(record))))) {
-    const ids = new Set(
-      records.filter(record => dirname(dirname(record)) === inbox).map(record => basename(record)),
-    )
     for (const name of listIfThere(join(inbox, 'made'))) {
       const path = join(inbox, 'made', name)
-      const [id, ...rest] = (readIfThere(path) ?? '').split('\n')
-      if (ids.has(id!)) replaceFile(path, [NOBODY, ...rest].join('\n'), spool.tasks.tmp)
+      const [id = '', ...rest] = (readIfThere(path) ?? '').split('\n')
+      if (removed.has(join(inbox, 'done', id)))
+        replaceFile(path, [NOBODY, ...rest].join('\n'), spool.tasks.tmp)
     }
   }
   for (const record of records) sweep(record)
