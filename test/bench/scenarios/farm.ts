@@ -81,6 +81,11 @@ async function farmQueue(ground: FarmGround): Promise<Queue> {
     ends: new Ends(db),
   }
   await farmer.workers.open()
+  const quiet = () => undefined
+  // As workers do each second; else the farmer takes them for gone.
+  const living = setInterval(() => {
+    for (const worker of farmer.ids) farmer.workers.alive({ worker }).catch(quiet)
+  }, 1000)
   let ring: (worker: string) => void = () => undefined
   await db.listen('farm_run', worker => ring(worker))
   return {
@@ -98,6 +103,7 @@ async function farmQueue(ground: FarmGround): Promise<Queue> {
         from run where worker = ${worker}`.then(() => undefined)
     },
     close: () => {
+      clearInterval(living)
       farmer.workers.close()
       return Promise.resolve()
     },
