@@ -1,17 +1,21 @@
 // The nearest tags of commits. Git takes long to start and little for one commit more, so those that will be asked about next are
 // asked about together.
 
-import { GitError, runGit, sentence } from './process.ts'
-import type { Start } from './process.ts'
+import { GitError, parkGit, runGit, sentence } from './process.ts'
+import type { Parked, Printed, Start } from './process.ts'
 
 /** So many commits are asked about at once. */
 const TOGETHER = 32
+
+const DESCRIBE = ['describe', '--tags', '--long', '--end-of-options']
 
 /** A tag, as `TAG` or `TAG-N-gID`, in the bytes it has; undefined if there is none. */
 type Name = Buffer | undefined
 
 export class Describer {
   readonly #start: Start
+  /** The process that answers the next question. */
+  #parked: Parked | undefined
   #expected: string[] = []
   /** Those asked about together: each has the names of all of them, or nothing if git failed for one. */
   readonly #asked = new Map<string, Promise<Map<string, Name> | undefined>>()
@@ -24,8 +28,18 @@ export class Describer {
    * Says which commits will be asked about next; only whole ids count. What was known is forgotten: tags come and go.
    */
   expect(revisions: readonly string[]): void {
-    this.#expected = revisions.filter(revision => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(revision))
+    this.#expected = revisions.filter(isId)
     this.#asked.clear()
+  }
+
+  /** Has a process ready for the next question. */
+  rest(): void {
+    this.#parked ??= parkGit(this.#start, DESCRIBE)
+  }
+
+  close(): void {
+    this.#parked?.close()
+    this.#parked = undefined
   }
 
   async describe(revision: string): Promise<Name> {
@@ -46,7 +60,7 @@ export class Describer {
 
   async #ask(revisions: readonly string[]): Promise<Map<string, Name>> {
     const commits = revisions.map(revision => `${revision}^{commit}`)
-    const end = await runGit(this.#start, ['describe', '--tags', '--long', '--end-of-options', ...commits])
+    const end = await this.#run(commits, revisions.every(isId))
     if (end.code === 0) {
       const lines = end.stdout.toString('latin1').split('\n')
       return new Map(revisions.map((revision, i) => [revision, nameOf(lines[i]!)]))
@@ -57,6 +71,16 @@ export class Describer {
     const isUnknown = /^fatal: Not a valid object name /m.test(end.stderr)
     throw new GitError(isUnknown ? 'no such commit' : sentence(end))
   }
+
+  async #run(commits: readonly string[], isPlain: boolean): Promise<Printed> {
+    const parked = isPlain ? this.#parked : undefined
+    if (parked) this.#parked = undefined
+    const end = await parked?.run(commits).catch(() => undefined)
+    // One that was killed meanwhile, or could never be made, says nothing of the commits.
+    return end === undefined || end.code === null ? runGit(this.#start, [...DESCRIBE, ...commits]) : end
+  }
 }
+
+const isId = (revision: string): boolean => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(revision)
 
 const nameOf = (line: string): Buffer => Buffer.from(line.replace(/-0-g[0-9a-f]+$/, ''), 'latin1')

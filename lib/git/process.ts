@@ -68,18 +68,53 @@ export function startGit(
   return start(['git', ...where, ...args], { env, stdio, signal })
 }
 
+/** A git that has ended, and what it printed. */
+export interface Printed extends Ended {
+  readonly stdout: Buffer
+}
+
 /** Runs git to its end with `input` on its standard input. Throws Fatal if it cannot be started. */
-export async function runGit(
-  start: Start,
-  args: readonly string[],
-  input?: string | Buffer,
-): Promise<Ended & { readonly stdout: Buffer }> {
+export function runGit(start: Start, args: readonly string[], input?: string | Buffer): Promise<Printed> {
   const child = startGit(start, args, ['pipe', 'pipe', 'pipe'])
+  const printed = printedBy(child)
+  child.stdin?.end(input)
+  return printed
+}
+
+/** A git that is to run later. */
+export interface Parked {
+  /** Runs it, with these words behind the arguments that it has. */
+  run(words: readonly string[]): Promise<Printed>
+  /** Ends it without that. */
+  close(): void
+}
+
+/**
+ * Makes a process ready that becomes git when it is told the rest of the arguments: to start one takes a Node of our size some
+ * milliseconds in which it can do nothing else. The words have no white space.
+ */
+export function parkGit({ place, env, signal }: Start, args: readonly string[]): Parked {
+  const where = place === undefined ? [] : ['-C', place]
+  const become = ['sh', '-fc', 'read -r words && exec git "$@" $words', 'sh', ...where, ...args]
+  const child = start(become, { env, stdio: ['pipe', 'pipe', 'pipe'], signal })
+  const printed = printedBy(child)
+  // Whoever runs it hears what happened before.
+  printed.catch(() => undefined)
+  return {
+    run: words => {
+      child.stdin.end(words.join(' ') + '\n')
+      return printed
+    },
+    close: () => child.stdin.end(),
+  }
+}
+
+async function printedBy(child: ChildProcess): Promise<Printed> {
   const chunks: Buffer[] = []
   // Where no process could be made there are no pipes either.
   child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk))
   // Git may end before it has read all; its exit code says so.
-  child.stdin?.on('error', () => undefined).end(input)
+  child.stdin?.on('error', () => undefined)
   const end = await ended(child)
   return { ...end, stdout: Buffer.concat(chunks) }
 }

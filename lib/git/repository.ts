@@ -11,6 +11,7 @@ import { Objects } from './objects.ts'
 import type { GitObject, ObjectReader } from './objects.ts'
 import { ended, environmentAt, GitError, runGit, sentence, startGit } from './process.ts'
 import type { Start } from './process.ts'
+import { RecentBlobs } from './recent-blobs.ts'
 import { Recent } from './recent.ts'
 import { parseTree } from './tree.ts'
 import type { TreeEntry } from './tree.ts'
@@ -29,6 +30,9 @@ export interface Commit {
 /** Most bytes of a tree object: a directory of a million files has fewer. */
 const TREE_MAX = 256 * 1024 * 1024
 
+/** A job that was just made is at its first step by then. */
+const REST_AFTER_MS = 40
+
 /** More objects than these are worth a process of their own. */
 const MANY = 200
 
@@ -44,6 +48,8 @@ export class Repository {
   #place: string | undefined
   readonly #describer: Describer
   readonly #recent = new Recent()
+  readonly #blobs = new RecentBlobs()
+  #resting: NodeJS.Timeout | undefined
   #closed = false
 
   /**
@@ -66,9 +72,11 @@ export class Repository {
 
   /** Throws Fatal if this is no repository that git can read. */
   async check(): Promise<void> {
+    this.#restNow()
     if (this.#place !== this.#locate()) {
       this.#forget()
       this.#recent.forget()
+      this.#blobs.forget()
     }
     try {
       // An object that is never there: all that matters is that git answers.
@@ -144,12 +152,14 @@ export class Repository {
         throw error
       }
     }
-    const many = wanted.length > MANY
+    const { asked, handRest } = this.#blobs.split(wanted, failed.signal)
+    const many = asked.length > MANY
     const objects = many ? this.#bulk(failed.signal) : this.#ready()
-    const asked = wanted.map(one => read(objects, one))
+    const answers = asked.map(one => read(objects, one))
     if (many) objects.close()
-    await Promise.allSettled(asked)
+    await Promise.allSettled(answers)
     if (failed.signal.aborted) throw failed.signal.reason
+    handRest()
   }
 
   #bulk(failed: AbortSignal): Objects {
@@ -219,17 +229,29 @@ export class Repository {
 
   /**
    * For the end of a piece of work: a new process takes the place of the one that looks objects up, so that the next
-   * piece need not wait for its start, and what git has packed anew meanwhile is not held on the disk.
+   * piece need not wait for its start, and what git has packed anew meanwhile is not held on the disk; and another one
+   * is there to describe a commit. Not at once: those for whom the work was done have the processors first.
    */
   rest(): void {
+    this.#resting ??= setTimeout(() => this.#restNow(), REST_AFTER_MS).unref()
+  }
+
+  #restNow(): void {
+    if (this.#resting === undefined) return
+    clearTimeout(this.#resting)
+    this.#resting = undefined
     this.#forget()
     this.#open().start()
+    this.#describer.rest()
+    this.#blobs.rest()
   }
 
   /** Ends the process that looks objects up as soon as it has answered; later questions are rejected. */
   close(): void {
     this.#closed = true
+    clearTimeout(this.#resting)
     this.#forget()
+    this.#describer.close()
   }
 
   #forget(): void {

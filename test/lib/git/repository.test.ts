@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { getEventListeners } from 'node:events'
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
+import { tolerating } from '../../../lib/base/errno.ts'
 import { GitError, Repository } from '../../../lib/git/repository.ts'
 import { sentence } from '../../../lib/git/process.ts'
 import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
@@ -131,6 +132,45 @@ test('a commit without a tag is not described, and one that is missing is an err
   t.match(String(await repository.describe('HEAD')), new RegExp(`^v1-1-g${next.slice(0, 7)}`))
   await t.rejects(repository.describe('nope'), GitError)
   await t.rejects(repository.describe('--all'), GitError)
+})
+
+/** The processes of ours that wait to become a git. */
+const parked = (): number[] =>
+  readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .filter(pid => {
+      const read = (name: string) =>
+        tolerating(['ENOENT', 'ESRCH'], () => readFileSync(`/proc/${pid}/${name}`, 'utf8'))
+      return (
+        read('stat')?.includes(`(sh) S ${process.pid} `) === true && read('cmdline')?.includes('describe')
+      )
+    })
+    .map(Number)
+
+test('a repository that rests has a process ready for the next description, and needs none', async t => {
+  const { sandbox, path, commit, repository } = make(t)
+  const [first, second] = [commit(), commit()]
+  sandbox.git(path, 'tag', 'v1', first)
+  const name = `v1-1-g${second.slice(0, 7)}`
+  const rest = async () => {
+    repository.rest()
+    await eventually('a process that waits', () => parked().length === 1)
+  }
+  await rest()
+  const [pid] = parked()
+  t.equal(String(await repository.describe('HEAD')), name)
+  t.same(parked(), [pid], 'a name is no word for it')
+  t.equal(String(await repository.describe(second)), name)
+  t.same(parked(), [])
+  await rest()
+  await t.rejects(repository.describe('1'.repeat(second.length)), new GitError('no such commit'))
+  await rest()
+  process.kill(parked()[0]!, 'SIGKILL')
+  await eventually('its end', () => parked().length === 0)
+  t.equal(String(await repository.describe(second)), name, 'one that was killed')
+  await rest()
+  repository.close()
+  await eventually('the end of all', () => parked().length === 0)
 })
 
 test('those that are expected are described together, and each gets what it would get alone', async t => {
