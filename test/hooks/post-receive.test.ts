@@ -331,6 +331,7 @@ test('an event says who pushed it where the server names him, also where the nex
   server.commit(1)
   server.push(['main:late'])
   rmSync(join(server.revs, 'refs/heads/late'))
+  await server.hooksOver()
   server.push(['main:other'], { GL_USER: 'grace' })
   await server.settled()
   const lines = (ref: string, commit: string) =>
