@@ -23,6 +23,8 @@ export class Output {
   readonly #signal: AbortSignal | undefined
   readonly #max: number
   #buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  /** Buffers that the compressor has taken: a new one costs a page fault for every 4 kB, and V8 a collection now and then. */
+  readonly #spare: Buffer<ArrayBuffer>[] = []
   #filled = 0
   #total = 0
   #child: ChildProcess | undefined
@@ -98,11 +100,17 @@ export class Output {
       return
     }
     const { stdin } = (this.#child ??= this.#start())
-    const bytes = this.#buffer.subarray(0, this.#filled)
-    this.#buffer = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
+    const full = this.#buffer
+    const bytes = full.subarray(0, this.#filled)
+    this.#buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(OUTPUT_BYTES)
     this.#filled = 0
-    // It is called after an error as well.
-    this.#taken = new Promise(done => stdin!.write(bytes, () => done()))
+    this.#taken = new Promise(done => {
+      // It is called after an error as well.
+      stdin!.write(bytes, () => {
+        if (full.length === OUTPUT_BYTES) this.#spare.push(full)
+        done()
+      })
+    })
   }
 
   #writeAll(): void {

@@ -20,8 +20,9 @@ export interface GitObject extends ObjectHeader {
 
 /** Takes an object as it arrives. */
 export interface ObjectReader {
-  begin(header: ObjectHeader): void
-  /** Takes the next bytes of the body. Git is not read on before a promise is resolved. */
+  /** Git is not read on before a promise is resolved, of this and of `take`. */
+  begin(header: ObjectHeader): void | Promise<void>
+  /** Takes the next bytes of the body. */
   take(bytes: Buffer): void | Promise<void>
 }
 
@@ -138,16 +139,16 @@ export class Objects {
 
   #parse(child: ChildProcess, source: Readable, chunk: Buffer): void {
     for (let at = 0; at < chunk.length && this.#child === child && this.#waiting.length > 0;) {
-      if (this.#left === 0) {
-        at = this.#header(chunk, at)
-        continue
+      let busy
+      if (this.#left === 0) [at, busy] = this.#header(chunk, at)
+      else {
+        const bytes = chunk.subarray(at, at + this.#left)
+        at += bytes.length
+        this.#left -= bytes.length
+        // The last byte is the line feed.
+        busy = this.#take(this.#left > 0 ? bytes : bytes.subarray(0, -1))
+        if (this.#left === 0 && !busy) this.#answer(true)
       }
-      const bytes = chunk.subarray(at, at + this.#left)
-      at += bytes.length
-      this.#left -= bytes.length
-      // The last byte is the line feed.
-      const busy = this.#take(this.#left > 0 ? bytes : bytes.subarray(0, -1))
-      if (this.#left === 0 && !busy) this.#answer(true)
       if (!busy) continue
       this.#busy = true
       source.pause()
@@ -173,35 +174,35 @@ export class Objects {
     return this.#busy
   }
 
-  /** Reads the line in front of an object; returns where it ends in the chunk. */
-  #header(chunk: Buffer, at: number): number {
+  /** Reads the line in front of an object; returns where it ends in the chunk, and when its reader has done. */
+  #header(chunk: Buffer, at: number): [end: number, busy?: Promise<void> | undefined] {
     const end = chunk.indexOf(0x0a, at)
     this.#line += chunk.toString('latin1', at, end < 0 ? chunk.length : end)
-    if (end < 0) return chunk.length
+    if (end < 0) return [chunk.length]
     const [, id, type, size] = HEADER.exec(this.#line) ?? []
     this.#line = ''
-    if (id === undefined) this.#answer(false)
-    else {
-      this.#left = Number(size) + 1
-      this.#tell(reader => reader.begin({ id, type: type!, size: Number(size) }))
+    if (id === undefined) {
+      this.#answer(false)
+      return [end + 1]
     }
-    return end + 1
+    this.#left = Number(size) + 1
+    return [end + 1, this.#tell(reader => reader.begin({ id, type: type!, size: Number(size) }))]
   }
 
   #take(bytes: Buffer): Promise<void> | undefined {
-    const busy = bytes.length > 0 ? this.#tell(reader => reader.take(bytes)) : undefined
-    return busy?.catch((error: unknown) => {
-      this.#refused = { error }
-    })
+    return bytes.length > 0 ? this.#tell(reader => reader.take(bytes)) : undefined
   }
 
   /** Calls the reader of the first question, unless it has failed: then the rest of its object is passed over. */
-  #tell<T>(call: (reader: ObjectReader) => T): T | undefined {
+  #tell(call: (reader: ObjectReader) => void | Promise<void>): Promise<void> | undefined {
     if (this.#refused) return undefined
-    try {
-      return call(this.#waiting[0]!.reader)
-    } catch (error) {
+    const refuse = (error: unknown) => {
       this.#refused = { error }
+    }
+    try {
+      return call(this.#waiting[0]!.reader)?.catch(refuse)
+    } catch (error) {
+      refuse(error)
       return undefined
     }
   }

@@ -4,9 +4,9 @@
 import type { ObjectHeader, ObjectReader } from './objects.ts'
 
 /** Bytes of one that is kept at most. */
-const BLOB_MAX = 32 * 1024
+const BLOB_MAX = 64 * 1024
 /** Bytes that are kept at most, and what one takes besides its content, roughly. */
-const BYTES_MAX = 4 * 1024 * 1024
+const BYTES_MAX = 32 * 1024 * 1024
 const BLOB_BYTES = 200
 
 /** An object, by its id, and who wants it. */
@@ -26,24 +26,27 @@ export class RecentBlobs {
    * Those objects of which git is to be asked. What is kept is handed to its readers in between, as long as none has failed,
    * so that all come in their order; and by `handRest` what comes behind the last of them.
    */
-  split(wanted: readonly Asking[], failed: AbortSignal): { asked: Asking[]; handRest: () => void } {
+  split(asking: readonly Asking[], failed: AbortSignal): { asked: Asking[]; handRest: () => Promise<void> } {
     const asked: Asking[] = []
-    let known: (() => void)[] = []
-    const handAll = (hands: readonly (() => void)[]) => {
-      for (const hand of hands) if (!failed.aborted) hand()
-    }
-    for (const [id, reader] of wanted) {
-      const body = this.#find(id)
-      if (body) known.push(() => hand(id, body, reader))
-      else {
-        const before = known
-        known = []
-        const begin = (header: ObjectHeader) => {
-          handAll(before)
-          reader.begin(header)
-        }
-        asked.push([id, this.#keeping(id, { begin, take: bytes => reader.take(bytes) })])
+    let known: (() => void | Promise<void>)[] = []
+    const handAll = async (hands: typeof known) => {
+      for (const hand of hands) {
+        if (failed.aborted) return
+        const busy = hand()
+        if (busy) await busy
       }
+    }
+    for (const [id, reader] of asking) {
+      const body = this.#find(id)
+      if (body) {
+        known.push(() => hand(id, body, reader))
+        continue
+      }
+      const before = known
+      known = []
+      const begin = (header: ObjectHeader) =>
+        before.length === 0 ? reader.begin(header) : handAll(before).then(() => reader.begin(header))
+      asked.push([id, this.#keeping(id, { begin, take: bytes => reader.take(bytes) })])
     }
     return { asked, handRest: () => handAll(known) }
   }
@@ -66,7 +69,7 @@ export class RecentBlobs {
       begin: header => {
         if (this.#wants(id, header)) body = Buffer.allocUnsafeSlow(header.size)
         if (header.size === 0 && body) fill(body)
-        reader.begin(header)
+        return reader.begin(header)
       },
       take: bytes => {
         if (body) fill(bytes)
@@ -102,8 +105,9 @@ export class RecentBlobs {
   }
 }
 
-/** Hands a blob to a reader as git's would be. It is small: nobody waits until it is taken. */
-function hand(id: string, body: Buffer, reader: ObjectReader): void {
-  reader.begin({ id, type: 'blob', size: body.length })
-  if (body.length > 0) void reader.take(body)
+/** Hands a blob to a reader as git's would be. */
+function hand(id: string, body: Buffer, reader: ObjectReader): void | Promise<void> {
+  const take = () => (body.length > 0 ? reader.take(body) : undefined)
+  const busy = reader.begin({ id, type: 'blob', size: body.length })
+  return busy ? busy.then(take) : take()
 }

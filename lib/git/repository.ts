@@ -159,7 +159,7 @@ export class Repository {
     if (many) objects.close()
     await Promise.allSettled(answers)
     if (failed.signal.aborted) throw failed.signal.reason
-    handRest()
+    await handRest()
   }
 
   #bulk(failed: AbortSignal): Objects {
