@@ -93,10 +93,11 @@ export async function serve(times: Times & AppTimes): Promise<void> {
   }
   const secrets = { webhookSecret: setting('GITEA_WEBHOOK_SECRET'), runnerSecret: setting('RUNNER_SECRET') }
   const server = makeServer(desk, credential === 'proxy' ? door : undefined, { ...secrets, cloneUrl, times })
+  const over = told(stop.signal)
   await listen(server, place)
   const timer = setInterval(() => void desk.settle(), times.tick)
   courier.wake()
-  await told(stop.signal)
+  await over
   clearInterval(timer)
   stop.abort()
   server.closeAllConnections()

@@ -43,6 +43,9 @@ export const verb = command(description, async ([port = '8000'], { listen = '127
     hostname(),
     ...(url === undefined ? [] : [new URL(url).hostname]),
   ])
+  const over = new Promise<void>(done => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
+  })
   const server = serve({ fetch: app.fetch, hostname: listen, port: Number(port) })
   await new Promise<void>((done, failed) => {
     server.once('error', error => failed(temporary(`listen on '${listen}', port ${port}`, error)))
@@ -51,9 +54,7 @@ export const verb = command(description, async ([port = '8000'], { listen = '127
   const at = server.address()
   const bound = typeof at === 'object' && at ? at.port : port
   say('info', `listening on ${listenAddress({ host: listen, port: Number(bound) })}/`)
-  await new Promise<void>(done => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
-  })
+  await over
   if ('closeAllConnections' in server) server.closeAllConnections()
   server.close()
 })
