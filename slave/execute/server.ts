@@ -81,7 +81,7 @@ class Service {
     },
     Execute: (call: Call) => this.#execute(call),
     Fetch: (call: ServerWritableStream<FetchRequest, { data: Buffer }>) => {
-      this.#fetch(call).catch((error: unknown) => call.emit('error', refusalOf(error)))
+      this.#fetch(call).catch((error: unknown) => call.cancelled || call.emit('error', refusalOf(error)))
     },
   }
 
@@ -202,10 +202,12 @@ class Service {
       join(this.#own.scratch, `${i + 1}.tar.s2`),
     ).includes(archive)
     if (!isOurs) throw new Refusal(NOT_FOUND, 'there is no such archive')
+    // A client that goes away takes nothing more, and never says so.
+    const gone = new AbortController()
+    call.once('cancelled', () => gone.abort())
     const bytes = createReadStream(archive, { start: offset, highWaterMark: PIECE })
     for await (const data of bytes as AsyncIterable<Buffer>) {
-      if (call.cancelled) return
-      if (!call.write({ data })) await once(call, 'drain')
+      if (!call.write({ data })) await once(call, 'drain', { signal: gone.signal })
     }
     call.end()
   }

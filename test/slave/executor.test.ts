@@ -1,11 +1,12 @@
 // An executor and its clients: ours, and one in Python, which is held to the protocol by its own library.
 
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
 
+import { tolerating } from '../../lib/base/errno.ts'
 import { ExecutorClient } from '../../lib/exec/client.ts'
 import { tarOf } from '../../lib/exec/pack.ts'
 import { VERSION } from '../../lib/exec/protocol.ts'
@@ -95,6 +96,31 @@ test('files go there, and what was changed comes as one archive that the result 
     for await (const piece of client.fetch('/etc/passwd')) t.fail(`it gave away ${piece.length} bytes`)
   }
   await t.rejects(stranger(), { message: /no such archive/ })
+})
+
+test('of a client that goes away while it fetches nothing is kept open', async t => {
+  const { client, executor, sandbox } = await startExecutor(t)
+  const root = sandbox.path('there')
+  mkdirSync(root)
+  const { result } = await runShell(client, 'head -c 60000000 /dev/urandom >new', {
+    directory: root,
+    contentRoot: root,
+    wantArchive: true,
+  })
+  const open = () => {
+    const fds = `/proc/${executor.pid}/fd`
+    return readdirSync(fds).filter(
+      fd => tolerating(['ENOENT'], () => readlinkSync(join(fds, fd))) === result.archive,
+    )
+  }
+  const fetched = client.fetch(result.archive)
+  t.equal((await fetched.next()).done, false)
+  // It takes no more, so the executor has to wait.
+  await sleep(300)
+  t.equal(open().length, 1)
+  await fetched.return()
+  await eventually('the end of the reading', () => open().length === 0)
+  t.match((await runShell(client, 'echo well')).said, ['well\n', ''])
 })
 
 test('the executor says what it does, in its place among the output, and the result is the last', async t => {
