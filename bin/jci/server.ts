@@ -81,16 +81,7 @@ export async function serve(times: Times & AppTimes): Promise<void> {
     isPushing: job => door.pushing.includes(job.id),
     changed: () => courier.wake(),
   })
-  const cloneUrl = ({ job, token }: GivenJob, called: string): string => {
-    if (token !== undefined) return forge.urlWith(job, token)
-    const { id, tries, owner, repo, commit } = job
-    const expires = job.assignedAt! + timeout
-    const url = new URL(gitUrl ?? `http://${called}`)
-    url.pathname = `${url.pathname.replace(/\/+$/, '')}/${owner}/${repo}.git`
-    url.username = 'jci'
-    url.password = makePassword(key, { job: id, attempt: tries, owner, repo, commit, expires })
-    return url.href
-  }
+  const cloneUrl = addressesForJobs(forge, gitUrl, timeout, key)
   const secrets = { webhookSecret: setting('GITEA_WEBHOOK_SECRET'), runnerSecret: setting('RUNNER_SECRET') }
   const server = makeServer(desk, credential === 'proxy' ? door : undefined, { ...secrets, cloneUrl, times })
   const over = told(stop.signal)
@@ -103,6 +94,20 @@ export async function serve(times: Times & AppTimes): Promise<void> {
   server.closeAllConnections()
   server.close()
   await unlock()
+}
+
+/** Returns what says from where a job fetches, and to where it pushes: from us, with its password, or from the forge with its token. */
+function addressesForJobs(forge: ForgeClient, gitUrl: string | undefined, timeout: number, key: string) {
+  return ({ job, token }: GivenJob, called: string): string => {
+    if (token !== undefined) return forge.urlWith(job, token)
+    const { id, tries, owner, repo, commit } = job
+    const expires = job.assignedAt! + timeout
+    const url = new URL(gitUrl ?? `http://${called}`)
+    url.pathname = `${url.pathname.replace(/\/+$/, '')}/${owner}/${repo}.git`
+    url.username = 'jci'
+    url.password = makePassword(key, { job: id, attempt: tries, owner, repo, commit, expires })
+    return url.href
+  }
 }
 
 /** Resolves when a signal, or `stop`, tells the server to end. */
