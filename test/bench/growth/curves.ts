@@ -206,7 +206,7 @@ function jobsOfTakers(stage: Stage, takers: number): Contender['round'] {
     await ground.takers(takers)
     const template = ground.layTask(TRIVIAL)
     // Each of them is slow at first, as a Node is whose code has not been compiled yet.
-    await jobs(ground, template, 8 * takers)
+    await jobs(ground, template, 40 * takers)
     const took = await jobs(ground, template, 64)
     await ground.killAll()
     return took
