@@ -44,6 +44,13 @@ export function duration(name: string, env: Environment = process.env): number {
   return value
 }
 
+/** Nobody looks less often than once a day, in milliseconds; timers know no more than 24 of them. */
+const POLL_MAX_MS = 24 * 3600_000
+
+/** How often to look where nothing tells of changes, in milliseconds. */
+export const pollInterval = (env: Environment = process.env): number =>
+  Math.min(duration('POLL_INTERVAL', env), POLL_MAX_MS)
+
 /** A setting that is a span of time in milliseconds; unset, empty and 0 mean without end. */
 export function limit(name: string, env: Environment = process.env): number {
   return (optional(name, env) === undefined ? 0 : duration(name, env)) || Infinity

@@ -8,7 +8,7 @@ import { Bell } from './bell.ts'
 import { isLocal } from './local.ts'
 import { warnOnce } from './log.ts'
 import { reasonOf } from '../base/errno.ts'
-import { choice, duration } from '../base/settings.ts'
+import { choice, pollInterval } from '../base/settings.ts'
 import type { Environment } from '../base/settings.ts'
 import { trace } from './trace.ts'
 
@@ -34,7 +34,7 @@ export interface WatchSettings {
 
 export const readWatchSettings = (env?: Environment): WatchSettings => ({
   how: choice('WATCH', ['auto', 'events', 'poll'], env),
-  poll: duration('POLL_INTERVAL', env),
+  poll: pollInterval(env),
 })
 
 /**

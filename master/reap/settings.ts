@@ -1,6 +1,6 @@
 // The settings of a reaper, read once when it starts. Times are in milliseconds.
 
-import { duration, limit } from '../../lib/base/settings.ts'
+import { duration, limit, pollInterval } from '../../lib/base/settings.ts'
 import type { Environment } from '../../lib/base/settings.ts'
 import { readLossSettings } from '../../lib/spool/lose.ts'
 import type { LossSettings } from '../../lib/spool/lose.ts'
@@ -21,7 +21,7 @@ export interface ReaperSettings extends LossSettings {
 export function readReaperSettings(env: Environment = process.env): ReaperSettings {
   return {
     ...readLossSettings(env),
-    poll: duration('POLL_INTERVAL', env),
+    poll: pollInterval(env),
     lostAfter: duration('LOST_AFTER', env),
     settle: duration('SETTLE', env),
     retention: limit('RETENTION', env),

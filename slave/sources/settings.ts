@@ -1,6 +1,6 @@
 // The settings of a slave, read once when it starts.
 
-import { duration, optional, setting, size, sizeLimit } from '../../lib/base/settings.ts'
+import { duration, optional, pollInterval, setting, size, sizeLimit } from '../../lib/base/settings.ts'
 import type { Environment } from '../../lib/base/settings.ts'
 import { readLossSettings } from '../../lib/spool/lose.ts'
 import type { LossSettings } from '../../lib/spool/lose.ts'
@@ -31,7 +31,7 @@ export function readSlaveSettings(env: Environment = process.env): SlaveSettings
   return {
     ...readLossSettings(env),
     arch: setting('ARCH', env),
-    poll: duration('POLL_INTERVAL', env),
+    poll: pollInterval(env),
     lostAfter: duration('LOST_AFTER', env),
     jobtmp: setting('JOBTMP', env),
     keep: duration('FAILED_JOB_WAITTIME', env),

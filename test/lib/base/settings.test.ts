@@ -9,6 +9,7 @@ import {
   optional,
   parseDuration,
   parseSize,
+  pollInterval,
   setting,
   size,
   sizeLimit,
@@ -68,6 +69,12 @@ test('what is no time is refused with an example', async t => {
       exitCode: 100,
     })
   }
+})
+
+test('nobody looks less often than once a day', async t => {
+  t.equal(pollInterval({ POLL_INTERVAL: '1' }), 1000)
+  t.equal(pollInterval({ POLL_INTERVAL: '999d' }), 86_400_000)
+  t.throws(() => pollInterval({ POLL_INTERVAL: 'x' }), { message: /POLL_INTERVAL/ })
 })
 
 test('a limit of 0, empty or unset never comes', async t => {
