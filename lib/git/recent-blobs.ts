@@ -84,6 +84,8 @@ export class RecentBlobs {
   }
 
   #keep(id: string, body: Buffer): void {
+    // Of two that read it at the same time, one has kept it.
+    if (this.#kept.has(id)) return
     this.#kept.set(id, { body, isUsed: true })
     this.#bytes += body.length + BLOB_BYTES
   }

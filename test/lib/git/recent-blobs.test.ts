@@ -92,6 +92,21 @@ test('a piece of work leaves what it wanted, and room for the next', async t => 
   t.same((await readAll(blobs, [2012])).asked, [2012])
 })
 
+test('what two read at the same time takes room once', async t => {
+  const blobs = new RecentBlobs()
+  const body = Buffer.alloc(BLOB_MAX)
+  const reader: ObjectReader = { begin: () => undefined, take: () => undefined }
+  for (let i = 0; i < 600; i++) {
+    const both = [i, i].map(i => blobs.split([[id(i), reader]], new AbortController().signal).asked[0]!)
+    for (const [id, reader] of both) void reader.begin({ id, type: 'blob', size: body.length })
+    for (const [, reader] of both) void reader.take(body)
+    blobs.rest()
+    blobs.rest()
+  }
+  await readAll(blobs, [1000], { bytes: BLOB_MAX })
+  t.same((await readAll(blobs, [1000], { bytes: BLOB_MAX })).asked, [])
+})
+
 test('nothing is handed to readers once one has failed', async t => {
   const blobs = new RecentBlobs()
   await readAll(blobs, [1, 2])
