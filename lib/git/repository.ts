@@ -73,11 +73,7 @@ export class Repository {
   /** Throws Fatal if this is no repository that git can read. */
   async check(): Promise<void> {
     this.#restNow()
-    if (this.#place !== this.#locate()) {
-      this.#forget()
-      this.#recent.forget()
-      this.#blobs.forget()
-    }
+    if (this.#place !== this.#locate()) this.#forget()
     try {
       // An object that is never there: all that matters is that git answers.
       await this.#look('', 0)
@@ -237,7 +233,7 @@ export class Repository {
   }
 
   #restNow(): void {
-    if (this.#resting === undefined) return
+    if (this.#resting === undefined || this.#closed) return
     clearTimeout(this.#resting)
     this.#resting = undefined
     this.#forget()
@@ -271,7 +267,12 @@ export class Repository {
   }
 
   #open(): Objects {
-    this.#place = this.#locate()
+    const place = this.#locate()
+    if (this.#place !== place) {
+      this.#recent.forget()
+      this.#blobs.forget()
+    }
+    this.#place = place
     const args = ['cat-file', '--batch']
     return (this.#objects = new Objects(() => startGit(this.#start, args, ['pipe', 'pipe', 'pipe'])))
   }

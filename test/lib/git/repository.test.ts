@@ -171,6 +171,9 @@ test('a repository that rests has a process ready for the next description, and 
   await rest()
   repository.close()
   await eventually('the end of all', () => parked().length === 0)
+  repository.rest()
+  await t.rejects(repository.check(), /not in use any more/)
+  t.same(parked(), [], 'a closed one does not rest')
 })
 
 test('those that are expected are described together, and each gets what it would get alone', async t => {
@@ -226,6 +229,18 @@ test('a tree is asked of git once; in a repository made anew there is nothing of
   sandbox.git(sandbox.dir, 'init', '-q', path)
   await repository.check()
   await t.rejects(repository.entries(id), GitError)
+  t.equal(await repository.commit(id), undefined)
+})
+
+test('nor is there where it was made anew before the one that was there has rested', async t => {
+  const { sandbox, path, commit, repository } = make(t)
+  const id = commit()
+  await repository.check()
+  t.ok(await repository.commit(id))
+  repository.rest()
+  sandbox.ok('mv', [path, `${path}.old`])
+  sandbox.git(sandbox.dir, 'init', '-q', path)
+  await repository.check()
   t.equal(await repository.commit(id), undefined)
 })
 
