@@ -76,8 +76,10 @@ export class Describer {
     const parked = isPlain ? this.#parked : undefined
     if (parked) this.#parked = undefined
     const end = await parked?.run(commits).catch(() => undefined)
-    // One that was killed meanwhile, or could never be made, says nothing of the commits.
-    return end === undefined || end.code === null ? runGit(this.#start, [...DESCRIBE, ...commits]) : end
+    // One that was killed meanwhile, could never be made, or could not become git, says nothing of the commits.
+    return end === undefined || end.code === null || end.code === 126 || end.code === 127
+      ? runGit(this.#start, [...DESCRIBE, ...commits])
+      : end
   }
 }
 

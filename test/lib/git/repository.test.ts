@@ -176,6 +176,18 @@ test('a repository that rests has a process ready for the next description, and 
   t.same(parked(), [], 'a closed one does not rest')
 })
 
+test('a process that waits for a description and finds no git says nothing of the commit', async t => {
+  const { sandbox, path, commit } = make(t)
+  const id = commit()
+  sandbox.ok('sh', ['-c', 'mkdir bin && ln -s "$(command -v git)" "$(command -v sh)" bin'])
+  const repository = new Repository(path, undefined, { PATH: sandbox.path('bin') })
+  t.teardown(() => repository.close())
+  repository.rest()
+  await eventually('a process that waits', () => parked().length === 1)
+  rmSync(sandbox.path('bin/git'))
+  await t.rejects(repository.describe(id), /^unable to run 'git'/)
+})
+
 test('those that are expected are described together, and each gets what it would get alone', async t => {
   const { sandbox, path, commit } = make(t, '-b', 'main')
   const started = sandbox.path('started')
