@@ -198,7 +198,7 @@ test('a compressor that is not there or fails, and a bundle that is too large, s
     message: /more than the 100000 bytes that BUNDLE_MAX allows/,
   })
   const stop = new AbortController()
-  const aborted = packed(id, { compressor: ['sh', '-c', 'cat >&2; sleep 100'], signal: stop.signal })
+  const aborted = packed(id, { compressor: ['sh', '-c', 'cat >&2; exec sleep 100'], signal: stop.signal })
   setTimeout(() => stop.abort(), 100)
   await t.rejects(aborted, { code: 'ABORT_ERR' })
   t.equal((await repository.commit(id))?.id, id, 'and the repository answers as before')
