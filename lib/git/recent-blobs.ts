@@ -7,7 +7,7 @@ import type { ObjectHeader, ObjectReader } from './objects.ts'
 const BLOB_MAX = 64 * 1024
 /** Bytes that are kept at most, and what one takes besides its content, roughly. */
 const BYTES_MAX = 32 * 1024 * 1024
-const BLOB_BYTES = 200
+const BLOB_BYTES = 500
 
 /** An object, by its id, and who wants it. */
 export type Asking = readonly [id: string, reader: ObjectReader]
@@ -21,6 +21,8 @@ interface Kept {
 export class RecentBlobs {
   readonly #kept = new Map<string, Kept>()
   #bytes = 0
+  /** False until the first rest: who reads once has no use for it. */
+  #keeps = false
 
   /**
    * Those objects of which git is to be asked. What is kept is handed to its readers in between, as long as none has failed,
@@ -80,7 +82,8 @@ export class RecentBlobs {
 
   /** Where a repository has more than is kept, the first to come stay: to replace them all the time would serve nobody. */
   #wants(id: string, { type, size }: ObjectHeader): boolean {
-    return type === 'blob' && size <= BLOB_MAX && this.#bytes + size <= BYTES_MAX && !this.#kept.has(id)
+    const isSmall = size <= BLOB_MAX && this.#bytes + size <= BYTES_MAX
+    return this.#keeps && type === 'blob' && isSmall && !this.#kept.has(id)
   }
 
   #keep(id: string, body: Buffer): void {
@@ -92,6 +95,7 @@ export class RecentBlobs {
 
   /** For the end of a piece of work: forgets what it did not want. */
   rest(): void {
+    this.#keeps = true
     for (const [id, kept] of this.#kept) {
       if (kept.isUsed) kept.isUsed = false
       else {

@@ -69,6 +69,7 @@ export class Maker {
   readonly #steps: Repository | undefined
   readonly #queue: EventQueue
   #swept = -Infinity
+  #isNew = true
 
   /** `print` receives the names of tasks when they are published and durable. An aborted `signal` ends the work. */
   constructor(settings: MakerSettings, print: (names: readonly string[]) => void, signal?: AbortSignal) {
@@ -117,6 +118,10 @@ export class Maker {
         }
         while (ahead.length > 0) await endFirst()
       })
+    }
+    // Also at first: then what the first event needs is there.
+    if (pending.length > 0 || this.#isNew) {
+      this.#isNew = false
       this.#code.rest()
       this.#steps?.rest()
     }

@@ -8,6 +8,13 @@ const BLOB_MAX = 64 * 1024
 
 const id = (i: number): string => i.toString(16).padStart(40, '0')
 
+/** Of a repository that is used again and again. */
+function rested(): RecentBlobs {
+  const blobs = new RecentBlobs()
+  blobs.rest()
+  return blobs
+}
+
 /** Reads objects as a repository does, of so many bytes each; returns of which git was asked, and what the readers took. */
 async function readAll(
   blobs: RecentBlobs,
@@ -41,7 +48,7 @@ async function readAll(
 }
 
 test('what was read lately is not asked again, and all come in their order', async t => {
-  const blobs = new RecentBlobs()
+  const blobs = rested()
   t.same(await readAll(blobs, [2, 4]), { asked: [2, 4], taken: ['2:222', '4:444'] })
   const all = ['1:111', '2:222', '3:333', '4:444', '5:555']
   t.same(await readAll(blobs, [1, 2, 3, 4, 5]), { asked: [1, 3, 5], taken: all })
@@ -50,15 +57,15 @@ test('what was read lately is not asked again, and all come in their order', asy
 })
 
 test('empty ones, and those that come in pieces, are what they were', async t => {
-  const blobs = new RecentBlobs()
-  t.same(await readAll(blobs, [1], { bytes: 0 }), await readAll(new RecentBlobs(), [1], { bytes: 0 }))
+  const blobs = rested()
+  t.same(await readAll(blobs, [1], { bytes: 0 }), await readAll(rested(), [1], { bytes: 0 }))
   t.same(await readAll(blobs, [1], { bytes: 0 }), { asked: [], taken: ['1:'] })
   await readAll(blobs, [2], { bytes: 4, pieces: 4 })
   t.same(await readAll(blobs, [2], { bytes: 4 }), { asked: [], taken: ['2:2222'] })
 })
 
 test('what is large, or no blob, is not kept; nor is more than there is room for, and the first stay', async t => {
-  const blobs = new RecentBlobs()
+  const blobs = rested()
   await readAll(blobs, [1], { bytes: BLOB_MAX + 1 })
   await readAll(blobs, [2], { type: 'tree' })
   t.same((await readAll(blobs, [1, 2])).asked, [1, 2])
@@ -74,7 +81,7 @@ test('what is large, or no blob, is not kept; nor is more than there is room for
 })
 
 test('a piece of work leaves what it wanted, and room for the next', async t => {
-  const blobs = new RecentBlobs()
+  const blobs = rested()
   await readAll(blobs, [1, 2, 3])
   blobs.rest()
   await readAll(blobs, [2])
@@ -93,7 +100,7 @@ test('a piece of work leaves what it wanted, and room for the next', async t => 
 })
 
 test('what two read at the same time takes room once', async t => {
-  const blobs = new RecentBlobs()
+  const blobs = rested()
   const body = Buffer.alloc(BLOB_MAX)
   const reader: ObjectReader = { begin: () => undefined, take: () => undefined }
   for (let i = 0; i < 600; i++) {
@@ -108,7 +115,7 @@ test('what two read at the same time takes room once', async t => {
 })
 
 test('nothing is handed to readers once one has failed', async t => {
-  const blobs = new RecentBlobs()
+  const blobs = rested()
   await readAll(blobs, [1, 2])
   const failed = new AbortController()
   const taken: string[] = []
@@ -124,7 +131,7 @@ test('nothing is handed to readers once one has failed', async t => {
 })
 
 test('a reader that is slow is waited for, between what is kept and what git says', async t => {
-  const blobs = new RecentBlobs()
+  const blobs = rested()
   await readAll(blobs, [1, 2, 4])
   const said: string[] = []
   const reader = (i: number): ObjectReader => ({
@@ -146,4 +153,9 @@ test('a reader that is slow is waited for, between what is kept and what git say
     said,
     [1, 2, 3, 4].flatMap(i => [`begin ${i}`, `end ${i}`]),
   )
+})
+
+test('who reads once, and never rests, keeps nothing', async t => {
+  const blobs = new RecentBlobs()
+  for (let i = 0; i < 2; i++) t.same((await readAll(blobs, [1, 2])).asked, [1, 2])
 })
