@@ -28,8 +28,13 @@ export function isPaused(task: TaskName, host: string, pauses: ReadonlySet<strin
   return pauses.has('all') || pauses.has(`project:${task.project}`) || pauses.has(`host:${host}`)
 }
 
+/** Most candidates that are passed over at a time. */
+const PASS_MAX = 256
+
 /**
- * How many candidates to pass over after a race for one was lost: takers that go through the same listing would go on
- * meeting at each of them. What is passed over stays for the others, or for the next listing.
+ * How many of so many candidates to pass over after a race for one was lost. Takers that go through the same listing go on
+ * meeting: who is behind claims until he comes to what the other one has, passes that, and is beside him. So they are to be
+ * far apart. What is passed over stays for the others, or for the next listing.
  */
-export const passAfterRace = (): number => Math.floor(Math.random() * 16)
+export const passAfterRace = (candidates: number): number =>
+  Math.floor(Math.random() * Math.min(candidates, PASS_MAX))

@@ -136,7 +136,7 @@ export class SpoolSource implements WorkSource {
         if (isPaused(task, host, paused(spool))) continue
         if (!(await this.#health.isWell(this.#stop))) return true
         const taken = this.#take(task)
-        if (taken === 'missed') pass = passAfterRace()
+        if (taken === 'missed') pass = passAfterRace(ours.length)
         else if (taken === 'left') this.#lookAgain()
         else if (taken !== 'over') yield taken
         this.#odd.worked(task.name)

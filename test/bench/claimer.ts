@@ -37,7 +37,7 @@ function claimAll(): string[] {
         if (claim(spool, task.name, newOwner(host, `/slots/${host}`, token()))) {
           mine.push(task.name)
           last = task.num
-        } else pass = passAfterRace()
+        } else pass = passAfterRace(choice.length)
       }
       taken.add(task.name)
     }

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 
 import { parseTaskName } from '../../../lib/spool/task-name.ts'
-import { candidates, isPaused } from '../../../slave/sources/scan.ts'
+import { candidates, isPaused, passAfterRace } from '../../../slave/sources/scan.ts'
 
 const tasks = (...names: string[]) => names.map(name => parseTaskName(name)!)
 const names = (found: { name: string }[]) => found.map(({ name }) => name)
@@ -25,4 +25,12 @@ test('a pause of all, of the project or of this host holds a task', async t => {
   const [task] = tasks('1:p:v:a')
   for (const pause of ['all', 'project:p', 'host:h']) t.ok(isPaused(task!, 'h', new Set([pause])), pause)
   t.notOk(isPaused(task!, 'h', new Set(['project:q', 'host:i', 'p'])))
+})
+
+test('after a race some of the candidates are passed over, never all, nor more than some hundred', async t => {
+  const passes = (candidates: number) => Array.from({ length: 2000 }, () => passAfterRace(candidates))
+  t.ok(passes(1).every(pass => pass === 0))
+  t.same([...new Set(passes(3))].sort(), [0, 1, 2])
+  const many = passes(20_000)
+  t.ok(Math.max(...many) < 256 && Math.max(...many) > 200 && Math.min(...many) < 50)
 })
