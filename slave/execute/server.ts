@@ -205,9 +205,10 @@ class Service {
     // A client that goes away takes nothing more, and never says so.
     const gone = new AbortController()
     call.once('cancelled', () => gone.abort())
-    const bytes = createReadStream(archive, { start: offset, highWaterMark: PIECE })
+    const { signal } = gone
+    const bytes = createReadStream(archive, { start: offset, highWaterMark: PIECE, signal })
     for await (const data of bytes as AsyncIterable<Buffer>) {
-      if (!call.write({ data })) await once(call, 'drain', { signal: gone.signal })
+      if (!call.write({ data })) await once(call, 'drain', { signal })
     }
     call.end()
   }
