@@ -117,8 +117,9 @@ async function makeAll(settings: MakerSettings): Promise<number> {
     })
   }
   onHup().addEventListener('abort', () => listener.ring())
-  // Needed at the first event, and slow to load.
+  // Needed at the first event, and slow to load or to start.
   void import('proper-lockfile')
+  maker.rest()
   try {
     await work(maker, listener, () => stop.signal.aborted)
   } finally {

@@ -69,7 +69,6 @@ export class Maker {
   readonly #steps: Repository | undefined
   readonly #queue: EventQueue
   #swept = -Infinity
-  #isNew = true
 
   /** `print` receives the names of tasks when they are published and durable. An aborted `signal` ends the work. */
   constructor(settings: MakerSettings, print: (names: readonly string[]) => void, signal?: AbortSignal) {
@@ -118,12 +117,7 @@ export class Maker {
         }
         while (ahead.length > 0) await endFirst()
       })
-    }
-    // Also at first: then what the first event needs is there.
-    if (pending.length > 0 || this.#isNew) {
-      this.#isNew = false
-      this.#code.rest()
-      this.#steps?.rest()
+      this.rest()
     }
     this.#sweep()
     return Math.min(next, this.#queue.patience())
@@ -149,6 +143,12 @@ export class Maker {
       }))
     if (!worked) this.#sweep()
     return worked
+  }
+
+  /** Makes the repositories ready for the next events. */
+  rest(): void {
+    this.#code.rest()
+    this.#steps?.rest()
   }
 
   /** Ends what runs for this maker. */
