@@ -7,6 +7,7 @@ import { optional, listenAt, setting } from '../lib/base/settings.ts'
 import { command, runMain } from '../lib/system/command.ts'
 import { makeDirectories } from '../lib/system/directories.ts'
 import { say } from '../lib/system/log.ts'
+import { stopSignal } from '../lib/system/stop-signal.ts'
 import { connect, migrate } from './farm/database.ts'
 import type { Database } from './farm/database.ts'
 import { ownPostgres } from './farm/own-postgres.ts'
@@ -79,12 +80,5 @@ const LOCAL =
 
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
-
-/** Resolves when the program is told to stop. */
-function stopSignal(): Promise<void> {
-  return new Promise(done => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
-  })
-}
 
 if (require.main === module) runMain(farmer)

@@ -10,6 +10,7 @@ import type { Listening } from '../../lib/base/settings.ts'
 import { command } from '../../lib/system/command.ts'
 import { makeDirectories } from '../../lib/system/directories.ts'
 import { say } from '../../lib/system/log.ts'
+import { stopSignal } from '../../lib/system/stop-signal.ts'
 import { OURS } from './ours.ts'
 import { takeLock } from './parts/lock.ts'
 import { APP_TIMES, makeServer } from './server/app.ts'
@@ -84,7 +85,7 @@ export async function serve(times: Times & AppTimes): Promise<void> {
   const cloneUrl = addressesForJobs(forge, gitUrl, timeout, key)
   const secrets = { webhookSecret: setting('GITEA_WEBHOOK_SECRET'), runnerSecret: setting('RUNNER_SECRET') }
   const server = makeServer(desk, credential === 'proxy' ? door : undefined, { ...secrets, cloneUrl, times })
-  const over = told(stop.signal)
+  const over = stopSignal(stop.signal)
   await listen(server, place)
   const timer = setInterval(() => void desk.settle(), times.tick)
   courier.wake()
@@ -109,13 +110,6 @@ function addressesForJobs(forge: ForgeClient, gitUrl: string | undefined, timeou
     return url.href
   }
 }
-
-/** Resolves when a signal, or `stop`, tells the server to end. */
-const told = (stop: AbortSignal) =>
-  new Promise<void>(done => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
-    stop.addEventListener('abort', () => done())
-  })
 
 function forgeAddress(): string {
   const host = setting('GITEA_HOST').replace(/\/+$/, '')

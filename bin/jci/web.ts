@@ -6,6 +6,7 @@ import { temporary } from '../../lib/base/exit.ts'
 import { address, listenAddress } from '../../lib/base/settings.ts'
 import { command, usage } from '../../lib/system/command.ts'
 import { say } from '../../lib/system/log.ts'
+import { stopSignal } from '../../lib/system/stop-signal.ts'
 import { OURS } from './ours.ts'
 import { endDeadRuns } from './parts/owners.ts'
 import { findRepository } from './parts/repository.ts'
@@ -43,9 +44,7 @@ export const verb = command(description, async ([port = '8000'], { listen = '127
     hostname(),
     ...(url === undefined ? [] : [new URL(url).hostname]),
   ])
-  const over = new Promise<void>(done => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => done())
-  })
+  const over = stopSignal()
   const server = serve({ fetch: app.fetch, hostname: listen, port: Number(port) })
   await new Promise<void>((done, failed) => {
     server.once('error', error => failed(temporary(`listen on '${listen}', port ${port}`, error)))
