@@ -4,6 +4,7 @@
 import { createHmac } from 'node:crypto'
 
 import { isSameSecret } from '../base/same.ts'
+import { isCommitId } from '../git/commit-id.ts'
 import { BadDelivery } from './forge.ts'
 
 /** Most bytes of a delivery's body; GitHub sends none that is larger. */
@@ -80,8 +81,7 @@ export function needSha(value: unknown, path: string): string {
   return found
 }
 
-const isSha = (value: unknown): value is string =>
-  typeof value === 'string' && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(value)
+const isSha = (value: unknown): value is string => typeof value === 'string' && isCommitId(value)
 
 /** A full name of a ref that git takes, and that is safe as a path. */
 export function needRef(value: unknown, path: string): string {

@@ -1,6 +1,7 @@
 // The nearest tags of commits. Git takes long to start and little for one commit more, so those that will be asked about next are
 // asked about together.
 
+import { isCommitId } from './commit-id.ts'
 import { GitError, parkGit, runGit, sentence } from './process.ts'
 import type { Parked, Printed, Start } from './process.ts'
 
@@ -28,7 +29,7 @@ export class Describer {
    * Says which commits will be asked about next; only whole ids count. What was known is forgotten: tags come and go.
    */
   expect(revisions: readonly string[]): void {
-    this.#expected = revisions.filter(isId)
+    this.#expected = revisions.filter(isCommitId)
     this.#asked.clear()
   }
 
@@ -59,8 +60,7 @@ export class Describer {
   }
 
   async #ask(revisions: readonly string[]): Promise<Map<string, Name>> {
-    const commits = revisions.map(revision => `${revision}^{commit}`)
-    const end = await this.#run(commits, revisions.every(isId))
+    const end = await this.#run(revisions)
     if (end.code === 0) {
       const lines = end.stdout.toString('latin1').split('\n')
       return new Map(revisions.map((revision, i) => [revision, nameOf(lines[i]!)]))
@@ -72,8 +72,9 @@ export class Describer {
     throw new GitError(isUnknown ? 'no such commit' : sentence(end))
   }
 
-  async #run(commits: readonly string[], isPlain: boolean): Promise<Printed> {
-    const parked = isPlain ? this.#parked : undefined
+  async #run(revisions: readonly string[]): Promise<Printed> {
+    const commits = revisions.map(revision => `${revision}^{commit}`)
+    const parked = revisions.every(isCommitId) ? this.#parked : undefined
     if (parked) this.#parked = undefined
     const end = await parked?.run(commits).catch(() => undefined)
     // One that was killed meanwhile, could never be made, or could not become git, says nothing of the commits.
@@ -82,7 +83,5 @@ export class Describer {
       : end
   }
 }
-
-const isId = (revision: string): boolean => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(revision)
 
 const nameOf = (line: string): Buffer => Buffer.from(line.replace(/-0-g[0-9a-f]+$/, ''), 'latin1')

@@ -2,6 +2,8 @@
 
 import { randomBytes } from 'node:crypto'
 
+import { isCommitId } from '../git/commit-id.ts'
+
 /** Where all stored runs are. */
 export const RUNS = 'refs/jci-runs/'
 
@@ -14,10 +16,8 @@ export interface RunName {
 
 export type RunStatus = 'ok' | 'err' | 'running'
 
-const ID = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/
 const RUN_ID = /^\d{1,12}-[0-9a-f]{4}$/
 
-export const isCommitId = (text: string): boolean => ID.test(text)
 export const isRunId = (text: string): boolean => RUN_ID.test(text)
 
 /** Draws the id of a run that begins at `milliseconds` since 1970. */
