@@ -64,9 +64,14 @@ export function startGit(
   args: readonly string[],
   stdio: StdioOptions,
 ): ChildProcess {
-  const where = place === undefined ? [] : ['-C', place]
-  return start(['git', ...where, ...args], { env, stdio, signal })
+  return start(commandAt(place, args), { env, stdio, signal })
 }
+
+const commandAt = (place: string | undefined, args: readonly string[]): readonly string[] => [
+  'git',
+  ...(place === undefined ? [] : ['-C', place]),
+  ...args,
+]
 
 /** A git that has ended, and what it printed. */
 export interface Printed extends Ended {
@@ -94,8 +99,7 @@ export interface Parked {
  * milliseconds in which it can do nothing else. The words have no white space.
  */
 export function parkGit({ place, env, signal }: Start, args: readonly string[]): Parked {
-  const where = place === undefined ? [] : ['-C', place]
-  const become = ['sh', '-fc', 'read -r words && exec git "$@" $words', 'sh', ...where, ...args]
+  const become = ['sh', '-fc', 'read -r words && exec "$@" $words', 'sh', ...commandAt(place, args)]
   const child = start(become, { env, stdio: ['pipe', 'pipe', 'pipe'], signal })
   const printed = printedBy(child)
   // Whoever runs it hears what happened before.

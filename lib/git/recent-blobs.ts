@@ -46,9 +46,9 @@ export class RecentBlobs {
       }
       const before = known
       known = []
-      const begin = (header: ObjectHeader) =>
-        before.length === 0 ? reader.begin(header) : handAll(before).then(() => reader.begin(header))
-      asked.push([id, this.#keeping(id, { begin, take: bytes => reader.take(bytes) })])
+      const keeping = this.#keeping(id, reader)
+      const begin = (header: ObjectHeader) => handAll(before).then(() => keeping.begin(header))
+      asked.push([id, before.length === 0 ? keeping : { ...keeping, begin }])
     }
     return { asked, handRest: () => handAll(known) }
   }
@@ -69,7 +69,7 @@ export class RecentBlobs {
     }
     return {
       begin: header => {
-        if (this.#wants(id, header)) body = Buffer.allocUnsafeSlow(header.size)
+        if (this.#wants(header)) body = Buffer.allocUnsafeSlow(header.size)
         if (header.size === 0 && body) fill(body)
         return reader.begin(header)
       },
@@ -81,13 +81,12 @@ export class RecentBlobs {
   }
 
   /** Where a repository has more than is kept, the first to come stay: to replace them all the time would serve nobody. */
-  #wants(id: string, { type, size }: ObjectHeader): boolean {
-    const isSmall = size <= BLOB_MAX && this.#bytes + size <= BYTES_MAX
-    return this.#keeps && type === 'blob' && isSmall && !this.#kept.has(id)
+  #wants({ type, size }: ObjectHeader): boolean {
+    return this.#keeps && type === 'blob' && size <= BLOB_MAX && this.#bytes + size <= BYTES_MAX
   }
 
   #keep(id: string, body: Buffer): void {
-    // Of two that read it at the same time, one has kept it.
+    // It may be wanted twice, or by two at the same time.
     if (this.#kept.has(id)) return
     this.#kept.set(id, { body, isUsed: true })
     this.#bytes += body.length + BLOB_BYTES
