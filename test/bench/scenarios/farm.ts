@@ -21,6 +21,8 @@ import { processorTime, residentOf } from './idle.ts'
 const JOBS = { quick: 500, full: 2000 }
 const WORKERS = 64
 
+const quiet = () => undefined
+
 /** Takes and ends jobs as a farmer does for workers that have nothing to run. */
 async function drain(db: Database, farmer: Farmer, jobs: number): Promise<void> {
   let left = jobs
@@ -81,7 +83,6 @@ async function farmQueue(ground: FarmGround): Promise<Queue> {
     ends: new Ends(db),
   }
   await farmer.workers.open()
-  const quiet = () => undefined
   // As workers do each second; else the farmer takes them for gone.
   const living = setInterval(() => {
     for (const worker of farmer.ids) farmer.workers.alive({ worker }).catch(quiet)
@@ -259,7 +260,6 @@ async function wait(url: string, number: number, signal: AbortSignal): Promise<v
   const client = new FarmerClient(url, SECRET)
   const about: Registration = { host: `h${number}`, slot: '/x', arch: 'testarch', labels: [], version: '1' }
   const { worker } = (await client.ask<Registered>('POST', '/v1/workers', about))!
-  const quiet = () => undefined
   const alive = setInterval(() => void client.ask('POST', '/v1/alive', { worker }).catch(quiet), 1000)
   signal.addEventListener('abort', () => clearInterval(alive))
   while (!signal.aborted) await client.ask('GET', `/v1/work?worker=${worker}`, undefined, signal).catch(quiet)
