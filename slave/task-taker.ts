@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { load as loadZstd } from '../lib/bundle/zstd.ts'
 import { openSpool } from '../lib/spool/spool.ts'
+import { compileAside } from '../lib/system/aside.ts'
 import { command, runMain } from '../lib/system/command.ts'
 import { version } from '../lib/system/version.ts'
 import { warnOnce } from '../lib/system/log.ts'
@@ -72,4 +73,7 @@ Limits that a project sets in its conf/PROJECT/rc come with the task, and stand 
   },
 )
 
-if (require.main === module) runMain(taskTaker)
+if (require.main === module) {
+  compileAside()
+  runMain(taskTaker)
+}
