@@ -1,5 +1,6 @@
 // Makes tasks of events. Everything it does is in maker.ts; here is when.
 
+import { compileAside } from '../lib/system/aside.ts'
 import { command, runMain } from '../lib/system/command.ts'
 import { EXIT, Fatal, lasting, quote } from '../lib/base/exit.ts'
 import { say } from '../lib/system/log.ts'
@@ -12,6 +13,7 @@ import { isToEnd, onHup } from '../lib/system/renewal.ts'
 import { readWatchSettings, watch } from '../lib/system/watch.ts'
 import type { Watch } from '../lib/system/watch.ts'
 import { SYSTEM_PAUSE } from './make/event-queue.ts'
+import { Foresight } from './make/foresight.ts'
 import { Maker } from './make/maker.ts'
 import type { MakerSettings } from './make/maker.ts'
 import { projectOf } from './make/record.ts'
@@ -117,12 +119,18 @@ async function makeAll(settings: MakerSettings): Promise<number> {
     })
   }
   onHup().addEventListener('abort', () => listener.ring())
+  const { code, project } = settings
+  const foresight =
+    readWatchSettings().how === 'poll'
+      ? undefined
+      : new Foresight(code, project.revs, tip => maker.foresee(tip))
   // Needed at the first event, and slow to load or to start.
   void import('proper-lockfile')
   maker.rest()
   try {
-    await work(maker, listener, () => stop.signal.aborted)
+    await work(maker, listener, foresight, () => stop.signal.aborted)
   } finally {
+    foresight?.close()
     maker.close()
     await listener.close()
   }
@@ -174,7 +182,12 @@ class Listener {
 }
 
 /** Works off what there is whenever something may have changed, until `stopped`. */
-async function work(maker: Maker, listener: Listener, stopped: () => boolean): Promise<void> {
+async function work(
+  maker: Maker,
+  listener: Listener,
+  foresight: Foresight | undefined,
+  stopped: () => boolean,
+): Promise<void> {
   let held: string | undefined
   for (let first = true; !stopped(); first = false) {
     let pause
@@ -192,8 +205,12 @@ async function work(maker: Maker, listener: Listener, stopped: () => boolean): P
       pause = SYSTEM_PAUSE
     }
     if (stopped() || isToEnd()) return
+    foresight?.open()
     await listener.wait(pause)
   }
 }
 
-if (require.main === module) runMain(taskMaker)
+if (require.main === module) {
+  compileAside()
+  runMain(taskMaker)
+}

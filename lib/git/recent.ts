@@ -9,8 +9,8 @@ const OBJECT_MAX = 128 * 1024
 /** What an answer takes beside its object, in bytes, roughly. */
 const ANSWER_BYTES = 500
 
-/** A question about an object by its whole id, or about a path in one. */
-const LASTING = /^([0-9a-f]{40}|[0-9a-f]{64})(\^\{\w+\}|:.*)?$/s
+/** A question about an object by its whole id, about its first parent, or about a path in one. */
+const LASTING = /^([0-9a-f]{40}|[0-9a-f]{64})(\^?\^\{\w+\}|:.*)?$/s
 
 type Answer = Promise<GitObject | undefined>
 

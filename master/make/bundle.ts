@@ -37,7 +37,9 @@ export interface Sources {
   readonly archives: string
   /** How long a version may be. */
   readonly versionMax: number
-  /** Versions of the steps, by commit, as far as they were needed. */
+  /** Versions of the code, by commit, as far as they were needed. */
+  readonly versions: Map<string, Promise<string>>
+  /** The same of the steps. */
   readonly stepsVersions: Map<string, Promise<string>>
 }
 
@@ -59,14 +61,14 @@ export async function makeBundle(
   sources: Sources,
   { ref, revision, params }: { ref: string; revision: string; params: string },
 ): Promise<Bundle> {
-  const { code, versionMax } = sources
+  const { code, versionMax, versions } = sources
   const commit = await code.commit(revision)
   if (!commit) throw new GitError('no such commit')
   // The slowest first.
   const [codeTar, steps, version] = await Promise.all([
     codeOf(sources, commit),
     sources.steps ? stepsOf(sources, sources.steps) : stepsInCode(sources, commit),
-    versionOf(code, commit.id, versionMax),
+    known(versions, commit.id, () => versionOf(code, commit.id, versionMax)),
   ])
   trace('bundled', commit.id)
   return {
@@ -111,6 +113,17 @@ export function fillTask(task: string, bundle: Bundle, written = new Map<string 
   fresh.forEach(fsyncPath)
 }
 
+/** The version of a commit, which is asked for once. */
+function known(
+  versions: Map<string, Promise<string>>,
+  id: string,
+  ask: () => Promise<string>,
+): Promise<string> {
+  const version = versions.get(id) ?? ask()
+  versions.set(id, version)
+  return version
+}
+
 interface Steps {
   readonly tar: string
   /** True if they ought to be in the code, and are not. */
@@ -125,9 +138,10 @@ async function stepsOf(sources: Sources, repository: Repository): Promise<Steps>
   try {
     const commit = await repository.commit('HEAD')
     if (!commit) throw new GitError('it has no commit yet')
-    const asked = sources.stepsVersions.get(commit.id) ?? versionOf(repository, commit.id)
-    sources.stepsVersions.set(commit.id, asked)
-    const [tar, version] = await Promise.all([archiveOf(sources, repository, commit), asked])
+    const [tar, version] = await Promise.all([
+      archiveOf(sources, repository, commit),
+      known(sources.stepsVersions, commit.id, () => versionOf(repository, commit.id)),
+    ])
     return { tar, revision: commit.id, version }
   } catch (error) {
     if (!(error instanceof GitError)) throw error

@@ -6,9 +6,8 @@ import { join } from 'node:path'
 import { drawNumbers } from '../../lib/spool/counter.ts'
 import { isErrno } from '../../lib/base/errno.ts'
 import { EXIT, Fatal, lasting, quote, temporary } from '../../lib/base/exit.ts'
-import { GitError, Repository } from '../../lib/git/repository.ts'
+import { GitError } from '../../lib/git/repository.ts'
 import { say, warnOnce } from '../../lib/system/log.ts'
-import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { roomForVersion } from '../../lib/spool/task-name.ts'
 import { fillTask } from './bundle.ts'
@@ -22,6 +21,7 @@ import * as records from './record.ts'
 import { makeRecipes } from './recipes.ts'
 import type { Recipe } from './recipes.ts'
 import type { Decision, ProjectDirectories } from './record.ts'
+import { Repositories } from './repositories.ts'
 import { addTry, countTries, delayAfter } from './tries.ts'
 
 export interface MakerSettings {
@@ -64,28 +64,25 @@ export class Maker {
   readonly #settings: MakerSettings
   readonly #print: (names: readonly string[]) => void
   readonly #signal: AbortSignal | undefined
-  readonly #versionMax: number
-  readonly #code: Repository
-  readonly #steps: Repository | undefined
+  readonly #repositories: Repositories
   readonly #queue: EventQueue
   #swept = -Infinity
 
   /** `print` receives the names of tasks when they are published and durable. An aborted `signal` ends the work. */
   constructor(settings: MakerSettings, print: (names: readonly string[]) => void, signal?: AbortSignal) {
-    const { project, targets, code, steps } = settings
+    const { project, targets } = settings
     this.#settings = settings
     this.#queue = new EventQueue(project)
-    this.#code = new Repository(code, signal)
-    this.#steps = steps === undefined ? undefined : new Repository(steps, signal)
     this.#print = print
     this.#signal = signal
-    this.#versionMax = Math.min(...targets.map(target => roomForVersion(project.name, target)))
-    if (this.#versionMax < 20) {
+    const versionMax = Math.min(...targets.map(target => roomForVersion(project.name, target)))
+    if (versionMax < 20) {
       throw lasting(
         `name the tasks of ${quote(project.name)}`,
         'the project and $ARCHS leave no room for a version',
       )
     }
+    this.#repositories = new Repositories(settings, versionMax, signal)
   }
 
   /** The events whose turn it is; each is to be given to `burst`. */
@@ -100,7 +97,7 @@ export class Maker {
   async burst(pending: readonly Pending[]): Promise<number> {
     let next = Infinity
     if (pending.length > 0) {
-      await this.#withSources(async sources => {
+      await this.#repositories.use(async sources => {
         const ahead: Work[] = []
         const endFirst = async () => {
           const failure = await this.#end(sources, ahead.shift()!)
@@ -131,7 +128,7 @@ export class Maker {
     const pending = this.due()
     const worked =
       pending.length > 0 &&
-      (await this.#withSources(async sources => {
+      (await this.#repositories.use(async sources => {
         for (const one of await inOrder(pending, sources.code)) {
           const work = this.#begin(sources, one)
           if (!work) continue
@@ -145,27 +142,19 @@ export class Maker {
     return worked
   }
 
-  /** Makes the repositories ready for the next events. */
+  /** Makes ready for the next events. */
   rest(): void {
-    this.#code.rest()
-    this.#steps?.rest()
+    this.#repositories.rest()
+  }
+
+  /** Begins to make what the event of this commit will need, should there be one soon; the event will say what fails. */
+  foresee(revision: string): void {
+    void this.#repositories.foresee(revision)
   }
 
   /** Ends what runs for this maker. */
   close(): void {
-    this.#code.close()
-    this.#steps?.close()
-  }
-
-  /** Does `work` with the repositories, each of which has what we need of it; else no event can be worked off. */
-  async #withSources<T>(work: (sources: Sources) => Promise<T>): Promise<T> {
-    const { spool, compressor, bundleMax, extras, limits } = this.#settings
-    const [code, steps] = [this.#code, this.#steps]
-    const archives = join(spool.tasks.tmp, '.bundles')
-    await Promise.all([code.check(), steps?.check()])
-    makeDirectory(archives)
-    const versions = { versionMax: this.#versionMax, stepsVersions: new Map() }
-    return work({ code, steps, compressor, bundleMax, extras, limits, archives, ...versions })
+    this.#repositories.close()
   }
 
   /** E0 to E1, or continues a record. Undefined if another maker took the event, or it cannot be taken. */

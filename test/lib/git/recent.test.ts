@@ -18,9 +18,25 @@ const id = (i: number): string => i.toString(16).padStart(40, '0')
 const twice = (name: string): string[] => [name, name]
 
 test('commits and trees named by a whole id are kept, and nothing else is', async t => {
-  for (const name of [id(1), 'ab'.repeat(32), `${id(1)}^{tree}`, `${id(1)}^{commit}`, `${id(1)}:.bass\n`])
+  for (const name of [
+    id(1),
+    'ab'.repeat(32),
+    `${id(1)}^{tree}`,
+    `${id(1)}^{commit}`,
+    `${id(1)}:.bass\n`,
+    `${id(1)}^^{commit}`,
+  ])
     t.equal(await asks(twice(name)), 1, name)
-  for (const name of ['', 'HEAD', 'main^{tree}', id(1).slice(1), `${id(1)}0`, `x${id(1)}`, `${id(1)}~1`])
+  for (const name of [
+    '',
+    'HEAD',
+    'main^{tree}',
+    id(1).slice(1),
+    `${id(1)}0`,
+    `x${id(1)}`,
+    `${id(1)}~1`,
+    `${id(1)}^2^{commit}`,
+  ])
     t.equal(await asks(twice(name)), 2, name)
   t.equal(await asks(twice(id(1)), { type: 'blob' }), 2, 'a blob')
   t.equal(await asks(twice(id(1)), { bytes: 200_000 }), 2, 'a large one')
