@@ -108,6 +108,7 @@ async function makeOne(settings: MakerSettings): Promise<number> {
 }
 
 async function makeAll(settings: MakerSettings): Promise<number> {
+  compileAside()
   const stop = new AbortController()
   const maker = new Maker(settings, print, stop.signal)
   const listener = new Listener(settings.project.revs)
@@ -210,7 +211,4 @@ async function work(
   }
 }
 
-if (require.main === module) {
-  compileAside()
-  runMain(taskMaker)
-}
+if (require.main === module) runMain(taskMaker)

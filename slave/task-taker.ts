@@ -42,6 +42,7 @@ Limits that a project sets in its conf/PROJECT/rc come with the task, and stand 
     },
   },
   async () => {
+    compileAside()
     const spool = openSpool()
     const settings = readSlaveSettings()
     const slot = new Slot(spool, settings)
@@ -73,7 +74,4 @@ Limits that a project sets in its conf/PROJECT/rc come with the task, and stand 
   },
 )
 
-if (require.main === module) {
-  compileAside()
-  runMain(taskTaker)
-}
+if (require.main === module) runMain(taskTaker)

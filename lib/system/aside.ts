@@ -7,7 +7,7 @@ import { constants, setPriority } from 'node:os'
 /** Node starts these right after the one that runs JavaScript: one for what is delayed, and four that work. */
 const COMPILING = 5
 
-/** For the first line of a program. Elsewhere than on Linux priorities are of processes, and nothing changes. */
+/** For the start of a program that stays. Elsewhere than on Linux priorities are of processes, and nothing changes. */
 export function compileAside(): void {
   if (process.platform !== 'linux') return
   try {
