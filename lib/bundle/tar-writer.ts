@@ -80,15 +80,15 @@ function block(
   const numbers = `${octal(mode, 7)}\0${NOBODY}\0${NOBODY}\0${octal(size, 11)}\0${octal(seconds, 11)}\0`
   const sum = SAME + sumOf(name) + sumOf(numbers) + sumOf(type) + sumOf(target) + sumOf(prefix)
   const header =
-    `${padded(name, 100)}${numbers}${octal(sum, 6)}\0 ${type}${padded(target, 100)}` +
-    `ustar\x0000${padded('root', 32)}${padded('root', 32)}${padded('', 16)}${padded(prefix, BLOCK - 345)}`
+    `${field(name, 100)}${numbers}${octal(sum, 6)}\0 ${type}${field(target, 100)}` +
+    `ustar\x0000${field('root', 32)}${field('root', 32)}${field('', 16)}${field(prefix, BLOCK - 345)}`
   // At once: a write of each field takes longer than all the rest.
   return Buffer.from(header, 'latin1')
 }
 
 const NOBODY = octal(0, 7)
 
-const padded = (text: string, length: number): string => text.padEnd(length, '\0')
+const field = (text: string, length: number): string => text.padEnd(length, '\0')
 
 function sumOf(bytes: string): number {
   let sum = 0

@@ -20,6 +20,8 @@ export class Foresight {
   readonly #revs: string
   readonly #onTip: (revision: string) => void
   #watcher: FSWatcher | undefined
+  /** The file of the last push that was told of: its hook goes on writing to it. */
+  #told: string | undefined
 
   /**
    * `onTip` is told of one commit that is pushed after each `open`: that of the first ref that had events in `revs` before, for it
@@ -31,15 +33,15 @@ export class Foresight {
     this.#onTip = onTip
   }
 
-  /** Looks out for the next push, if it does not already. */
+  /** Looks out for the next push, where the hook of the repository that is there now writes. */
   open(): void {
-    if (this.#watcher || !isLocal(this.#pushes)) return
+    this.close()
+    if (!isLocal(this.#pushes)) return
     try {
       this.#watcher = watch(this.#pushes, { persistent: false }, (_, name) => this.#look(name ?? ''))
       this.#watcher.on('error', () => this.close())
     } catch {
       // Events come all the same.
-      this.close()
     }
   }
 
@@ -49,17 +51,23 @@ export class Foresight {
   }
 
   #look(name: string): void {
+    if (name === this.#told) return
+    const revision = this.#tipIn(name)
+    if (revision === undefined) return
+    this.#told = name
+    // Nothing more is to be seen before the event is, and each look costs a turn of the event loop.
+    this.close()
+    this.#onTip(revision)
+  }
+
+  /** The commit that the file of a push gives to the first ref with events before. */
+  #tipIn(name: string): string | undefined {
     try {
       const text = readFileSync(join(this.#pushes, name), 'utf8')
-      const [, revision] =
-        [...text.matchAll(UPDATE)].find(([, , ref]) => existsSync(join(this.#revs, ref!))) ?? []
-      if (revision === undefined) return
-      // The hook goes on writing to its file.
-      this.close()
-      this.#onTip(revision)
+      return [...text.matchAll(UPDATE)].find(([, , ref]) => existsSync(join(this.#revs, ref!)))?.[1]
     } catch {
-      // The file is gone, for its events are there; or the repository is another one now, to be watched anew.
-      this.close()
+      // It is gone, for its events are there.
+      return undefined
     }
   }
 }

@@ -8,11 +8,9 @@ import { isErrno } from '../../lib/base/errno.ts'
 import { EXIT, Fatal, lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { GitError } from '../../lib/git/repository.ts'
 import { say, warnOnce } from '../../lib/system/log.ts'
-import type { Spool } from '../../lib/spool/spool.ts'
 import { roomForVersion } from '../../lib/spool/task-name.ts'
 import { fillTask } from './bundle.ts'
 import type { Sources } from './bundle.ts'
-import type { Extras } from './extras.ts'
 import { EventQueue, OTHERS_TURN, SYSTEM_PAUSE } from './event-queue.ts'
 import type { Pending } from './event-queue.ts'
 import { BadEvent, inOrder, eventPath } from './events.ts'
@@ -22,24 +20,13 @@ import { makeRecipes } from './recipes.ts'
 import type { Recipe } from './recipes.ts'
 import type { Decision, ProjectDirectories } from './record.ts'
 import { Repositories } from './repositories.ts'
+import type { RepositorySettings } from './repositories.ts'
 import { addTry, countTries, delayAfter } from './tries.ts'
 
-export interface MakerSettings {
-  readonly spool: Spool
+export interface MakerSettings extends RepositorySettings {
   readonly project: ProjectDirectories
-  /** Path of the code repository. */
-  readonly code: string
-  /** Path of the steps repository, if the steps have one. */
-  readonly steps: string | undefined
   /** `ARCH` or `ARCH:HOST`: one task of an event for each. */
   readonly targets: readonly string[]
-  /** A command and its arguments. */
-  readonly compressor: readonly string[]
-  /** Most bytes of an archive before compression. */
-  readonly bundleMax: number
-  readonly extras: Extras
-  /** The content of a task's `limits.txt`; nothing where the project sets none. */
-  readonly limits: string
   /** How often an event is tried before it is given up. */
   readonly eventTries: number
 }

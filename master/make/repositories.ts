@@ -3,12 +3,13 @@
 import { join } from 'node:path'
 
 import { Repository } from '../../lib/git/repository.ts'
+import { formatParams } from '../../lib/spool/event.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import type { Sources } from './bundle.ts'
 import { makeRecipes } from './recipes.ts'
 
-interface Settings extends Pick<Sources, 'compressor' | 'bundleMax' | 'extras' | 'limits'> {
+export interface RepositorySettings extends Pick<Sources, 'compressor' | 'bundleMax' | 'extras' | 'limits'> {
   readonly spool: Spool
   /** Path of the code repository. */
   readonly code: string
@@ -20,7 +21,7 @@ interface Settings extends Pick<Sources, 'compressor' | 'bundleMax' | 'extras' |
 const FORESEEN_MS = 1000
 
 export class Repositories {
-  readonly #settings: Settings
+  readonly #settings: RepositorySettings
   readonly #versionMax: number
   readonly #code: Repository
   readonly #steps: Repository | undefined
@@ -30,7 +31,7 @@ export class Repositories {
   #used = false
 
   /** `versionMax` is how long a version may be. An aborted `signal` kills what runs here. */
-  constructor(settings: Settings, versionMax: number, signal?: AbortSignal) {
+  constructor(settings: RepositorySettings, versionMax: number, signal?: AbortSignal) {
     const { code, steps } = settings
     this.#settings = settings
     this.#versionMax = versionMax
@@ -67,7 +68,11 @@ export class Repositories {
     try {
       this.#code.expectDescribed([revision])
       // As the hook compares it: with its first parent.
-      await makeRecipes(await sources, [], { ref: '', revision, params: `BASE=${revision}^\n` })
+      await makeRecipes(await sources, [], {
+        ref: '',
+        revision,
+        params: formatParams({ BASE: `${revision}^` }),
+      })
     } catch {
       if (this.#foreseen === sources) this.#foreseen = undefined
     }

@@ -28,7 +28,7 @@ function lookOut(t: ConstructorParameters<typeof Workshop>[0]) {
 }
 
 test('of each push the first commit is told whose ref had events before', async t => {
-  const { told, foresight, write } = lookOut(t)
+  const { pushes, told, foresight, write } = lookOut(t)
   foresight.open()
   write('1.1', `${OLD} ${NEW} refs/heads/other`, `= someone`, `${OLD} ${'0'.repeat(40)} refs/heads/main`)
   await sleep(50)
@@ -39,6 +39,10 @@ test('of each push the first commit is told whose ref had events before', async 
   await sleep(50)
   t.same(told, [NEW], 'once')
   foresight.open()
+  write('2.1', 'over')
+  rmSync(join(pushes, '2.1'))
+  await sleep(50)
+  t.same(told, [NEW], 'nor when its hook ends later')
   write('3.1', `${OLD} ${'4'.repeat(64)} refs/heads/main`)
   await eventually('a tip', () => told.length > 1)
   t.same(told, [NEW, '4'.repeat(64)])
