@@ -501,6 +501,25 @@ test('what is made counts as made while it is still brought to the disk', async 
   await server.settled()
 })
 
+test('what a hook leaves for the next is its own while it lives', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const [commit] = server.commit(1)
+  mkdirSync(join(server.revs, 'refs/heads'), { recursive: true })
+  writeFileSync(join(server.revs, 'refs/heads/late'), '')
+  server.push(['main', 'main:late'], { PATH: server.shim('sync', HANGING_SYNC) })
+  rmSync(join(server.revs, 'refs/heads/late'))
+  server.push(['main:other'])
+  const made = (refs: string[]) => refs.map(ref => `refs/heads/${ref}/${commit!}`)
+  t.same(server.events(), made(['main', 'other']))
+  // As long as it is there, it can be made durable; so what was done is forgotten, and never done again.
+  writeFileSync(server.sandbox.path('shims/sync.go'), '')
+  await server.hooksOver()
+  t.equal(server.pending().size, 1)
+  server.push(['main:another'])
+  await server.settled()
+  t.same(server.events(), made(['another', 'late', 'main', 'other']))
+})
+
 test('nothing is said to be queued before what is to be done is on the disk', async t => {
   const server = new GitServer(new Sandbox(t))
   const commits = server.commit(1)
