@@ -127,7 +127,7 @@ async function makeAll(settings: MakerSettings): Promise<number> {
       : new Foresight(code, project.revs, tip => maker.foresee(tip))
   // Needed at the first event, and slow to load or to start.
   void import('proper-lockfile')
-  maker.rest()
+  void maker.warmUp()
   try {
     await work(maker, listener, foresight, () => stop.signal.aborted)
   } finally {

@@ -101,7 +101,7 @@ export class Maker {
         }
         while (ahead.length > 0) await endFirst()
       })
-      this.rest()
+      this.#repositories.rest()
     }
     this.#sweep()
     return Math.min(next, this.#queue.patience())
@@ -129,9 +129,9 @@ export class Maker {
     return worked
   }
 
-  /** Makes ready for the next events. */
-  rest(): void {
-    this.#repositories.rest()
+  /** Makes ready for the first events, for a maker that will stay. */
+  warmUp(): Promise<void> {
+    return this.#repositories.warmUp()
   }
 
   /** Begins to make what the event of this commit will need, should there be one soon; the event will say what fails. */

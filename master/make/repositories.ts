@@ -1,9 +1,12 @@
 // The repositories that tasks are made of, and what was made ready of them before it was asked for.
 
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { pack } from '../../lib/bundle/pack.ts'
 import { Repository } from '../../lib/git/repository.ts'
 import { formatParams } from '../../lib/spool/event.ts'
+import { breather } from '../../lib/system/breath.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import type { Sources } from './bundle.ts'
@@ -16,6 +19,12 @@ export interface RepositorySettings extends Pick<Sources, 'compressor' | 'bundle
   /** Path of the steps repository, if the steps have one. */
   readonly steps: string | undefined
 }
+
+/** A program that starts packs so often, as long as that takes no more than so many milliseconds. */
+const WARM_UP_TIMES = 25
+const WARM_UP_MS = 300
+/** Nor more than so many bytes: all the makers of a machine may start at once. */
+const WARM_UP_BYTES = 4 * 1024 * 1024
 
 /** For so long an event is waited for that was foreseen, in milliseconds; tags come and go, and versions with them. */
 const FORESEEN_MS = 1000
@@ -76,6 +85,41 @@ export class Repositories {
     } catch {
       if (this.#foreseen === sources) this.#foreseen = undefined
     }
+  }
+
+  /**
+   * For a program that has just started: makes the repositories ready, and packs the newest commit of the code for nobody, as long
+   * as there is nothing else to do. Most files of the next commit are known then, as after a push; and V8 has compiled what packs
+   * them, which it does after some repetitions only.
+   */
+  async warmUp(): Promise<void> {
+    this.rest()
+    // What fails is for the first event to say.
+    await this.#packForNobody().catch(() => undefined)
+  }
+
+  async #packForNobody(): Promise<void> {
+    const end = performance.now() + WARM_UP_MS
+    const breathe = breather(this.#code.signal)
+    const nowhere = openSync('/dev/null', 'w')
+    try {
+      await this.#code.check()
+      const commit = await this.#code.commit('HEAD')
+      for (let i = 0; commit && i < WARM_UP_TIMES && this.#isIdle() && performance.now() < end; i++) {
+        await pack(this.#code, commit.tree, nowhere, {
+          time: commit.time,
+          compressor: ['cat'],
+          maxBytes: WARM_UP_BYTES,
+        })
+        await breathe()
+      }
+    } finally {
+      closeSync(nowhere)
+    }
+  }
+
+  #isIdle(): boolean {
+    return !this.#used && this.#foreseen === undefined
   }
 
   /** Makes the repositories ready for the next events. */
