@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path'
 
 import { fsyncPath } from '../system/durable.ts'
 import { listIfThere, mustList, mustListAll } from '../system/listing.ts'
+import { isLocal } from '../system/local.ts'
 import { lasting, temporary, quote } from '../base/exit.ts'
 import { warnOnce } from '../system/log.ts'
 import { optional, setting } from '../base/settings.ts'
@@ -74,20 +75,39 @@ export function makeDirectory(path: Path): void {
   if (first !== undefined) for (const parent of parentsOfMade(path, first)) fsyncPath(parent)
 }
 
+/** A change so long after another one gives a directory other times, in milliseconds. */
+const CALM_MS = 100
+
 /**
  * Returns a lister of the tasks in a directory, by number. It returns the same array as long as nothing has
- * changed.
+ * changed; where all changes are this kernel's, which the times of the directory tell, it does not list again.
  */
 export function taskLister(directory: Path): () => readonly TaskName[] {
+  const hasTimes = isLocal(directory)
+  let times: string | undefined
+  let [changed, listed] = [0, -Infinity]
   let before: string | undefined
   let tasks: readonly TaskName[] = []
   return () => {
+    const now = performance.now()
+    if (hasTimes) {
+      const seen = timesOf(directory)
+      if (seen !== times) changed = now
+      times = seen
+      if (listed - changed >= CALM_MS) return tasks
+    }
     const names = mustList(directory)
-    const now = names.join('/')
-    if (now !== before) tasks = parseTasks(names, directory)
-    before = now
+    listed = now
+    const text = names.join('/')
+    if (text !== before) tasks = parseTasks(names, directory)
+    before = text
     return tasks
   }
+}
+
+function timesOf(directory: Path): string {
+  const { mtimeNs, ctimeNs } = statSync(directory, { bigint: true })
+  return `${mtimeNs} ${ctimeNs}`
 }
 
 /** The names of a listing that are tasks', by number; the others are reported once. */

@@ -29,9 +29,6 @@ import { JOB, TASK } from '../../lib/spool/job-files.ts'
 /** How often the times of every polled directory are set for NFSv3 clients, in milliseconds. */
 const REFRESH = 10_000
 
-/** A change later than this after another has other times, in milliseconds. */
-const CALM = 100
-
 /** How often to delete what is older than RETENTION, in milliseconds. */
 const PRUNE = 3_600_000
 
@@ -52,12 +49,12 @@ export class Rounds {
   readonly #verdicts = new Map<string, Verdict>()
   readonly #listTasks: () => readonly TaskName[]
   readonly #isLocal: boolean
+  /** The last listing of `tasks/cur`, and its names. */
+  #listed: readonly TaskName[] = []
   #tasks: ReadonlySet<TaskId> = new Set()
-  #listed = 0
   #window = 0
-  /** The last times of `tasks/cur`, when they changed, and how many queued tasks are still to be read since. */
+  /** The last times of `tasks/cur`, and how many queued tasks are still to be read since they changed. */
   #times: string | undefined
-  #changed = 0
   #unseen = 0
   #refreshed = -Infinity
   #pruned = -Infinity
@@ -105,12 +102,11 @@ export class Rounds {
     return new Set(parseTasks(mustList(cur), cur).map(task => task.name))
   }
 
-  /** The names in `tasks/cur`, which are not listed again where times can be trusted and none has changed. */
+  /** The names in `tasks/cur`. */
   #taskNames(): ReadonlySet<TaskId> {
-    if (!this.#isLocal || this.#listed - this.#changed < CALM) {
-      this.#listed = performance.now()
-      this.#tasks = new Set(this.#listTasks().map(task => task.name))
-    }
+    const tasks = this.#listTasks()
+    if (tasks !== this.#listed) this.#tasks = new Set(tasks.map(task => task.name))
+    this.#listed = tasks
     return this.#tasks
   }
 
@@ -202,9 +198,7 @@ export class Rounds {
   #hasChanged(): boolean {
     const before = this.#times
     this.#times = readBeat(this.spool.tasks.cur)
-    if (this.#times === before) return false
-    this.#changed = performance.now()
-    return true
+    return this.#times !== before
   }
 
   /** T1: ends a queued task that was cancelled. */

@@ -113,7 +113,7 @@ export class SpoolSource implements WorkSource {
   async *#round(): AsyncGenerator<Assignment, boolean> {
     const { spool, lastNumber, settings } = this.#slot
     const { arch, host, poll } = settings
-    const end = performance.now() + FRESH
+    let end = performance.now() + FRESH
     const tasks = this.#list()
     if (tasks === this.#idle) return false
     let [pass, passed] = [0, false]
@@ -125,7 +125,10 @@ export class SpoolSource implements WorkSource {
     for (const task of ours) {
       if (this.#stop.aborted) return false
       if (this.#odd.rests(task.name, performance.now())) continue
-      if (performance.now() > end) return true
+      if (performance.now() > end) {
+        if (this.#list() !== tasks) return true
+        end = performance.now() + FRESH
+      }
       if (pass > 0) {
         pass--
         passed = true
