@@ -1,7 +1,7 @@
 import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
-import { ignoringENOENT } from '../../lib/base/errno.ts'
+import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 import { processesWith } from '../../lib/system/process.ts'
 import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
 
@@ -41,7 +41,8 @@ function start(
 }
 
 // One that has just ended is of no command.
-const commandOf = (pid: number) => ignoringENOENT(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? ''
+const commandOf = (pid: number) =>
+  tolerating(['ENOENT', 'ESRCH'], () => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? ''
 
 test('what is pushed is run, and TERM stops everything', async t => {
   const { sandbox, push, up, processes, verdicts } = start(t, 'true')
