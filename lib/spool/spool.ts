@@ -89,15 +89,16 @@ export function taskLister(directory: Path): () => readonly TaskName[] {
   let before: string | undefined
   let tasks: readonly TaskName[] = []
   return () => {
-    const now = performance.now()
     if (hasTimes) {
       const seen = timesOf(directory)
-      if (seen !== times) changed = now
+      // After the look, however long that took: before it, a change would seem older than it is.
+      if (seen !== times) changed = performance.now()
       times = seen
       if (listed - changed >= CALM_MS) return tasks
     }
+    const began = performance.now()
     const names = mustList(directory)
-    listed = now
+    listed = began
     const text = names.join('/')
     if (text !== before) tasks = parseTasks(names, directory)
     before = text
