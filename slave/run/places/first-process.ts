@@ -27,7 +27,8 @@ while read -r _; do if kill -KILL -1 2>/dev/null; then echo used; else echo alon
  *   or \`failed\` and an error number;
  * - \`signal\` and a number: sends it to the group of the step.
  *
- * Each path is the rest of a line. It leads a session, and each step a group in that. Nothing is shared with a step but
+ * The process of the next step is forked ahead, and waits: to start a step is to tell it, and an exec. Each path is the rest of
+ * a line. It leads a session, and each step a group in that. Nothing is shared with a step but
  * its output: Perl marks what it opens close-on-exec. Perl's own POSIX, with the numbers of Linux that stand here instead,
  * takes twice as long to load as Perl itself.
  */
@@ -41,7 +42,7 @@ my ($WNOHANG, $EINTR) = (1, 4);
 $| = 1;
 pipe my $woken, my $wake or die;
 $SIG{CHLD} = sub { syswrite $wake, '.' };
-my ($step, $buffer, @pipes) = (0, '');
+my ($step, $parked, $buffer, $order, $told, @pipes) = (0, 0, '');
 sub say_line { print "@_\n" }
 sub more {
     my $got = sysread STDIN, $buffer, 65536, length $buffer;
@@ -50,33 +51,52 @@ sub more {
 sub line { more while index($buffer, "\n") < 0; $buffer =~ s/^(.*?)\n//s; $1 }
 sub reap {
     while ((my $pid = waitpid -1, $WNOHANG) > 0) {
+        $parked = 0 if $pid == $parked;
         next if $pid != $step;
         say_line 'ended', $?;
         $step = 0;
     }
 }
-sub start {
-    my ($directory, $count, @words) = split /\0/, $_[0], -1;
+sub park {
+    pipe my $request, $order or return;
+    pipe $told, my $tell or return;
+    my $pid = fork;
+    return unless defined $pid;
+    return $parked = $pid if $pid;
+    close $order;
+    setpgrp;
+    open STDIN, '<', '/dev/null';
+    my $got = '';
+    1 while sysread $request, $got, 8192, length $got;
+    my ($directory, $count, @words) = split /\0/, $got, -1;
     pop @words;
     my @command = splice @words, 0, $count;
-    my @output;
+    my $is_set = 1;
     for my $at (0, 1) {
-        sysopen $output[$at], '/proc/self/fd/' . fileno($pipes[$at]), O_WRONLY or return say_line 'failed', $! + 0;
+        $is_set &&= sysopen my $output, '/proc/self/fd/' . fileno($pipes[$at]), O_WRONLY;
+        $is_set &&= open $at ? *STDERR : *STDOUT, '>&', $output;
     }
-    pipe my $told, my $tell or return say_line 'failed', $! + 0;
-    $step = fork;
-    defined $step or return $step = 0, say_line 'failed', $! + 0;
-    if ($step == 0) {
-        setpgrp;
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>&', $output[0];
-        open STDERR, '>&', $output[1];
-        %ENV = map { split /=/, $_, 2 } @words;
-        chdir $directory and exec { $command[0] } @command;
-        syswrite $tell, $! + 0;
-        exit 127;
+    %ENV = map { split /=/, $_, 2 } @words;
+    $is_set and chdir $directory and exec { $command[0] } @command;
+    syswrite $tell, $! + 0;
+    exit 127;
+}
+sub unpark {
+    return unless $parked;
+    kill 'KILL', $parked;
+    waitpid $parked, 0;
+    $parked = 0;
+}
+sub start {
+    $parked or park or return say_line 'failed', $! + 0;
+    ($step, $parked) = ($parked, 0);
+    local $SIG{PIPE} = 'IGNORE';
+    for (my $at = 0; $at < length $_[0];) {
+        my $put = syswrite $order, $_[0], 65536, $at;
+        last unless defined $put or $! == $EINTR;
+        $at += $put // 0;
     }
-    close $tell;
+    close $order;
     my ($got, $failed);
     1 until defined($got = sysread $told, $failed, 16) or $! != $EINTR;
     if ($got) {
@@ -100,10 +120,14 @@ while (1) {
     }
     my ($verb, $rest) = split / /, line, 2;
     if ($verb eq 'alone') {
-        say_line kill('KILL', -1) ? 'used' : 'alone';
+        unpark;
+        my $used = kill 'KILL', -1;
+        say_line $used ? 'used' : 'alone';
+        park if @pipes and !$used;
     } elsif ($verb eq 'pipes') {
         @pipes = map { sysopen my $pipe, $_, O_RDONLY | O_NONBLOCK or die; $pipe } $rest, line;
         say_line 'pipes';
+        park;
     } elsif ($verb eq 'run') {
         more while length $buffer < $rest;
         start substr $buffer, 0, $rest, '';
