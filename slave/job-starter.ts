@@ -42,7 +42,7 @@ architecture or host, or taken. TERM ends the job as task-taker does.`,
     const fault = (await health.fault()) ?? health.lacksFor(join(spool.tasks.cur, name))
     if (fault !== undefined) throw temporary(`run ${quote(name)}`, fault)
     await checkLimits(readLimits(), pools)
-    const { drain } = onTerm(settings.drain, () => slot.killRemains())
+    const { drain } = onTerm(settings.drain, () => slot.work.killRemains())
     const assignment = claimTask(slot, task)
     const machine = { pools, health, host: settings.host, env: process.env }
     if (assignment) await runJob(assignment, machine, drain)

@@ -53,7 +53,7 @@ Limits that a project sets in its conf/PROJECT/rc come with the task, and stand 
     // A copy: each look into `process.env` itself asks the system.
     const machine = { pools, health, host: settings.host, env: { ...process.env } }
     const limits = readLimits()
-    const { stop, drain } = onTerm(settings.drain, () => slot.killRemains())
+    const { stop, drain } = onTerm(settings.drain, () => slot.work.killRemains())
     const source = await SpoolSource.open(slot, version(), health, readWatchSettings(), stop)
     try {
       await checkLimits(limits, pools)

@@ -3,6 +3,7 @@
 import { lstatSync, mkdirSync, opendirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
+import { tolerating } from '../../lib/base/errno.ts'
 import { quote, temporary } from '../../lib/base/exit.ts'
 import { breather } from '../../lib/system/breath.ts'
 import { failureOf, run } from '../../lib/system/run.ts'
@@ -20,8 +21,10 @@ export const workOf = (jobtmp: string, token: string): string => join(jobtmp, `b
 
 /** Makes it. */
 export function makeWork(work: string): void {
+  const make = () => (mkdirSync(work, { mode: 0o700 }), true)
+  if (tolerating(['ENOENT'], make)) return
   makeDirectories(dirname(work))
-  mkdirSync(work, { mode: 0o700 })
+  make()
 }
 
 /** Unpacks the code and the steps of the task in a directory, at most `maxBytes` of each; see `unpack` for what it throws. Nothing goes on after it. */

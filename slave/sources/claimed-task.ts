@@ -29,7 +29,7 @@ export function claimTask(slot: Slot, task: TaskName): Assignment | undefined {
   const owner = slot.newOwner()
   const job = claim(slot.spool, task.name, owner)
   if (job === undefined) return undefined
-  slot.lastNumber = task.num
+  slot.startAfter(task.num)
   return new ClaimedTask(slot, task, job, owner)
 }
 
@@ -60,7 +60,7 @@ class ClaimedTask implements Assignment {
   begin(): boolean {
     if (this.#wasCancelled()) return false
     // First of all, so that there is never one that nobody knows.
-    this.#slot.remember(this.task.name, this.work)
+    this.#slot.work.remember(this.task.name, this.work)
     makeWork(this.work)
     return true
   }
@@ -129,6 +129,6 @@ class ClaimedTask implements Assignment {
   }
 
   discard(): Promise<void> {
-    return this.#slot.discard(this.task.name)
+    return this.#slot.work.discard(this.task.name)
   }
 }

@@ -1,10 +1,10 @@
 // A slot: one taker's working directory. It carries the taker's identity from run to run, which is how a taker that
 // starts again finds what it left behind. Beside the spool's takers/SLOT it holds, on the slave's own disk:
 //   lastnum      where the next scan starts
-//   work/NAME    a symlink to the temporary directory of each job whose directory is still kept
+//   work/NAME    a symlink to the temporary directory of each job whose directory is still kept (kept.ts)
 //   cache/       what $BASS_CACHE names
 
-import { lstatSync, readlinkSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { statfs, utimes, writeFile } from 'node:fs/promises'
 import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
@@ -12,27 +12,25 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { claimOf, parsePrivateName, showJob } from '../../lib/spool/claim.ts'
 import { readIfThere, replaceFile, timeOf, token } from '../../lib/system/durable.ts'
-import { listIfThere, mustList } from '../../lib/system/listing.ts'
-import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
+import { mustList } from '../../lib/system/listing.ts'
+import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../lib/base/exit.ts'
 import { isDeadSelf, newOwner, parseOwner, readOwner, verdictOf } from '../../lib/spool/job.ts'
 import type { Owner } from '../../lib/spool/job.ts'
 import { say, warn, warnOnce } from '../../lib/system/log.ts'
 import { endGone } from '../../lib/spool/lose.ts'
 import { isGone, self } from '../../lib/system/process.ts'
-import { parseDuration } from '../../lib/base/settings.ts'
-import { makeDirectories } from '../../lib/system/directories.ts'
-import { parseLimits } from '../../lib/spool/limits.ts'
+import { isDirectory, makeDirectories } from '../../lib/system/directories.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { isPart, isTaskId, toPart } from '../../lib/spool/task-name.ts'
 import type { TaskId } from '../../lib/spool/task-name.ts'
 import { hold } from './holder.ts'
+import { KeptWork } from './kept.ts'
 import type { SlaveSettings } from './settings.ts'
 import { killRemains } from '../run/places/processes.ts'
-import { removeWork } from '../run/work.ts'
 import { formatMachine, MACHINE_FILE } from '../../lib/view/takers.ts'
-import { JOB, TASK } from '../../lib/spool/job-files.ts'
+import { JOB } from '../../lib/spool/job-files.ts'
 
 /** So long a sign of life has to stand still to be none, and how often to look, in milliseconds. It comes each second. */
 const [STILL_MS, STILL_LOOK_MS] = [5000, 200]
@@ -45,9 +43,11 @@ export class Slot {
   readonly directory: string
   readonly host: string
   readonly settings: SlaveSettings
+  readonly work: KeptWork
   /** The taker's own directory in the spool. */
   readonly #card: string
   #beating = false
+  #lastNumber: number | undefined
   /** When it last said how the machine fares. */
   #toldAt = -Infinity
 
@@ -61,6 +61,7 @@ export class Slot {
       if (!isPart(value))
         throw lasting(`read the setting ${name}`, `${quote(value)} cannot stand in the name of a task`)
     }
+    this.work = new KeptWork(this.directory, spool, settings.keep)
     this.#card = join(spool.takers, `${HOST}:${toPart(this.directory.slice(1), 120)}`)
   }
 
@@ -170,81 +171,30 @@ export class Slot {
     ignoringENOENT(() => unlinkSync(join(this.#card, 'alive')))
   }
 
+  /** The number after which the next scan starts. */
   get lastNumber(): number {
-    return Number(readIfThere(join(this.directory, 'lastnum')) ?? 0) || 0
+    return (this.#lastNumber ??= Number(readIfThere(join(this.directory, 'lastnum')) ?? 0) || 0)
   }
 
-  set lastNumber(number: number) {
-    writeFileSync(join(this.directory, 'lastnum'), `${number}\n`)
+  /** Has the next scan start after this number, also that of a later taker in this slot: it is told once the job is under way. */
+  startAfter(number: number): void {
+    this.#lastNumber = number
+    setImmediate(() => {
+      const path = join(this.directory, 'lastnum')
+      try {
+        writeFileSync(path, `${number}\n`)
+      } catch (error) {
+        // It is a hint.
+        warnOnce('write', path, error)
+      }
+    })
   }
 
   /** The cache of a project's jobs in this slot, on this slave's own disk. */
   cache(project: string): string {
     const path = join(this.directory, 'cache', `${project}:${this.settings.arch}`)
-    makeDirectories(path)
+    if (!isDirectory(path)) makeDirectories(path)
     return path
-  }
-
-  /** Jobs whose temporary directories could not be removed. */
-  readonly #stuck = new Set<string>()
-  /** How long what is kept here is kept, by the names of tasks. */
-  readonly #keeps = new Map<TaskId, number | undefined>()
-  /** The temporary directory of the job in hand. */
-  #inHand: string | undefined
-
-  /** Kills what is left of the steps of the job in hand, for a taker that ends without ending its job. */
-  async killRemains(): Promise<void> {
-    if (this.#inHand !== undefined) await killRemains(this.#inHand)
-  }
-
-  /** Remembers the temporary directory of a job, so that a later taker in this slot can remove it. */
-  remember(name: TaskId, work: string): void {
-    makeDirectories(join(this.directory, 'work'))
-    this.#forget(name)
-    symlinkSync(work, join(this.directory, 'work', name))
-    this.#inHand = work
-  }
-
-  #forget(name: string): void {
-    ignoringENOENT(() => unlinkSync(join(this.directory, 'work', name)))
-  }
-
-  /** Removes the temporary directory of a job. */
-  async discard(name: string): Promise<void> {
-    const work = tolerating(['ENOENT', 'EINVAL'], () => readlinkSync(join(this.directory, 'work', name)))
-    try {
-      if (work !== undefined) await removeWork(work)
-      this.#forget(name)
-    } catch (error) {
-      // Files of another user are in it: a person has to remove them, and the next taker tries again.
-      this.#stuck.add(name)
-      warn('remove', work ?? name, error)
-    }
-  }
-
-  /**
-   * Removes the temporary directories that were kept as long as the settings or their project say. For between jobs.
-   */
-  async discardOld(): Promise<void> {
-    // What has no task's name was here before: this directory is not a slot's alone.
-    const names = listIfThere(join(this.directory, 'work')).filter(isTaskId)
-    for (const name of this.#keeps.keys()) if (!names.includes(name)) this.#keeps.delete(name)
-    for (const name of names) {
-      const made = ignoringENOENT(() => lstatSync(join(this.directory, 'work', name)).mtimeMs)
-      if (made === undefined || this.#stuck.has(name)) continue
-      if (Date.now() - made >= (this.#keepOf(name) ?? this.settings.keep)) await this.discard(name)
-    }
-  }
-
-  /** How long the project of a task wants its failed jobs kept, in milliseconds; undefined if it does not say. */
-  #keepOf(name: TaskId): number | undefined {
-    if (this.#keeps.has(name)) return this.#keeps.get(name)
-    const { cur, old } = this.spool.tasks
-    const read = (directory: string) => readIfThere(join(directory, name, TASK.limits))
-    const { FAILED_JOB_WAITTIME: text } = parseLimits(read(cur) ?? read(old) ?? '')
-    const keep = text === undefined ? undefined : parseDuration(text)
-    this.#keeps.set(name, keep)
-    return keep
   }
 
   /**
@@ -277,7 +227,8 @@ export class Slot {
       const job = join(jobs.cur, name)
       try {
         say('info', `ending ${name}: its task-taker died`)
-        const work = readIfThere(join(job, JOB.work))?.trim()
+        // The working directory may be another of that path.
+        const work = this.work.of(name) ?? readIfThere(join(job, JOB.work))?.trim()
         if (work) await killRemains(work)
         endGone(this.spool, name, `The task-taker on ${this.host} died while it ran this job.`, this.settings)
       } catch (error) {

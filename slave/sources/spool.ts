@@ -100,7 +100,7 @@ export class SpoolSource implements WorkSource {
       const more = yield* this.#round()
       if (!more && this.#health.isSick) await this.#health.isWell(AbortSignal.any([this.#stop, onHup()]))
       else if (!more) await this.#bell.next()
-      await this.#slot.discardOld()
+      await this.#slot.work.discardOld()
     }
   }
 

@@ -1,10 +1,12 @@
 // How steps end, and that nothing of them is left, in each place of this machine.
 
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'tap'
 
 import { conform, napTime, running } from '../fixtures/conformance.ts'
 import { eventually, lacks, Sandbox } from '../fixtures/sandbox.ts'
+import { Site } from '../fixtures/site.ts'
 import { StepsFixture } from '../fixtures/steps.ts'
 import { killRemains } from '../../slave/run/places/processes.ts'
 
@@ -150,3 +152,19 @@ test(
     t.equal(f.said('a'), f.said('b'), 'one that was left clean serves the next step')
   },
 )
+
+test('what is left of a job whose taker was killed right after the start is found through its slot', async t => {
+  const nap = napTime()
+  const site = new Site(t)
+  const taker = site.taker()
+  const name = site.publish({ a: `sleep ${nap}` })
+  await eventually('the step runs', () => running(nap).length > 0)
+  const work = readlinkSync(site.path('slot/work', name))
+  await taker.kill('SIGKILL')
+  await eventually('it is gone', () => running(nap).length === 0)
+  site.start('sleep', [nap], { env: { TMPDIR: join(work, 'tmp') } })
+  rmSync(join(site.job(name), 'tmp-path.txt'))
+  site.taker('slot', { ARCH: 'another' })
+  t.equal(await site.verdict(name), 'lost')
+  t.same(running(nap), [])
+})

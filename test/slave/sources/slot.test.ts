@@ -161,18 +161,18 @@ test(
           DRAIN: '0',
         }),
       )
-      slot.remember('1:p:v:a', work)
-      await slot.discard('1:p:v:a')
-      await slot.discardOld()
+      slot.work.remember('1:p:v:a', work)
+      await slot.work.discard('1:p:v:a')
+      await slot.work.discardOld()
       t.same(readdirSync('work'), ['1:p:v:a'], 'it is known to the next taker')
       t.ok(existsSync(join(theirs, 'file')))
       process.seteuid!(0)
       site.ok('rm', ['-r', theirs])
       process.seteuid!('nobody')
-      await slot.discardOld()
+      await slot.work.discardOld()
       t.same(readdirSync('work'), ['1:p:v:a'], 'it was said, and is let be')
       // What is directly in the place of jobs is root's here.
-      await new Slot(site.spool, slot.settings).discardOld()
+      await new Slot(site.spool, slot.settings).work.discardOld()
       t.notOk(existsSync(join(work, 'code')), 'the next taker tries again')
     } finally {
       process.seteuid!(0)
@@ -194,8 +194,8 @@ test("in a directory that is not a slot's alone, nothing is removed but what a t
       site.spool,
       readSlaveSettings({ ...env, LOST_AFTER: '30', LOST_TRIES: '3', BUNDLE_MAX: '1G', DRAIN: '0' }),
     )
-    slot.remember('1:p:v:a', site.path('jobtmp/bass-1'))
-    await slot.discardOld()
+    slot.work.remember('1:p:v:a', site.path('jobtmp/bass-1'))
+    await slot.work.discardOld()
   } finally {
     process.chdir(before)
   }
