@@ -1,6 +1,7 @@
 // One job from its assignment to its end, the same for every source of work.
 
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 
 import { reasonOf } from '../lib/base/errno.ts'
 import { EXIT, Fatal } from '../lib/base/exit.ts'
@@ -59,16 +60,18 @@ async function setUpAndRun(
   stop: AbortSignal,
 ): Promise<Outcome & { readonly fault?: boolean }> {
   const { task, job, work } = assignment
+  let told: Promise<void> | undefined
   try {
     if (!(await assignment.begin())) return { verdict: 'cancelled' }
-    await writePlain(join(job, JOB.host), host + '\n', stop)
-    await writePlain(join(job, JOB.work), work + '\n', stop)
+    told = tellWhere(assignment, host, stop)
+    told.catch(() => undefined)
     const facts = await assignment.unpack(stop)
     trace('unpacked', task.name)
     if (facts.fault !== undefined) return { verdict: 'error', why: `nothing is run: ${facts.fault}` }
     const limits = readLimits(env, facts.limits)
     const plan = { task, job, work, environment: buildEnvironment(facts, env), limits }
     const outcome = await runSteps(plan, stop, pools)
+    await told
     await assignment.store(outcome.verdict, stop)
     return outcome
   } catch (error) {
@@ -86,5 +89,14 @@ async function setUpAndRun(
       why: `the slave on ${host} failed: ${fault ?? reasonOf(error)}`,
       fault: fault !== undefined,
     }
+  } finally {
+    await told?.catch(() => undefined)
   }
+}
+
+/** For readers of the job. No step needs it: so it is not waited for, and small work has its first step started before. */
+async function tellWhere({ job, work }: Assignment, host: string, stop: AbortSignal): Promise<void> {
+  await turn()
+  await writePlain(join(job, JOB.host), host + '\n', stop)
+  await writePlain(join(job, JOB.work), work + '\n', stop)
 }

@@ -74,8 +74,7 @@ export async function runStep(plan: StepPlan): Promise<StepResult> {
   const files: number[] = []
   try {
     for (const path of paths) files.push(await openFile(path, plan.hurry))
-    await write(STEP.started)
-    const result = await execute(plan, paths, files)
+    const result = await execute(plan, paths, files, () => write(STEP.started))
     await write(STEP.ended)
     if (result.stopped && !isGood(result.end)) {
       await writePlain(join(directory, STOPPED), `${plan.hurry.reason as StopReason}\n`, plan.hurry)
@@ -91,6 +90,7 @@ async function execute(
   plan: StepPlan,
   paths: readonly string[],
   files: readonly number[],
+  noteStart: () => Promise<void>,
 ): Promise<StepResult> {
   const { pipes, give } = (await plan.place.pipes?.(plan.work)) ?? (await pooled(plan))
   const ends = pipes.map(pipe => pipe.open())
@@ -115,8 +115,9 @@ async function execute(
   const logs = ends.map(({ reader }, i) => new LogWriter(reader, files[i]!, { ...options, path: paths[i]! }))
   const writable = () => logs.every(log => !log.writing)
   const clock = new Clock(plan, step, writable)
-  // A log that cannot be written any more ends the step.
-  for (const log of logs) log.ended.catch(() => step.end(STEP_GRACE_MS.stop))
+  // While it gets under way, which takes it longer. What cannot be written any more ends the step.
+  const written = [noteStart(), ...logs.map(log => log.ended)]
+  for (const end of written) end.catch(() => step.end(STEP_GRACE_MS.stop))
 
   const end = await step.ended.finally(() => clock.stop())
   trace('step ended', plan.name)
@@ -125,7 +126,7 @@ async function execute(
     for (const log of logs) log.close()
   })
   try {
-    await Promise.all(logs.map(log => log.ended))
+    await Promise.all(written)
   } finally {
     lastWords.stop()
     give(logs.every(log => log.drained))

@@ -3,6 +3,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 
 import { readIfThere } from '../../lib/system/durable.ts'
 import { quote } from '../../lib/base/exit.ts'
@@ -95,7 +96,7 @@ class Run {
   }
 
   async run(): Promise<Outcome> {
-    const { job, work, environment, limits } = this.#plan
+    const { job, work, limits } = this.#plan
     const { home, tmp, artifacts, pkg } = this.#paths
     for (const directory of [home, tmp, artifacts]) makeDirectories(directory)
     writeFileSync(pkg, '')
@@ -104,7 +105,7 @@ class Run {
     if (this.#stop.aborted) noteStop()
     this.#stop.addEventListener('abort', noteStop)
     try {
-      const written = writePlain(join(job, JOB.environment), formatEnvironment(environment), this.#stop)
+      const written = this.#tellEnvironment()
       // It is awaited when no step runs any more: whatever fails, none is left behind.
       written.catch(() => undefined)
       const outcome = await this.#runAll()
@@ -117,6 +118,13 @@ class Run {
       this.#stop.removeEventListener('abort', noteStop)
       if (this.#user) await takeBack(work)
     }
+  }
+
+  /** Steps do not need it: where the first one starts at once, it is written behind that. */
+  async #tellEnvironment(): Promise<void> {
+    const { job, environment } = this.#plan
+    await turn()
+    await writePlain(join(job, JOB.environment), formatEnvironment(environment), this.#stop)
   }
 
   async #keepArtifacts(): Promise<void> {

@@ -4,7 +4,7 @@
 // Memory stays flat: while one write is under way at most one more is gathered, then the pipe is not read until the file
 // has taken it. So a log that cannot be written makes the step wait, and loses nothing.
 
-import { write } from 'node:fs'
+import { write, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { OnReadOpts } from 'node:net'
 import { promisify } from 'node:util'
@@ -17,6 +17,12 @@ import { PIPE_BYTES } from './places/buffers.ts'
 import type { BufferPool, Buffers } from './places/buffers.ts'
 
 const writeAsync = promisify(write)
+
+/**
+ * How long after its file was opened a log is written by the process itself, in milliseconds: a thread would have the first
+ * line wait for a processor. Later, a file server may hang that did not then, and timers and kills have to go on.
+ */
+const AT_ONCE_MS = 100
 
 /** How many more bytes the logs of a step may take, both streams together. */
 export interface Budget {
@@ -52,6 +58,7 @@ export class LogWriter {
   #atLineStart = true
   #cut = false
   #begun = false
+  readonly #since = performance.now()
   #flight: Promise<void> | undefined
   #failed: ((error: unknown) => void) | undefined
 
@@ -161,8 +168,11 @@ export class LogWriter {
   async #write(bytes: Buffer, length: number): Promise<void> {
     for (let at = 0; at < length;) {
       const { path, stop } = this.#options
-      const rest = () => writeAsync(this.#file, bytes, at, length - at, null)
-      at += (await patiently('write', path, rest, stop)).bytesWritten
+      const rest = () =>
+        performance.now() - this.#since < AT_ONCE_MS
+          ? writeSync(this.#file, bytes, at, length - at)
+          : writeAsync(this.#file, bytes, at, length - at, null).then(({ bytesWritten }) => bytesWritten)
+      at += await patiently('write', path, rest, stop)
     }
   }
 

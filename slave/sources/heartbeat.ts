@@ -5,7 +5,7 @@
 import { open, readdir, utimes } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 
 import { isErrno } from '../../lib/base/errno.ts'
 import { warnOnce } from '../../lib/system/log.ts'
@@ -47,6 +47,8 @@ export function startHeartbeat(
     }
   }
   const live = async () => {
+    // Not before the first step: the thread that opens it would be in its way.
+    await turn()
     // If it fails, the first beat tries again and tells.
     await sign.hold().catch(() => undefined)
     await pause()
