@@ -9,12 +9,14 @@ import type { Scenario } from '../scenario.ts'
 
 const [QUICK, FULL] = [40, 100]
 
+const NQ = 'nq (one slot, not durable)'
+
 export const jobsScenario: Scenario = {
   name: 'jobs',
   about: 'trivial jobs per second, 2 takers, everything durable',
   unit: '/s',
   better: 'more',
-  goal: place => (place === 'tmpfs' ? { least: 150, aim: 300 } : { least: 125, aim: 200 }),
+  goal: { least: 1, aim: 1.5, of: NQ },
   places: ['tmpfs', 'ext4'],
   open: async stage => {
     const count = stage.quick ? QUICK : FULL
@@ -58,7 +60,7 @@ export const jobsScenario: Scenario = {
           }
           return () => work(other, from)
         }),
-        queue('nq (one slot, not durable)', 'nq', 'nq -q sh -c :', 'nq -w'),
+        queue(NQ, 'nq', 'nq -q sh -c :', 'nq -w'),
         queue('task-spooler (not durable)', 'tsp', 'tsp -n sh -c : >/dev/null', 'tsp -w >/dev/null'),
       ],
     }

@@ -53,20 +53,38 @@ export async function standUp(ground: Ground, files: Readonly<Record<string, str
   await ground.takers(1)
 }
 
+/** So many pushes make programs that have just been started what they are in service: the engine knows by then what to compile. */
+const SERVED = 40
+
+/** Our side, with programs that serve for a while. */
+async function inService(stage: Stage): Promise<Ground> {
+  const ground = new Ground(stage)
+  await standUp(ground, smallCode())
+  for (let i = 0; i < SERVED; i++) {
+    ground.commit()
+    await pushAndSee(ground)
+  }
+  return ground
+}
+
 export const pushScenario: Scenario = {
   name: 'push',
   about: '`git push` to the first line of the first step, code unpacked, 67 files',
   unit: 'ms',
   better: 'less',
-  goal: { least: 60, aim: 40, of: 'hook, no code', was: 17 },
+  goal: { least: 1.15, aim: 0.95, of: 'hook, checkout' },
   places: ['tmpfs', 'ext4'],
   open: async stage => {
-    const ground = new Ground(stage)
-    await standUp(ground, smallCode())
+    const ground = await inService(stage)
+    const fresh = new Ground(stage)
+    await standUp(fresh, smallCode())
     return {
-      before: () => void ground.commit(),
+      before: () => {
+        for (const each of [ground, fresh]) each.commit()
+      },
       contenders: [
         { name: 'BASS', round: () => pushAndSee(ground) },
+        { name: 'BASS, just started', round: () => pushAndSee(fresh) },
         pushWithoutHook(ground),
         ...hooked(ground),
         outline(ground, stage),

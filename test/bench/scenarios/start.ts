@@ -12,7 +12,7 @@ import type { Contender, Scenario } from '../scenario.ts'
 const NODE = 'node -e 0'
 
 export const startScenarios: readonly Scenario[] = [
-  starting('master/bin/version-for-git', 'version', () => [[], {}]),
+  starting('master/bin/version-for-git', 'version', () => [[], {}], { least: 1.4, aim: 1.1 }),
   starting('master/bin/clone-with-ctr', 'clone', ground => {
     // In tasks/tmp, as it is used; what it made is in the way of nobody.
     mkdirSync(join(ground.spool.tasks.tmp, ':hello:v1:'), { recursive: true })
