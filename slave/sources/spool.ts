@@ -19,15 +19,12 @@ import type { Assignment, WorkSource } from './assignment.ts'
 import { claimTask } from './claimed-task.ts'
 import { OddTasks } from './odd.ts'
 import { Rivals } from './rivals.ts'
-import { candidates, isPaused, passAfterRace } from './scan.ts'
+import { candidates, isPaused, workOff } from './scan.ts'
 import type { Slot } from './slot.ts'
 import { TASK } from '../../lib/spool/job-files.ts'
 
 /** How often a taker says in the spool that it is there, in milliseconds. */
 const CARD_BEAT_MS = 1000
-
-/** How long a listing of waiting tasks is worked off before there is a new one, in milliseconds. */
-const FRESH = 1000
 
 /** The tasks of a spool, as a task-taker claims them for its slot until `stop` is aborted. */
 export class SpoolSource implements WorkSource {
@@ -113,33 +110,27 @@ export class SpoolSource implements WorkSource {
   async *#round(): AsyncGenerator<Assignment, boolean> {
     const { spool, lastNumber, settings } = this.#slot
     const { arch, host, poll } = settings
-    let end = performance.now() + FRESH
     const tasks = this.#list()
     if (tasks === this.#idle) return false
-    let [pass, passed] = [0, false]
     const listed = new Set(tasks.map(task => task.name))
     this.#taken = new Set([...this.#taken].filter(name => listed.has(name)))
     const ours = candidates(tasks, arch, host, lastNumber, this.#taken)
     if (ours.length === 0) this.#idle = tasks
     this.#odd.keep(listed)
-    for (const task of ours) {
+    const turns = workOff(tasks, ours, this.#list)
+    for (let missed = false; ;) {
+      const turn = turns.next(missed)
+      if (turn.done) return turn.value
+      const task = turn.value
       if (this.#stop.aborted) return false
+      missed = false
       if (this.#odd.rests(task.name, performance.now())) continue
-      if (performance.now() > end) {
-        if (this.#list() !== tasks) return true
-        end = performance.now() + FRESH
-      }
-      if (pass > 0) {
-        pass--
-        passed = true
-        continue
-      }
       this.#mustHaveSlot()
       try {
         if (isPaused(task, host, paused(spool))) continue
         if (!(await this.#health.isWell(this.#stop))) return true
         const taken = this.#take(task)
-        if (taken === 'missed') pass = passAfterRace(ours.length)
+        if (taken === 'missed') missed = true
         else if (taken === 'left') this.#lookAgain()
         else if (taken !== 'over') yield taken
         this.#odd.worked(task.name)
@@ -151,7 +142,6 @@ export class SpoolSource implements WorkSource {
         await sleep(poll)
       }
     }
-    return passed
   }
 
   /** No event tells when a task that is left to others is to be looked at again. */

@@ -9,10 +9,7 @@ import { listAllIfThere } from '../../lib/system/listing.ts'
 import { newOwner } from '../../lib/spool/job.ts'
 import type { TaskId } from '../../lib/spool/task-name.ts'
 import { spoolAt, taskLister } from '../../lib/spool/spool.ts'
-import { candidates, passAfterRace } from '../../slave/sources/scan.ts'
-
-/** As in the task-taker. */
-const FRESH = 1000
+import { candidates, workOff } from '../../slave/sources/scan.ts'
 
 const [root, host] = process.argv.slice(2) as [string, string]
 const spool = spoolAt(root)
@@ -26,21 +23,19 @@ function claimAll(): string[] {
     const tasks = listTasks()
     const listed = new Set(tasks.map(task => task.name))
     taken = new Set([...taken].filter(name => listed.has(name)))
-    let end = performance.now() + FRESH
     const choice = candidates(tasks, 'testarch', host, last, taken)
     if (choice.length === 0) return mine
-    let pass = 0
-    for (const task of choice) {
-      if (performance.now() > end) {
-        if (listTasks() !== tasks) break
-        end = performance.now() + FRESH
-      }
-      if (pass-- > 0) continue
+    const turns = workOff(tasks, choice, listTasks)
+    for (let missed = false; ;) {
+      const turn = turns.next(missed)
+      if (turn.done) break
+      const task = turn.value
+      missed = false
       if (!listAllIfThere(join(spool.tasks.cur, task.name)).includes('claim')) {
         if (claim(spool, task.name, newOwner(host, `/slots/${host}`, token()))) {
           mine.push(task.name)
           last = task.num
-        } else pass = passAfterRace(choice.length)
+        } else missed = true
       }
       taken.add(task.name)
     }

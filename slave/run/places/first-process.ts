@@ -27,10 +27,10 @@ while read -r _; do if kill -KILL -1 2>/dev/null; then echo used; else echo alon
  *   or \`failed\` and an error number;
  * - \`signal\` and a number: sends it to the group of the step.
  *
- * The process of the next step is forked ahead, and waits: to start a step is to tell it, and an exec. Each path is the rest of
- * a line. It leads a session, and each step a group in that. Nothing is shared with a step but
- * its output: Perl marks what it opens close-on-exec. Perl's own POSIX, with the numbers of Linux that stand here instead,
- * takes twice as long to load as Perl itself.
+ * Each path is the rest of a line. The process of the next step is forked ahead and waits to be told what to become, so that
+ * a start is an exec. It leads a session, and each step a group in that. Nothing is shared with a step but its output: Perl marks
+ * what it opens close-on-exec. Perl's own POSIX, with the numbers of Linux that stand here instead, takes twice as long to
+ * load as Perl itself.
  */
 export const STARTER = [
   'setsid',

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 
 import { parseTaskName } from '../../../lib/spool/task-name.ts'
-import { candidates, isPaused, passAfterRace } from '../../../slave/sources/scan.ts'
+import { candidates, isPaused, workOff } from '../../../slave/sources/scan.ts'
 
 const tasks = (...names: string[]) => names.map(name => parseTaskName(name)!)
 const names = (found: { name: string }[]) => found.map(({ name }) => name)
@@ -27,10 +27,57 @@ test('a pause of all, of the project or of this host holds a task', async t => {
   t.notOk(isPaused(task!, 'h', new Set(['project:q', 'host:i', 'p'])))
 })
 
+const manyTasks = (count: number) => tasks(...Array.from({ length: count }, (_, i) => `${i + 1}:p:v:a`))
+
 test('after a race some of the candidates are passed over, never all, nor more than some hundred', async t => {
-  const passes = (candidates: number) => Array.from({ length: 2000 }, () => passAfterRace(candidates))
-  t.ok(passes(1).every(pass => pass === 0))
+  /** How many are passed over behind the first, by chance, each time. */
+  const passes = (count: number) => {
+    const all = manyTasks(count)
+    return Array.from({ length: 2000 }, () => {
+      const turns = workOff(all, all, () => all)
+      turns.next(false)
+      const turn = turns.next(true)
+      return turn.done ? count - 1 : turn.value.num - 2
+    })
+  }
   t.same([...new Set(passes(3))].sort(), [0, 1, 2])
-  const many = passes(20_000)
+  const many = passes(2000)
   t.ok(Math.max(...many) < 256 && Math.max(...many) > 200 && Math.min(...many) < 50)
+})
+
+test('what was passed over is for the next listing, which is made at once', async t => {
+  const all = manyTasks(3)
+  const end = (...missed: boolean[]) => {
+    const turns = workOff(all, all, () => all)
+    for (const each of [false, ...missed]) {
+      const turn = turns.next(each)
+      if (turn.done) return turn.value
+    }
+    return undefined
+  }
+  t.equal(end(false, false), undefined)
+  t.equal(end(false, false, false), false)
+  const ends = new Set(Array.from({ length: 200 }, () => end(true, false, false, false)))
+  t.same([...ends].sort(), [false, true], 'there was one to pass, or none')
+})
+
+test('a listing is worked off as long as it is fresh, or nothing has changed since', async t => {
+  const all = manyTasks(3)
+  const now = performance.now.bind(performance)
+  t.teardown(() => (performance.now = now))
+  const worked = (list: () => typeof all) => {
+    performance.now = now
+    const turns = workOff(all, all, list)
+    const first = turns.next(false)
+    performance.now = () => now() + 1001
+    return [first, turns.next(false)].map(turn => (turn.done ? turn.value : turn.value.num))
+  }
+  t.same(
+    worked(() => all),
+    [1, 2],
+  )
+  t.same(
+    worked(() => manyTasks(3)),
+    [1, true],
+  )
 })
