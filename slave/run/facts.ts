@@ -1,6 +1,6 @@
 // Reads the facts that a task's own files hold for its steps.
 
-import { statSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { readIfThere } from '../../lib/system/durable.ts'
@@ -25,7 +25,7 @@ export function readTaskFacts(
   // Most tasks have few of them, and an error that is thrown costs several times a look.
   const read = (file: string) => {
     const path = join(task, file)
-    return (statSync(path, { throwIfNoEntry: false }) && readIfThere(path)) ?? ''
+    return (lstatSync(path, { throwIfNoEntry: false }) && readIfThere(path)) ?? ''
   }
   // An environment cannot hold a NUL. White space at the end may belong to a ref.
   const word = (file: string) => /^([^\0]*?)[ \n]*$/.exec(read(file))?.[1] ?? ''
