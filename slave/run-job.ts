@@ -11,7 +11,7 @@ import type { Verdict } from '../lib/spool/job.ts'
 import { warn } from '../lib/system/log.ts'
 import { trace } from '../lib/system/trace.ts'
 import { buildEnvironment } from './run/environment.ts'
-import { writePlain } from './run/job-writer.ts'
+import { writeMeanwhile } from './run/job-writer.ts'
 import { readLimits } from './run/limits.ts'
 import type { Pools } from './run/places/pools.ts'
 import type { Outcome } from './run/plan.ts'
@@ -71,7 +71,8 @@ async function setUpAndRun(
     const limits = readLimits(env, facts.limits)
     const plan = { task, job, work, environment: buildEnvironment(facts, env), limits }
     const outcome = await runSteps(plan, stop, pools)
-    await told
+    // What was done is worth another try.
+    await told.catch(() => (stop.aborted ? undefined : tellWhere(assignment, host, stop)))
     await assignment.store(outcome.verdict, stop)
     return outcome
   } catch (error) {
@@ -97,6 +98,6 @@ async function setUpAndRun(
 /** For readers of the job. No step needs it: so it is not waited for, and small work has its first step started before. */
 async function tellWhere({ job, work }: Assignment, host: string, stop: AbortSignal): Promise<void> {
   await turn()
-  await writePlain(join(job, JOB.host), host + '\n', stop)
-  await writePlain(join(job, JOB.work), work + '\n', stop)
+  await writeMeanwhile(job, join(job, JOB.host), host + '\n', stop)
+  await writeMeanwhile(job, join(job, JOB.work), work + '\n', stop)
 }

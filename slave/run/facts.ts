@@ -4,6 +4,7 @@ import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { readIfThere } from '../../lib/system/durable.ts'
+import { askingAgain } from '../../lib/system/listing.ts'
 import { parseParams } from '../../lib/spool/event.ts'
 import { parseLimits } from '../../lib/spool/limits.ts'
 import type { StepFacts } from './environment.ts'
@@ -25,7 +26,7 @@ export function readTaskFacts(
   // Most tasks have few of them, and an error that is thrown costs several times a look.
   const read = (file: string) => {
     const path = join(task, file)
-    return (lstatSync(path, { throwIfNoEntry: false }) && readIfThere(path)) ?? ''
+    return (askingAgain(() => lstatSync(path, { throwIfNoEntry: false })) && readIfThere(path)) ?? ''
   }
   // An environment cannot hold a NUL. White space at the end may belong to a ref.
   const word = (file: string) => /^([^\0]*?)[ \n]*$/.exec(read(file))?.[1] ?? ''

@@ -1,12 +1,15 @@
 // Writing into a job directory: patient, and fsynced once at the end. Between two steps, when nothing has to go on while
-// a file server hangs, small files are written synchronously, which costs a tenth of doing it otherwise.
+// a file server hangs, small files are written synchronously, which costs a tenth of doing it otherwise. So are those that are
+// written while a step runs, where there is no such server.
 
 import { closeSync, constants, fstatSync, fsync, fsyncSync, mkdirSync, openSync, readdirSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 import { breather } from '../../lib/system/breath.ts'
 import { create, move, write } from '../../lib/system/durable.ts'
+import { isLocal } from '../../lib/system/local.ts'
 import { tolerating } from '../../lib/base/errno.ts'
 import { patiently } from './patience.ts'
 import type { Path } from '../../lib/base/brand.ts'
@@ -29,6 +32,29 @@ export async function writeWhole(path: string, content: string, stop?: AbortSign
 /** Writes a small file that need not appear at once. */
 export async function writePlain(path: string, content: string, stop?: AbortSignal): Promise<void> {
   await patiently('write', path, () => write(path, content), stop)
+}
+
+/** Writes a small file of a job while a step may run, whose time must not stand still. */
+export async function writeMeanwhile(
+  job: Path,
+  path: string,
+  content: string,
+  stop?: AbortSignal,
+): Promise<void> {
+  const act = () => (canHang(job) ? writeFile(path, content) : write(path, content))
+  await patiently('write', path, act, stop)
+}
+
+const onServers = new Map<Path, boolean>()
+
+/** True if a file server that does not answer can hold up who writes in this job. Asked once of the directory that holds it. */
+export function canHang(job: Path): boolean {
+  const holder = dirname(job)
+  const known = onServers.get(holder)
+  if (known !== undefined) return known
+  const can = !isLocal(holder)
+  onServers.set(holder, can)
+  return can
 }
 
 /**

@@ -1,5 +1,5 @@
-// Patient writing: a full disk has room again some day, and a job must not fail because of it. Writes during
-// a step are asynchronous, so that timers and kills go on while a network file system hangs.
+// Patient writing: a full disk has room again some day, and a job must not fail because of it. Where a file server can hang,
+// writes during a step are asynchronous, so that timers and kills go on.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 

@@ -8,7 +8,7 @@ import type { ProcessEnd } from '../../lib/spool/job-files.ts'
 import { now } from '../../lib/base/tai64n.ts'
 import { TIMER_MAX_MS } from '../../lib/base/timer.ts'
 import { trace } from '../../lib/system/trace.ts'
-import { makeJobDirectory, openFile, writePlain, writeWhole } from './job-writer.ts'
+import { canHang, makeJobDirectory, openFile, writeMeanwhile, writePlain, writeWhole } from './job-writer.ts'
 import type { StopReason } from './plan.ts'
 import type { OwnPipes, Place, StepCommand, StepProcess } from './places/place.ts'
 import type { Pools } from './places/pools.ts'
@@ -69,13 +69,14 @@ const LAST_WORDS = 500
 export async function runStep(plan: StepPlan): Promise<StepResult> {
   const directory = stepDirectory(plan.job, plan.name)
   for (const path of [dirname(directory), directory]) await makeJobDirectory(path, plan.hurry)
-  const write = (name: string) => writePlain(join(directory, name), now() + '\n', plan.hurry)
   const paths = [STEP.stdout, STEP.stderr].map(name => join(directory, name))
   const files: number[] = []
   try {
     for (const path of paths) files.push(await openFile(path, plan.hurry))
-    const result = await execute(plan, paths, files, () => write(STEP.started))
-    await write(STEP.ended)
+    const result = await execute(plan, paths, files, () =>
+      writeMeanwhile(plan.job, join(directory, STEP.started), now() + '\n', plan.hurry),
+    )
+    await writePlain(join(directory, STEP.ended), now() + '\n', plan.hurry)
     if (result.stopped && !isGood(result.end)) {
       await writePlain(join(directory, STOPPED), `${plan.hurry.reason as StopReason}\n`, plan.hurry)
     }
@@ -108,6 +109,7 @@ async function execute(
       left: plan.log,
       notice: `the log is cut here: LOG_MAX allows ${plan.log} bytes; the step goes on`,
     },
+    canHang: canHang(plan.job),
     heard: () => clock.heard(),
     stop: plan.hurry,
     ...(plan.tee ? { tee: plan.tee } : {}),
@@ -126,7 +128,9 @@ async function execute(
     for (const log of logs) log.close()
   })
   try {
-    await Promise.all(written)
+    // All of them, whichever fails: nothing of it is written after its files are closed.
+    const ends = await Promise.allSettled(written)
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
   } finally {
     lastWords.stop()
     give(logs.every(log => log.drained))

@@ -13,7 +13,7 @@ import { keepArtifacts } from './artifacts.ts'
 import { findElsewhere, placeText } from './elsewhere.ts'
 import type { Away } from './elsewhere.ts'
 import { formatEnvironment, secretValues, workPaths } from './environment.ts'
-import { writePlain } from './job-writer.ts'
+import { writeMeanwhile, writePlain } from './job-writer.ts'
 import type { Limits } from './limits.ts'
 import { mask } from './mask.ts'
 import type { Audience, Outcome, Plan, StopReason } from './plan.ts'
@@ -104,10 +104,9 @@ class Run {
     const noteStop = () => (this.#stoppedAt ??= performance.now())
     if (this.#stop.aborted) noteStop()
     this.#stop.addEventListener('abort', noteStop)
+    const written = this.#tellEnvironment()
+    written.catch(() => undefined)
     try {
-      const written = this.#tellEnvironment()
-      // It is awaited when no step runs any more: whatever fails, none is left behind.
-      written.catch(() => undefined)
       const outcome = await this.#runAll()
       await written
       const packages = mask(readIfThere(pkg) ?? '', this.#secrets)
@@ -115,6 +114,8 @@ class Run {
       if (!this.#stop.aborted) await this.#keepArtifacts()
       return outcome
     } finally {
+      // Whatever fails: the job may go to where it was until now.
+      await written.catch(() => undefined)
       this.#stop.removeEventListener('abort', noteStop)
       if (this.#user) await takeBack(work)
     }
@@ -124,7 +125,7 @@ class Run {
   async #tellEnvironment(): Promise<void> {
     const { job, environment } = this.#plan
     await turn()
-    await writePlain(join(job, JOB.environment), formatEnvironment(environment), this.#stop)
+    await writeMeanwhile(job, join(job, JOB.environment), formatEnvironment(environment), this.#stop)
   }
 
   async #keepArtifacts(): Promise<void> {

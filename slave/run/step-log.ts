@@ -18,12 +18,6 @@ import type { BufferPool, Buffers } from './places/buffers.ts'
 
 const writeAsync = promisify(write)
 
-/**
- * How long after its file was opened a log is written by the process itself, in milliseconds: a thread would have the first
- * line wait for a processor. Later, a file server may hang that did not then, and timers and kills have to go on.
- */
-const AT_ONCE_MS = 100
-
 /** How many more bytes the logs of a step may take, both streams together. */
 export interface Budget {
   left: number
@@ -36,6 +30,8 @@ export interface LogOptions {
   readonly secrets: readonly string[]
   readonly budget: Budget
   readonly buffers: BufferPool
+  /** True if writing it can take for ever: then a thread does that. */
+  readonly canHang: boolean
   /** Something was read, or could be written again. */
   readonly heard: () => void
   /** Sees what is shown, without labels. */
@@ -58,7 +54,6 @@ export class LogWriter {
   #atLineStart = true
   #cut = false
   #begun = false
-  readonly #since = performance.now()
   #flight: Promise<void> | undefined
   #failed: ((error: unknown) => void) | undefined
 
@@ -166,10 +161,12 @@ export class LogWriter {
   }
 
   async #write(bytes: Buffer, length: number): Promise<void> {
+    const { path, stop, canHang } = this.#options
+    // A thread would have the first line wait for a processor.
+    const atOnce = !this.#begun && !canHang
     for (let at = 0; at < length;) {
-      const { path, stop } = this.#options
       const rest = () =>
-        performance.now() - this.#since < AT_ONCE_MS
+        atOnce
           ? writeSync(this.#file, bytes, at, length - at)
           : writeAsync(this.#file, bytes, at, length - at, null).then(({ bytesWritten }) => bytesWritten)
       at += await patiently('write', path, rest, stop)

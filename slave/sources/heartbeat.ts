@@ -47,8 +47,9 @@ export function startHeartbeat(
     }
   }
   const live = async () => {
-    // Not before the first step: the thread that opens it would be in its way.
+    // What is to be done at once goes first: the thread that opens it would be in the way.
     await turn()
+    if (signal.aborted) return
     // If it fails, the first beat tries again and tells.
     await sign.hold().catch(() => undefined)
     await pause()

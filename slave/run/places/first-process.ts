@@ -27,10 +27,10 @@ while read -r _; do if kill -KILL -1 2>/dev/null; then echo used; else echo alon
  *   or \`failed\` and an error number;
  * - \`signal\` and a number: sends it to the group of the step.
  *
- * Each path is the rest of a line. The process of the next step is forked ahead and waits to be told what to become, so that
- * a start is an exec. It leads a session, and each step a group in that. Nothing is shared with a step but its output: Perl marks
- * what it opens close-on-exec. Perl's own POSIX, with the numbers of Linux that stand here instead, takes twice as long to
- * load as Perl itself.
+ * Each path is the rest of a line. The process of the next step is forked ahead and waits to be told what to become: a start
+ * is an exec, and \`ps\` shows a step to be as old as the end of the one before. It leads a session, and each step a group in
+ * that. Nothing is shared with a step but its output: Perl marks what it opens close-on-exec. Perl's own POSIX, with the
+ * numbers of Linux that stand here instead, takes twice as long to load as Perl itself.
  */
 export const STARTER = [
   'setsid',
@@ -68,6 +68,7 @@ sub park {
     open STDIN, '<', '/dev/null';
     my $got = '';
     1 while sysread $request, $got, 8192, length $got;
+    syswrite $tell, '.';
     my ($directory, $count, @words) = split /\0/, $got, -1;
     pop @words;
     my @command = splice @words, 0, $count;
@@ -87,19 +88,31 @@ sub unpark {
     waitpid $parked, 0;
     $parked = 0;
 }
+sub hear {
+    my $heard;
+    1 until defined sysread $told, $heard, 16 or $! != $EINTR;
+    $heard // '';
+}
 sub start {
-    $parked or park or return say_line 'failed', $! + 0;
-    ($step, $parked) = ($parked, 0);
+    my $heard;
     local $SIG{PIPE} = 'IGNORE';
-    for (my $at = 0; $at < length $_[0];) {
-        my $put = syswrite $order, $_[0], 65536, $at;
-        last unless defined $put or $! == $EINTR;
-        $at += $put // 0;
+    until ($step) {
+        $parked or park or return say_line 'failed', $! + 0;
+        ($step, $parked) = ($parked, 0);
+        for (my $at = 0; $at < length $_[0];) {
+            my $put = syswrite $order, $_[0], 65536, $at;
+            last unless defined $put or $! == $EINTR;
+            $at += $put // 0;
+        }
+        close $order;
+        $heard = hear;
+        # It was killed before it was told all: nothing was run.
+        next if $heard ne '';
+        waitpid $step, 0;
+        $step = 0;
     }
-    close $order;
-    my ($got, $failed);
-    1 until defined($got = sysread $told, $failed, 16) or $! != $EINTR;
-    if ($got) {
+    my $failed = substr($heard, 1) || hear;
+    if ($failed ne '') {
         waitpid $step, 0;
         $step = 0;
         return say_line 'failed', $failed;

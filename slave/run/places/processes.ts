@@ -57,7 +57,7 @@ export async function killSession(session: number, work: string): Promise<void> 
 
 /**
  * Ends what is left of the steps of a job whose taker is gone; `work` is the job's temporary directory, as its
- * `tmp-path.txt` names it. For a taker that starts.
+ * slot or its `tmp-path.txt` names it. For a taker that starts.
  */
 export async function killRemains(work: string): Promise<void> {
   await killAll(() => processesWith(markOf(work)))

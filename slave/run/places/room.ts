@@ -1,9 +1,10 @@
 // A pid namespace in which steps run. Nothing that a step starts can leave it, and when its first process ends, the
 // kernel ends all others.
 //
-// A room that a step leaves as empty as it found it serves the next one. The first process finds that out: it kills all
-// others in the namespace, and the kernel says whether there was any. A listing would not do: a process can be made so
-// that it is no child of the first one (CLONE_PARENT), and can fork faster than a listing goes.
+// A room that a step leaves as empty as it found it serves the next one. The first process finds that out: it ends what
+// waits to become the next step, then kills all others in the namespace, and the kernel says whether there was any. A listing
+// would not do: a process can be made so that it is no child of the first one (CLONE_PARENT), and can fork faster than a listing
+// goes.
 
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -221,7 +222,7 @@ export class Rooms {
 
   async take(): Promise<Room> {
     for (let room = this.#spare.pop(); room; room = this.#spare.pop()) {
-      // It was clean when it was left, and nothing can have begun in it since.
+      // It was clean when it was left, and nothing can have begun in it since, but what waits to become its next step.
       if (room.isOpen) return room
     }
     const room = await this.#openRoom()

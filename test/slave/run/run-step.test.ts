@@ -1,13 +1,15 @@
 // One step in a session on this machine, with each of the things that can end it.
 
-import { mkdirSync, readFileSync } from 'node:fs'
+import { closeSync, mkdirSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
+import type { Place } from '../../../slave/run/places/place.ts'
 import { SessionPlace } from '../../../slave/run/places/session.ts'
 import { Pools } from '../../../slave/run/places/pools.ts'
 import { isGood, runStep } from '../../../slave/run/run-step.ts'
 import type { StepPlan } from '../../../slave/run/run-step.ts'
+import { napTime, running } from '../../fixtures/conformance.ts'
 import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
 
 const NEVER = { setting: 'NEVER', milliseconds: Infinity }
@@ -114,6 +116,49 @@ test('what a step leaves behind is ended with it, and does not hold up its end',
   // A zombie may wait for the first process of the machine.
   t.equal(box.run('grep', ['-qs', '^State:[[:space:]]*[RSDT]', `/proc/${pid}/status`]).code === 0, false)
 })
+
+test('a step whose start cannot be noted is ended', async t => {
+  const nap = napTime()
+  const { box, run } = make(t, `sleep ${nap}`)
+  mkdirSync(box.path('job/steps/a/started'), { recursive: true })
+  await t.rejects(run(), { message: /unable to write '.*started'/ })
+  t.same(running(nap), [])
+})
+
+test(
+  'the files of a log are closed when nothing can be written into them any more',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async t => {
+    // It has said all before it could be told to end.
+    const place: Place = {
+      start: ({ stdout, stderr }) => {
+        writeSync(stdout, 'begun\n')
+        for (const fd of [stdout, stderr]) closeSync(fd)
+        const nothing = () => undefined
+        const ended = Promise.resolve({ code: 0 })
+        return Promise.resolve({
+          ended,
+          over: true,
+          end: nothing,
+          signal: nothing,
+          leave: () => Promise.resolve(),
+        })
+      },
+      close: () => Promise.resolve(),
+    }
+    const { box, stop, run } = make(t, '', { place })
+    box.ok('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'full', box.path('job')])
+    t.teardown(() => box.ok('umount', [box.path('job')]))
+    mkdirSync(box.path('job/steps/a/started'), { recursive: true })
+    box.run('sh', ['-c', 'cat /dev/zero >"$0"', box.path('job/full')])
+    let over = false
+    const ending = t.rejects(run(), { message: /started/ }).then(() => (over = true))
+    await new Promise(done => setTimeout(done, 500))
+    t.equal(over, false, 'the log waits for room')
+    stop.abort('cancelled')
+    await ending
+  },
+)
 
 test('an error of the job directory is no end of a step', async t => {
   const { box, stop, run } = make(t, 'true')

@@ -78,6 +78,7 @@ test('a step whose name is not UTF-8 is not passed over', async t => {
     exitCode: 100,
     message: "unable to run the step 'b\ufffdd': its name is not UTF-8",
   })
+  t.ok(existsSync(join(f.job, 'env.txt')), 'nothing is written later: the job may be gone by then')
 })
 
 test('a bundle without steps is an error, in a sentence', async t => {

@@ -23,6 +23,7 @@ async function openLog(t: Test, file = 'log', options: Partial<LogOptions> = {})
     secrets: [],
     buffers: pools.buffers,
     budget: { left: Infinity, notice: '' },
+    canHang: false,
     heard: () => undefined,
     stop: stopper.signal,
     ...options,
@@ -30,17 +31,19 @@ async function openLog(t: Test, file = 'log', options: Partial<LogOptions> = {})
   return { path, writer, log, stopper, read: () => readFileSync(path, 'latin1') }
 }
 
-test('what is written is in the log before its line is complete, under one label', async t => {
-  const { writer, log, read } = await openLog(t)
-  writeSync(writer, 'half ')
-  await eventually('the first half is there', () => /^@[0-9a-f]{24} half $/.test(read()))
-  writeSync(writer, 'and half\n\nnext')
-  await eventually('the rest is there', () => read().endsWith('next'))
-  t.match(read(), /^@[0-9a-f]{24} half and half\n@[0-9a-f]{24} \n@[0-9a-f]{24} next$/)
-  closeSync(writer)
-  await log.ended
-  t.ok(log.drained)
-})
+for (const canHang of [false, true]) {
+  test(`what is written is in the log before its line is complete, under one label${canHang ? ', by a thread' : ''}`, async t => {
+    const { writer, log, read } = await openLog(t, 'log', { canHang })
+    writeSync(writer, 'half ')
+    await eventually('the first half is there', () => /^@[0-9a-f]{24} half $/.test(read()))
+    writeSync(writer, 'and half\n\nnext')
+    await eventually('the rest is there', () => read().endsWith('next'))
+    t.match(read(), /^@[0-9a-f]{24} half and half\n@[0-9a-f]{24} \n@[0-9a-f]{24} next$/)
+    closeSync(writer)
+    await log.ended
+    t.ok(log.drained)
+  })
+}
 
 test('a full disk makes the stream wait, and after a stop it is an error', { timeout: 20_000 }, async t => {
   const { writer, log, stopper } = await openLog(t, '/dev/full')
