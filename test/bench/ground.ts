@@ -19,7 +19,7 @@ export class Ground extends Sandbox {
   readonly code = this.path('code')
   readonly bare = this.path('hello.git')
   readonly bell: Bell
-  /** What nq and task-spooler need to have queues of their own here. */
+  /** What nq, task-spooler and Laminar need to have queues of their own here. */
   readonly queues: Readonly<Record<string, string>>
 
   constructor(stage: Stage) {
@@ -31,6 +31,7 @@ export class Ground extends Sandbox {
       TS_SOCKET: this.path('ts'),
       TS_SLOTS: '2',
       TS_MAXFINISHED: '10',
+      LAMINAR_HOST: `unix:${this.path('laminar-rpc')}`,
       TMPDIR: this.dir,
     }
     if (stage.profiler) this.env['PATH'] = `${stage.profiler.bin}:${this.env['PATH']!}`

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { floor, groundOfFloor } from '../floor.ts'
 import { Ground } from '../ground.ts'
-import { rival, script } from '../rivals.ts'
+import { LAMINAR, rival, script, startLaminar } from '../rivals.ts'
 import type { Scenario } from '../scenario.ts'
 
 const [QUICK, FULL] = [40, 100]
@@ -33,13 +33,14 @@ export const jobsScenario: Scenario = {
       await at.until(at.spool.tasks.old, before + count)
       return perSecond(began)
     }
+    const submitting = (submit: string, wait: string) => () => {
+      const began = performance.now()
+      const loop = `i=0; while [ $i -lt ${count} ]; do ${submit}; i=$((i + 1)); done; ${wait}`
+      ground.ok('sh', ['-c', loop], { env: ground.queues })
+      return Promise.resolve(perSecond(began))
+    }
     const queue = (name: string, program: string, submit: string, wait: string) =>
-      rival(name, [program], () => () => {
-        const began = performance.now()
-        const loop = `i=0; while [ $i -lt ${count} ]; do ${submit}; i=$((i + 1)); done; ${wait}`
-        ground.ok('sh', ['-c', loop], { env: ground.queues })
-        return Promise.resolve(perSecond(began))
-      })
+      rival(name, [program], () => submitting(submit, wait))
     return {
       contenders: [
         { name: 'BASS', round: () => work(ground, template) },
@@ -61,6 +62,11 @@ export const jobsScenario: Scenario = {
           return () => work(other, from)
         }),
         queue(NQ, 'nq', 'nq -q sh -c :', 'nq -w'),
+        rival('Laminar (not durable)', LAMINAR, () => {
+          startLaminar(ground, { nothing: ':' })
+          const busy = '[ -n "$(laminarc show-queued; laminarc show-running)" ]'
+          return submitting('laminarc queue nothing >/dev/null', `while ${busy}; do sleep 0.01; done`)
+        }),
         queue('task-spooler (not durable)', 'tsp', 'tsp -n sh -c : >/dev/null', 'tsp -w >/dev/null'),
       ],
     }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import { floorSource } from '../floor.ts'
 import { Ground } from '../ground.ts'
-import { installHook, rival, script } from '../rivals.ts'
+import { installHook, LAMINAR, rival, script, startLaminar } from '../rivals.ts'
 import type { Contender, Scenario, Stage } from '../scenario.ts'
 import { smallCode } from '../code.ts'
 
@@ -109,7 +109,7 @@ function hooked(ground: Ground): Contender[] {
   const bell = `'${ground.bell.path}'`
   const plain = `sh -c 'echo the first line; echo first >"$0"' ${bell}`
   let works = 0
-  const make = (name: string, programs: string[], hook: (bare: string) => string) =>
+  const make = (name: string, programs: readonly string[], hook: (bare: string) => string) =>
     rival(name, programs, () => {
       const bare = ground.path(`rival-${++works}.git`)
       ground.makeBare(bare)
@@ -130,6 +130,16 @@ function hooked(ground: Ground): Contender[] {
       'floor in sh: hook, git archive',
       [],
       bare => `${floorSource('push-job')} ${handed(bare)} >>'${ground.dir}/log' 2>&1 </dev/null &`,
+    ),
+    make('Laminar, no code', LAMINAR, () => {
+      const given = '"$REPOSITORY" "$REVISION" code'
+      startLaminar(ground, { plain, checkout: `'${script('checkout-job')}' ${given} ${bell}` })
+      return 'laminarc queue plain >/dev/null'
+    }),
+    make(
+      'Laminar, checkout',
+      LAMINAR,
+      bare => `laminarc queue checkout REPOSITORY='${bare}' REVISION="$new" >/dev/null`,
     ),
     make('nq, checkout', ['nq'], bare => `nq -q ${checkout(bare)} >/dev/null`),
     make('task-spooler, checkout', ['tsp'], bare => `tsp ${checkout(bare)} >/dev/null`),

@@ -4,11 +4,14 @@ import { spawn } from 'node:child_process'
 
 import { floor, groundOfFloor } from '../floor.ts'
 import { Ground } from '../ground.ts'
-import { rival } from '../rivals.ts'
+import { LAMINAR, rival, startLaminar } from '../rivals.ts'
 import type { Scenario, Stage } from '../scenario.ts'
 import { stepThatRings } from './push.ts'
 
 const STEP = '10-first'
+
+/** What a job of others does, as our step. */
+const [SAYS, RINGS] = ['echo the first line', 'echo first >']
 
 export const layTaskThatRings = (ground: Ground): string =>
   ground.layTask({ [STEP]: stepThatRings(ground.bell.path) })
@@ -51,17 +54,17 @@ export const taskScenario: Scenario = {
     const ours = await standUpTaker(stage, SERVED)
     const fresh = await standUpTaker(stage, 0)
     const ground = new Ground(stage)
-    const submit = (name: string, programs: string[], command: string[]) =>
-      rival(name, programs, () => async () => {
+    const job = ['sh', '-c', `${SAYS}; ${RINGS} "$0"`, ground.bell.path] as const
+    const round =
+      ([program, ...args]: readonly [string, ...string[]]) =>
+      async () => {
         const began = performance.now()
-        const job = ['sh', '-c', 'echo the first line; echo first >"$0"', ground.bell.path]
-        const [program, ...args] = [...command, ...job]
-        spawn(program!, args, { cwd: ground.dir, env: { ...ground.env, ...ground.queues }, stdio: 'ignore' })
+        spawn(program, args, { cwd: ground.dir, env: { ...ground.env, ...ground.queues }, stdio: 'ignore' })
         const { at } = await ground.bell.next()
         // Whoever runs it may have something to do behind it.
         await new Promise(done => setTimeout(done, 20))
         return at - began
-      })
+      }
     return {
       contenders: [
         { name: 'BASS', round: ours },
@@ -71,9 +74,13 @@ export const taskScenario: Scenario = {
           const plain = layTaskThatRings(other)
           return () => publishAndSee(other, plain)
         }),
-        submit('fork and exec', [], []),
-        submit('nq', ['nq'], ['nq', '-q']),
-        submit('task-spooler', ['tsp'], ['tsp']),
+        rival('fork and exec', [], () => round(job)),
+        rival('nq', ['nq'], () => round(['nq', '-q', ...job])),
+        rival('task-spooler', ['tsp'], () => round(['tsp', ...job])),
+        rival('Laminar', LAMINAR, () => {
+          startLaminar(ground, { ring: `${SAYS}; ${RINGS} '${ground.bell.path}'` })
+          return round(['laminarc', 'queue', 'ring'])
+        }),
       ],
     }
   },
