@@ -101,6 +101,7 @@ export class Maker {
         }
         while (ahead.length > 0) await endFirst()
       })
+      records.forgetEnded(this.#settings.project)
       this.#repositories.rest()
     }
     this.#sweep()
@@ -120,6 +121,7 @@ export class Maker {
           const work = this.#begin(sources, one)
           if (!work) continue
           const failure = await this.#end(sources, work)
+          records.forgetEnded(this.#settings.project)
           if (failure) throw failure
           return true
         }

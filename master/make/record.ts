@@ -69,8 +69,19 @@ const placeOf = (record: string, event: Event): string =>
 /** Returns the records of a project, and deletes the remains of finished ones. */
 export function listRecords(project: ProjectDirectories): string[] {
   const names = listAllIfThere(project.making)
-  for (const name of names) if (name.startsWith(DONE)) remove(join(project.making, name))
+  forget(project, names)
   return names.filter(name => !name.startsWith('.')).map(name => join(project.making, name))
+}
+
+/** Deletes the remains of finished records, for who has just finished some: one commit of a journal for all of them. */
+export const forgetEnded = (project: ProjectDirectories): void =>
+  forget(project, listAllIfThere(project.making))
+
+/** A power cut may bring back a record that has ended, as its tasks are there; but not without its decision. */
+function forget(project: ProjectDirectories, names: readonly string[]): void {
+  const done = names.filter(name => name.startsWith(DONE))
+  if (done.length > 0) fsyncPath(project.making)
+  for (const name of done) remove(join(project.making, name))
 }
 
 /** True if a record is not there any more: another maker has ended it. Throws if that cannot be known. */
@@ -220,7 +231,7 @@ function standing(project: ProjectDirectories, record: string): Decision | undef
 
 /**
  * E2 to E4: publishes the remaining tasks of a batch, durably, and ends the record. Returns the names if this
- * call ended it.
+ * call ended it; what is left of it is for `forgetEnded`.
  */
 export function publishBatch(
   spool: Spool,
@@ -241,10 +252,7 @@ export function publishBatch(
 
 /** E3 to E4. Returns true if this call did it. */
 function endRecord(project: ProjectDirectories, record: string): boolean {
-  const done = join(project.making, DONE + basename(record))
-  if (!move(record, done)) return false
-  fsyncPath(project.making)
-  remove(done)
+  if (!move(record, join(project.making, DONE + basename(record)))) return false
   trace('E4', basename(record))
   return true
 }
