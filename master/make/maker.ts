@@ -101,7 +101,7 @@ export class Maker {
         }
         while (ahead.length > 0) await endFirst()
       })
-      records.forgetEnded(this.#settings.project)
+      this.#forgetEnded()
       this.#repositories.rest()
     }
     this.#sweep()
@@ -121,7 +121,7 @@ export class Maker {
           const work = this.#begin(sources, one)
           if (!work) continue
           const failure = await this.#end(sources, work)
-          records.forgetEnded(this.#settings.project)
+          this.#forgetEnded()
           if (failure) throw failure
           return true
         }
@@ -256,6 +256,16 @@ export class Maker {
     }
     this.#queue.rest(record, pause)
     return temporary(attempt, error)
+  }
+
+  #forgetEnded(): void {
+    const { project } = this.#settings
+    try {
+      records.forgetEnded(project)
+    } catch (error) {
+      // The next look at the records does it.
+      warnOnce('delete what has ended in', project.making, error)
+    }
   }
 
   #sweep(): void {
