@@ -23,7 +23,8 @@ function makeRepository(box: Sandbox): string {
 /** Lets the machine work until it has said so many lines, cuts it off, and tells what it had said and what it holds. */
 async function cutAfter(lines: number, root: string, repository: string, image: string) {
   const lab = boot([join(ROOT, 'test/lab/workload'), root, repository], { image })
-  await eventually('what the machine says', () => lab.lines().length >= lines, 60)
+  // The tenth takes 45 s where nothing else runs.
+  await eventually('what the machine says', () => lab.lines().length >= lines, 240)
   const said = lab.lines()
   lab.cutPower()
   await lab.off
