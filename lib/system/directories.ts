@@ -39,9 +39,7 @@ export function* parentsOfMade(path: Path, first: Path): Generator<Path> {
   for (let made = path; made.length >= first.length; made = dirname(made)) yield dirname(made)
 }
 
-/** False if there is nothing, or something else. Throws what the kernel says otherwise. */
-export const isDirectory = (path: Path): boolean =>
-  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+const isDirectory = (path: Path): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
 /** Gives us back the rights that others have taken from what is ours in a directory, as far as that can be done. */
 export async function makeWritable(directory: Path): Promise<void> {

@@ -20,7 +20,7 @@ import type { Owner } from '../../lib/spool/job.ts'
 import { say, warn, warnOnce } from '../../lib/system/log.ts'
 import { endGone } from '../../lib/spool/lose.ts'
 import { isGone, self } from '../../lib/system/process.ts'
-import { isDirectory, makeDirectories } from '../../lib/system/directories.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
 import { makeDirectory } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { isPart, isTaskId, toPart } from '../../lib/spool/task-name.ts'
@@ -193,7 +193,7 @@ export class Slot {
   /** The cache of a project's jobs in this slot, on this slave's own disk. */
   cache(project: string): string {
     const path = join(this.directory, 'cache', `${project}:${this.settings.arch}`)
-    if (!isDirectory(path)) makeDirectories(path)
+    makeDirectories(path)
     return path
   }
 

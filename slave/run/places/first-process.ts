@@ -66,21 +66,23 @@ sub park {
     close $order;
     setpgrp;
     open STDIN, '<', '/dev/null';
+    my $refuse = sub {
+        syswrite $tell, $! + 0;
+        exit 127;
+    };
     my $got = '';
     1 while sysread $request, $got, 8192, length $got;
     syswrite $tell, '.';
     my ($directory, $count, @words) = split /\0/, $got, -1;
     pop @words;
     my @command = splice @words, 0, $count;
-    my $is_set = 1;
     for my $at (0, 1) {
-        $is_set &&= sysopen my $output, '/proc/self/fd/' . fileno($pipes[$at]), O_WRONLY;
-        $is_set &&= open $at ? *STDERR : *STDOUT, '>&', $output;
+        sysopen my $output, '/proc/self/fd/' . fileno($pipes[$at]), O_WRONLY or $refuse->();
+        open $at ? *STDERR : *STDOUT, '>&', $output or $refuse->();
     }
     %ENV = map { split /=/, $_, 2 } @words;
-    $is_set and chdir $directory and exec { $command[0] } @command;
-    syswrite $tell, $! + 0;
-    exit 127;
+    chdir $directory and exec { $command[0] } @command;
+    $refuse->();
 }
 sub unpark {
     return unless $parked;
