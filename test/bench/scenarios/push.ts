@@ -15,6 +15,9 @@ const STEP = '10-first'
 export const stepThatRings = (bell: string): string =>
   `#!/bin/sh\necho 'the first line'\necho "$BASS_TASK" >'${bell}'\n`
 
+/** The same as a script for a shell, as others run it: `$0` is the bell. */
+export const SCRIPT_THAT_RINGS = 'echo the first line; echo first >"$0"'
+
 /** Pushes HEAD of the code to a bare repository; answers when that began, and when it is over. */
 export function push(ground: Ground, bare: string): { began: number; over: Promise<void> } {
   const began = performance.now()
@@ -56,11 +59,11 @@ export async function standUp(ground: Ground, files: Readonly<Record<string, str
 /** So many pushes make programs that have just been started what they are in service: the engine knows by then what to compile. */
 const SERVED = 40
 
-/** Our side, with programs that serve for a while. */
-async function inService(stage: Stage): Promise<Ground> {
+/** Our side, with programs that have served so many pushes. */
+async function standUpServed(stage: Stage, served: number): Promise<Ground> {
   const ground = new Ground(stage)
   await standUp(ground, smallCode())
-  for (let i = 0; i < SERVED; i++) {
+  for (let i = 0; i < served; i++) {
     ground.commit()
     await pushAndSee(ground)
   }
@@ -75,9 +78,8 @@ export const pushScenario: Scenario = {
   goal: { least: 1.15, aim: 0.95, of: 'hook, checkout' },
   places: ['tmpfs', 'ext4'],
   open: async stage => {
-    const ground = await inService(stage)
-    const fresh = new Ground(stage)
-    await standUp(fresh, smallCode())
+    const ground = await standUpServed(stage, SERVED)
+    const fresh = await standUpServed(stage, 0)
     return {
       before: () => {
         for (const each of [ground, fresh]) each.commit()
@@ -107,7 +109,7 @@ function pushWithoutHook(ground: Ground): Contender {
 /** Hooks that start a job, by themselves or through a queue; first without the code, then with it. */
 function hooked(ground: Ground): Contender[] {
   const bell = `'${ground.bell.path}'`
-  const plain = `sh -c 'echo the first line; echo first >"$0"' ${bell}`
+  const plain = `sh -c '${SCRIPT_THAT_RINGS}' ${bell}`
   let works = 0
   const make = (name: string, programs: readonly string[], hook: (bare: string) => string) =>
     rival(name, programs, () => {

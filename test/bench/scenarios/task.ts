@@ -6,12 +6,9 @@ import { floor, groundOfFloor } from '../floor.ts'
 import { Ground } from '../ground.ts'
 import { LAMINAR, rival, startLaminar } from '../rivals.ts'
 import type { Scenario, Stage } from '../scenario.ts'
-import { stepThatRings } from './push.ts'
+import { SCRIPT_THAT_RINGS, stepThatRings } from './push.ts'
 
 const STEP = '10-first'
-
-/** What a job of others does, as our step. */
-const [SAYS, RINGS] = ['echo the first line', 'echo first >']
 
 export const layTaskThatRings = (ground: Ground): string =>
   ground.layTask({ [STEP]: stepThatRings(ground.bell.path) })
@@ -54,7 +51,7 @@ export const taskScenario: Scenario = {
     const ours = await standUpTaker(stage, SERVED)
     const fresh = await standUpTaker(stage, 0)
     const ground = new Ground(stage)
-    const job = ['sh', '-c', `${SAYS}; ${RINGS} "$0"`, ground.bell.path] as const
+    const job = ['sh', '-c', SCRIPT_THAT_RINGS, ground.bell.path] as const
     const round =
       ([program, ...args]: readonly [string, ...string[]]) =>
       async () => {
@@ -78,7 +75,7 @@ export const taskScenario: Scenario = {
         rival('nq', ['nq'], () => round(['nq', '-q', ...job])),
         rival('task-spooler', ['tsp'], () => round(['tsp', ...job])),
         rival('Laminar', LAMINAR, () => {
-          startLaminar(ground, { ring: `${SAYS}; ${RINGS} '${ground.bell.path}'` })
+          startLaminar(ground, { ring: `exec sh -c '${SCRIPT_THAT_RINGS}' '${ground.bell.path}'` })
           return round(['laminarc', 'queue', 'ring'])
         }),
       ],
