@@ -18,9 +18,6 @@ import { Maker } from './make/maker.ts'
 import type { MakerSettings } from './make/maker.ts'
 import { projectOf } from './make/record.ts'
 
-/** How deep refs may be below $REVS for an event to wake us; deeper ones are found by the poll. */
-const DEPTH = 16
-
 export const taskMaker = command(
   {
     name: 'task-maker',
@@ -151,7 +148,7 @@ class Listener {
   }
 
   async open(): Promise<void> {
-    this.#watch = await watch([this.#revs], readWatchSettings(), DEPTH)
+    this.#watch = await watch([this.#revs], readWatchSettings(), true)
   }
 
   async close(): Promise<void> {

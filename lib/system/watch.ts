@@ -7,6 +7,7 @@ import { watch as watchPlainly } from 'node:fs'
 import { Bell } from './bell.ts'
 import { isLocal } from './local.ts'
 import { warnOnce } from './log.ts'
+import { NewDirectories } from './new-directories.ts'
 import { reasonOf } from '../base/errno.ts'
 import { choice, pollInterval } from '../base/settings.ts'
 import type { Environment } from '../base/settings.ts'
@@ -38,14 +39,14 @@ export const readWatchSettings = (env?: Environment): WatchSettings => ({
 })
 
 /**
- * Watches directories, and what is `depth` levels below. `WATCH` says how: `events`, `poll`, or `auto` by the file
+ * Watches directories, and if `deep` those below as well. `WATCH` says how: `events`, `poll`, or `auto` by the file
  * system. The poll is each POLL_INTERVAL, or each 30 s where events arrive. Where they do not after all, because the
  * kernel has no watch left or a directory cannot be read, it says so once and polls each POLL_INTERVAL.
  */
 export async function watch(
   directories: readonly string[],
   { how, poll }: WatchSettings = readWatchSettings(),
-  depth = 0,
+  deep = false,
 ): Promise<Watch> {
   const events = how === 'events' || (how === 'auto' && directories.every(isLocal))
   let interval = events ? Math.max(SAFETY_NET, poll) : poll
@@ -61,10 +62,9 @@ export async function watch(
     ring()
   }
   if (!events) return { next, ring, close: () => Promise.resolve() }
-  const stop =
-    depth === 0
-      ? watchFlat(directories, ring, giveUp)
-      : await watchDeep(directories, depth, poll * READY_INTERVALS, ring, giveUp)
+  const stop = deep
+    ? await watchDeep(directories, poll * READY_INTERVALS, ring, giveUp)
+    : watchFlat(directories, ring, giveUp)
   return { next, ring, close: stop }
 }
 
@@ -97,14 +97,12 @@ function watchFlat(
  */
 async function watchDeep(
   directories: readonly string[],
-  depth: number,
   patience: number,
   ring: () => void,
   giveUp: (why: unknown) => void,
 ): Promise<() => Promise<void>> {
   const { watch: open } = await import('chokidar')
   const watcher = open([...directories], {
-    depth,
     ignoreInitial: true,
     atomic: false,
     followSymlinks: false,
@@ -112,16 +110,20 @@ async function watchDeep(
     ignored: (_, stats) => stats?.isDirectory() === false,
   })
   const timer = setTimeout(giveUp, patience, 'not all directories can be read').unref()
-  // `raw` is what the kernel says, at once; `all` what chokidar makes of it, directories it has come to know included.
+  const appeared = new NewDirectories(ring, giveUp)
+  // What the kernel says, at once; what chokidar makes of it comes after.
   watcher.on('raw', ring)
-  watcher.on('all', ring)
+  watcher.on('addDir', path => appeared.heed(path))
+  watcher.on('unlinkDir', path => appeared.forget(path))
   watcher.on('error', giveUp)
   watcher.once('ready', () => {
     clearTimeout(timer)
+    for (const directory of directories) appeared.heedUnknown(directory, watcher.getWatched())
     ring()
   })
   return () => {
     clearTimeout(timer)
+    appeared.close()
     return watcher.close()
   }
 }
