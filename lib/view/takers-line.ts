@@ -1,11 +1,12 @@
 // The takers in one line: how many do what, and who fell silent. Pure.
 
+import { NOBODY } from './takers.ts'
 import type { Crew, TakerView } from './takers.ts'
 import { ago, counted, harmless } from '../base/text.ts'
 
 /** `3 takers: 2 busy, 1 idle`; one that cannot take tasks is named with its fault, a silent one with its last beat. `now` in milliseconds. */
 export function takersLine(takers: readonly TakerView[], crew: Crew, now: number): string {
-  if (takers.length === 0) return `no ${crew} has been seen`
+  if (takers.length === 0) return `no ${crew} ${NOBODY[crew]}`
   const states = ['busy', 'idle', 'stopped', 'silent'] as const
   const counts = states
     .map(state => ({ state, those: takers.filter(taker => taker.state === state) }))

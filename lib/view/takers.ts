@@ -21,6 +21,9 @@ export interface MachineView {
 /** What runs jobs there, in a word: the task-takers of a spool, or the workers of a farm. */
 export type Crew = 'taker' | 'worker'
 
+/** That nobody of a crew is known. A spool remembers takers that have ended; a farmer knows workers while they are there. */
+export const NOBODY: Readonly<Record<Crew, string>> = { taker: 'has been seen', worker: 'is connected' }
+
 export interface TakerView {
   readonly host: string
   /** Its working directory on that host; null where that is not for everybody to know. */

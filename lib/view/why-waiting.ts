@@ -1,5 +1,6 @@
 // Why a waiting task waits, in a word for programs and a sentence for people. Pure.
 
+import { NOBODY } from './takers.ts'
 import type { Crew, TakerView } from './takers.ts'
 import { ago, plural } from '../base/text.ts'
 import type { TaskView } from './view.ts'
@@ -21,7 +22,7 @@ type Task = { readonly name: string } & Pick<
 export interface Circumstances {
   /** The places of all that wait. */
   readonly places: ReadonlyMap<string, number>
-  /** All that were seen, and what they are. */
+  /** All that are known, and what they are. */
   readonly takers: readonly TakerView[]
   readonly crew: Crew
   /** The names in `pause/`. */
@@ -42,7 +43,7 @@ export function whyWaiting(task: Task, { places, takers, crew, paused, now }: Ci
   if (task.cancelling) return because('cancelling', 'it is being cancelled')
   if (paused.has('all')) return because('paused', 'everything is paused')
   if (paused.has(`project:${task.project}`)) return because('paused', `${task.project} is paused`)
-  if (able.length === 0) return because('unseen', `no ${crew} for ${what} has been seen`)
+  if (able.length === 0) return because('unseen', `no ${crew} for ${what} ${NOBODY[crew]}`)
   if (open.length === 0)
     return because('paused', `${hosts(able)} ${plural(hosts(able).split(' ').length, 'is', 'are')} paused`)
   if (alive.length === 0) return because('gone', goneText(open, `${crew} for ${what}`, now))

@@ -420,7 +420,7 @@ test('an empty spool says what to do, and a stop is no error', async t => {
   mkdirSync(sandbox.path('spool/revs'), { recursive: true })
   const { url, running } = await serve(sandbox)
   t.match((await ask(`${url}/`, HTML)).body, /Nothing has run yet/)
-  t.match((await ask(`${url}/hosts`, HTML)).body, /No taker has been seen yet/)
+  t.match((await ask(`${url}/hosts`, HTML)).body, /No taker has been seen\./)
   t.match(await running.kill('SIGTERM'), { code: 0, signal: null })
 })
 

@@ -2,6 +2,7 @@
 
 import { numberOf } from '../../../lib/spool/task-name.ts'
 import { formatBytes } from '../../../lib/base/text.ts'
+import { NOBODY } from '../../../lib/view/takers.ts'
 import type { MachineView, TakerView } from '../../../lib/view/takers.ts'
 import type { TaskView } from '../../../lib/view/view.ts'
 import { html } from '../../../lib/web/html.ts'
@@ -32,7 +33,7 @@ export function hostsPage(visit: Visit, site: Site): Html {
         ${
           names.length === 0
             ? html`<div class="empty">
-                <p><strong>No ${site.crew} has been seen yet.</strong></p>
+                <p><strong>No ${site.crew} ${NOBODY[site.crew]}.</strong></p>
                 <p>
                   A machine appears here when a
                   <code>${site.crew === 'taker' ? 'task-taker' : site.crew}</code> starts on it.

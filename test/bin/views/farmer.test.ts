@@ -32,7 +32,7 @@ test('status, show, log -f, wait, cancel and retry, with a real worker', async t
   const bass = (...argv: string[]) => farm.run('bin/bass', argv, { env })
   t.match(bass('status'), { code: 0, stdout: /nothing yet/ })
   t.equal(await farm.push(farmer.url, second, { before: first }), 202)
-  t.match(await waiting(() => bass('status')), /no worker for testarch has been seen/)
+  t.match(await waiting(() => bass('status')), /no worker for testarch is connected/)
 
   // A wait that began before there was a worker, and lives through the end of the farmer.
   const waits = farm.start('bin/bass', ['wait', second.slice(0, 9)], { env })

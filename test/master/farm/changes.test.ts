@@ -135,7 +135,7 @@ test('a change from outside is held until a person approves its head; a newer he
   t.same(await jobs(), [`sdk sdk ${head.slice(0, 7)}`, `root ${head.slice(0, 7)}`])
   const waiting = async () => (await bass('status')).stdout
   await eventually('the jobs', async () => (await waiting()).includes('sdk sdk'))
-  t.match(await waiting(), /no worker for \S+ has been seen\n[^]*\nno worker has been seen\n$/)
+  t.match(await waiting(), /no worker for \S+ is connected\n[^]*\nno worker is connected\n$/)
 
   const next = farm.commit({ 'sdk/a': '3' })
   await pull({ action: 'synchronize', head: next, base, updated: '2026-01-03T00:00:00Z' })
