@@ -21,18 +21,24 @@ import { commandIn, findRuntime, nodeIn, packerIn, rejoinIn } from './runtime.ts
 /** Seconds that ssh waits for a connection. */
 const CONNECT = 15
 
+/** Removes a tree, whatever modes a step left there. */
+const REMOVE = 'remove() { rm -rf "$1" 2>/dev/null || { chmod -R u+rwX "$1"; rm -rf "$1"; }; }'
+
 /**
  * Says what machine it is, whether the executor is there, and makes a directory for this execution; removes executors
- * that nobody has used for $2 minutes, copies that were left unfinished, and directories of executions that are over.
+ * that nobody has used for $2 minutes, copies that were left unfinished, and directories of executions that are over. The
+ * home directory may be that of several machines, each of which removes its own.
  */
 const LOOK_SCRIPT = `
+${REMOVE}
 hash=$1
 cache=\${XDG_CACHE_HOME:-$HOME/.cache}/bass
 mkdir -p "$cache" || exit
 find "$cache" -mindepth 1 -maxdepth 1 \\( -name 'executor-*' ! -name "executor-$hash" -mmin "+$2" \\
     -o -name '.new-*' -mmin +60 \\) -exec rm -rf {} + 2>/dev/null
 for run in "$cache"/run-*; do
-    [ -d "$run" ] && read -r pid 2>/dev/null <"$run/pid" && ! kill -0 "$pid" 2>/dev/null && rm -rf "$run"
+    read -r pid machine 2>/dev/null <"$run/pid" && [ "$machine" = "$(uname -n)" ] &&
+        ! kill -0 "$pid" 2>/dev/null && remove "$run"
 done
 [ -e "$cache/executor-$hash/ready" ] && there=yes && touch "$cache/executor-$hash"
 echo "$(uname -s) $(uname -m) \${there:-no} $cache"
@@ -51,12 +57,13 @@ mv -T "$new" "$at" 2>/dev/null || rm -rf "$new"
 
 /** Runs the executor; when it has ended, so has the directory. */
 const RUN = `
+${REMOVE}
 work=$1; shift
-mkdir -m 700 "$work" && echo $$ >"$work/pid" || exit
+mkdir -m 700 "$work" && echo "$$ $(uname -n)" >"$work/pid" || exit
 export BASS_EXECUTOR=1 BASS_SSHD=$PPID TMPDIR="$work"
 "$@"
 code=$?
-rm -rf "$work"
+remove "$work"
 exit $code
 `
 

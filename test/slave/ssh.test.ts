@@ -1,6 +1,7 @@
 // Steps and commands on another machine, which is this one behind a real sshd.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import tap, { test } from 'tap'
 
 import { conform, conformBriefly, isLong, napTime, running } from '../fixtures/conformance.ts'
@@ -75,10 +76,14 @@ test('bass exec runs there, and what is killed here ends there', { skip }, async
   writeFileSync(`${temporary}/bass-ssh-used/c`, '')
   for (const name of ['old', 'used']) utimesSync(`${temporary}/bass-ssh-${name}`, 0, 0)
   const far = (...names: string[]) => machine.path('ssh/cache/bass', ...names)
-  for (const name of ['executor-old', 'executor-new', 'run-dead', 'run-live'])
+  for (const name of ['executor-old', 'executor-new', 'run-dead', 'run-live', 'run-elsewhere'])
     mkdirSync(far(name), { recursive: true })
-  writeFileSync(far('run-dead/pid'), '4194304\n')
-  writeFileSync(far('run-live/pid'), `${process.pid}\n`)
+  for (const [name, pid, host] of [
+    ['dead', 4194304, hostname()],
+    ['live', process.pid, hostname()],
+    ['elsewhere', 4194304, 'other'],
+  ] as const)
+    writeFileSync(far(`run-${name}/pid`), `${pid} ${host}\n`)
   utimesSync(far('executor-old'), Date.now() / 1000 - 7200, Date.now() / 1000 - 7200)
   const { code, stdout } = sandbox.run(
     'bin/bass',
@@ -92,7 +97,11 @@ test('bass exec runs there, and what is killed here ends there', { skip }, async
   t.ok(existsSync(sandbox.path('code/new')))
   t.same(readdirSync(temporary).sort(), ['bass-ssh-new', 'bass-ssh-used'], 'what a killed one left is gone')
   const kept = readdirSync(far()).filter(name => !/-[0-9a-f]{20}$/.test(name))
-  t.same(kept.sort(), ['executor-new', 'run-live'], 'nor does it stay there, but for EXEC_KEEP')
+  t.same(
+    kept.sort(),
+    ['executor-new', 'run-elsewhere', 'run-live'],
+    'nor does it stay there, but for EXEC_KEEP',
+  )
   for (const name of kept) rmSync(far(name), { recursive: true })
   const nap = napTime()
   const exec = sandbox.start('bin/bass', ['exec', '--ssh', 'box', '--', 'sleep', nap], { cwd: 'code', env })
@@ -108,6 +117,24 @@ test('bass exec runs there, and what is killed here ends there', { skip }, async
 /** Prints lines for some seconds, and leaves when it is told to. */
 const COUNT = 'i=0; while [ $i -lt 40 ]; do echo $i; i=$((i + 1)); sleep 0.1; done'
 const counted = Array.from({ length: 40 }, (_, i) => `${i}\n`).join('')
+
+test('what a step leaves unwritable does not stay there, whoever it is', { skip }, async t => {
+  const there = new Sandbox(t)
+  const rights = '-dac_override,-dac_read_search,-fowner'
+  const ssh = await startSshd(t, there, ['setpriv', '--bounding-set', rights])
+  const { PATH } = process.env
+  t.teardown(() => Object.assign(process.env, { PATH }))
+  Object.assign(process.env, ssh)
+  const f = new StepsFixture(
+    new Sandbox(t),
+    {
+      a: 'mkdir -p "$BASS_CACHE/mod/x" mod; touch mod/f; chmod -R a-w mod "$BASS_CACHE/mod"; ! touch mod/g 2>/dev/null',
+    },
+    { ...settings, ...ssh },
+  )
+  t.same(await f.run(), { verdict: 'success' })
+  t.match(there.ls('ssh/cache/bass').join(), /^executor-[0-9a-f]{20}$/)
+})
 
 test('a connection that is lost is made again: bass exec goes on where it was', { skip }, async t => {
   const sandbox = new Sandbox(t)
