@@ -198,7 +198,8 @@ export class Execution {
       throw new Refusal(OUT_OF_RANGE, 'that output is gone')
     clearTimeout(this.#lost)
     this.#call = call
-    this.#told = { input: 0, signals: 0 }
+    // One that has come back is told what was taken, also if that is nothing: else it would not know that it is back.
+    this.#told = offsets ? { input: -1, signals: -1 } : { input: 0, signals: 0 }
     this.#blocked = false
     call.on('cancelled', () => this.#detach(call))
     call.on('error', () => this.#detach(call))

@@ -59,6 +59,30 @@ test('a client whose connection is cut goes on where it was, and misses and repe
   t.equal(said, Array.from({ length: 2000 }, (_, i) => `line ${i}\n`).join(''))
 })
 
+test('a command that says nothing outlives losses that are further apart than its patience', async t => {
+  const { sandbox } = await startExecutor(t)
+  const way = await fragile(t, sandbox)
+  const client = await ExecutorClient.connect(way.address, SECRET, 20_000)
+  t.teardown(() => client.close())
+  const words: string[] = []
+  const patience = 4000
+  const wish = {
+    command: ['sh', '-c', `until [ -e '${sandbox.path('go')}' ]; do sleep 0.1; done; exit 5`],
+    inherit: true,
+    patience,
+  }
+  const execution = client.execute(wish, { log: ({ message }) => void words.push(message) })
+  const backs = () => words.filter(word => word === 'the connection is back').length
+  await eventually('it runs', () => words.includes('started'))
+  for (const times of [1, 2]) {
+    way.cut()
+    await eventually('it hears that it is back', () => backs() === times, 10)
+    await sleep(patience + 500)
+  }
+  writeFileSync(sandbox.path('go'), '')
+  t.match(await execution.result, { exitCode: 5, error: '' })
+})
+
 test('an archive whose connection is cut goes on where it was', async t => {
   const { sandbox } = await startExecutor(t)
   const way = await fragile(t, sandbox)
