@@ -36,7 +36,7 @@ async function main(argv: string[]): Promise<number> {
 /** The usage or the version; undefined if it takes more to answer. */
 function wordsFor([word, next]: readonly string[]): string | undefined {
   if (word === undefined || word === '-h' || word === '--help') return overview()
-  if (word === 'help' && next === undefined) return overview()
+  if (word === 'help' && [undefined, 'help', 'version'].includes(next)) return overview()
   return ['version', '-v', '--version'].includes(word) ? `git-jci ${version()}\n` : undefined
 }
 

@@ -8,7 +8,7 @@ import { lock } from 'proper-lockfile'
 
 import { ignoringENOENT, isErrno } from '../../../lib/base/errno.ts'
 import { lasting, quote, temporary } from '../../../lib/base/exit.ts'
-import { failed } from '../../../lib/system/command.ts'
+import type { Fatal } from '../../../lib/base/exit.ts'
 import { readIfThere, replaceFile } from '../../../lib/system/durable.ts'
 import { isGone, self } from '../../../lib/system/process.ts'
 import type { Identity } from '../../../lib/system/process.ts'
@@ -23,15 +23,16 @@ const RETRIES = { retries: 14, minTimeout: 500, maxTimeout: 500 }
 
 /**
  * Takes a directory; returns a function that lets the next one in. `what` names the program. `lost` is called where another
- * took this one for dead. Throws Fatal if it is taken.
+ * took this one for dead; then that function throws a Fatal that says so. Throws Fatal if it is taken.
  */
 export async function takeLock(
   directory: string,
   what: string,
   lost: () => void,
 ): Promise<() => Promise<void>> {
+  let why: Fatal | undefined
   const onCompromised = (error: Error) => {
-    process.exitCode = failed(lasting(`go on in ${quote(directory)}`, error))
+    why = lasting(`go on in ${quote(directory)}`, error)
     lost()
   }
   if (isOwnerGone(directory)) ignoringENOENT(() => rmdirSync(`${directory}.lock`))
@@ -48,7 +49,11 @@ export async function takeLock(
     throw temporary(`use ${quote(directory)}`, isErrno(error, 'ELOCKED') ? `another ${what} uses it` : error)
   }
   replaceFile(ownerOf(directory), JSON.stringify({ host: hostname(), ...self() } satisfies Owner))
-  return unlock
+  return async () => {
+    // There is nothing left to let anybody into.
+    if (why) throw why
+    await unlock()
+  }
 }
 
 interface Owner extends Identity {

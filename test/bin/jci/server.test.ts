@@ -1,7 +1,7 @@
 // The server and a runner, against a stand-in of a forge that is checked against Gitea's own description, over real git.
 
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
@@ -285,6 +285,23 @@ test('a runner does jobs here, also where there is nothing to run', async t => {
     code: 1,
     stderr: 'not set: JCI_SERVER, JCI_RUNNER_SECRET',
   })
+})
+
+test('a runner whose directory another has taken says so in one line, with exit code 1', async t => {
+  const sandbox = new Sandbox(t)
+  const env = {
+    JCI_SERVER: 'http://127.0.0.1:1',
+    JCI_RUNNER_SECRET: RUNNER_SECRET,
+    JCI_RUNNER_DB: sandbox.path('runner'),
+    JCI_RUN_IN: 'here',
+  }
+  const runner = sandbox.start('bin/git-jci', ['runner'], { env })
+  await eventually('it runs', () => runner.stderr().includes('asks http'))
+  rmdirSync(sandbox.path('runner.lock'))
+  t.equal((await runner.ended).code, 1)
+  t.same(runner.stderr().match(/fatal: .*/g), [
+    `fatal: unable to go on in '${sandbox.path('runner')}': no such file or directory`,
+  ])
 })
 
 test('passwords, and what a push may hold', t => {
