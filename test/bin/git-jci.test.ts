@@ -1,6 +1,15 @@
 // git jci: running, and what is stored, whatever happens.
 
-import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -70,6 +79,25 @@ test('a run is stored with its output, as it came, and all that it left', async 
     git('log', '-1', '--format=%s', ref!),
     `CI results for ${commit.slice(0, 12)} (run ${ref!.split('/')[3]!})`,
   )
+})
+
+test('a run writes nothing into the index of its work tree', t => {
+  const { sandbox, jci, refs, file } = project(t, 'true')
+  // Git would note the new time of the file there.
+  utimesSync(sandbox.path('code/.jci/run.sh'), 1e9, 1e9)
+  const before = readFileSync(sandbox.path('code/.git/index'))
+  t.equal(jci('run').code, 0)
+  t.match(file(refs()[0]!, 'run.output.txt'), 'work tree: clean')
+  t.ok(before.equals(readFileSync(sandbox.path('code/.git/index'))), 'it is as it was')
+  t.end()
+})
+
+test('a run that cannot begin leaves no directory', t => {
+  const { sandbox, jci } = project(t, 'true')
+  writeFileSync(sandbox.path('code/.git/jci'), 'in the way of ours')
+  t.match(jci('run'), { code: 1, stderr: /unable to/ })
+  t.same(readdirSync(sandbox.path('tmp')), [])
+  t.end()
 })
 
 test('a script that fails, or replaces our files, is stored; the exit code is 1', async t => {
@@ -300,6 +328,8 @@ test('usage, and wrong usage', async t => {
         name,
       )
   }
+  for (const word of ['help', 'version'])
+    t.match(jci('help', word), { code: 0, stdout: /^usage: git-jci COMMAND/, stderr: '' })
   for (const word of ['-v', '--version'])
     t.match(sandbox.run('bin/git-jci', [word]), { code: 0, stdout: /^git-jci \d/ })
   t.match(jci('version'), { code: 0, stdout: /^git-jci \d/ })

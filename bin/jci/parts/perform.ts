@@ -84,10 +84,16 @@ const notStored = (run: string) => (error: unknown) => {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
+/** Where it throws, nobody knows of the directory, which is removed. */
 function takeName(repository: string, commit: string, directory: string, worktree?: string): string {
-  for (;;) {
-    const run = drawRunId(Date.now())
-    if (own(repository, { commit, run }, directory, worktree)) return run
+  try {
+    for (;;) {
+      const run = drawRunId(Date.now())
+      if (own(repository, { commit, run }, directory, worktree)) return run
+    }
+  } catch (error) {
+    remove(directory)
+    throw error
   }
 }
 
@@ -135,7 +141,8 @@ async function recorded(
 
 /** Whether what is run is what was committed. */
 function treeState(top: string): string {
-  const changed = tryGit(top, 'status', '--porcelain')
+  // Git writes what it finds into the index otherwise, and keeps a commit of the user out meanwhile.
+  const changed = tryGit(top, '--no-optional-locks', 'status', '--porcelain')
   if (changed === undefined) return 'unknown'
   if (changed === '') return 'clean'
   return `dirty: ${counted(changed.split('\n').length, 'file')} ${changed.includes('\n') ? 'differ' : 'differs'} from the commit`
