@@ -8,7 +8,7 @@ import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import { join } from 'node:path'
 
-import { notStarted, temporary } from '../base/exit.ts'
+import { notStarted, quote, temporary } from '../base/exit.ts'
 import { unlessStopped } from '../base/stop.ts'
 import { start } from '../system/run.ts'
 import { ExecutorClient } from './client.ts'
@@ -148,8 +148,13 @@ class Bridge {
     return ended
   }
 
+  /** Throws Fatal where that cannot be, as where a path is too long for a socket. */
   listen(path: string): Promise<void> {
-    return new Promise(done => this.#server.listen(path, done))
+    return new Promise((done, fail) => {
+      // Also one that cannot take a connection later, as where descriptors are short, is no end of this program.
+      this.#server.on('error', error => fail(temporary(`listen at ${quote(path)}`, error)))
+      this.#server.listen(path, done)
+    })
   }
 
   /**

@@ -32,7 +32,8 @@ export function clientLeft(
       connection.on('error', () => undefined).on('close', parted)
       onConnection(connection)
     })
-    server.listen(path)
+    // Without it this client is served all the same, and can only not come back.
+    server.on('error', () => undefined).listen(path)
     void inputEnded.then(async () => {
       if (!(await sshd.isGone())) rmSync(path, { force: true })
       parted()
