@@ -98,12 +98,14 @@ export class ForgeClient {
 
   /** The names of the user's tokens. */
   async tokenNames(): Promise<string[]> {
-    const names: string[] = []
+    const names = new Set<string>()
     for (let page = 1; ; page++) {
       const path = `/users/${encodeURIComponent(this.#settings.user)}/tokens?limit=50&page=${page}`
       const found = (await this.#call('GET', path)) as { name: string }[]
-      names.push(...found.map(({ name }) => name))
-      if (found.length < 50) return names
+      const before = names.size
+      for (const { name } of found) names.add(name)
+      // A forge may give fewer at a time than it is asked for, or always all.
+      if (names.size === before) return [...names]
     }
   }
 

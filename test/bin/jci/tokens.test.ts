@@ -40,6 +40,14 @@ test('with tokens of the forge: one for each job, deleted when it is over, and w
   t.same(forge.api.lies, [])
 })
 
+test('tokens of earlier jobs are found also where the forge lists few at a time', async t => {
+  const played = await Played.open(t, {}, forge => {
+    for (let i = 0; i < 7; i++) forge.api.tokens.set(`jci-job-of-long-ago-${i}`, `old ${i}`)
+    forge.api.pageMax = 3
+  })
+  t.same([...played.forge.api.tokens.keys()], [])
+})
+
 test('a forge that makes no more tokens: a job waits for it without a word, until its time is over', async t => {
   const played = await Played.open(t, { JCI_CREDENTIAL: 'token', JCI_JOB_TIMEOUT: '10' })
   const { forge } = played
