@@ -55,6 +55,8 @@ export async function serve(times: Times & AppTimes): Promise<void> {
   const gitUrl = addressOf('JCI_GIT_URL')
   const directory = setting('JCI_DB')
   makeDirectories(directory, 0o700)
+  // Nobody sits there whom git could ask for a password; and what a job stores that is large stays where it is.
+  Object.assign(process.env, { GIT_TERMINAL_PROMPT: '0', GIT_NO_LAZY_FETCH: '1' })
   const stop = new AbortController()
   const unlock = await takeLock(directory, 'server', () => stop.abort())
   const jobs = new Jobs(join(directory, 'jobs'))

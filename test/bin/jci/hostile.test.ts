@@ -3,6 +3,7 @@
 import { request as httpRequest } from 'node:http'
 import { test } from 'tap'
 
+import { serveGit } from '../../../bin/demo/git-http.ts'
 import { JciForge, push } from '../../fixtures/jci-forge.ts'
 import { Played } from '../../fixtures/jci-played.ts'
 import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
@@ -94,4 +95,27 @@ test('addresses that lead upwards are none', async t => {
   for (const path of ['/../x.git/info/refs', '/./x.git/git-upload-pack', '//x.git/info/refs'])
     t.equal(await answerTo(path), 404, path)
   t.equal(await answerTo('/o/..git/info/refs'), 401, 'one that leads nowhere')
+})
+
+test('a status of many bytes stays on the forge', async t => {
+  const played = await Played.open(t)
+  const { forge, sandbox } = played
+  // One that lets anybody fetch.
+  forge.instead = (request, response) => {
+    serveGit(sandbox.path('forge'), request, response, 'ci')
+    return true
+  }
+  const commit = forge.repository('large', 'true')
+  await played.push('large', commit)
+  await played.got('r1', [])
+  sandbox.ok('sh', ['-ec', 'head -c 20000000 /dev/urandom >status.txt; git add -A; git commit -qm large'], {
+    cwd: 'work/o/large',
+  })
+  const ref = `refs/jci-runs/${commit}/${Math.floor(Date.now() / 1000)}-0000`
+  sandbox.git(sandbox.path('work/o/large'), 'push', '-q', sandbox.path('forge/o/large.git'), `HEAD:${ref}`)
+  const results = () => sandbox.ls('db/results').length
+  await eventually('it was looked at', () => results() > 0, 60)
+  await sleep(3000)
+  const kilobytes = Number(sandbox.ok('du', ['-sk', sandbox.path('db/results')]).split('\t')[0])
+  t.ok(kilobytes < 2000, `${kilobytes} kB`)
 })
