@@ -32,7 +32,8 @@ export class Here implements JobPlace {
     this.#timeout = timeout
   }
 
-  start(job: Assigned): Promise<void> {
+  async start(job: Assigned): Promise<void> {
+    await this.#endEarlier(job.job_id)
     const files = join(this.#directory, job.job_id)
     makeDirectories(files)
     const child = start([process.execPath, join(ROOT, 'dist/bin/jci/runner/job.js')], {
@@ -50,7 +51,15 @@ export class Here implements JobPlace {
     child.on('error', over)
     // By a pipe, which nobody else reads.
     child.stdin.on('error', () => undefined).end(JSON.stringify(job))
-    return Promise.resolve()
+  }
+
+  /** A job may come back while what it began before is still here: its credential is dead, and its end would take the new one along. */
+  async #endEarlier(id: string): Promise<void> {
+    const earlier = this.#running.get(id)
+    if (!earlier) return
+    const closed = once(earlier.child, 'close')
+    this.#killRest(`JCI_JOB_ID=${id}`)
+    await closed
   }
 
   jobs(): Promise<string[]> {
