@@ -48,7 +48,7 @@ export async function openPages(
     showcase.spool,
     30_000,
     project => mirrorOf(data, project),
-    project => projects.find(project)?.forge,
+    project => projects.findIfWell(project)?.forge,
     files,
     'worker',
   )

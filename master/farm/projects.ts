@@ -13,7 +13,7 @@ import type { Trust } from '../../lib/forge/open.ts'
 import { forgeOf, repositoryKey } from '../../lib/forge/parse-forge.ts'
 import { isPart, isTarget } from '../../lib/spool/task-name.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
-import { warn } from '../../lib/system/log.ts'
+import { warnOnce } from '../../lib/system/log.ts'
 import { longSecret } from './secret.ts'
 
 export interface FarmProject {
@@ -32,43 +32,71 @@ export interface FarmProject {
   readonly limits: Readonly<Record<string, string>>
 }
 
+/** How long settings that are wrong are not read again, in milliseconds: what is wrong may be in a file that they name. */
+const WRONG_MS = 1000
+
+/** What was read of a project, and which file that was. */
+interface Read {
+  readonly stamp: string
+  readonly project: FarmProject | undefined
+  /** What is wrong with its settings, and until when that counts. */
+  readonly wrong?: { readonly error: unknown; readonly until: number }
+}
+
 export class Projects {
   readonly #directory: string
-  readonly #known = new Map<string, { readonly time: number; readonly project: FarmProject | undefined }>()
+  readonly #known = new Map<string, Read>()
 
   constructor(directory: string) {
     this.#directory = directory
   }
 
   names(): string[] {
-    return listIfThere(this.#directory).filter(name => isPart(name) && this.find(name) !== undefined)
+    return listIfThere(this.#directory).filter(name => this.findIfWell(name) !== undefined)
   }
 
   /** True if another project is on the same repository. */
   isShared(project: FarmProject): boolean {
     const key = repositoryKey(project.forge)
     return this.names().some(name => {
-      const other = name === project.name ? undefined : this.find(name)
+      const other = name === project.name ? undefined : this.findIfWell(name)
       return other !== undefined && repositoryKey(other.forge) === key
     })
   }
 
-  /** The project of this name; undefined if there is none, or its settings are wrong, which is said. */
+  /** The project of this name; undefined if there is none. Throws if its settings are wrong: then nobody knows what it is. */
   find(name: string): FarmProject | undefined {
-    if (!isPart(name)) return undefined
-    const rc = join(this.#directory, name, 'rc')
-    const time = ignoringENOENT(() => statSync(rc).mtimeMs)
-    if (time === undefined) return undefined
-    const known = this.#known.get(name)
-    if (known?.time === time) return known.project
-    let project: FarmProject | undefined
-    try {
-      project = read(name, settingsOfProject(process.env, rc), rc)
-    } catch (error) {
-      warn('read the settings of', name, error)
-    }
-    this.#known.set(name, { time, project })
+    const { project, wrong } = this.#read(name)
+    if (wrong) throw wrong.error
     return project
+  }
+
+  /** As `find`; undefined also if its settings are wrong. */
+  findIfWell(name: string): FarmProject | undefined {
+    return this.#read(name).project
+  }
+
+  #read(name: string): Read {
+    const none = { stamp: '', project: undefined }
+    if (!isPart(name)) return none
+    const rc = join(this.#directory, name, 'rc')
+    const stat = ignoringENOENT(() => statSync(rc))
+    if (stat === undefined) return none
+    const stamp = `${stat.ino} ${stat.mtimeMs} ${stat.size}`
+    const known = this.#known.get(name)
+    if (known?.stamp === stamp && !(known.wrong && known.wrong.until < performance.now())) return known
+    const found = this.#readAnew(name, rc, stamp)
+    this.#known.set(name, found)
+    return found
+  }
+
+  #readAnew(name: string, rc: string, stamp: string): Read {
+    try {
+      return { stamp, project: read(name, settingsOfProject(process.env, rc), rc) }
+    } catch (error) {
+      warnOnce('read the settings of', name, error)
+      return { stamp, project: undefined, wrong: { error, until: performance.now() + WRONG_MS } }
+    }
   }
 }
 
