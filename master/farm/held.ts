@@ -50,9 +50,11 @@ export class Held {
       )
       writeFileSync(file, lines.join(''))
     }
-    if (listIfThere(root).includes('held')) renameSync(join(root, 'held'), join(tasks.tmp, 'held-before'))
+    const before = join(tasks.tmp, 'held-before')
+    rmSync(before, { recursive: true, force: true })
+    if (listIfThere(root).includes('held')) renameSync(join(root, 'held'), before)
     renameSync(making, join(root, 'held'))
-    rmSync(join(tasks.tmp, 'held-before'), { recursive: true, force: true })
+    rmSync(before, { recursive: true, force: true })
     this.#shown = state
   }
 }

@@ -3,23 +3,21 @@
 //
 //   tasks/cur, tasks/old, jobs/cur, jobs/old, takers   as in a spool; never a task without its job where it runs
 
-import { mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { ignoringENOENT } from '../../lib/base/errno.ts'
-import { formatLabel } from '../../lib/base/tai64n.ts'
-import { makeDirectories } from '../../lib/system/directories.ts'
-import { isFilePath } from '../../lib/farm/protocol.ts'
-import type { About } from '../../lib/farm/protocol.ts'
-import { JOB, STEP, TASK, formatEnd, stepDirectory } from '../../lib/spool/job-files.ts'
-import { formatOwner } from '../../lib/spool/job.ts'
+import { JOB, TASK } from '../../lib/spool/job-files.ts'
 import { spoolAt } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { numberOf } from '../../lib/spool/task-name.ts'
-import type { StepView } from '../../lib/view/view.ts'
-import type { Database } from './database.ts'
+import { makeDirectories } from '../../lib/system/directories.ts'
+import { warnOnce } from '../../lib/system/log.ts'
 import { Cards } from './cards.ts'
+import type { Database } from './database.ts'
 import { Held } from './held.ts'
+import { putJob, putLoss, putTask, sentence, writeAt } from './lay-out.ts'
+import { nameOf, overColumns } from './rows.ts'
+import type { Over, Row } from './rows.ts'
 
 /**
  * So many results and waiting jobs are laid out, the newest and the first; older results when somebody asks for them, and
@@ -29,46 +27,6 @@ const RESULTS = 2000
 const WAITING = 1000
 /** The pages list what is over once a minute, and what is new all the time. In milliseconds. */
 const SETTLE = 90_000
-
-interface Row {
-  readonly num: number
-  readonly project: string
-  readonly version: string
-  readonly revision: string
-  readonly ref: string
-  readonly label: string
-  readonly arch: string
-  readonly host: string | null
-  readonly params: Record<string, string>
-  readonly priority: number
-  readonly made: Date
-  readonly retry_of: number | null
-  readonly attempt: string | null
-  readonly worker_host: string | null
-  readonly worker_slot: string | null
-  readonly started: Date | null
-  readonly steps: readonly StepView[]
-  readonly about: About | null
-  readonly cancelled: string | null
-  /** How the attempt before was lost. */
-  readonly loss: string | null
-  readonly title: string | null
-  readonly author: string | null
-  readonly url: string | null
-}
-
-interface Over extends Row {
-  readonly verdict: string
-  readonly error: string | null
-  readonly ended: Date
-  readonly retried_as: number | null
-  /** Whether there are any. */
-  readonly artifacts: boolean
-}
-
-/** The name of a task, or of the one with another number that is tried for it, or was. */
-const nameOf = ({ project, version, arch, host, ...row }: Row, num = row.num): string =>
-  [num, project, version, arch, ...(host === null ? [] : [host])].join(':')
 
 export class Showcase {
   readonly spool: Spool
@@ -107,21 +65,24 @@ export class Showcase {
 
   async #refresh(): Promise<void> {
     const db = this.#db
-    // Oldest first, so that what is over is found where it was when it leaves `cur`.
-    const over = await db<Over[]>`
-      select * from (select ${overColumns(db)} where r.ended >= ${this.#seen ?? new Date(0)}
-        order by r.ended desc limit ${RESULTS}) newest order by ended`
+    // First of all what is not over: what ends between the two questions has an answer to both. In the other order it had none,
+    // and its page would be gone until the next time.
     const active = await db<Row[]>`
       select j.*, run.attempt, run.started, run.about, coalesce(run.steps, '[]') as steps, w.host as worker_host, w.slot as worker_slot,
         c.title, c.author, c.url
       from job j left join run on run.job = j.num left join worker w on w.id = run.worker left join change c on c.id = j.change
       order by run.job is null, priority desc, turn, depth desc, num limit ${WAITING}`
+    // Oldest first, so that what is over is found where it was when it leaves `cur`.
+    const over = await db<Over[]>`
+      select * from (select ${overColumns(db)} where r.ended >= ${this.#seen ?? new Date(0)}
+        order by r.ended desc limit ${RESULTS}) newest order by ended`
     const waits = new Set(active.map(row => nameOf(row)))
     const first = this.#seen === undefined
-    for (const row of active) this.#put(row)
+    for (const row of active) this.#attempt(row, () => this.#put(row))
+    let isWhole = true
     for (const row of over) {
-      this.#putOver(row)
-      this.#seen = row.ended
+      isWhole = this.#attempt(row, () => this.#putOver(row)) && isWhole
+      if (isWhole) this.#seen = row.ended
     }
     this.#seen ??= new Date(0)
     for (const [name, since] of this.#settling) {
@@ -139,6 +100,29 @@ export class Showcase {
     await this.#held.refresh()
   }
 
+  /**
+   * Lays one job out; false if that fails, as on a disk that is full. What is half there is removed, or it would be in the way
+   * the next time; and one that cannot be shown hides no other.
+   */
+  #attempt(row: Row, put: () => void): boolean {
+    try {
+      put()
+      return true
+    } catch (error) {
+      const name = nameOf(row)
+      warnOnce('show', name, error)
+      this.#remove(name)
+      this.#removeOver(name)
+      rmSync(this.#hidden(row), { recursive: true, force: true })
+      return false
+    }
+  }
+
+  /** Where a task is made. */
+  #hidden({ num }: Row): string {
+    return join(this.spool.tasks.tmp, String(num))
+  }
+
   /** Lays a job out that runs or waits. */
   #put(row: Row): void {
     const name = nameOf(row)
@@ -146,62 +130,38 @@ export class Showcase {
     const before = this.#shown.get(name)
     if (before === state || before?.startsWith('over')) return
     const task = join(this.spool.tasks.cur, name)
-    if (before === undefined) this.#putTask(row, task)
+    if (before === undefined) putTask(row, task, this.#hidden(row))
     if (row.cancelled !== null) writeFileSync(join(task, TASK.cancel), '')
     putLoss(row, task)
     const job = join(this.spool.jobs.cur, name)
-    if (row.attempt === null || before?.includes(row.attempt) === false) {
-      rmSync(job, { recursive: true, force: true })
-    }
-    if (row.attempt !== null) this.#putJob(row, job)
+    if (isOfOther(row, before)) rmSync(job, { recursive: true, force: true })
+    if (row.attempt !== null) putJob(row, job)
+    if (before === undefined) this.#putRetry(row)
     this.#shown.set(name, state)
   }
 
-  #putTask(row: Row, task: string): void {
-    const hidden = join(this.spool.tasks.tmp, row.num.toString())
-    mkdirSync(hidden)
-    const put = (file: string, text: string) => writeAt(join(hidden, file), text, row.made)
-    put(TASK.revision, row.revision + '\n')
-    put('code-version.txt', row.version + '\n')
-    put(TASK.ref, row.ref + '\n')
-    put(TASK.label, row.label + '\n')
-    if (row.priority !== 0) put('priority', `${row.priority}\n`)
-    const change = { TITLE: row.title, AUTHOR: row.author, URL: row.url }
-    const params = { CHECK: row.label, ...change, ...row.params }
-    const lines = Object.entries(params).filter((pair): pair is [string, string] => !!pair[1])
-    put(TASK.params, lines.map(([key, value]) => `${key}=${value.replace(/[\r\n]/g, ' ')}\n`).join(''))
-    if (row.retry_of !== null) {
-      put(TASK.retryOf, `${nameOf(row, row.retry_of)} user 0\n`)
-    }
-    renameSync(hidden, task)
-  }
-
-  #putJob(row: Row, job: string): void {
-    const made = ignoringENOENT(() => statSync(job)) === undefined
-    makeDirectories(job)
-    if (made) {
-      const [host, slot, token] = [row.worker_host ?? '', row.worker_slot ?? '', row.attempt ?? '']
-      const owner = { host, boot: '', slot, pid: 0, start: '', namespace: '', token }
-      writeAt(join(job, JOB.owner), formatOwner(owner), row.started ?? row.made)
-      writeFileSync(join(job, JOB.host), host + '\n')
-      writeFileSync(join(job, JOB.alive), '')
-    }
-    for (const step of row.steps) putStep(job, step)
-    const { place, notes = [] } = row.about ?? {}
-    if (place !== undefined) writeFileSync(join(job, JOB.place), place + '\n')
-    if (notes.length > 0) writeFileSync(join(job, JOB.notes), notes.join('\n') + '\n')
+  /** Tells of what was retried, which was over before and is not asked for again, as what it was. */
+  #putRetry(row: Row): void {
+    if (row.retry_of === null) return
+    const [old, state] = [nameOf(row, row.retry_of), `over ${row.num}`]
+    const shown = this.#shown.get(old)
+    if (!shown?.startsWith('over') || shown === state) return
+    writeFileSync(join(this.#jobAt(old), JOB.retriedAs), nameOf(row) + '\n')
+    this.#shown.set(old, state)
   }
 
   #putOver(row: Over): void {
     const name = nameOf(row)
     const state = `over ${row.retried_as ?? ''}`
     this.#ended.set(name, row.ended)
-    if (this.#shown.get(name) === state) return
+    const before = this.#shown.get(name)
+    if (before === state) return
     const [task, job] = [join(this.spool.tasks.cur, name), join(this.spool.jobs.cur, name)]
     const oldTask = join(this.spool.tasks.old, name)
-    if (!this.#shown.get(name)?.startsWith('over')) {
-      if (this.#shown.get(name) === undefined) this.#putTask(row, task)
-      if (row.attempt !== null || row.started !== null) this.#putJob(row, job)
+    if (!before?.startsWith('over')) {
+      if (before === undefined) putTask(row, task, this.#hidden(row))
+      else if (isOfOther(row, before)) rmSync(job, { recursive: true, force: true })
+      if (row.attempt !== null || row.started !== null) putJob(row, job)
       else makeDirectories(job)
       if (row.artifacts) makeDirectories(join(job, JOB.artifacts))
       if (row.error !== null) writeFileSync(join(job, JOB.error), sentence(row.error))
@@ -209,6 +169,7 @@ export class Showcase {
       putLoss(row, task)
       renameSync(task, oldTask)
       this.#settling.set(name, performance.now())
+      this.#putRetry(row)
     }
     if (row.retried_as !== null) {
       writeFileSync(join(this.#jobAt(name), JOB.retriedAs), nameOf(row, row.retried_as) + '\n')
@@ -232,8 +193,7 @@ export class Showcase {
     const db = this.#db
     const [row] = await db<Over[]>`select ${overColumns(db)} where r.num = ${num}`
     if (!row || this.#shown.get(nameOf(row))?.startsWith('over')) return false
-    this.#putOver(row)
-    return true
+    return this.#attempt(row, () => this.#putOver(row))
   }
 
   /** Removes the oldest of what is over where that is too much. */
@@ -260,38 +220,6 @@ export class Showcase {
   }
 }
 
-/** The columns of a result that pages show; its files, which may be many, are not. */
-const overColumns = (db: Database) => db`
-  r.num, r.project, r.version, r.revision, r.ref, r.label, r.arch, r.host, r.params, r.priority, r.made, r.retry_of, r.attempt,
-  r.worker_host, r.worker_slot, r.started, r.steps, r.about, r.verdict, r.error, r.ended, r.loss, r.retried_as, null as cancelled,
-  c.title, c.author, c.url, r.files @? '$[*] ? (@.path starts with "artifacts/")' as artifacts
-  from result r left join change c on c.id = r.change`
-
-function putLoss({ loss }: Row, task: string): void {
-  if (loss !== null) writeFileSync(join(task, TASK.loss), loss + '\n')
-}
-
-function putStep(job: string, step: StepView): void {
-  const directory = stepDirectory(job, step.name)
-  if (!isFilePath(step.name) || step.name.includes('/')) return
-  makeDirectories(directory)
-  const label = (time: number) => `${formatLabel(time)}\n`
-  if (step.started !== null) writeFileSync(join(directory, STEP.started), label(step.started))
-  if (step.ended !== null) writeFileSync(join(directory, STEP.ended), label(step.ended))
-  const end = endOf(step)
-  if (end !== undefined) writeFileSync(join(directory, STEP.exit), end)
-}
-
-function endOf({ state, exit, signal }: StepView): string | undefined {
-  if (state === 'timeout') return formatEnd('timeout')
-  if (signal !== null) return formatEnd({ signal })
-  return exit === null ? undefined : formatEnd({ code: exit })
-}
-
-const sentence = (text: string): string =>
-  `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}${text.endsWith('.') ? '' : '.'}\n`
-
-function writeAt(path: string, text: string, time: Date): void {
-  writeFileSync(path, text)
-  utimesSync(path, time, time)
-}
+/** True if what is laid out of a job is not of the attempt that it has now. */
+const isOfOther = ({ attempt }: Row, before: string | undefined): boolean =>
+  attempt === null || before?.includes(attempt) === false

@@ -112,14 +112,15 @@ create or replace function check_state(verdict text) returns text language sql i
 create or replace function check_text(how text, why text) returns text language sql immutable as
   $$ select left(case when how = 'success' or why is null then how else how || ': ' || why end, 140) $$;
 
--- The end of jobs: results in, jobs out. The caller holds the lock.
+-- The end of jobs: results in, jobs out. The caller holds the lock. They end now, and not when the transaction began, which may
+-- have waited for the lock: who asks for what ended after what he knows misses nothing.
 create or replace function over_all(endings ending[]) returns void language sql as $$
   with ended as materialized (select * from unnest(endings)),
   kept as (
     insert into result (num, attempt, project, change, ref, revision, version, label, directory, command, arch, host, params,
-        limits, priority, made, retry_of, worker_host, worker_slot, started, verdict, error, loss, about, steps, files, try)
+        limits, priority, made, retry_of, worker_host, worker_slot, started, ended, verdict, error, loss, about, steps, files, try)
       select num, attempt, project, change, ref, revision, job.version, label, directory, command, job.arch, job.host, params,
-        limits, priority, made, retry_of, worker.host, worker.slot, started, how, why, loss, about,
+        limits, priority, made, retry_of, worker.host, worker.slot, started, clock_timestamp(), how, why, loss, about,
         coalesce(ended.steps, run.steps, '[]'), coalesce(ended.files, '[]'), coalesce(run.try, greatest(tried, 1))
       from ended join job using (num) left join run on run.job = job.num left join worker on worker.id = run.worker order by num
   ),
