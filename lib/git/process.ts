@@ -79,11 +79,28 @@ export interface Printed extends Ended {
 }
 
 /** Runs git to its end with `input` on its standard input. Throws Fatal if it cannot be started. */
-export function runGit(start: Start, args: readonly string[], input?: string | Buffer): Promise<Printed> {
-  const child = startGit(start, args, ['pipe', 'pipe', 'pipe'])
+export function runGit(
+  { place, env, signal }: Start,
+  args: readonly string[],
+  input?: string | Buffer,
+): Promise<Printed> {
+  // What may be ended is the leader of a group.
+  const detached = signal !== undefined
+  const child = start(commandAt(place, args), { env, stdio: ['pipe', 'pipe', 'pipe'], signal, detached })
   const printed = printedBy(child)
-  child.stdin?.end(input)
+  if (signal) endGroup(child, signal)
+  child.stdin.end(input)
   return printed
+}
+
+/** Ends with git the programs that speak to servers for it: they would wait for these without it, and hold our pipes. */
+function endGroup(child: ChildProcess, signal: AbortSignal): void {
+  const { pid } = child
+  if (pid === undefined) return
+  const end = () => void tolerating(['ESRCH', 'EPERM'], () => process.kill(-pid, 'SIGTERM'))
+  signal.addEventListener('abort', end, { once: true })
+  child.on('close', () => signal.removeEventListener('abort', end))
+  if (signal.aborted) end()
 }
 
 /** A git that is to run later. */
