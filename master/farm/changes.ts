@@ -1,11 +1,9 @@
 // Carries a plan out in the database: the change as it stands now, its earlier jobs cancelled, its new ones queued.
 
 import { contextOf, NOTHING_TO_TEST } from '../../lib/testfile/check-name.ts'
-import type { Database } from './database.ts'
+import type { Transaction } from './database.ts'
 import type { Head, FarmPlan } from './plan.ts'
 import type { FarmProject } from './projects.ts'
-
-export type Transaction = Parameters<Parameters<Database['begin']>[1]>[0]
 
 /** A project, and whether another one is on its repository, on which the names of its checks depend. */
 export type NamedProject = FarmProject & { readonly shared: boolean }

@@ -10,6 +10,7 @@ import { ROOT } from '../../lib/base/root.ts'
 import { lasting, temporary } from '../../lib/base/exit.ts'
 
 export type Database = Sql<{ bigint: number }>
+export type Transaction = Parameters<Parameters<Database['begin']>[1]>[0]
 
 /** So many connections besides the one that listens. */
 const CONNECTIONS = 8
@@ -53,6 +54,19 @@ function parseAddress(url: string): URL {
   return new URL(url)
 }
 
+/** How long a transaction may be of which its farmer says nothing more, as a setting of PostgreSQL. */
+const IDLE_MAX = '10s'
+
+/**
+ * Runs a transaction of several statements. One whose farmer is stopped, or is cut off from the database, is ended by that:
+ * what it had locked, all farmers wait for.
+ */
+export const transact = <T>(db: Database, act: (sql: Transaction) => Promise<T>) =>
+  db.begin(async sql => {
+    await sql`select set_config('idle_in_transaction_session_timeout', ${IDLE_MAX}, true)`
+    return act(sql)
+  })
+
 const DIRECTORY = join(ROOT, 'master/farm/sql')
 
 /** The steps that make the tables, in order, and in the end what works on them. */
@@ -68,7 +82,7 @@ export async function migrate(db: Database): Promise<number> {
   const steps = migrations()
   const known = steps.at(-1)!.version
   try {
-    return await db.begin(async sql => {
+    return await transact(db, async sql => {
       await sql`select pg_advisory_xact_lock(1178686030)`
       await sql`create table if not exists migration (version int primary key, at timestamptz not null default now())`
       const [{ version }] =

@@ -3,12 +3,15 @@
 // whatever crashes, and also if two farmers had it in hand.
 
 import { reasonOf } from '../../lib/base/errno.ts'
+import { Fatal } from '../../lib/base/exit.ts'
+import { ForgeError } from '../../lib/forge/client.ts'
 import { BadDelivery } from '../../lib/forge/forge.ts'
 import { warn } from '../../lib/system/log.ts'
 import { changeFrom } from './built-as.ts'
 import { apply, approveChange } from './changes.ts'
-import type { NamedProject, Transaction } from './changes.ts'
-import type { Database } from './database.ts'
+import type { NamedProject } from './changes.ts'
+import { transact } from './database.ts'
+import type { Database, Transaction } from './database.ts'
 import { FarmMirror } from './mirror.ts'
 import { planHead, planOf } from './plan.ts'
 import { mirrorOf } from './projects.ts'
@@ -18,6 +21,10 @@ import { WorkLoop } from './work-loop.ts'
 /** How often one is tried that fails, and the most time between two tries, in seconds. */
 const DELIVERY_TRIES = 40
 const DELIVERY_PAUSE_MAX_S = 60
+/** The same where forge, git or settings fail, which may be mended tomorrow: over a day. */
+const AWAY_TRIES = 1440
+/** So many are in hand at once, each of another project: a forge that hangs is waited for. */
+const IN_HAND_AT_ONCE = 4
 /** How long one is left to the farmer that has it in hand, in seconds; that farmer says so three times in that time. */
 const IN_HAND = 30
 
@@ -37,10 +44,12 @@ export class Deliveries {
   readonly #projects: Projects
   readonly #directory: string
   readonly #loop: WorkLoop
+  /** Ends what git does. */
+  readonly #end = new AbortController()
 
   constructor(db: Database, projects: Projects, directory: string) {
     this.#db = db
-    this.#loop = new WorkLoop(db, ['work off', 'deliveries'], () => this.#one())
+    this.#loop = new WorkLoop(db, ['work off', 'deliveries'], () => this.#one(), IN_HAND_AT_ONCE)
     this.#projects = projects
     this.#directory = directory
   }
@@ -50,15 +59,18 @@ export class Deliveries {
   }
 
   close(): Promise<void> {
+    this.#end.abort()
     return this.#loop.close()
   }
 
-  /** Stores a delivery, durably; `there` if it was stored before. */
+  /** Stores a delivery, durably; `there` if it was stored before, and not given up since: then it has its tries once more. */
   async store(project: string, id: string, headers: Headers, body: Uint8Array): Promise<'stored' | 'there'> {
     const rows = await this.#db`
       insert into delivery (project, id, headers, body)
       values (${project}, ${id}, ${this.#db.json(Object.fromEntries(headers))}, ${Buffer.from(body)})
-      on conflict do nothing returning id`
+      on conflict (project, id) do update
+        set headers = excluded.headers, body = excluded.body, received = now(), tries = 0, due = now(), error = null
+        where delivery.body is null and delivery.headers is not null returning id`
     return rows.length > 0 ? 'stored' : 'there'
   }
 
@@ -117,7 +129,7 @@ export class Deliveries {
 
   /** Ends a delivery, and with it does what comes of it, which returns what there is to say; nothing if it was ended before. */
   async #over({ project, id }: Taken, act: (sql: Transaction) => Said | Promise<Said>): Promise<void> {
-    await this.#db.begin(async sql => {
+    await transact(this.#db, async sql => {
       const [open] = await sql`
         select from delivery where project = ${project} and id = ${id} and body is not null for update`
       if (!open) return
@@ -127,14 +139,23 @@ export class Deliveries {
     })
   }
 
+  /** One that is given up keeps its headers: by them it is known, should the forge send it again. */
   async #postpone({ project, id, tries }: Taken, error: unknown): Promise<void> {
-    const lasting = error instanceof BadDelivery || tries >= DELIVERY_TRIES
+    // It is another farmer's now.
+    if (this.#end.signal.aborted) return this.#letGo(project, id)
+    const mayPass = error instanceof Fatal || error instanceof ForgeError
+    const lasting = error instanceof BadDelivery || tries >= (mayPass ? AWAY_TRIES : DELIVERY_TRIES)
     warn('work off a delivery of', project, error)
     await this.#db`
       update delivery set error = ${reasonOf(error)},
         due = now() + ${Math.min(2 ** (tries - 1), DELIVERY_PAUSE_MAX_S)} * interval '1 second',
         body = case when ${lasting} then null else body end
       where project = ${project} and id = ${id} and body is not null`
+  }
+
+  async #letGo(project: string, id: string): Promise<void> {
+    await this.#db`
+      update delivery set tries = tries - 1, due = now() where project = ${project} and id = ${id} and body is not null`
   }
 
   /** Lets the head of a change run that is held; false if it is not held, or not at this revision any more. */
@@ -146,7 +167,7 @@ export class Deliveries {
       where project = ${project} and name = ${name} and head = ${revision} and held and open and approved is distinct from head`
     if (!row) return false
     const head = await this.#inMirror(found, mirror => planHead(found, { name, revision, ...row }, mirror))
-    return this.#db.begin(sql => approveChange(sql, this.#named(found), name, revision, head))
+    return transact(this.#db, sql => approveChange(sql, this.#named(found), name, revision, head))
   }
 
   #named(project: FarmProject): NamedProject {
@@ -155,7 +176,7 @@ export class Deliveries {
 
   /** Looks at a project's code in its mirror. */
   async #inMirror<T>({ name, clone }: FarmProject, look: (mirror: FarmMirror) => Promise<T>): Promise<T> {
-    const mirror = new FarmMirror(mirrorOf(this.#directory, name), clone)
+    const mirror = new FarmMirror(mirrorOf(this.#directory, name), clone, this.#end.signal)
     try {
       return await look(mirror)
     } finally {

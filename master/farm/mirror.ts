@@ -17,10 +17,13 @@ export class FarmMirror {
   readonly path: string
   readonly code: Repository
   readonly #url: string
+  readonly #stop: AbortSignal
   #fetched = false
 
-  constructor(path: string, url: string) {
+  /** What git does ends when `stop` says so. */
+  constructor(path: string, url: string, stop: AbortSignal) {
     this.path = path
+    this.#stop = stop
     this.code = new Repository(path)
     this.#url = url
   }
@@ -34,7 +37,11 @@ export class FarmMirror {
   /** Runs git and returns its output as latin1, so that no byte of a path is lost. Its own sentence is the error. */
   async #git(args: readonly string[], timeout = 60_000, access: NodeJS.ProcessEnv = {}): Promise<string> {
     const env = { ...environmentAt(this.path), GIT_TERMINAL_PROMPT: '0', ...access }
-    const start = { place: this.path, env, signal: AbortSignal.timeout(timeout) }
+    const start = {
+      place: this.path,
+      env,
+      signal: AbortSignal.any([this.#stop, AbortSignal.timeout(timeout)]),
+    }
     const end = await runGit(start, args)
     if (end.code !== 0) throw new GitError(sentence(end))
     return end.stdout.toString('latin1')

@@ -1,7 +1,5 @@
 // Works off what a table holds: woken by notifications, and now and then without one.
 
-import { setTimeout as sleep } from 'node:timers/promises'
-
 import { warnOnce } from '../../lib/system/log.ts'
 import type { Database } from './database.ts'
 
@@ -12,44 +10,63 @@ export class WorkLoop {
   readonly #db: Database
   readonly #doing: readonly [verb: string, object: string]
   readonly #one: () => Promise<boolean>
-  #wake: () => void = () => undefined
+  readonly #most: number
+  /** Those at work: one after the other each works off what there is. */
+  readonly #busy = new Set<Promise<void>>()
+  /** There may be something that nobody has looked for. */
+  #isRung = false
   #closed = false
-  #loop: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
 
-  /** `one` works off one row; false if there is none. What it throws is reported as `doing`, and tried again later. */
-  constructor(db: Database, doing: readonly [verb: string, object: string], one: () => Promise<boolean>) {
+  /**
+   * `one` works off one row; false if there is none. What it throws is reported as `doing`, and tried again later. So many rows
+   * at `most` are in hand at once: one that takes long keeps no other waiting.
+   */
+  constructor(
+    db: Database,
+    doing: readonly [verb: string, object: string],
+    one: () => Promise<boolean>,
+    most = 1,
+  ) {
     this.#db = db
     this.#doing = doing
     this.#one = one
+    this.#most = most
   }
 
   /** Begins, and listens to the notifications of `channel`. */
   async open(channel: string): Promise<void> {
-    const ring = () => this.#wake()
+    const ring = () => this.#ring()
     await this.#db.listen(channel, ring, ring)
-    this.#loop = this.#run()
+    this.#timer = setInterval(ring, DUE_LOOK_MS).unref()
   }
 
-  /** Resolves when the row in hand is worked off. */
+  /** Resolves when the rows in hand are worked off. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#wake()
-    await this.#loop
+    clearInterval(this.#timer)
+    await Promise.all(this.#busy)
+  }
+
+  #ring(): void {
+    this.#isRung = true
+    if (this.#isClosed() || this.#busy.size >= this.#most) return
+    const work = this.#work().finally(() => this.#busy.delete(work))
+    this.#busy.add(work)
   }
 
   #isClosed(): boolean {
     return this.#closed
   }
 
-  async #run(): Promise<void> {
-    while (!this.#isClosed()) {
-      const bell = new Promise<void>(done => (this.#wake = done))
+  async #work(): Promise<void> {
+    while (this.#isRung && !this.#isClosed()) {
+      this.#isRung = false
       try {
         while (!this.#isClosed() && (await this.#one()));
       } catch (error) {
         warnOnce(...this.#doing, error)
       }
-      await Promise.race([bell, sleep(DUE_LOOK_MS, undefined, { ref: false })])
     }
   }
 }
