@@ -6,6 +6,7 @@
 //   work/PROJECT/...     the temporary directories of the job in hand
 //   cache/PROJECT        what $BASS_CACHE names
 //   job/                 the job in hand, as its steps write it
+//   holder.N             which process works here
 
 import { uptime } from 'node:os'
 import { join } from 'node:path'
@@ -18,10 +19,13 @@ import type { Registered, Registration, WordToWorker, Work } from '../../lib/far
 import { JOB } from '../../lib/spool/job-files.ts'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { sayOnce, warn, warnOnce } from '../../lib/system/log.ts'
+import { isGone, self } from '../../lib/system/process.ts'
+import type { Identity } from '../../lib/system/process.ts'
 import { isToEnd, onHup } from '../../lib/system/renewal.ts'
 import { killRemains } from '../run/places/processes.ts'
 import type { Assignment, WorkSource } from './assignment.ts'
 import type { Health } from './health.ts'
+import { hold } from './holder.ts'
 import { FarmJob } from './farm-job.ts'
 import type { Farmhouse, FarmJobSettings, InHand } from './farm-job.ts'
 import { FarmerClient, Gone } from './farmer-client.ts'
@@ -75,6 +79,7 @@ export class FarmSource implements WorkSource, Farmhouse {
   /** Kills what is left of the steps of a worker that died here. Its job is the farmer's to give away. */
   async endDead(): Promise<void> {
     mustBeOwn(this.settings.directory)
+    takeDirectory(this.settings.directory)
     makeDirectories(join(this.settings.directory, 'work'))
     for (const project of listIfThere(join(this.settings.directory, 'work')))
       await killRemains(join(this.settings.directory, 'work', project))
@@ -233,4 +238,20 @@ function mustBeOwn(directory: string): void {
   if (odd === undefined) return
   const why = `its 'job' holds ${quote(odd)}, which is of no job; start it in a directory of its own`
   throw lasting(`work in ${quote(directory)}`, why)
+}
+
+/** Throws a temporary error where another worker is: each would kill the other's steps, and change the code under them. */
+function takeDirectory(directory: string): void {
+  const other = hold(directory, JSON.stringify(self()), isAnother, directory)
+  if (other === undefined) return
+  const { pid } = JSON.parse(other) as Identity
+  throw temporary(`work in ${quote(directory)}`, `the worker with pid ${pid} works there`)
+}
+
+/** True of another process of this machine that lives; what is of another container, or no identity, tells nothing. */
+function isAnother(about: string): boolean {
+  if (!about.startsWith('{')) return false
+  const [me, other] = [self(), JSON.parse(about) as Identity]
+  if (other.boot === '' || other.boot !== me.boot || other.namespace !== me.namespace) return false
+  return other.pid !== me.pid && !isGone(other)
 }

@@ -28,6 +28,30 @@ test('a directory that is not its own is refused before anything of it is remove
   t.ok(existsSync(farm.path('worker/job/offer.txt')))
 })
 
+test('two workers do not work in one directory', async t => {
+  const farm = await Farm.make(t)
+  const farmer = await farm.farmer()
+  const go = farm.path('go')
+  const first = farm.worker(farmer.url)
+  await farm.push(
+    farmer.url,
+    farm.commit({ Testfile: `one: until test -e '${go}'; do sleep 0.1; done\ntwo: true\n` }),
+  )
+  while ((await farm.db`select 1 from run where steps <> '[]'`).length === 0)
+    await new Promise(done => setTimeout(done, 50))
+  const { code, stderr } = await farm.worker(farmer.url).ended
+  t.equal(code, 111)
+  t.match(stderr, /^worker: fatal: unable to work in '.*worker': the worker with pid \d+ works there\n$/)
+  writeFileSync(go, '')
+  t.same(await farm.verdicts(2), { one: 'success', two: 'success' })
+  t.match(await farm.db`select try from result`, [{ try: 1 }, { try: 1 }])
+  await first.kill('SIGKILL')
+  const next = farm.worker(farmer.url)
+  await farm.push(farmer.url, farm.commit({ Testfile: 'three: true\n' }))
+  t.match(await farm.verdicts(3), { three: 'success' }, 'whoever comes after it')
+  await next.kill('SIGTERM')
+})
+
 test("a job's limits reach its worker, and what an ignored file is for lasts from job to job unless CLEAN says all", async t => {
   const farm = await Farm.make(t)
   farm.settings({ LINE_TIMEOUT: '2' })
