@@ -1,5 +1,6 @@
 // One farmer at work: its parts, put together behind one address.
 
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { serve } from '@hono/node-server'
@@ -7,7 +8,9 @@ import { Hono } from 'hono'
 
 import { temporary } from '../../lib/base/exit.ts'
 import { listenAddress, setting } from '../../lib/base/settings.ts'
+import { listIfThere } from '../../lib/system/listing.ts'
 import { warn } from '../../lib/system/log.ts'
+import { startOf } from '../../lib/system/process.ts'
 import { openBlobs } from './blobs.ts'
 import { Checks } from './checks.ts'
 import type { Database } from './database.ts'
@@ -108,7 +111,7 @@ async function begin(app: Hono, parts: Parts, address: string): Promise<() => Pr
   await workers.open()
   await deliveries.open()
   await checks.open()
-  const showcase = new Showcase(join(data, 'pages', String(process.pid)), db)
+  const showcase = new Showcase(placeOfPages(join(data, 'pages')), db)
   const retention = new Retention(db, blobs, before => showcase.hideBefore(before))
   retention.open()
   const files = new FarmFiles(db, blobs)
@@ -121,5 +124,15 @@ async function begin(app: Hono, parts: Parts, address: string): Promise<() => Pr
     await checks.close()
     await retention.close()
     await pages.close()
+    rmSync(showcase.spool.root, { recursive: true, force: true })
   }
+}
+
+/** Where this farmer lays out its pages. Removes what those have left that were killed: thousands of files each. */
+function placeOfPages(directory: string): string {
+  for (const name of listIfThere(directory)) {
+    const isLeft = startOf('self') !== '' && /^\d+$/.test(name) && startOf(Number(name)) === ''
+    if (isLeft) rmSync(join(directory, name), { recursive: true, force: true })
+  }
+  return join(directory, String(process.pid))
 }

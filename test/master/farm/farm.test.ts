@@ -77,3 +77,15 @@ test('a push becomes jobs of the Testfiles above what it changed, which workers 
   t.same(farm.ls('data/files/jobs'), [])
   t.equal((await farmer.kill('SIGTERM')).code, 0)
 })
+
+test('pages leave nothing behind, of whatever farmer', async t => {
+  const farm = await Farm.make(t)
+  const pages = () => farm.ls('data/pages')
+  const killed = await farm.farmer()
+  t.same(pages(), [String(killed.child.pid)])
+  await killed.kill('SIGKILL')
+  const next = await farm.farmer()
+  t.same(pages(), [String(next.child.pid)])
+  await next.kill('SIGTERM')
+  t.same(pages(), [])
+})
