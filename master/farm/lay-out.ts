@@ -72,7 +72,7 @@ function endOf({ state, exit, signal }: StepView): string | undefined {
 }
 
 /** What went wrong, as a page shows it. */
-export const sentence = (text: string): string =>
+export const asSentence = (text: string): string =>
   `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}${text.endsWith('.') ? '' : '.'}\n`
 
 /** Writes a file as of this time. */

@@ -15,7 +15,7 @@ import { warnOnce } from '../../lib/system/log.ts'
 import { Cards } from './cards.ts'
 import type { Database } from './database.ts'
 import { Held } from './held.ts'
-import { putJob, putLoss, putTask, sentence, writeAt } from './lay-out.ts'
+import { putJob, putLoss, putTask, asSentence, writeAt } from './lay-out.ts'
 import { nameOf, overColumns } from './rows.ts'
 import type { Over, Row } from './rows.ts'
 
@@ -164,7 +164,7 @@ export class Showcase {
       if (row.attempt !== null || row.started !== null) putJob(row, job)
       else makeDirectories(job)
       if (row.artifacts) makeDirectories(join(job, JOB.artifacts))
-      if (row.error !== null) writeFileSync(join(job, JOB.error), sentence(row.error))
+      if (row.error !== null) writeFileSync(join(job, JOB.error), asSentence(row.error))
       writeAt(join(job, JOB.result), row.verdict + '\n', row.ended)
       putLoss(row, task)
       renameSync(task, oldTask)

@@ -126,6 +126,7 @@ const MAY_RENAME = [
   'master/make/byte-names',
   // A file that is put in the store, and a layout for the pages, appear at once.
   'master/farm/blobs',
+  'master/farm/lay-out',
   'master/farm/showcase',
   'master/farm/held',
 ]
