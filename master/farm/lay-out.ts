@@ -10,11 +10,11 @@ import { JOB, STEP, TASK, formatEnd, stepDirectory } from '../../lib/spool/job-f
 import { formatOwner } from '../../lib/spool/job.ts'
 import { makeDirectories } from '../../lib/system/directories.ts'
 import type { StepView } from '../../lib/view/view.ts'
-import { nameOf } from './rows.ts'
-import type { Row } from './rows.ts'
+import { taskNameOf } from './rows.ts'
+import type { JobRow } from './rows.ts'
 
 /** Lays a task out at `task`; `hidden` is a place of the same file system where nobody looks. */
-export function putTask(row: Row, task: string, hidden: string): void {
+export function putTask(row: JobRow, task: string, hidden: string): void {
   mkdirSync(hidden)
   const put = (file: string, text: string) => writeAt(join(hidden, file), text, row.made)
   put(TASK.revision, row.revision + '\n')
@@ -27,13 +27,13 @@ export function putTask(row: Row, task: string, hidden: string): void {
   const lines = Object.entries(params).filter((pair): pair is [string, string] => !!pair[1])
   put(TASK.params, lines.map(([key, value]) => `${key}=${value.replace(/[\r\n]/g, ' ')}\n`).join(''))
   if (row.retry_of !== null) {
-    put(TASK.retryOf, `${nameOf(row, row.retry_of)} user 0\n`)
+    put(TASK.retryOf, `${taskNameOf(row, row.retry_of)} user 0\n`)
   }
   renameSync(hidden, task)
 }
 
 /** Lays a job out, or brings it up to date. */
-export function putJob(row: Row, job: string): void {
+export function putJob(row: JobRow, job: string): void {
   const made = ignoringENOENT(() => statSync(job)) === undefined
   makeDirectories(job)
   if (made) {
@@ -50,7 +50,7 @@ export function putJob(row: Row, job: string): void {
 }
 
 /** Says how the attempt before was lost. */
-export function putLoss({ loss }: Row, task: string): void {
+export function putLoss({ loss }: JobRow, task: string): void {
   if (loss !== null) writeFileSync(join(task, TASK.loss), loss + '\n')
 }
 

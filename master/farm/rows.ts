@@ -4,7 +4,7 @@ import type { About } from '../../lib/farm/protocol.ts'
 import type { StepView } from '../../lib/view/view.ts'
 import type { Database } from './database.ts'
 
-export interface Row {
+export interface JobRow {
   readonly num: number
   readonly project: string
   readonly version: string
@@ -31,7 +31,7 @@ export interface Row {
   readonly url: string | null
 }
 
-export interface Over extends Row {
+export interface Over extends JobRow {
   readonly verdict: string
   readonly error: string | null
   readonly ended: Date
@@ -41,7 +41,7 @@ export interface Over extends Row {
 }
 
 /** The name of a task, or of the one with another number that is tried for it, or was. */
-export const nameOf = ({ project, version, arch, host, ...row }: Row, num = row.num): string =>
+export const taskNameOf = ({ project, version, arch, host, ...row }: JobRow, num = row.num): string =>
   [num, project, version, arch, ...(host === null ? [] : [host])].join(':')
 
 /** The columns of a result that pages show; its files, which may be many, are not. */

@@ -16,8 +16,8 @@ import { Cards } from './cards.ts'
 import type { Database } from './database.ts'
 import { Held } from './held.ts'
 import { putJob, putLoss, putTask, asSentence, writeAt } from './lay-out.ts'
-import { nameOf, overColumns } from './rows.ts'
-import type { Over, Row } from './rows.ts'
+import { taskNameOf, overColumns } from './rows.ts'
+import type { Over, JobRow } from './rows.ts'
 
 /**
  * So many results and waiting jobs are laid out, the newest and the first; older results when somebody asks for them, and
@@ -67,7 +67,7 @@ export class Showcase {
     const db = this.#db
     // First of all what is not over: what ends between the two questions has an answer to both. In the other order it had none,
     // and its page would be gone until the next time.
-    const active = await db<Row[]>`
+    const active = await db<JobRow[]>`
       select j.*, run.attempt, run.started, run.about, coalesce(run.steps, '[]') as steps, w.host as worker_host, w.slot as worker_slot,
         c.title, c.author, c.url
       from job j left join run on run.job = j.num left join worker w on w.id = run.worker left join change c on c.id = j.change
@@ -76,7 +76,7 @@ export class Showcase {
     const over = await db<Over[]>`
       select * from (select ${overColumns(db)} where r.ended >= ${this.#seen ?? new Date(0)}
         order by r.ended desc limit ${RESULTS}) newest order by ended`
-    const waits = new Set(active.map(row => nameOf(row)))
+    const waits = new Set(active.map(row => taskNameOf(row)))
     const first = this.#seen === undefined
     for (const row of active) this.#attempt(row, () => this.#put(row))
     let isWhole = true
@@ -104,12 +104,12 @@ export class Showcase {
    * Lays one job out; false if that fails, as on a disk that is full. What is half there is removed, or it would be in the way
    * the next time; and one that cannot be shown hides no other.
    */
-  #attempt(row: Row, put: () => void): boolean {
+  #attempt(row: JobRow, put: () => void): boolean {
     try {
       put()
       return true
     } catch (error) {
-      const name = nameOf(row)
+      const name = taskNameOf(row)
       warnOnce('show', name, error)
       this.#remove(name)
       this.#removeOver(name)
@@ -119,13 +119,13 @@ export class Showcase {
   }
 
   /** Where a task is made. */
-  #hidden({ num }: Row): string {
+  #hidden({ num }: JobRow): string {
     return join(this.spool.tasks.tmp, String(num))
   }
 
   /** Lays a job out that runs or waits. */
-  #put(row: Row): void {
-    const name = nameOf(row)
+  #put(row: JobRow): void {
+    const name = taskNameOf(row)
     const state = JSON.stringify([row.attempt, row.cancelled, row.loss, row.steps, row.about])
     const before = this.#shown.get(name)
     if (before === state || before?.startsWith('over')) return
@@ -141,17 +141,17 @@ export class Showcase {
   }
 
   /** Tells of what was retried, which was over before and is not asked for again, as what it was. */
-  #putRetry(row: Row): void {
+  #putRetry(row: JobRow): void {
     if (row.retry_of === null) return
-    const [old, state] = [nameOf(row, row.retry_of), `over ${row.num}`]
+    const [old, state] = [taskNameOf(row, row.retry_of), `over ${row.num}`]
     const shown = this.#shown.get(old)
     if (!shown?.startsWith('over') || shown === state) return
-    writeFileSync(join(this.#jobAt(old), JOB.retriedAs), nameOf(row) + '\n')
+    writeFileSync(join(this.#jobAt(old), JOB.retriedAs), taskNameOf(row) + '\n')
     this.#shown.set(old, state)
   }
 
   #putOver(row: Over): void {
-    const name = nameOf(row)
+    const name = taskNameOf(row)
     const state = `over ${row.retried_as ?? ''}`
     this.#ended.set(name, row.ended)
     const before = this.#shown.get(name)
@@ -172,7 +172,7 @@ export class Showcase {
       this.#putRetry(row)
     }
     if (row.retried_as !== null) {
-      writeFileSync(join(this.#jobAt(name), JOB.retriedAs), nameOf(row, row.retried_as) + '\n')
+      writeFileSync(join(this.#jobAt(name), JOB.retriedAs), taskNameOf(row, row.retried_as) + '\n')
     }
     this.#shown.set(name, state)
   }
@@ -192,7 +192,7 @@ export class Showcase {
   async layOut(num: number): Promise<boolean> {
     const db = this.#db
     const [row] = await db<Over[]>`select ${overColumns(db)} where r.num = ${num}`
-    if (!row || this.#shown.get(nameOf(row))?.startsWith('over')) return false
+    if (!row || this.#shown.get(taskNameOf(row))?.startsWith('over')) return false
     return this.#attempt(row, () => this.#putOver(row))
   }
 
@@ -221,5 +221,5 @@ export class Showcase {
 }
 
 /** True if what is laid out of a job is not of the attempt that it has now. */
-const isOfOther = ({ attempt }: Row, before: string | undefined): boolean =>
+const isOfOther = ({ attempt }: JobRow, before: string | undefined): boolean =>
   attempt === null || before?.includes(attempt) === false
