@@ -2,13 +2,13 @@
 // wakes us at once and a slow poll is the safety net; on a network file system no event of another host ever arrives,
 // so a poll of listings is all there is.
 
-import { watch as watchPlainly } from 'node:fs'
+import { realpathSync, watch as watchPlainly } from 'node:fs'
 
 import { Bell } from './bell.ts'
 import { isLocal } from './local.ts'
 import { warnOnce } from './log.ts'
 import { NewDirectories } from './new-directories.ts'
-import { reasonOf } from '../base/errno.ts'
+import { ignoringENOENT, reasonOf } from '../base/errno.ts'
 import { choice, pollInterval } from '../base/settings.ts'
 import type { Environment } from '../base/settings.ts'
 import { trace } from './trace.ts'
@@ -102,7 +102,9 @@ async function watchDeep(
   giveUp: (why: unknown) => void,
 ): Promise<() => Promise<void>> {
   const { watch: open } = await import('chokidar')
-  const watcher = open([...directories], {
+  // Links below are not followed; the directories themselves may be some.
+  const roots = directories.map(directory => ignoringENOENT(() => realpathSync(directory)) ?? directory)
+  const watcher = open(roots, {
     ignoreInitial: true,
     atomic: false,
     followSymlinks: false,
@@ -111,14 +113,14 @@ async function watchDeep(
   })
   const timer = setTimeout(giveUp, patience, 'not all directories can be read').unref()
   const appeared = new NewDirectories(ring, giveUp)
-  // What the kernel says, at once; what chokidar makes of it comes after.
-  watcher.on('raw', ring)
-  watcher.on('addDir', path => appeared.heed(path))
-  watcher.on('unlinkDir', path => appeared.forget(path))
+  // What the kernel says, at once; what chokidar makes of it comes later, and may be another thing.
+  watcher.on('raw', (event, name: string | null, where) =>
+    appeared.hear(event, (where as { readonly watchedPath: string }).watchedPath, name),
+  )
   watcher.on('error', giveUp)
   watcher.once('ready', () => {
     clearTimeout(timer)
-    for (const directory of directories) appeared.heedUnknown(directory, watcher.getWatched())
+    for (const root of roots) appeared.heedUnknown(root, watcher.getWatched())
     ring()
   })
   return () => {

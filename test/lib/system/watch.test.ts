@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { mock } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
 
 import { watch } from '../../../lib/system/watch.ts'
+import type { Watch } from '../../../lib/system/watch.ts'
 import type { WatchSettings } from '../../../lib/system/watch.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 
@@ -82,6 +83,51 @@ test('a directory that appears while the watch begins is watched as well', async
     await bell.close()
   }
   t.same(missed, [])
+})
+
+/** Waits until nothing has rung for a while; returns the next ring. */
+async function quiet(bell: Watch): Promise<{ ring: Promise<void> }> {
+  let ring = bell.next()
+  while (await within(300, ring)) ring = bell.next()
+  return { ring }
+}
+
+for (const when of ['before the watch', 'after it']) {
+  test(`a directory that was there ${when} is watched again when it is made again`, async t => {
+    const box = new Sandbox(t)
+    const make = () => mkdirSync(box.path('a/b'), { recursive: true })
+    if (when === 'before the watch') make()
+    const bell = await watch([box.dir], { how: 'events', poll: 60_000 }, true)
+    t.teardown(() => bell.close())
+    await quiet(bell)
+    make()
+    await quiet(bell)
+    // At one go: whoever looks at the tree sees no difference.
+    rmSync(box.path('a'), { recursive: true })
+    make()
+    for (const file of ['a/event', 'a/b/event']) {
+      const { ring } = await quiet(bell)
+      writeFileSync(box.path(file), '')
+      t.ok(await within(2000, ring), file)
+      bell.ring()
+      await ring
+    }
+  })
+}
+
+test('the directory to watch may be a link', async t => {
+  const box = new Sandbox(t)
+  mkdirSync(box.path('real/branch'), { recursive: true })
+  symlinkSync('real', box.path('link'))
+  const bell = await watch([box.path('link')], { how: 'events', poll: 60_000 }, true)
+  t.teardown(() => bell.close())
+  for (const file of ['real/event', 'real/branch/event']) {
+    const { ring } = await quiet(bell)
+    writeFileSync(box.path(file), '')
+    t.ok(await within(2000, ring), file)
+    bell.ring()
+    await ring
+  }
 })
 
 test('where file events arrive, a look each 30 s is the safety net', async t => {
