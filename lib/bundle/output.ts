@@ -6,7 +6,7 @@ import { writeSync } from 'node:fs'
 
 import { isErrno } from '../base/errno.ts'
 import { lasting, quote, temporary } from '../base/exit.ts'
-import { start } from '../system/run.ts'
+import { failureOf, start } from '../system/run.ts'
 
 /** So many bytes at most are written as they are. */
 export const PLAIN_MAX = 512 * 1024
@@ -135,10 +135,12 @@ export class Output {
         const absent = isErrno(error, 'ENOENT')
         fail(absent ? lasting(`run ${quote(this.#compressor[0]!)}`, 'no such program') : error)
       })
-      child.on('close', (code, killer) => {
-        if (code === 0) return resolve()
-        const why =
-          complaint.trim().split('\n').at(-1) || `it ended with ${killer ?? `exit code ${code ?? ''}`}`
+      child.on('close', (code, signal) => {
+        // Of a pipeline in a shell only the last program says whether it failed, and that ends well when the first one dies.
+        const unread = !child.stdin.writableFinished
+        if (code === 0 && !unread) return resolve()
+        const stderr = complaint || (code === 0 ? 'it ended before it had read everything' : '')
+        const why = failureOf({ code, signal, stderr })
         fail(temporary(`compress with ${quote(this.#compressor.join(' '))}`, why))
       })
     })

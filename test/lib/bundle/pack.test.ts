@@ -190,6 +190,11 @@ test('a compressor that is not there or fails, and a bundle that is too large, s
     [['no-such-program', '-1'], /unable to run 'no-such-program': no such program/],
     [['sh', '-c', 'echo no room >&2; exit 3'], /unable to compress with '.*': no room$/],
     [['sh', '-c', 'head -c 9 >&2; kill -9 $$'], /unable to compress with '.*'/],
+    [
+      ['sh', '-c', 'head -c 9 | cat'],
+      /unable to compress with '.*': it ended before it had read everything$/,
+    ],
+    [['true'], /unable to compress with 'true': it ended before it had read everything$/],
   ] as const) {
     await t.rejects(packed(id, { compressor }), { message: sentence, name: 'Error' })
   }
