@@ -121,8 +121,10 @@ async function execute(
   const written = [noteStart(), ...logs.map(log => log.ended)]
   for (const end of written) end.catch(() => step.end(STEP_GRACE_MS.stop))
 
-  const end = await step.ended.finally(() => clock.stop())
+  const [ended] = await Promise.allSettled([step.ended])
+  clock.stop()
   trace('step ended', plan.name)
+  // Also of one that could not be started: its place has something open for it.
   await step.leave()
   const lastWords = new Silence(LAST_WORDS, writable, () => {
     for (const log of logs) log.close()
@@ -130,12 +132,13 @@ async function execute(
   try {
     // All of them, whichever fails: nothing of it is written after its files are closed.
     const ends = await Promise.allSettled(written)
-    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    for (const end of [ended, ...ends]) if (end.status === 'rejected') throw end.reason
   } finally {
     lastWords.stop()
     give(logs.every(log => log.drained))
   }
   const { limit, stopped } = clock
+  const end = await step.ended
   return limit ? { end, limit, stopped } : { end, stopped }
 }
 

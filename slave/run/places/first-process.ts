@@ -65,6 +65,8 @@ sub park {
     return $parked = $pid if $pid;
     close $order;
     setpgrp;
+    # Forked by a start, it has what that ignores.
+    $SIG{PIPE} = 'DEFAULT';
     open STDIN, '<', '/dev/null';
     my $refuse = sub {
         syswrite $tell, $! + 0;

@@ -5,7 +5,7 @@ import { closeSync, writeSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 
 import { isErrno, reasonOf } from '../../../lib/base/errno.ts'
-import { quote, temporary } from '../../../lib/base/exit.ts'
+import { Fatal, quote, temporary } from '../../../lib/base/exit.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import { start } from '../../../lib/system/run.ts'
 import { withUmaskAtStart } from '../../../lib/system/umask.ts'
@@ -91,6 +91,7 @@ export const closeFiles = ({ stdin, stdout, stderr }: StepCommand) => {
 export function refused(step: StepCommand, error: unknown): ProcessEnd {
   const path = step.command.at(-1)!
   try {
+    if (error instanceof Fatal) throw error
     if (isErrno(error, 'EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE')) throw temporary(`run ${quote(path)}`, error)
     const why = (isErrno(error, 'ENOENT') && whatIsMissing(path, step.directory)) || reasonOf(error)
     writeSync(step.stderr, `unable to run ${quote(path)}: ${why}\n`)

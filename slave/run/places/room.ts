@@ -13,6 +13,7 @@ import type { Readable, Writable } from 'node:stream'
 import { getSystemErrorMap } from 'node:util'
 
 import { tolerating } from '../../../lib/base/errno.ts'
+import { temporary } from '../../../lib/base/exit.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import { run, start } from '../../../lib/system/run.ts'
 import { withUmaskAtStart } from '../../../lib/system/umask.ts'
@@ -181,7 +182,7 @@ export class Room {
   }
 }
 
-const gone = () => new Error('its pid namespace is gone')
+const gone = () => temporary('run a step', 'its pid namespace is gone')
 
 /** The error of a system call, as Node's own. */
 function systemError(number: number): Error {

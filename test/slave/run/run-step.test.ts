@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import { test } from 'tap'
 
 import type { Place } from '../../../slave/run/places/place.ts'
+import { NamespacePlace } from '../../../slave/run/places/namespace.ts'
 import { SessionPlace } from '../../../slave/run/places/session.ts'
 import { Pools } from '../../../slave/run/places/pools.ts'
 import { isGood, runStep } from '../../../slave/run/run-step.ts'
 import type { StepPlan } from '../../../slave/run/run-step.ts'
 import { napTime, running } from '../../fixtures/conformance.ts'
-import { eventually, Sandbox } from '../../fixtures/sandbox.ts'
+import { eventually, lacks, Sandbox } from '../../fixtures/sandbox.ts'
 
 const NEVER = { setting: 'NEVER', milliseconds: Infinity }
 
@@ -157,6 +158,44 @@ test(
     t.equal(over, false, 'the log waits for room')
     stop.abort('cancelled')
     await ending
+  },
+)
+
+test('a step that the system could not start leaves its place all the same', async t => {
+  let left = 0
+  const place: Place = {
+    start: ({ stdout, stderr }) => {
+      for (const fd of [stdout, stderr]) closeSync(fd)
+      const nothing = () => undefined
+      const ended = Promise.reject(new Error('no process'))
+      ended.catch(nothing)
+      const leave = () => {
+        left++
+        return Promise.resolve()
+      }
+      return Promise.resolve({ ended, over: true, end: nothing, signal: nothing, leave })
+    },
+    close: () => Promise.resolve(),
+  }
+  const { ls, run } = make(t, '', { place })
+  await t.rejects(run(), { message: 'no process' })
+  t.equal(left, 1)
+  t.notOk(ls().includes('exitcode.txt'))
+})
+
+test(
+  'a room that is gone when a step is to start in it is no failure of the step',
+  { skip: lacks('unshare') || lacks('perl') },
+  async t => {
+    const pools = new Pools()
+    const { run } = make(t, 'true', { place: new NamespacePlace(pools), pools })
+    t.same((await run()).end, { code: 0 })
+    const childrenOf = (pid: number) =>
+      readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number)
+    for (const first of childrenOf(process.pid).flatMap(childrenOf)) process.kill(first, 'SIGKILL')
+    // Nobody has heard of it yet.
+    await t.rejects(run(), { message: /pid namespace is gone/ })
+    t.same((await run()).end, { code: 0 })
   },
 )
 
