@@ -8,6 +8,7 @@ import {
   fstatSync,
   fsync,
   lstatSync,
+  mkdtempSync,
   openSync,
   rmdirSync,
   unlinkSync,
@@ -18,6 +19,7 @@ import { promisify } from 'node:util'
 
 import { linkOnce, token } from '../../lib/system/durable.ts'
 import { mustListAll } from '../../lib/system/listing.ts'
+import { remove } from '../../lib/system/remove.ts'
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 
 /** How long an archive stays that no task has, in milliseconds, and how often to look for such. */
@@ -25,6 +27,10 @@ const KEEP = 24 * 3600_000
 const LOOK_AGAIN = 3600_000
 
 const LOCK = '.lock'
+const SCRATCH = '.scratch-'
+
+/** Makes a directory beside the archives for what one of them needs while it is made. The caller removes it. */
+export const makeScratch = (directory: string): string => mkdtempSync(join(directory, SCRATCH))
 
 /** Being made by this process: path to what it will be. */
 const making = new Map<string, Promise<string>>()
@@ -131,6 +137,7 @@ function forgetUnused(directory: string, now: number): void {
     const stat = ignoringENOENT(() => lstatSync(path))
     if (!stat || now - stat.mtimeMs < KEEP) continue
     if (stat.isFile() && stat.nlink === 1) ignoringENOENT(() => unlinkSync(path))
+    if (stat.isDirectory() && name.startsWith(SCRATCH)) remove(path)
     if (stat.isDirectory() && name.endsWith(LOCK)) tolerating(['ENOENT', 'ENOTEMPTY'], () => rmdirSync(path))
   }
 }

@@ -1,6 +1,5 @@
 // The contents of a task: the archives of code and steps, and files that describe them.
 
-import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { fsyncPath, write } from '../../lib/system/durable.ts'
@@ -13,7 +12,7 @@ import { GitError, Repository } from '../../lib/git/repository.ts'
 import type { Commit } from '../../lib/git/repository.ts'
 import type { TreeEntry } from '../../lib/git/tree.ts'
 import { trace } from '../../lib/system/trace.ts'
-import { cachedArchive } from './archive-cache.ts'
+import { cachedArchive, makeScratch } from './archive-cache.ts'
 import { nameOf, packing } from './extras.ts'
 import type { Extras } from './extras.ts'
 import { targetsOf } from './link-targets.ts'
@@ -167,7 +166,7 @@ function codeOf(sources: Sources, commit: Commit): Promise<string> {
   if (name === '') return archiveOf(sources, code, commit)
   const ingredients = [FORMAT, code.path ?? '', commit.id, name, '', ...compressor]
   return cachedArchive(archives, ingredients, async fd => {
-    const scratch = mkdtempSync(join(archives, '.scratch-'))
+    const scratch = makeScratch(archives)
     // It may have to wait for others to be fetched, and nobody else does.
     const own = new Repository(code.path, code.signal)
     try {

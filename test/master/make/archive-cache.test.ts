@@ -10,7 +10,7 @@ import {
 import { join } from 'node:path'
 import { test } from 'tap'
 
-import { cachedArchive } from '../../../master/make/archive-cache.ts'
+import { cachedArchive, makeScratch } from '../../../master/make/archive-cache.ts'
 import { Sandbox } from '../../fixtures/sandbox.ts'
 
 const DAY = 24 * 3600
@@ -70,13 +70,17 @@ test('archives that no task has are forgotten after a day, and with them what wa
   const [old, used, young] = [await get('old'), await get('used'), await get('young')]
   linkSync(used, sandbox.path('jobtmp', 'steps.tar'))
   writeFileSync(sandbox.path('.half'), '')
-  for (const path of [old, used, sandbox.path('.half')]) age(path, 2 * DAY)
+  const [left, running] = [makeScratch(sandbox.dir), makeScratch(sandbox.dir)]
+  writeFileSync(join(left, 'pack'), '')
+  for (const path of [old, used, sandbox.path('.half'), left]) age(path, 2 * DAY)
   await get('not yet')
   t.ok(existsSync(old), 'within an hour nothing is looked at')
   age(sandbox.path('.forgotten'), DAY)
   await get('now')
   t.notOk(existsSync(old))
   t.notOk(existsSync(join(sandbox.dir, '.half')))
+  t.notOk(existsSync(left))
+  t.ok(existsSync(running))
   t.ok(existsSync(used))
   t.ok(existsSync(young))
 })
