@@ -6,7 +6,7 @@ import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { ignoringENOENT, tolerating } from '../base/errno.ts'
+import { ignoringENOENT, isErrno, tolerating } from '../base/errno.ts'
 import { breather } from '../system/breath.ts'
 
 export type Kind = 'file' | 'directory' | 'symlink'
@@ -37,19 +37,45 @@ export const toPath = (name: string): string | Buffer =>
 /** The name of a path as bytes. */
 export const toName = (path: string): string => Buffer.from(path).toString('latin1')
 
-/** Lists what is below a root; a root that is not there holds nothing. What is neither file, directory nor link is left out. */
-export async function listTree(root: string): Promise<Listing> {
+/** Is told of what may not be read: its name, and the error. */
+export type OnUnreadable = (name: string, error: unknown) => void
+
+/** For where all has to be read. */
+export const rethrow: OnUnreadable = (_, error) => {
+  throw error
+}
+
+/** Answers what `look` does; undefined where that is not allowed, when `onUnreadable` has been told. */
+function readableAt<T>(name: string, onUnreadable: OnUnreadable, look: () => T): T | undefined {
+  try {
+    return look()
+  } catch (error) {
+    if (!isErrno(error, 'EACCES', 'EPERM')) throw error
+    onUnreadable(name, error)
+    return undefined
+  }
+}
+
+/**
+ * Lists what is below a root; a root that is not there holds nothing. What is neither file, directory nor link is left out, and
+ * so is what may not be looked at, if `onUnreadable` does not throw.
+ */
+export async function listTree(root: string, onUnreadable = rethrow): Promise<Listing> {
   const listing = new Map<string, Listed>()
   const breathe = breather()
   let looks = 0
   const bytes = toName(root)
   const walk = async (directory: string): Promise<void> => {
     const at = directory === '' ? bytes : `${bytes}/${directory}`
-    // A file that is removed meanwhile is not there; one that cannot be read is an error.
-    const names = tolerating(['ENOENT', 'ENOTDIR'], () => readdirSync(toPath(at), 'latin1')) ?? []
-    for (const base of names) {
+    // What is removed meanwhile is not there.
+    const names = readableAt(directory, onUnreadable, () =>
+      tolerating(['ENOENT', 'ENOTDIR'], () => readdirSync(toPath(at), 'latin1')),
+    )
+    for (const base of names ?? []) {
       const name = directory === '' ? base : `${directory}/${base}`
-      const stat = ignoringENOENT(() => lstatSync(toPath(`${bytes}/${name}`), { bigint: true }))
+      const stat = readableAt(name, onUnreadable, () =>
+        ignoringENOENT(() => lstatSync(toPath(`${bytes}/${name}`), { bigint: true })),
+      )
       const kind = stat && kindOf(stat)
       if (!kind) continue
       listing.set(name, {

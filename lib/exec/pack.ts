@@ -6,7 +6,8 @@ import { open } from 'node:fs/promises'
 
 import { ignoringENOENT, isErrno } from '../base/errno.ts'
 import { headerOf } from '../bundle/tar-writer.ts'
-import { toPath } from './listing.ts'
+import { rethrow, toPath } from './listing.ts'
+import type { OnUnreadable } from './listing.ts'
 
 /** One file, directory or link to pack: where it is, and its name in the archive; both are bytes. */
 export interface Item {
@@ -17,8 +18,11 @@ export interface Item {
 const BLOCK = 512
 const PACK_READ_BYTES = 256 * 1024
 
-/** The bytes of a tar. What is gone, or is neither file, directory nor link, is left out. */
-export async function* tarOf(items: Iterable<Item>): AsyncGenerator<Buffer, void> {
+/**
+ * The bytes of a tar. What is gone, or is neither file, directory nor link, is left out, and so are files that may not be read,
+ * if `onUnreadable` does not throw.
+ */
+export async function* tarOf(items: Iterable<Item>, onUnreadable = rethrow): AsyncGenerator<Buffer, void> {
   for (const { path, name } of items) {
     const stat = ignoringENOENT(() => lstatSync(toPath(path)))
     if (!stat) continue
@@ -28,19 +32,21 @@ export async function* tarOf(items: Iterable<Item>): AsyncGenerator<Buffer, void
       const target = ignoringENOENT(() => readlinkSync(toPath(path), 'latin1'))
       if (target !== undefined)
         yield headerOf({ kind: 'symlink', name, mode: modeOf(stat), target, time: timeOf(stat) })
-    } else if (stat.isFile()) yield* fileOf(path, name)
+    } else if (stat.isFile()) yield* fileOf(path, name, onUnreadable)
   }
   yield Buffer.alloc(2 * BLOCK)
 }
 
-async function* fileOf(path: string, name: string): AsyncGenerator<Buffer, void> {
+async function* fileOf(path: string, name: string, onUnreadable: OnUnreadable): AsyncGenerator<Buffer, void> {
   const file = await open(
     toPath(path),
     constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
   ).catch((error: unknown) => {
     // It has become something else since.
     if (isErrno(error, 'ENOENT', 'ELOOP', 'ENXIO')) return undefined
-    throw error
+    if (!isErrno(error, 'EACCES', 'EPERM')) throw error
+    onUnreadable(name, error)
+    return undefined
   })
   if (!file) return
   try {

@@ -45,8 +45,8 @@ export interface Surroundings {
   readonly scratch: string
   /** Looks at what is there before the command, if nobody has. */
   readonly prepare: (request: StartTaskRequest) => Promise<void>
-  /** Looks for what was changed. */
-  readonly collect: (request: StartTaskRequest) => Promise<Changed>
+  /** Looks for what was changed, and warns of what may not be read, which is left out. */
+  readonly collect: (request: StartTaskRequest, warn: (text: string) => void) => Promise<Changed>
 }
 
 /** From TERM to KILL when its time is up, and how long pipes are read that something holds open, in milliseconds. */
@@ -94,7 +94,7 @@ export class Execution {
         told = 'signal' in end ? { signal: end.signal, exitCode: 0 } : { exitCode: end.code }
       }
       if (this.request.wantArchive) {
-        const changed = await this.#surroundings.collect(this.request)
+        const changed = await this.#surroundings.collect(this.request, text => this.#log('warning', text))
         const { files, archiveBytes, deleted } = changed
         this.#log('info', 'looked for changes', { files, bytes: archiveBytes, deleted: deleted.length })
         told = { ...told, ...changed }

@@ -27,6 +27,7 @@ import { CHANNEL_OPTIONS, PIECE, SECRET, speaks, VERSION } from '../../lib/exec/
 import type { ClientMessage, FetchRequest, PutRequest, StartTaskRequest } from '../../lib/exec/protocol.ts'
 import type { Place } from '../run/places/place.ts'
 import { give } from '../run/places/step-user.ts'
+import { LeftOut } from '../run/places/left-out.ts'
 import type { Pools } from '../run/places/pools.ts'
 import { Execution, NOTHING_CHANGED } from './execution.ts'
 import type { Call, Changed } from './execution.ts'
@@ -152,7 +153,7 @@ class Service {
     const execution = new Execution(start, {
       ...this.#own,
       prepare: request => this.#prepare(request),
-      collect: request => this.#collect(request),
+      collect: (request, warn) => this.#collect(request, warn),
     })
     this.#executions.set(start.id, execution)
     execution.attach(call)
@@ -164,25 +165,42 @@ class Service {
     if (!this.#before.has(contentRoot)) this.#before.set(contentRoot, await listBefore(contentRoot))
   }
 
-  async #collect({ contentRoot, outputRoots }: StartTaskRequest): Promise<Changed> {
+  async #collect(
+    { contentRoot, outputRoots }: StartTaskRequest,
+    warn: (text: string) => void,
+  ): Promise<Changed> {
+    const leftOut = new LeftOut(warn)
     const before = this.#before.get(contentRoot)!
     const roots = outputRoots.map(root => toName(root))
     const isWanted = (name: string) =>
       roots.length === 0 || roots.some(root => name === root || name.startsWith(`${root}/`))
-    const changes = changesOf(contentRoot, before, await listTree(contentRoot)).filter(({ name }) =>
-      isWanted(name),
-    )
+    const unreadable: string[] = []
+    const after = await listTree(contentRoot, (name, error) => {
+      unreadable.push(name)
+      if (isWanted(name)) leftOut.add(name, error)
+    })
+    // Nobody knows what is there.
+    const isHidden = (name: string) => unreadable.some(path => name === path || name.startsWith(`${path}/`))
+    const changes = changesOf(contentRoot, before, after).filter(({ name }) => isWanted(name))
     const there = changes.filter(({ what }) => what !== 'deleted')
     const deleted = changes
-      .filter(({ what }) => what === 'deleted')
+      .filter(({ name, what }) => what === 'deleted' && !isHidden(name))
       .map(({ name }) => Buffer.from(name, 'latin1'))
     if (there.length === 0) return { ...NOTHING_CHANGED, deleted }
     const path = join(this.#own.scratch, `${++this.#archives}.tar.s2`)
     const root = toName(contentRoot)
     const hash = createHash('sha256')
-    let archiveBytes = 0
+    let [archiveBytes, files] = [0, there.length]
     await pipeline(
-      writeS2(tarOf(there.map(({ name }) => ({ name, path: `${root}/${name}` })))),
+      writeS2(
+        tarOf(
+          there.map(({ name }) => ({ name, path: `${root}/${name}` })),
+          (name, error) => {
+            files--
+            leftOut.add(name, error)
+          },
+        ),
+      ),
       async function* (source: AsyncIterable<Buffer>) {
         for await (const bytes of source) {
           hash.update(bytes)
@@ -192,7 +210,8 @@ class Service {
       },
       createWriteStream(path, { mode: 0o600 }),
     )
-    return { archive: path, archiveBytes, archiveSha256: hash.digest(), files: there.length, deleted }
+    leftOut.end()
+    return { archive: path, archiveBytes, archiveSha256: hash.digest(), files, deleted }
   }
 
   async #fetch(call: ServerWritableStream<FetchRequest, { data: Buffer }>): Promise<void> {

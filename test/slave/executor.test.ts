@@ -11,9 +11,10 @@ import { ExecutorClient } from '../../lib/exec/client.ts'
 import { tarOf } from '../../lib/exec/pack.ts'
 import { VERSION } from '../../lib/exec/protocol.ts'
 import { writeS2 } from '../../lib/bundle/s2.ts'
+import { bringBack } from '../../lib/exec/bring-back.ts'
 import { isLong } from '../fixtures/conformance.ts'
 import { runShell, SECRET, startExecutor } from '../fixtures/executor.ts'
-import { eventually, lacks, ROOT } from '../fixtures/sandbox.ts'
+import { eventually, lacks, ROOT, Sandbox } from '../fixtures/sandbox.ts'
 
 test('a client that is slow to take the last of the output gets all of it, and the result', async t => {
   const { client } = await startExecutor(t)
@@ -255,6 +256,48 @@ test('a command can be that of another user, and so can its files', async t => {
     message: /no user 'no-such-user'/,
   })
 })
+
+test(
+  'what may not be read is left out, and costs neither the exit code nor what can be read',
+  { skip: lacks('setpriv') },
+  async t => {
+    const rights = '-dac_override,-dac_read_search'
+    const wrapper = process.getuid?.() === 0 ? ['setpriv', '--bounding-set', rights] : []
+    const { client, sandbox } = await startExecutor(t, new Sandbox(t), wrapper)
+    const root = sandbox.path('there')
+    for (const name of ['kept', 'shut']) {
+      mkdirSync(sandbox.path('put', name), { recursive: true })
+      writeFileSync(sandbox.path('put', name, 'old'), '')
+    }
+    const names = ['kept', 'kept/old', 'shut', 'shut/old']
+    await client.put(root, writeS2(tarOf(names.map(name => ({ name, path: sandbox.path('put', name) })))))
+    const script = 'echo x > readable; echo x > secret; rm kept/old; chmod 0 secret shut; exit 7'
+    const warnings: string[] = []
+    const { result } = client.execute(
+      {
+        command: ['sh', '-c', script],
+        inherit: true,
+        directory: root,
+        contentRoot: root,
+        wantArchive: true,
+      },
+      {
+        log: ({ level, message }) => {
+          if (level === 'warning') warnings.push(message)
+        },
+      },
+    )
+    const told = await result
+    t.match(told, { error: '', exitCode: 7, files: 2 })
+    t.same(told.deleted.map(String), ['kept/old'], 'nobody knows of what is in a directory that is shut')
+    t.same(warnings, ["left out 'shut': permission denied", "left out 'secret': permission denied"])
+    const out = sandbox.path('out')
+    mkdirSync(out)
+    await bringBack(client, told, out, 'ignored', { maxBytes: 1e6 })
+    t.same(sandbox.ls('out'), ['readable', 'shut'])
+    chmodSync(join(root, 'shut'), 0o700)
+  },
+)
 
 test('a directory of which nothing can be told is an error of its command, and no other', async t => {
   const { client } = await startExecutor(t)

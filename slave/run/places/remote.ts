@@ -23,6 +23,7 @@ import { say } from '../../../lib/system/log.ts'
 import { JOB } from '../../../lib/spool/job-files.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import type { User } from '../../../lib/system/user.ts'
+import { LeftOut } from './left-out.ts'
 import { asUser } from './local-process.ts'
 import { MachineFault } from './machine-fault.ts'
 import type { Place, StepCommand, StepProcess } from './place.ts'
@@ -119,15 +120,22 @@ class RemotePlace implements Place {
 
   /** Copies what the job has; a cache that is in the temporary directory goes with that. */
   async fill(): Promise<void> {
+    const leftOut = new LeftOut(text => say('warning', text))
     for (const [here, there] of this.#map) {
-      const names = [...(await listTree(here)).keys()]
+      const names = [...(await listTree(here, leftOut.add)).keys()]
       const root = toName(here)
       await this.#launched.client.put(
         there,
-        writeS2(tarOf(names.map(name => ({ name, path: `${root}/${name}` })))),
+        writeS2(
+          tarOf(
+            names.map(name => ({ name, path: `${root}/${name}` })),
+            leftOut.add,
+          ),
+        ),
         this.#user,
       )
     }
+    leftOut.end()
   }
 
   /** By its numbers here: an image may not know its name, or give it to root. */
@@ -193,7 +201,9 @@ class RemotePlace implements Place {
         outputRoots,
         wantArchive: true,
       }
-      const result = await client.execute(wish).result
+      const result = await client.execute(wish, {
+        log: ({ level, message }) => level === 'warning' && say('warning', message),
+      }).result
       if (result.error !== '') throw temporary('bring back what the steps left', result.error)
       if (here === this.#baggage.work)
         await bringBack(client, result, here, 'ignored', { maxBytes, only: ARTIFACTS })
