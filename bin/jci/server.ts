@@ -16,7 +16,7 @@ import { takeLock } from './parts/lock.ts'
 import { APP_TIMES, makeServer } from './server/app.ts'
 import type { AppTimes } from './server/app.ts'
 import { StatusCourier } from './server/courier.ts'
-import { checkPassword, makePassword, readKey } from './server/credential.ts'
+import { checkPassword, makePassword, readKey, TokenNames } from './server/credential.ts'
 import { Desk, DESK_TIMES } from './server/desk.ts'
 import type { GivenJob, Times } from './server/desk.ts'
 import { ForgeClient } from './server/forge.ts'
@@ -60,11 +60,12 @@ export async function serve(times: Times & AppTimes): Promise<void> {
   const stop = new AbortController()
   const unlock = await takeLock(directory, 'server', () => stop.abort())
   const jobs = new Jobs(join(directory, 'jobs'))
-  await tryToken(forge, jobs)
+  const key = readKey(join(directory, 'key'))
+  const tokenNames = new TokenNames(key)
+  await tryToken(forge, jobs, tokenNames)
   if (credential === 'token') say('warning', WIDE_TOKEN)
   const courier = new StatusCourier(jobs, forge, stop.signal)
   const results = new Results(join(directory, 'results'), forge, stop.signal)
-  const key = readKey(join(directory, 'key'))
   const door = {
     forge: address,
     basic: forge.basic,
@@ -79,7 +80,7 @@ export async function serve(times: Times & AppTimes): Promise<void> {
   const desk = new Desk(jobs, forge, results, new Runners(times.lost), {
     maxJobs: count('JCI_MAX_JOBS'),
     timeout,
-    credential,
+    tokenNames: credential === 'token' ? tokenNames : undefined,
     times,
     isPushing: job => door.pushing.includes(job.id),
     changed: () => courier.wake(),
@@ -137,15 +138,14 @@ function addressOf(name: 'JCI_WEB_URL' | 'JCI_GIT_URL'): string | undefined {
 }
 
 /** Makes and deletes a token, and deletes what is left of jobs that are over. */
-async function tryToken(forge: ForgeClient, jobs: Jobs): Promise<void> {
-  const name = `jci-job-check-${process.pid}`
+async function tryToken(forge: ForgeClient, jobs: Jobs, names: TokenNames): Promise<void> {
+  const name = names.draw('check')
   try {
     await forge.createToken(name)
     await forge.deleteToken(name)
-    for (const left of (await forge.tokenNames()).filter(name => name.startsWith('jci-job-'))) {
-      const job = jobs.get(left.slice('jci-job-'.length))
-      if (job?.state !== 'assigned') await forge.deleteToken(left)
-    }
+    const inUse = jobs.assigned().map(job => job.token)
+    const left = (await forge.tokenNames()).filter(name => names.isOurs(name) && !inUse.includes(name))
+    for (const name of left) await forge.deleteToken(name)
   } catch (error) {
     const hint = 'check GITEA_HOST, and make a GITEA_TOKEN of GITEA_USER with write:repository and write:user'
     throw lasting('make and delete a token on the forge', `${reasonOf(error)}; ${hint}`)

@@ -3,8 +3,10 @@
 
 import { constants, readdirSync, rmSync } from 'node:fs'
 import { open, readlink } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { resolve } from 'node:path'
 
+import { isErrno, reasonOf } from '../base/errno.ts'
 import { Dialogue, gitOutput } from './git-process.ts'
 
 interface Leaf {
@@ -28,8 +30,9 @@ interface Tree {
 
 /**
  * Writes the files below a directory into a repository: subdirectories, execute bits and symbolic links included. Leaves out
- * what git cannot hold: empty directories, special files, and names like `.git`, which others would refuse to receive.
- * Throws GitError, or the error of the file system.
+ * what git cannot hold: empty directories, special files, and names like `.git`, which others would refuse to receive; and
+ * what is removed or replaced meanwhile, as by a process that the run left behind. Throws GitError, or the error of the file
+ * system.
  */
 export async function writeTree(repository: string, directory: string): Promise<Tree> {
   const blobs = new Blobs(repository)
@@ -73,15 +76,30 @@ async function readDirectory(
     const name = entry.name as unknown as Buffer
     const at = Buffer.concat([path, Buffer.from('/'), name])
     const shown = `${below}${name.toString()}`
-    if (isReserved(name)) skipped.push(`${shown}: git reserves this name`)
-    else if (entry.isDirectory()) directories.push(await readDirectory(at, name, `${shown}/`, blobs, skipped))
-    else if (entry.isSymbolicLink() && name.toString().toLowerCase() !== '.gitmodules')
-      leaves.push({ name, mode: '120000', ...(await blobs.add(await readlink(at, 'buffer'))) })
-    else if (entry.isFile()) leaves.push({ name, ...(await blobs.addFile(at)) })
-    else skipped.push(`${shown}: not a file`)
+    try {
+      if (isReserved(name)) skipped.push(`${shown}: git reserves this name`)
+      else if (entry.isDirectory())
+        directories.push(await readDirectory(at, name, `${shown}/`, blobs, skipped))
+      else if (entry.isSymbolicLink() && name.toString().toLowerCase() !== '.gitmodules')
+        leaves.push({ name, mode: '120000', ...(await blobs.add(await readlink(at, 'buffer'))) })
+      else if (entry.isFile()) leaves.push({ name, ...(await blobs.addFile(at)) })
+      else skipped.push(`${shown}: not a file`)
+    } catch (error) {
+      if (!(error instanceof Changed || isErrno(error, ...CHANGED))) throw error
+      skipped.push(`${shown}: ${reasonOf(error)}`)
+    }
   }
   return { name, leaves, directories }
 }
+
+/** What the kernel says of an entry that is no longer what it was when its directory was read. */
+const CHANGED = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EINVAL', 'ENXIO']
+
+/** An entry cannot be read because it does not stay as it is. */
+class Changed extends Error {}
+
+/** How often a file is read that becomes shorter each time. */
+const READS = 3
 
 /** True for what git refuses to receive or to check out, on this system or another. */
 function isReserved(name: Buffer): boolean {
@@ -123,24 +141,40 @@ class Blobs {
     return this.#finish(mark)
   }
 
-  /** As `add`, of a file, which is read in pieces. A file that grows meanwhile has the size that it had first. */
+  /**
+   * As `add`, of a file, which is read in pieces. A file that grows meanwhile has the size that it had first; one that becomes
+   * shorter is read again.
+   */
   async addFile(path: Buffer): Promise<{ mode: '100644' | '100755'; id: Promise<string> }> {
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
-      const { size, mode } = await file.stat()
-      const mark = await this.#begin(size)
-      for (let at = 0; at < size;) {
-        // A new buffer each time: what was written last may still be in the stream.
-        const chunk = Buffer.allocUnsafe(Math.min(size - at, 1 << 16))
-        const { bytesRead } = await file.read(chunk, 0, chunk.length, at)
-        if (bytesRead === 0) throw new Error(`'${path.toString()}' became shorter while it was read`)
-        await this.#git.write(chunk.subarray(0, bytesRead))
-        at += bytesRead
+      for (let reads = 0; reads < READS; reads++) {
+        const stat = await file.stat()
+        if (!stat.isFile()) throw new Changed('not a file')
+        const mark = await this.#begin(stat.size)
+        const isWhole = await this.#send(file, stat.size)
+        const { id } = await this.#finish(mark)
+        if (isWhole) return { mode: stat.mode & 0o100 ? '100755' : '100644', id }
       }
-      return { mode: mode & 0o100 ? '100755' : '100644', ...(await this.#finish(mark)) }
+      throw new Changed('it became shorter each time it was read')
     } finally {
       await file.close()
     }
+  }
+
+  /** Sends so many bytes of a file. False if it has fewer: git waits for all, and gets zeros for the rest. */
+  async #send(file: FileHandle, size: number): Promise<boolean> {
+    let isWhole = true
+    for (let at = 0; at < size;) {
+      // A new buffer each time: what was written last may still be in the stream.
+      const chunk = Buffer.alloc(Math.min(size - at, 1 << 16))
+      const read: number = isWhole ? (await file.read(chunk, 0, chunk.length, at)).bytesRead : 0
+      isWhole &&= read > 0
+      const sent = isWhole ? chunk.subarray(0, read) : chunk
+      await this.#git.write(sent)
+      at += sent.length
+    }
+    return isWhole
   }
 
   /** All that was added is in the repository when this resolves. */

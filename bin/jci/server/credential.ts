@@ -1,5 +1,5 @@
 // Passwords for one job: signed statements of what may be done and until when. To check one takes no memory, so that it is
-// dead after its time whatever crashes.
+// dead after its time whatever crashes. And the names of the tokens that a forge makes instead.
 
 import { existsSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import { isSameSecret } from '../../../lib/base/same.ts'
 import { makeDirectories } from '../../../lib/system/directories.ts'
 import { hmac } from '../../../lib/forge/payload.ts'
-import { publishFile, readIfThere } from '../../../lib/system/durable.ts'
+import { publishFile, readIfThere, token } from '../../../lib/system/durable.ts'
 
 export interface Statement {
   readonly job: string
@@ -45,4 +45,24 @@ export function checkPassword(key: string, password: string, now = Date.now()): 
     Buffer.from(text, 'base64url').toString(),
   ) as [string, number, string, string, string, number]
   return expires > now ? { job, attempt, owner, repo, commit, expires } : undefined
+}
+
+/** The names of the tokens that this server has the forge make: the same user may have those of another server. */
+export class TokenNames {
+  readonly #suffix: string
+
+  /** `key` is that of the server. */
+  constructor(key: string) {
+    this.#suffix = `-of-${hmac('tokens', key).toString('hex').slice(0, 12)}`
+  }
+
+  /** A new name each time: what deletes the token of an earlier attempt, however late, deletes no other. */
+  draw(job: string): string {
+    return `jci-job-${job}-${token()}${this.#suffix}`
+  }
+
+  /** True for one that this server has drawn, now or before. */
+  isOurs(name: string): boolean {
+    return name.startsWith('jci-job-') && name.endsWith(this.#suffix)
+  }
 }

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { warn, warnOnce } from '../../../lib/system/log.ts'
+import type { TokenNames } from './credential.ts'
 import type { ForgeClient } from './forge.ts'
 import type { Job, Jobs } from './jobs.ts'
 import type { Results } from './results.ts'
@@ -34,7 +35,8 @@ export interface DeskSettings {
   readonly maxJobs: number
   /** In milliseconds. */
   readonly timeout: number
-  readonly credential: 'proxy' | 'token'
+  /** Where each job gets a token of the forge. */
+  readonly tokenNames?: TokenNames | undefined
   readonly times: Times
   /** True while a push of a job is on its way to the forge. */
   readonly isPushing: (job: Job) => boolean
@@ -59,6 +61,8 @@ export class Desk {
   readonly #begun = new Map<string, number>()
   readonly #started = performance.now()
   readonly #looking = new Set<string>()
+  /** The tokens that the forge is asked to delete. */
+  readonly #dropping = new Set<string>()
   /** The jobs of which something was pushed that was not looked at. */
   readonly #fresh = new Set<string>()
   /** Since when a job could not be assigned, because the forge does not say which runs there are, or makes no token. */
@@ -97,10 +101,11 @@ export class Desk {
     let token: string | undefined
     try {
       known = await this.#results.known(job)
-      if (this.#settings.credential === 'token') {
+      const name = this.#settings.tokenNames?.draw(job.id)
+      if (name !== undefined) {
         // Whoever finds that deletes it.
-        this.jobs.change(job, { token: true })
-        token = await this.#forge.createToken(this.#tokenOf(job))
+        this.jobs.change(job, { token: name })
+        token = await this.#forge.createToken(name)
       }
     } catch (error) {
       warnOnce('assign the job of', `${job.owner}/${job.repo}`, error)
@@ -150,9 +155,6 @@ export class Desk {
     if (job.state === 'queued') this.#end(job, 'failure', 'jci: job timed out')
     this.#stuck.delete(job.id)
   }
-
-  /** The name of the token of a job, where there is one. */
-  #tokenOf = (job: Pick<Job, 'id'>): string => `jci-job-${job.id}`
 
   async #settleOne(job: Job, now: number): Promise<void> {
     const late = this.#isLate(job)
@@ -261,11 +263,17 @@ export class Desk {
   }
 
   async #dropToken(job: Job): Promise<void> {
+    const name = job.token!
+    // A slow forge may still be at it.
+    if (this.#dropping.has(name)) return
+    this.#dropping.add(name)
     try {
-      await this.#forge.deleteToken(this.#tokenOf(job))
-      this.jobs.change(job, { token: false })
+      await this.#forge.deleteToken(name)
+      this.jobs.change(job, { token: '' })
     } catch (error) {
-      warnOnce('delete the token', this.#tokenOf(job), error)
+      warnOnce('delete the token', name, error)
+    } finally {
+      this.#dropping.delete(name)
     }
   }
 }

@@ -30,8 +30,8 @@ export interface Job {
   held?: boolean
   /** The runs of the commit that were there when it was assigned. */
   known: readonly string[]
-  /** A token of the forge that was made for it and is still to be deleted. */
-  token?: boolean
+  /** The name of a token of the forge that was made for it and is still to be deleted; else empty. */
+  token?: string
   /** Why it ended, while a run of it on the forge may say `running` with nobody left to end that; else empty. */
   unended?: string
   /** The statuses that the forge is to be told, oldest first. */
@@ -116,7 +116,7 @@ export class Jobs {
    * It is to be given back.
    */
   take(): Job | undefined {
-    // The token of an earlier attempt goes first: the next one has the same name.
+    // The token of an earlier attempt goes first: a job has one.
     const waiting = this.all().filter(job => job.state === 'queued' && !job.token && !this.#taken.has(job))
     const rank = (job: Job) => this.#served.get(repositoryOf(job)) ?? 0
     const next = waiting.reduce<Job | undefined>(

@@ -85,6 +85,35 @@ test('a name is taken once, and a replacement is a fast-forward', async t => {
   )
 })
 
+test('what a process that was left behind removes, replaces and shortens meanwhile', async t => {
+  const { sandbox, repository, commits, directory } = setUp(t)
+  // Each is done in one stroke, and again and again, so that a store meets some of them.
+  const script = `
+    while :; do
+      mkdir -p d; for i in $(seq 200); do echo >d/$i; done
+      rm -rf d; ln -s status.txt d; rm d
+      truncate -s 0 big; truncate -s 9000000 big
+    done`
+  const left = sandbox.start('sh', ['-c', script], { cwd: directory })
+  const skipped: string[] = []
+  for (let i = 0; i < 12; i++) {
+    const stored = await storeRun(repository, commits[0], directory)
+    skipped.push(...stored!.skipped)
+    t.equal(sandbox.git(repository, 'show', `${stored!.ref}:status.txt`), 'ok')
+  }
+  await left.kill('SIGKILL')
+  t.ok(skipped.length > 0, 'the test has met it')
+  t.same(
+    skipped.filter(
+      why => !/: (no such file|not a dir|invalid arg|not a file|too many symb|it became shorter)/.test(why),
+    ),
+    [],
+  )
+  const stored = await storeRun(repository, commits[0], directory)
+  t.same(stored!.skipped, [])
+  sandbox.git(repository, 'fsck', '--strict')
+})
+
 test('it is stored without an identity, in a repository of SHA-256, bare, and under a hook', async t => {
   const { sandbox, directory } = setUp(t)
   sandbox.git(sandbox.dir, 'init', '-q', '--bare', '--object-format=sha256', 'other.git')
