@@ -1,14 +1,25 @@
 // JCI_CREDENTIAL=token: jobs talk to the forge itself, each with a token that the server makes and deletes.
 
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { test } from 'tap'
 
+import { TokenNames } from '../../../bin/jci/server/credential.ts'
 import type { JciForge } from '../../fixtures/jci-forge.ts'
 import { Played } from '../../fixtures/jci-played.ts'
 import { eventually } from '../../fixtures/sandbox.ts'
 
+/** Gives the server of this forge the key that it had before, and returns the names of tokens that it made then. */
+function namesOfBefore({ sandbox }: JciForge): TokenNames {
+  const key = randomBytes(32).toString('hex')
+  mkdirSync(sandbox.path('db'), { mode: 0o700 })
+  writeFileSync(sandbox.path('db/key'), key, { mode: 0o600 })
+  return new TokenNames(key)
+}
+
 test('with tokens of the forge: one for each job, deleted when it is over, and what is left at each start', async t => {
   const left = (forge: JciForge) => {
-    forge.api.tokens.set('jci-job-of-long-ago', 'old')
+    forge.api.tokens.set(namesOfBefore(forge).draw('long-ago'), 'old')
     forge.api.tokens.set('somebody', 'else')
   }
   const played = await Played.open(t, { JCI_CREDENTIAL: 'token' }, left)
@@ -17,7 +28,10 @@ test('with tokens of the forge: one for each job, deleted when it is over, and w
   t.same([...forge.api.tokens.keys()], ['somebody'])
   await played.push('hello', forge.repository('hello', 'echo hello'))
   const job = await played.got('r1', [])
-  t.same([...forge.api.tokens.keys()], ['somebody', `jci-job-${job.job_id}`])
+  const [other, name, ...more] = [...forge.api.tokens.keys()]
+  t.equal(other, 'somebody')
+  t.match(name, new RegExp(`^jci-job-${job.job_id}-`))
+  t.same(more, [])
   t.match(new URL(job.clone_url), { username: 'ci', host: new URL(forge.url).host }, 'it is the forge itself')
   t.notMatch(job.clone_url, 'the-token-of-the-forge')
   t.ok(await played.isAlive(job))
@@ -33,16 +47,24 @@ test('with tokens of the forge: one for each job, deleted when it is over, and w
   await played.server.kill('SIGKILL')
   await played.start()
   t.ok(await played.isAlive(again))
+  // Nor does that of another server of the same user.
+  const { running } = await forge.serve(
+    { JCI_CREDENTIAL: 'token', JCI_DB: played.sandbox.path('other') },
+    'fast',
+  )
+  t.ok(await played.isAlive(again))
+  await running.kill('SIGTERM')
   t.equal((await played.run('r1', again)).code, 0)
   await played.over('success job completed')
-  await eventually('the token is gone', () => !forge.api.tokens.has(`jci-job-${job.job_id}`))
+  await eventually('the token is gone', () => forge.api.tokens.size === 1)
   t.notOk(await played.isAlive(again))
   t.same(forge.api.lies, [])
 })
 
 test('tokens of earlier jobs are found also where the forge lists few at a time', async t => {
   const played = await Played.open(t, {}, forge => {
-    for (let i = 0; i < 7; i++) forge.api.tokens.set(`jci-job-of-long-ago-${i}`, `old ${i}`)
+    const names = namesOfBefore(forge)
+    for (let i = 0; i < 7; i++) forge.api.tokens.set(names.draw(`long-ago-${i}`), `old ${i}`)
     forge.api.pageMax = 3
   })
   t.same([...played.forge.api.tokens.keys()], [])
