@@ -8,14 +8,17 @@ import { COMMANDS, DESCRIPTION, FULL_DESCRIPTION, overview } from './jci/command
 
 export const gitJci: Command = { description: DESCRIPTION, main }
 
+/** The exit codes of the other programs here are not those of a git command. */
+const FAILURE = 1
+
 /** The same as a verb of `bass`. */
 export const verb: Command = { ...gitJci, description: { ...DESCRIPTION, name: 'bass jci' } }
 
 async function main(argv: string[]): Promise<number> {
   const words = wordsFor(argv)
   if (words !== undefined) {
-    print(words)
-    return argv.length === 0 ? 1 : 0
+    print(words, FAILURE)
+    return argv.length === 0 ? FAILURE : 0
   }
   const [word = '', ...rest] = argv[0] === 'help' ? [...argv.slice(1, 2), '--help'] : argv
   if (word === '--man') {
@@ -27,9 +30,8 @@ async function main(argv: string[]): Promise<number> {
     const command = COMMANDS.get(word)
     return command ? await (await command.load()).verb.main(rest) : await unknown(word)
   } catch (error) {
-    // The exit codes of the other programs here are not those of a git command.
     failed(error)
-    return 1
+    return FAILURE
   }
 }
 
@@ -48,12 +50,13 @@ async function unknown(word: string): Promise<number> {
   const meant = nearest(word, [...COMMANDS.keys()])
   const hint = meant === undefined ? '' : `; did you mean '${meant}'?`
   process.stderr.write(`git-jci: fatal: unable to run ${quote(word)}: no such command${hint}\n${overview()}`)
-  return 1
+  return FAILURE
 }
 
 /** Runs it as a program, with all that a program of ours does at its start where it does more than print. */
 async function runItself(argv: string[]): Promise<void> {
-  if (wordsFor(argv) === undefined) (await import('../lib/system/command.ts')).runMain(gitJci)
+  if (wordsFor(argv) === undefined)
+    (await import('../lib/system/command.ts')).runMain({ ...gitJci, failure: FAILURE })
   else process.exitCode = await main(argv)
 }
 

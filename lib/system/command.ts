@@ -53,18 +53,22 @@ const TO_END = 5000
 /**
  * Ends the process with what the command answers, as soon as nothing is left to do. Whatever is thrown and nobody catches
  * ends it with one line, and so does having nothing left to wait for without an answer. For the last line of a command. `small`
- * says that it prints with `print` alone.
+ * says that it prints with `print` alone. `failure` is the one exit code of a program whose failures have not those of BASS.
  */
 export function runMain(
-  command: Pick<Command, 'main'> & { description: { name: string } },
+  command: Pick<Command, 'main'> & { description: { name: string }; failure?: number },
   size: 'small' | 'any' = 'any',
 ): void {
   speakAs(command.description.name.replace(/ .*/, ''))
   if (size === 'any') {
     closeInherited()
-    openOutput()
+    openOutput(command.failure)
   }
-  const end = (error: unknown) => process.exit(failed(error))
+  const codeOf = (error: unknown) => {
+    const code = failed(error)
+    return command.failure ?? code
+  }
+  const end = (error: unknown) => process.exit(codeOf(error))
   process.on('uncaughtException', end).on('unhandledRejection', end)
   const onIdle = () => end(temporary('go on', 'there is nothing left to wait for'))
   process.on('beforeExit', onIdle)
@@ -75,7 +79,7 @@ export function runMain(
         process.exitCode = code
       },
       (error: unknown) => {
-        process.exitCode = failed(error)
+        process.exitCode = codeOf(error)
         setTimeout(() => process.exit(), TO_END).unref()
       },
     )

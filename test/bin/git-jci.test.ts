@@ -311,6 +311,33 @@ test('nothing to run, nothing stored; where there are steps, they run', async t 
   t.equal(file(ref!, 'status.txt'), 'ok')
 })
 
+test('a run goes on and is stored where its output is read no more, or cannot be written', async t => {
+  const { sandbox, refs, file } = project(t, 'for i in $(seq 30); do echo $i; sleep 0.05; done')
+  for (const shell of ['git jci run | head -1', 'git jci run >/dev/full']) {
+    const { code } = sandbox.run('bash', ['-o', 'pipefail', '-c', shell], { cwd: 'code' })
+    t.equal(code, 0, shell)
+    const ref = refs().at(-1)!
+    t.equal(file(ref, 'status.txt'), 'ok')
+    t.match(file(ref, 'run.output.txt'), /\n1\n(?:\d+\n)*30\n/)
+    sandbox.git(sandbox.path('code'), 'update-ref', '-d', ref)
+  }
+})
+
+test('all that fails has the exit code 1, also what nobody foresaw', async t => {
+  const { sandbox } = project(t, 'sleep 5')
+  for (const words of ['version', 'help', 'run --help', '--man']) {
+    const { code, stderr } = sandbox.run('sh', ['-c', `git-jci ${words} >/dev/full`], { cwd: 'code' })
+    t.same([code, stderr], [1, ''], words)
+  }
+  writeFileSync(sandbox.path('bug.js'), 'setTimeout(() => { throw new Error("a bug") }, 300)')
+  const env = { NODE_OPTIONS: `--require=${sandbox.path('bug.js')}` }
+  t.match(sandbox.run('git-jci', ['web', '0'], { cwd: 'code', env }), { code: 1, stderr: /fatal: .*a bug/ })
+  t.match(sandbox.run('git-jci', ['version'], { env: { BASS_ROOT: '/nowhere' } }), {
+    code: 1,
+    stderr: 'npm ci',
+  })
+})
+
 test('usage, and wrong usage', async t => {
   const { sandbox, jci } = project(t, '')
   t.match(jci(), { code: 1, stdout: /^usage: git-jci COMMAND/, stderr: '' })

@@ -14,6 +14,7 @@ import type { Stored } from '../../../lib/jci/store.ts'
 import { makeWritable } from '../../../lib/system/directories.ts'
 import { remove } from '../../../lib/system/remove.ts'
 import { say, warn } from '../../../lib/system/log.ts'
+import { outliveOutput } from '../../../lib/system/print.ts'
 import { inheritedEnvironment } from './environment.ts'
 import { disown, endDeadRuns, outputOf, own } from './owners.ts'
 import { writePage } from '../../../lib/jci/page.ts'
@@ -62,6 +63,8 @@ export async function perform({
     const shown = revision ?? (always ? commit : place)
     if (!always) findRunner(top, shown)
     writeStatus(output, 'running')
+    // Its end is to be stored, also where the terminal is gone, or `head` has seen enough.
+    outliveOutput()
     begun = await begin(repository, commit, run, output)
     await onStored?.(repository)
     const outcome = await recorded({ top, shown, commit, run, output, path }, interrupt.signal)
