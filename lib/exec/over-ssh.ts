@@ -41,7 +41,7 @@ for run in "$cache"/run-*; do
         ! kill -0 "$pid" 2>/dev/null && remove "$run"
 done
 [ -e "$cache/executor-$hash/ready" ] && there=yes && touch "$cache/executor-$hash"
-echo "$(uname -s) $(uname -m) \${there:-no} $cache"
+printf '%s\\n' "$(uname -s) $(uname -m) \${there:-no} $cache"
 `
 
 /**
@@ -89,21 +89,22 @@ export async function openOverSsh(host: string, env: Environment, stop?: AbortSi
   try {
     const { hash, items } = findRuntime()
     const minutes = Math.ceil(duration('EXEC_KEEP', env) / 60_000)
-    const [system, machine, there, cache] = (
-      await ask(host, remote(LOOK_SCRIPT, hash, String(minutes)), env, stop)
-    ).split(' ')
+    const answer = await ask(host, remote(LOOK_SCRIPT, hash, String(minutes)), env, stop)
+    // There may be blanks in the path.
+    const [, system, machine, there, cache] = /^(\S+) (\S+) (yes|no) (.*)$/s.exec(answer) ?? []
+    if (cache === undefined) throw lasting(`run it on ${quote(host)}`, `it answers ${quote(answer)}`)
     const here = await ask(host, ['uname', '-sm'], env, stop)
     if (here !== `${system!} ${machine!}`)
       throw lasting(`run it on ${quote(host)}`, `that is ${system!} ${machine!}, and this ${here}`)
-    const kept = `${cache!}/executor-${hash}`
+    const kept = `${cache}/executor-${hash}`
     if (there !== 'yes') {
-      const unfinished = `${cache!}/.new-${token()}`
+      const unfinished = `${cache}/.new-${token()}`
       await keep(host, remote(KEEP, kept, unfinished, ...nodeIn(unfinished, packerIn(unfinished))), items, {
         env,
         signal: stop,
       })
     }
-    const work = `${cache!}/run-${token()}`
+    const work = `${cache}/run-${token()}`
     const launched = await launch(
       `run it on ${quote(host)}`,
       remote(RUN, work, ...commandIn(kept, `ssh:${work}/back`, 'auto')),

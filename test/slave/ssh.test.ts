@@ -35,10 +35,10 @@ test('the code goes there, and artifacts come back', { skip }, async t => {
   )
   writeFileSync(`${f.work}/code/file`, 'content\n')
   t.same(await f.run(), { verdict: 'success' })
-  t.match(f.said('a'), /^content\n.*\/cache\/bass\/run-\w+\/content\/code\n$/)
+  t.match(f.said('a'), /^content\n.*\/its cache\/bass\/run-\w+\/content\/code\n$/)
   t.equal(f.read('artifacts', 'made'), 'made\n')
   t.equal(readFileSync(`${f.work}/cache/kept`, 'utf8'), 'kept\n')
-  t.match(machine.ls('ssh/cache/bass').join(), /^executor-[0-9a-f]{20}$/, 'only the executor stays there')
+  t.match(machine.ls('ssh/its cache/bass').join(), /^executor-[0-9a-f]{20}$/, 'only the executor stays there')
 })
 
 test(
@@ -75,7 +75,7 @@ test('bass exec runs there, and what is killed here ends there', { skip }, async
   for (const name of ['old', 'new', 'used']) mkdirSync(`${temporary}/bass-ssh-${name}`, { mode: 0o700 })
   writeFileSync(`${temporary}/bass-ssh-used/c`, '')
   for (const name of ['old', 'used']) utimesSync(`${temporary}/bass-ssh-${name}`, 0, 0)
-  const far = (...names: string[]) => machine.path('ssh/cache/bass', ...names)
+  const far = (...names: string[]) => machine.path('ssh/its cache/bass', ...names)
   for (const name of ['executor-old', 'executor-new', 'run-dead', 'run-live', 'run-elsewhere'])
     mkdirSync(far(name), { recursive: true })
   for (const [name, pid, host] of [
@@ -133,7 +133,7 @@ test('what a step leaves unwritable does not stay there, whoever it is', { skip 
     { ...settings, ...ssh },
   )
   t.same(await f.run(), { verdict: 'success' })
-  t.match(there.ls('ssh/cache/bass').join(), /^executor-[0-9a-f]{20}$/)
+  t.match(there.ls('ssh/its cache/bass').join(), /^executor-[0-9a-f]{20}$/)
 })
 
 test('a connection that is lost is made again: bass exec goes on where it was', { skip }, async t => {
@@ -155,7 +155,7 @@ test('a connection that is lost is made again: bass exec goes on where it was', 
     /^bass: warning: the connection is lost, .*\nbass: warning: the connection is back\n/,
   )
   t.equal(readFileSync(sandbox.path('code/made'), 'utf8'), 'made\n')
-  t.match(machine.ls('ssh/cache/bass').join(), /^executor-[0-9a-f]{20}$/, 'nothing stays there')
+  t.match(machine.ls('ssh/its cache/bass').join(), /^executor-[0-9a-f]{20}$/, 'nothing stays there')
 })
 
 test('steps go on over a connection that was lost between two of them', { skip }, async t => {
@@ -192,7 +192,7 @@ test(
     await eventually('it is back', () => exec.stderr().includes('is back'), 60)
     await exec.kill('SIGKILL')
     await eventually('it ended', () => running(nap).length === 0, 10)
-    await eventually('nothing stays there', () => machine.ls('ssh/cache/bass').length === 1, 10)
+    await eventually('nothing stays there', () => machine.ls('ssh/its cache/bass').length === 1, 10)
   },
 )
 
@@ -211,12 +211,12 @@ test(
     t.match(
       stdout,
       new RegExp(
-        `\n${machine.path('ssh/cache')}/bass/run-\\w+/content/code\n3\n${machine.path('ssh/cache')}\n$`,
+        `\n${machine.path('ssh/its cache')}/bass/run-\\w+/content/code\n3\n${machine.path('ssh/its cache')}\n$`,
       ),
     )
     const seen = sitAtShell(shop.sandbox, name, '$XDG_CACHE_HOME')
-    t.match(seen, { code: 7, stdout: new RegExp(`said 130 ${machine.path('ssh/cache')} vt220\\s`) })
-    t.match(machine.ls('ssh/cache/bass').join(), /^executor-[0-9a-f]{20}$/)
+    t.match(seen, { code: 7, stdout: new RegExp(`said 130 ${machine.path('ssh/its cache')} vt220\\s`) })
+    t.match(machine.ls('ssh/its cache/bass').join(), /^executor-[0-9a-f]{20}$/)
     t.end()
   },
 )
@@ -240,14 +240,14 @@ test('a machine without room, or of another kind, is one sentence', { skip }, t 
       cwd: 'code',
       env: { ...settings, RUN_IN: undefined },
     })
-  sandbox.ok('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', machine.path('ssh/cache')])
+  sandbox.ok('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', machine.path('ssh/its cache')])
   try {
     t.match(exec(), {
       code: 111,
       stderr: /^bass: fatal: unable to reach 'box': .*No space left on device\n$/,
     })
   } finally {
-    sandbox.ok('umount', [machine.path('ssh/cache')])
+    sandbox.ok('umount', [machine.path('ssh/its cache')])
   }
   writeFileSync(machine.path('ssh/far/uname'), '#!/bin/sh\necho riscv64\n', { mode: 0o755 })
   try {
