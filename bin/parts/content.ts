@@ -5,6 +5,7 @@ import { isAbsolute, normalize, relative, resolve } from 'node:path'
 
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
+import { isBeside } from '../../lib/exec/bring-back.ts'
 import type { Item } from '../../lib/exec/pack.ts'
 import { listTree, toName, toPath } from '../../lib/exec/listing.ts'
 import { tryGit } from '../../lib/git/process.ts'
@@ -70,17 +71,18 @@ function mustFit(items: readonly Item[]): void {
       mustBeFree(name.slice(0, at))
 }
 
-/** All below a directory but `.git`, with names that begin with `prefix`. */
+/** All below a directory but `.git` and what others are bringing back, with names that begin with `prefix`. */
 async function below(directory: string, prefix: string): Promise<Item[]> {
   return [...(await listTree(directory)).keys()]
-    .filter(name => !/(^|\/)\.git(\/|$)/.test(name))
+    .filter(name => !/(^|\/)\.git(\/|$)/.test(name) && !isBeside(name))
     .map(name => ({ path: `${toName(directory)}/${name}`, name: prefix + name }))
 }
 
 /** Every file that git knows or would add, and is there. */
 async function ofGit(top: string): Promise<Item[]> {
   const root = toName(top)
-  const items = (await listFiles(top)).map(name => ({ path: `${root}/${name}`, name }))
+  const names = (await listFiles(top)).filter(name => !isBeside(name))
+  const items = names.map(name => ({ path: `${root}/${name}`, name }))
   return items.filter(
     ({ path }) => tolerating(['ENOENT', 'ENOTDIR'], () => lstatSync(toPath(path)))?.isDirectory() === false,
   )

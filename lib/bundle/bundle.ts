@@ -61,15 +61,16 @@ export async function unpack(
 
 /**
  * As `unpack`, of a tar that comes as a stream, into a directory that may be there and is empty. Hard links that lead outside
- * are left out, and `leftOut` is told of each, if there is one; otherwise they throw too.
+ * are left out, and `leftOut` is told of each, if there is one; otherwise they throw too. `onDirectory` is told the mode of each
+ * directory that the tar has, by its name of bytes.
  */
 export async function unpackStream(
   source: AsyncGenerator<Buffer, void>,
   into: string,
-  { maxBytes, leftOut }: { maxBytes: number; leftOut?: (why: string) => void },
+  { maxBytes, ...listeners }: { maxBytes: number } & Listeners,
 ): Promise<void> {
   const tar = new TarReader(new ByteReader(source, maxBytes))
-  await unpackTar(tar, new Tree(into, true, leftOut), undefined)
+  await unpackTar(tar, new Tree(into, true, listeners), undefined)
 }
 
 async function unpackTar(tar: TarReader, tree: Tree, signal: AbortSignal | undefined): Promise<void> {
@@ -101,6 +102,11 @@ function writeAll(fd: number, bytes: Buffer): void {
 /** The errors of a file system that refuses a name for good. */
 const IMPOSSIBLE = ['ENAMETOOLONG', 'EILSEQ', 'EINVAL', 'EMLINK']
 
+interface Listeners {
+  readonly leftOut?: (why: string) => void
+  readonly onDirectory?: (name: string, mode: number) => void
+}
+
 /** The directory that is filled. Names in it are relative, of bytes as in latin1, without `.`, `..` and doubled slashes. */
 class Tree {
   /** The path of the tree as bytes, with a slash. */
@@ -109,10 +115,10 @@ class Tree {
   readonly #masked: number
   /** A directory of the tree that, like all above it, is known to be one. */
   #known = ''
-  readonly #leftOut: ((why: string) => void) | undefined
+  readonly #listeners: Listeners
 
-  constructor(into: string, isThere = false, leftOut?: (why: string) => void) {
-    this.#leftOut = leftOut
+  constructor(into: string, isThere = false, listeners: Listeners = {}) {
+    this.#listeners = listeners
     if (!isThere) mkdirSync(into)
     this.#masked = 0o777 & ~statSync(into).mode
     this.#root = Buffer.from(into + '/').toString('latin1')
@@ -127,7 +133,7 @@ class Tree {
     try {
       this.#enter(entry.kind === 'directory' ? name : parentOf(name), name)
       if (entry.kind === 'file') return this.#file(name, entry.mode, entry.size)
-      else if (entry.kind === 'directory') chmodSync(this.#path(name), entry.mode | 0o700)
+      else if (entry.kind === 'directory') this.#directory(name, entry.mode | 0o700)
       else if (entry.kind === 'symlink') this.#symlink(name, entry.target)
       else this.#link(name, entry.target)
     } catch (error) {
@@ -146,6 +152,11 @@ class Tree {
     return undefined
   }
 
+  #directory(name: string, mode: number): void {
+    chmodSync(this.#path(name), mode)
+    this.#listeners.onDirectory?.(name, mode)
+  }
+
   #symlink(name: string, target: string): void {
     if (target === '') throw new BundleError(`the symbolic link ${quoteBytes(name)} leads to nothing`)
     symlinkSync(toPath(target), this.#path(name))
@@ -155,8 +166,8 @@ class Tree {
     const existing = inside(target)
     if (existing === undefined) {
       const error = leadsOutside(name, target)
-      if (!this.#leftOut) throw error
-      this.#leftOut(error.message)
+      if (!this.#listeners.leftOut) throw error
+      this.#listeners.leftOut(error.message)
       return
     }
     for (const path of wayTo(existing)) {

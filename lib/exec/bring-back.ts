@@ -2,7 +2,19 @@
 // takes its name in real directories only. No link is followed.
 
 import { createHash } from 'node:crypto'
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 import { ignoringENOENT, isErrno, reasonOf } from '../base/errno.ts'
@@ -11,8 +23,8 @@ import { BundleError, unpackStream } from '../bundle/bundle.ts'
 import { readS2 } from '../bundle/s2.ts'
 import type { ExecutorClient } from './client.ts'
 import { toName, toPath } from './listing.ts'
+import { makeOwnDirectory } from './own-directory.ts'
 import type { TaskResult } from './protocol.ts'
-import { token } from '../system/durable.ts'
 import { remove } from '../system/remove.ts'
 import { say, warn } from '../system/log.ts'
 
@@ -24,6 +36,12 @@ export interface BringBackOptions {
   /** No other entry of `out` changes. */
   readonly only?: string
 }
+
+/** What comes is unpacked in a directory whose name begins so. */
+const BESIDE = '.bass-exec-'
+
+/** True for a name, of bytes, of what is not yet where it belongs, or was left so by one that was killed. */
+export const isBeside = (name: string): boolean => name.split('/').some(part => part.startsWith(BESIDE))
 
 /**
  * Puts what a result tells into `out`; what was deleted is named, and with `deleted` deleted. Throws a lasting error if it is
@@ -37,16 +55,19 @@ export async function bringBack(
   { maxBytes, own, only }: BringBackOptions,
 ): Promise<void> {
   if (result.archive !== '') {
-    const beside = join(out, `.bass-exec-${token()}`)
-    mkdirSync(beside, { mode: 0o700 })
+    const beside = makeOwnDirectory(BESIDE, out)
+    const content = join(beside, 'content')
+    const modes = new Map<string, number>()
     try {
+      mkdirSync(content, { mode: 0o700 })
       const tar = readS2(checked(client.fetch(result.archive), result.archiveSha256, packedMax(maxBytes)))
-      await unpackStream(tar, beside, {
+      await unpackStream(tar, content, {
         maxBytes,
         leftOut: why => say('warning', `left out: ${why}`),
+        onDirectory: (name, mode) => modes.set(name, mode),
       })
-      await own?.(beside)
-      moveInto(toName(beside), toName(out), only)
+      await own?.(content)
+      moveInto(toName(content), toName(out), { modes, only })
     } catch (error) {
       if (error instanceof BundleError) throw lasting('bring back what it changed', error)
       if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
@@ -98,20 +119,48 @@ async function* checked(
     throw temporary('bring back what it changed', 'the archive was damaged on its way')
 }
 
+interface Move {
+  /** The mode of each directory that has one to be brought, by its name below the uppermost. */
+  readonly modes: ReadonlyMap<string, number>
+  /** As of `bringBack`. */
+  readonly only?: string | undefined
+  /** The name of this directory, with a slash, below the uppermost. */
+  readonly within?: string
+}
+
 /** Moves what is in a directory into another one, in the place of what has that name there. */
-function moveInto(from: string, to: string, only?: string): void {
+function moveInto(from: string, to: string, { modes, only, within = '' }: Move): void {
   for (const name of readdirSync(toPath(from), 'latin1')) {
     if (only !== undefined && name !== only) continue
+    const whole = `${within}${name}`
     const [source, target] = [`${from}/${name}`, `${to}/${name}`]
     const isDirectory = lstatSync(toPath(source)).isDirectory()
     const there = ignoringENOENT(() => lstatSync(toPath(target)))
-    if (isDirectory && there?.isDirectory()) moveInto(source, target)
-    else if (!isDirectory && there?.isDirectory()) {
+    if (isDirectory && there?.isDirectory()) {
+      moveInto(source, target, { modes, within: `${whole}/` })
+      setMode(target, modes.get(whole))
+    } else if (!isDirectory && there?.isDirectory()) {
       warn('bring back', Buffer.from(name, 'latin1').toString(), 'there is a directory of that name')
     } else {
       if (isDirectory && there) unlinkSync(toPath(target))
       renameSync(toPath(source), toPath(target))
     }
+  }
+}
+
+/** Gives a directory these permissions, if any; what the archive does not say of its mode stays. */
+function setMode(path: string, mode: number | undefined): void {
+  if (mode === undefined) return
+  try {
+    const fd = openSync(toPath(path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+    try {
+      const now = fstatSync(fd).mode & 0o7777
+      if ((now & 0o777) !== mode) fchmodSync(fd, (now & 0o7000) | mode)
+    } finally {
+      closeSync(fd)
+    }
+  } catch (error) {
+    warn('bring back the mode of', Buffer.from(path, 'latin1').toString(), error)
   }
 }
 

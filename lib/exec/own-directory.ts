@@ -20,9 +20,8 @@ const ABANDONED = 600_000
 /** Errors that mean that others have files there too. */
 const NOT_OURS = ['ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EACCES', 'EPERM', 'EBUSY', 'ELOOP'] as const
 
-/** Makes one below TMPDIR, whose name begins so; removes those of that prefix, made by this user, whose maker is gone. */
-export function makeOwnDirectory(prefix: string): string {
-  const parent = tmpdir()
+/** Makes one in `parent`, whose name begins so; removes those of that prefix, made by this user, whose maker is gone. */
+export function makeOwnDirectory(prefix: string, parent = tmpdir()): string {
   for (const name of tolerating(NOT_OURS, () => readdirSync(parent)) ?? []) {
     const path = join(parent, name)
     if (name.startsWith(prefix) && tolerating(NOT_OURS, () => isLeft(path)))

@@ -1,13 +1,25 @@
 // What comes back goes where it belongs: archives by tar itself, good and hostile.
 
 import { createHash } from 'node:crypto'
-import fs, { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import fs, {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'tap'
 import type { Test } from 'tap'
 
 import { writeS2 } from '../../../lib/bundle/s2.ts'
 import { bringBack } from '../../../lib/exec/bring-back.ts'
-import { Sandbox } from '../../fixtures/sandbox.ts'
+import { contentOf } from '../../../bin/parts/content.ts'
+import { eventually, ROOT, Sandbox } from '../../fixtures/sandbox.ts'
 
 async function* from(bytes: Buffer): AsyncGenerator<Buffer, void> {
   yield await Promise.resolve(bytes)
@@ -23,8 +35,9 @@ function start(t: Test) {
   writeFileSync(sandbox.path('code/a'), 'content\n')
   linkSync(sandbox.path('code/a'), sandbox.path('code/b'))
   writeFileSync(sandbox.path('secret'), 'secret\n')
-  const bring = async (...options: string[]) => {
-    sandbox.ok('tar', ['-Pcf', 'a.tar', ...options, '-C', 'code', 'a', 'b'])
+  const bring = (...options: string[]) => bringNames(['a', 'b'], options)
+  const bringNames = async (names: readonly string[], options: readonly string[] = []) => {
+    sandbox.ok('tar', ['-Pcf', 'a.tar', '--no-recursion', ...options, '-C', 'code', ...names])
     const parts: Buffer[] = []
     for await (const part of writeS2(from(readFileSync(sandbox.path('a.tar'))))) parts.push(part)
     const archive = Buffer.concat(parts)
@@ -43,7 +56,7 @@ function start(t: Test) {
       maxBytes,
     })
   }
-  return { sandbox, bring }
+  return { sandbox, bring, bringNames }
 }
 
 test('a hard link that leads outside is left out, and all else comes', async t => {
@@ -61,6 +74,50 @@ test('an archive that leads outside, or is larger than BUNDLE_MAX, leaves nothin
   writeFileSync(sandbox.path('code/a'), Buffer.alloc(2 << 20))
   await t.rejects(bring(), { exitCode: 100, message: /more than the 1048576 bytes that BUNDLE_MAX allows/ })
   t.same(sandbox.ls('out'), [])
+})
+
+test('the mode of a directory that is here comes, if it was changed there', async t => {
+  const { sandbox, bringNames } = start(t)
+  const at = (name: string) => sandbox.path(name)
+  for (const name of ['code/d/e', 'code/implied', 'out/d/e', 'out/implied', 'code/new', 'code/shut'])
+    mkdirSync(at(name), { recursive: true })
+  writeFileSync(at('code/implied/x'), '')
+  chmodSync(at('code/d'), 0o711)
+  chmodSync(at('code/d/e'), 0o550)
+  chmodSync(at('code/new'), 0o770)
+  chmodSync(at('out/d'), 0o2700)
+  chmodSync(at('out/implied'), 0o750)
+  symlinkSync('../secret', at('out/shut'))
+  await bringNames(['d', 'd/e', 'implied/x', 'new', 'shut'])
+  const modes = ['d', 'd/e', 'implied', 'new'].map(name => statSync(at(`out/${name}`)).mode & 0o7777)
+  t.same(modes, [0o2711, 0o750, 0o750, 0o770])
+  t.ok(statSync(at('out/shut')).isDirectory(), 'in the place of a link')
+})
+
+test('what one that was killed left goes nowhere, and the next one removes it', async t => {
+  const { sandbox, bring } = start(t)
+  const script = `
+    const { bringBack } = require('${ROOT}/dist/lib/exec/bring-back.js')
+    const stop = async function* () { await new Promise(() => setTimeout(() => undefined, 100_000)) }
+    bringBack({ fetch: stop }, { archive: 'x', deleted: [] }, process.argv[1], 'named', { maxBytes: 100 })`
+  const child = spawn(process.execPath, ['-e', script, sandbox.path('out')], { stdio: 'inherit' })
+  const left = () => sandbox.ls('out').find(name => sandbox.ls(join('out', name)).includes('content'))
+  await eventually('it has begun', () => left() !== undefined)
+  writeFileSync(sandbox.path('out', left()!, 'content/half'), '')
+  writeFileSync(sandbox.path('out/kept'), '')
+  // One that is at work is left alone.
+  await bring()
+  t.ok(left())
+  const gone = new Promise(done => child.on('exit', done))
+  child.kill('SIGKILL')
+  await gone
+  sandbox.git(sandbox.path('out'), 'init', '-q')
+  for (const all of [true, false]) {
+    const { items } = await contentOf(sandbox.path('out'), [], all)
+    t.same(items.map(({ name }) => name).sort(), ['a', 'b', 'kept'])
+  }
+  await bring()
+  t.same(sandbox.ls('out').sort(), ['.git', 'a', 'b', 'kept'])
 })
 
 test('what was deleted is named by the directory, and deleted in directories alone', async t => {
