@@ -129,7 +129,8 @@ async function* throughProgram(
             () => error,
             (first: unknown) => first,
           )
-    if (!isErrno(why, 'ENOENT')) throw why
+    // The kernel says EACCES also where one directory of PATH is closed to us and the program is in none.
+    if (!isErrno(why, 'ENOENT', 'EACCES')) throw why
     throw new BundleError(`compressed with ${program}, and there is no such program here`)
   } finally {
     child.kill('SIGKILL')

@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process'
 import { writeSync } from 'node:fs'
 
 import { isErrno } from '../base/errno.ts'
-import { lasting, quote, temporary } from '../base/exit.ts'
+import { lasting, notStarted, quote, temporary } from '../base/exit.ts'
 import { failureOf, start } from '../system/run.ts'
 
 /** So many bytes at most are written as they are. */
@@ -132,8 +132,9 @@ export class Output {
         reject(error instanceof Error ? error : new Error(String(error)))
       }
       child.on('error', error => {
-        const absent = isErrno(error, 'ENOENT')
-        fail(absent ? lasting(`run ${quote(this.#compressor[0]!)}`, 'no such program') : error)
+        const program = this.#compressor[0]!
+        if (isErrno(error, 'ENOENT')) fail(lasting(`run ${quote(program)}`, 'no such program'))
+        else fail(isErrno(error, 'EACCES') ? notStarted(program, error) : error)
       })
       child.on('close', (code, signal) => {
         // Of a pipeline in a shell only the last program says whether it failed, and that ends well when the first one dies.

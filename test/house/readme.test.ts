@@ -81,37 +81,41 @@ test('a project is set up by the commands as they stand there', async t => {
   await Promise.all(several.map(program => program.kill('SIGTERM')))
 })
 
-test('services, deployment and doctor work by the commands as they stand there', async t => {
-  const sandbox = new Sandbox(t)
-  const env = { SPOOL: undefined, PATH: `${ROOT}/bin:${sandbox.env['PATH']!}`, ARCH: undefined }
-  chmodSync(sandbox.dir, 0o755)
-  sandbox.ok('git', ['init', '-q', '--bare', '-b', 'main', 'hello.git'])
-  mkdirSync(sandbox.path('srv'))
-  sandbox.ok('bin/bass', ['init', 'srv/bass', '--project', 'hello', '--code', 'hello.git'], { env })
-  sandbox.ok('git', ['init', '-q', 'work'])
-  const commit = 'git commit -q --allow-empty -m x; git push -q ../hello.git HEAD:main'
-  sandbox.ok('sh', ['-ec', commit], { cwd: 'work' })
-  const run = (script: string) =>
-    sandbox.run('sh', ['-ec', script.replaceAll(/\/(srv|service|etc)\b/g, `${sandbox.dir}/$1`)], { env })
-  for (const directory of ['service', 'etc/systemd/system'])
-    mkdirSync(sandbox.path(directory), { recursive: true })
+test(
+  'services, deployment and doctor work by the commands as they stand there',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async t => {
+    const sandbox = new Sandbox(t)
+    const env = { SPOOL: undefined, PATH: `${ROOT}/bin:${sandbox.env['PATH']!}`, ARCH: undefined }
+    chmodSync(sandbox.dir, 0o755)
+    sandbox.ok('git', ['init', '-q', '--bare', '-b', 'main', 'hello.git'])
+    mkdirSync(sandbox.path('srv'))
+    sandbox.ok('bin/bass', ['init', 'srv/bass', '--project', 'hello', '--code', 'hello.git'], { env })
+    sandbox.ok('git', ['init', '-q', 'work'])
+    const commit = 'git commit -q --allow-empty -m x; git push -q ../hello.git HEAD:main'
+    sandbox.ok('sh', ['-ec', commit], { cwd: 'work' })
+    const run = (script: string) =>
+      sandbox.run('sh', ['-ec', script.replaceAll(/\/(srv|service|etc)\b/g, `${sandbox.dir}/$1`)], { env })
+    for (const directory of ['service', 'etc/systemd/system'])
+      mkdirSync(sandbox.path(directory), { recursive: true })
 
-  const [master, slave, systemd, deploy, event, doctor] = commandsOf('Running as a service')
-  // There is no user called bass here.
-  const ofNobody = (script: string) =>
-    script
-      .replace('chgrp bass', 'chgrp "$(id -g nobody)"')
-      .replace('--user bass', '--user nobody')
-      .replace('--systemd', '--systemd --user nobody')
-  for (const { script } of [master!, slave!, systemd!, deploy!, event!])
-    t.match(run(ofNobody(script)), { code: 0, stderr: '' }, script)
-  t.equal(sandbox.ls('service').length, 7)
-  t.equal(sandbox.ls('etc/systemd/system').join(), 'bass-task-taker@.service')
-  t.match(sandbox.ok(sandbox.path('srv/bass/slave/bin/task-taker'), ['--version']), 'task-taker')
-  const { code, stdout } = run(doctor!.script)
-  t.equal(code, 1, 'nothing runs')
-  t.match(stdout, /^WRONG {2}arch linux-/m)
-})
+    const [master, slave, systemd, deploy, event, doctor] = commandsOf('Running as a service')
+    // There is no user called bass here.
+    const ofNobody = (script: string) =>
+      script
+        .replace('chgrp bass', 'chgrp "$(id -g nobody)"')
+        .replace('--user bass', '--user nobody')
+        .replace('--systemd', '--systemd --user nobody')
+    for (const { script } of [master!, slave!, systemd!, deploy!, event!])
+      t.match(run(ofNobody(script)), { code: 0, stderr: '' }, script)
+    t.equal(sandbox.ls('service').length, 7)
+    t.equal(sandbox.ls('etc/systemd/system').join(), 'bass-task-taker@.service')
+    t.match(sandbox.ok(sandbox.path('srv/bass/slave/bin/task-taker'), ['--version']), 'task-taker')
+    const { code, stdout } = run(doctor!.script)
+    t.equal(code, 1, 'nothing runs')
+    t.match(stdout, /^WRONG {2}arch linux-/m)
+  },
+)
 
 test('a farmer and a worker are set up by the commands as they stand there', async t => {
   const sandbox = new Sandbox(t)

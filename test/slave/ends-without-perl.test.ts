@@ -13,7 +13,7 @@ const tools = join(mkdtempSync(join(tmpdir(), 'bass-test-')), 'bin')
 mkdirSync(tools)
 teardown(() => rmSync(join(tools, '..'), { recursive: true }))
 for (const directory of process.env['PATH']!.split(':')) {
-  for (const tool of tolerating(['ENOENT'], () => readdirSync(directory)) ?? []) {
+  for (const tool of tolerating(['ENOENT', 'EACCES'], () => readdirSync(directory)) ?? []) {
     if (!tool.startsWith('perl'))
       tolerating(['EEXIST'], () => symlinkSync(join(directory, tool), join(tools, tool)))
   }

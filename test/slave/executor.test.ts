@@ -229,33 +229,37 @@ test('a command that does not read its input costs no memory, and hears of signa
   t.ok(memory() < before + 60_000, 'nor afterwards')
 })
 
-test('a command can be that of another user, and so can its files', async t => {
-  const { client, sandbox } = await startExecutor(t)
-  chmodSync(sandbox.dir, 0o755)
-  writeFileSync(sandbox.path('file'), '')
-  const root = sandbox.path('there')
-  const items = [{ name: 'file', path: sandbox.path('file') }]
-  await client.put(root, writeS2(tarOf(items)), 'nobody')
-  const more = { directory: root, contentRoot: root, wantArchive: true }
-  const { said, result } = await runShell(client, 'id -un; id -G; echo x > file; : > new', {
-    user: 'nobody',
-    ...more,
-  })
-  t.match(said, [/^nobody\n\d+\n$/, ''])
-  t.match(result, { error: '', exitCode: 0, files: 2 })
-  const numbers = { user: '12345:23456' }
-  t.same((await runShell(client, 'id -u; id -g; id -G; (: > /new) 2>/dev/null || echo no', numbers)).said, [
-    '12345\n23456\n23456\nno\n',
-    '',
-  ])
-  for (const user of ['no-such-user', '-1', '99999999999', '1:'])
-    t.match((await runShell(client, 'true', { user })).result, {
-      error: new RegExp(`there is no user '${user}'`),
+test(
+  'a command can be that of another user, and so can its files',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async t => {
+    const { client, sandbox } = await startExecutor(t)
+    chmodSync(sandbox.dir, 0o755)
+    writeFileSync(sandbox.path('file'), '')
+    const root = sandbox.path('there')
+    const items = [{ name: 'file', path: sandbox.path('file') }]
+    await client.put(root, writeS2(tarOf(items)), 'nobody')
+    const more = { directory: root, contentRoot: root, wantArchive: true }
+    const { said, result } = await runShell(client, 'id -un; id -G; echo x > file; : > new', {
+      user: 'nobody',
+      ...more,
     })
-  await t.rejects(client.put(sandbox.path('other'), writeS2(tarOf(items)), 'no-such-user'), {
-    message: /no user 'no-such-user'/,
-  })
-})
+    t.match(said, [/^nobody\n\d+\n$/, ''])
+    t.match(result, { error: '', exitCode: 0, files: 2 })
+    const numbers = { user: '12345:23456' }
+    t.same((await runShell(client, 'id -u; id -g; id -G; (: > /new) 2>/dev/null || echo no', numbers)).said, [
+      '12345\n23456\n23456\nno\n',
+      '',
+    ])
+    for (const user of ['no-such-user', '-1', '99999999999', '1:'])
+      t.match((await runShell(client, 'true', { user })).result, {
+        error: new RegExp(`there is no user '${user}'`),
+      })
+    await t.rejects(client.put(sandbox.path('other'), writeS2(tarOf(items)), 'no-such-user'), {
+      message: /no user 'no-such-user'/,
+    })
+  },
+)
 
 test(
   'what may not be read is left out, and costs neither the exit code nor what can be read',

@@ -447,6 +447,8 @@ for (const [program, args] of [
       await refusal(box, bytes),
       `code.tar: compressed with ${program}, and there is no such program here`,
     )
+    writeFileSync(box.path(program), 'not executable')
+    t.match(await refusal(box, bytes), /there is no such program here$/)
   })
 }
 

@@ -182,12 +182,14 @@ test(
 )
 
 test('a compressor that is not there or fails, and a bundle that is too large, say so and leave nothing running', async t => {
-  const { packed, write, commit, repository } = make(t)
+  const { box, packed, write, commit, repository } = make(t)
+  writeFileSync(box.path('not-executable'), '')
   write('large', Buffer.alloc(PLAIN_MAX + 1))
   for (let i = 0; i < 1000; i++) write(`d${i % 10}/${i}`, 'x'.repeat(3000))
   const id = commit()
   for (const [compressor, sentence] of [
-    [['no-such-program', '-1'], /unable to run 'no-such-program': no such program/],
+    [['no-such-program', '-1'], /unable to run 'no-such-program': (?:no such program|permission denied)/],
+    [[box.path('not-executable')], /unable to run '.*not-executable': permission denied/],
     [['sh', '-c', 'echo no room >&2; exit 3'], /unable to compress with '.*': no room$/],
     [['sh', '-c', 'head -c 9 >&2; kill -9 $$'], /unable to compress with '.*'/],
     [
