@@ -444,6 +444,32 @@ test('a spool that hangs holds the pusher for 10 s, and the work goes on behind'
   t.same(server.events(), sorted(under('refs/heads/main', commits), under('refs/heads/other', commits)))
 })
 
+test('what has waited long enough is not killed: its pid may be another process by then', async t => {
+  const server = new GitServer(new Sandbox(t))
+  const killed = server.sandbox.path('killed')
+  const hook = join(server.repository, 'hooks/post-receive')
+  const text = readFileSync(hook, 'utf8')
+  unlinkSync(hook)
+  writeFileSync(
+    hook,
+    text.replace(/^set -f$/m, `kill() { echo "$1" >>'${killed}'; command kill "$1"; }\nset -f`),
+    {
+      mode: 0o755,
+    },
+  )
+  server.commit(1)
+  server.push(['main'], { BASS_ROOT: ROOT })
+  await server.settled()
+  const once = readFileSync(killed, 'utf8')
+  t.match(once, /^\d+\n$/, 'a push that is quick lets the pusher go')
+  server.shim('sleep', 'exec /bin/sleep 0.3')
+  const path = server.shim('mkdir', HANGING_MKDIR)
+  t.match(server.push(['main:other'], { BASS_ROOT: ROOT, PATH: path }).stderr, 'within 10 s')
+  writeFileSync(server.sandbox.path('shims/mkdir.go'), '')
+  await server.settled()
+  t.equal(readFileSync(killed, 'utf8'), once)
+})
+
 test('what a killed hook had to do is done by the next one, as it was then', async t => {
   const server = new GitServer(new Sandbox(t))
   server.commit(1)
