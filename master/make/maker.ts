@@ -2,6 +2,7 @@
 // in record.ts; all this may be cut short at any instant.
 
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { drawNumbers } from '../../lib/spool/counter.ts'
 import { isErrno } from '../../lib/base/errno.ts'
@@ -43,6 +44,9 @@ interface Work {
 const AHEAD = 8
 
 const SWEEP_EVERY = 3600_000
+
+/** How long one may take from opening an event to writing its lines, in milliseconds. */
+const WRITING_MS = 20
 
 /** An archive may be forgotten between being found and being linked; more often than this it is something else. */
 const BUILD_TRIES = 3
@@ -164,7 +168,12 @@ export class Maker {
 
   async #prepare(sources: Sources, record: string, event: Event): Promise<readonly Recipe[] | undefined> {
     if (records.decisionOf(record)) return undefined
-    return this.#makeRecipes(sources, record, event)
+    const isJustOpened = records.isJustOpened(record, event)
+    const recipes = this.#makeRecipes(sources, record, event)
+    if (!isJustOpened) return recipes
+    // `echo BASE=... >event`, as the hook does it, may be between its two steps: we were woken by the first.
+    const [made] = await Promise.all([recipes, sleep(WRITING_MS)])
+    return records.readParams(record, event) === '' ? made : this.#makeRecipes(sources, record, event)
   }
 
   #makeRecipes(sources: Sources, record: string, event: Event): Promise<readonly Recipe[]> {

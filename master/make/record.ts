@@ -58,6 +58,9 @@ const ASIDE = '.event'
 
 const DONE = '.done-'
 
+/** An event that was there for so many nanoseconds before it was taken is as it is meant to be. */
+const JUST_NS = 50_000_000n
+
 /** Largest size of the `KEY=VALUE` lines in bytes: they become an environment. */
 const PARAMS_MAX = 65_536
 
@@ -104,6 +107,13 @@ export function readParams(record: string, event: Event): string {
   } catch (error) {
     throw isErrno(error, 'EACCES', 'EPERM') ? new BadEvent(reasonOf(error)) : error
   }
+}
+
+/** True of an event that is empty, and was taken so soon that lines may still be written into it. By one clock, that of the files. */
+export function isJustOpened(record: string, event: Event): boolean {
+  const place = placeOf(record, event)
+  const { size } = statSync(join(place, event.revision))
+  return size === 0 && statSync(place, { bigint: true }).mtimeNs - event.time < JUST_NS
 }
 
 /** Returns the decision about a record; undefined while there is none, or if the record is over. Throws if that cannot be known. */

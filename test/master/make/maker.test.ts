@@ -1,12 +1,15 @@
 import {
+  closeSync,
   symlinkSync,
   existsSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   utimesSync,
+  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
@@ -54,6 +57,18 @@ test('an event right in $REVS has no ref, and an empty one no parameters', async
     'steps-version.txt',
     'steps.tar',
   ])
+})
+
+test('an event that is taken while it is being written has the lines that are written', async t => {
+  const shop = new Workshop(t)
+  const id = shop.commit()
+  shop.touch(id)
+  const writer = openSync(join(shop.spool.revs, 'hello', id), 'w')
+  t.teardown(() => closeSync(writer))
+  const burst = shop.burst()
+  setTimeout(() => writeSync(writer, 'PUSHER=ada\n'), 10)
+  const [name] = await burst
+  t.equal(shop.read(name!, 'params.txt'), 'PUSHER=ada')
 })
 
 test('archives are shared: of the steps by all tasks, of the code by those of one revision', async t => {
