@@ -31,7 +31,7 @@ export function publishEvent(spool: Spool, event: NewEvent, tries = 5): 'made' |
     noteChange(directory)
     return ours ? 'made' : 'there'
   } catch (error) {
-    // A task-maker removes directories that have become empty.
+    // Ours leaves directories that have become empty; a person, or another task-maker, may remove them.
     if (tries > 1 && isErrno(error, 'ENOENT')) return publishEvent(spool, event, tries - 1)
     throw error
   }

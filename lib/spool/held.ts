@@ -67,7 +67,7 @@ export function approve(
   try {
     if (!move(from, to)) return false
   } catch (error) {
-    // A task-maker removes directories that have become empty.
+    // Ours leaves directories that have become empty; a person, or another task-maker, may remove them.
     if (tries > 1 && isErrno(error, 'ENOENT')) return approve(spool, change, tries - 1)
     throw error
   }

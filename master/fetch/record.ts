@@ -191,7 +191,7 @@ export function publishEvents(record: string, { batch }: FetchPlan, places: Fetc
   return count
 }
 
-/** A task-maker removes directories that have become empty. */
+/** Our task-maker leaves directories that have become empty; a person, or another one, may remove them. */
 function moveInto(from: string, to: string, tries = 5): boolean {
   makeDirectory(dirname(to))
   try {
