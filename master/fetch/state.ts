@@ -1,5 +1,6 @@
 // The fetcher's memory from one delivery to the next: the tips that were dealt with, and the changes.
 
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { readIfThere, replaceFile } from '../../lib/system/durable.ts'
@@ -31,7 +32,8 @@ const TIPS = 'tips'
 /** The tips that were dealt with, by ref; undefined before the first look at the forge. */
 export function readTips(inbox: Inbox): Map<string, string> | undefined {
   if (!listAllIfThere(inbox.root).includes(TIPS)) return undefined
-  const lines = (readIfThere(join(inbox.root, TIPS)) ?? '').split('\n')
+  // A line for each ref, also of every change that ever was: it may well be longer than `readIfThere` takes.
+  const lines = readFileSync(join(inbox.root, TIPS), 'utf8').split('\n')
   return new Map(
     lines
       .filter(line => line !== '')
