@@ -4,7 +4,7 @@
 //   new/N.STAGE    a notice, whole: what is told stays the same, however often it has to be tried
 //   done/N.STAGE   empty: it was told, or there was nothing to tell
 
-import { unlinkSync } from 'node:fs'
+import { readFileSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { fsyncPath, publishFile, readIfThere } from '../../lib/system/durable.ts'
@@ -50,9 +50,10 @@ export class Records {
       for (const name of listAllIfThere(path)) if (name.startsWith('.')) remove(join(path, name))
     }
     const since = join(directory, 'since')
-    if (readIfThere(since) === undefined) publishFile(since, history().join('\n') + '\n')
+    if (!listAllIfThere(directory).includes('since')) publishFile(since, history().join('\n') + '\n')
     fsyncPath(directory)
-    this.#over = new Set((readIfThere(since) ?? '').split('\n').filter(Boolean).map(Number))
+    // A line for each task that was over: it may be longer than `readIfThere` takes.
+    this.#over = new Set(readFileSync(since, 'utf8').split('\n').filter(Boolean).map(Number))
     const done = keysIn(this.#done)
     for (const key of done) this.#note(key)
     const told = new Set(done.map(fileOf))

@@ -24,6 +24,13 @@ test('a new channel is not told what was over before it, now or after a start', 
   t.notOk(again.has(over(3)), 'it was not over when the channel was new')
 })
 
+test('a new channel is told nothing of the past, however much of it there is', async t => {
+  const { open } = make(t)
+  const history = Array.from({ length: 600_000 }, (_, i) => i + 1_000_000)
+  t.ok(open(history).has(over(history.at(-1)!)))
+  t.ok(open([]).has(over(history[0]!)), 'after another start')
+})
+
 test('notices are told in the order of tasks and stages, each once', async t => {
   const { open, ls } = make(t)
   const records = open()
