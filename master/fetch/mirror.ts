@@ -101,7 +101,7 @@ export class Mirror {
     if (head !== undefined) await this.#must(['symbolic-ref', 'HEAD', head])
   }
 
-  /** The commit that a ref or revision names here, through tags; undefined if there is none. */
+  /** The commit that a ref or revision names here, through tags; undefined if there is none. Throws Fatal if git cannot tell. */
   commit(revision: string): Promise<string | undefined> {
     return this.#ask(['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`])
   }
@@ -125,8 +125,10 @@ export class Mirror {
     return this.#ask(['symbolic-ref', '--quiet', 'HEAD'])
   }
 
-  mergeBase(a: string, b: string): Promise<string | undefined> {
-    return this.#ask(['merge-base', '--end-of-options', a, b])
+  /** Undefined also where one of them is not here, of which git says no more than that it failed. */
+  async mergeBase(a: string, b: string): Promise<string | undefined> {
+    const [of, and] = [await this.commit(a), await this.commit(b)]
+    return of && and && this.#ask(['merge-base', '--end-of-options', of, and])
   }
 
   /** The paths that differ between two commits, as latin1. */
@@ -141,15 +143,22 @@ export class Mirror {
     }
   }
 
+  /** A question that git answers with no by exit code 1. */
   async #ask(args: readonly string[]): Promise<string | undefined> {
     const end = await this.#run(args)
-    return end.code === 0 ? end.stdout.toString().trim() : undefined
+    if (end.code === 0) return end.stdout.toString().trim()
+    if (end.code === 1) return undefined
+    throw this.#unusable(end)
   }
 
   async #must(args: readonly string[]): Promise<string> {
     const end = await this.#run(args)
-    if (end.code !== 0) throw temporary(`use the mirror ${quote(this.path)}`, sentence(end))
+    if (end.code !== 0) throw this.#unusable(end)
     return end.stdout.toString()
+  }
+
+  #unusable(end: Ended) {
+    return temporary(`use the mirror ${quote(this.path)}`, sentence(end))
   }
 
   #failed(verb: string, end: Ended) {

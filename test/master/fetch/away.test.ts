@@ -1,12 +1,13 @@
 // A forge that is away, by a clock that is moved; and what a forge says of a token that has run out, and of another name.
 
-import fs, { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'tap'
 
 import { TIMER_MAX_MS } from '../../../lib/base/timer.ts'
 import { openTasks } from '../../../lib/spool/spool.ts'
+import { fetcher } from '../../../master/fetcher.ts'
 import { Fetching } from '../../../master/fetch/fetching.ts'
 import { forgeProjects } from '../../../master/fetch/project.ts'
 import { call } from '../../fixtures/in-process.ts'
@@ -151,4 +152,34 @@ test('a delivery that is stored again after it was worked off makes no event aga
   writeFileSync(site.path('spool/inbox/hello/new/twice'), stored)
   await site.fetch()
   t.same([site.events(), site.files('inbox/hello/new'), site.files('inbox/hello/doing')], [{}, {}, {}])
+})
+
+test('a mirror whose git was killed has not said that there is no commit', async t => {
+  const { site, first } = await started(t, 'FORGE_POLL=0\n')
+  site.takeEvents()
+  const next = site.commit()
+  site.push('main')
+  await site.pushed('refs/heads/main', first, next)
+  const git = site.ok('sh', ['-c', 'command -v git']).trim()
+  const killed = site.path('killed')
+  mkdirSync(site.path('shims'))
+  // As where memory runs out, once.
+  const script = `case $* in *'^{commit}'*) [ -e '${killed}' ] || { : >'${killed}'; kill -KILL $$; } ;; esac\nexec '${git}' "$@"\n`
+  writeFileSync(site.path('shims/git'), `#!/bin/sh\n${script}`, { mode: 0o755 })
+  site.env['PATH'] = `${site.path('shims')}:${site.env['PATH']}`
+  t.equal((await call(fetcher, ['--once'], site.env)).code, 111)
+  t.ok(existsSync(killed))
+  await site.fetch()
+  t.same(site.takeEvents(), [`refs/heads/main/${next}`])
+})
+
+test('a delivery that comes while the secret cannot be read is to be sent again', async t => {
+  const { site, first } = await started(t)
+  const next = site.commit()
+  renameSync(site.path('secret'), site.path('secret.new'))
+  const { status, text } = await site.pushed('refs/heads/main', first, next, 'one')
+  t.equal(status, 503)
+  t.match(text, 'send it again')
+  renameSync(site.path('secret.new'), site.path('secret'))
+  t.equal((await site.pushed('refs/heads/main', first, next, 'one')).status, 202)
 })
