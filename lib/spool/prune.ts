@@ -45,26 +45,40 @@ function endedBefore(spool: Spool, name: TaskId, limit: number): boolean {
 
 /**
  * T6: deletes the tasks and jobs that `prunable` named. Leftovers of dead claimants in `jobs/tmp` under their
- * names go first: the task in `old` proves that they are rubbish.
+ * names go first: the task in `old` proves that they are rubbish. What cannot be deleted keeps no other from being so; the first
+ * reason is thrown in the end.
  */
 export function prune(spool: Spool, tasks: readonly TaskName[]): void {
   const names = new Set(tasks.map(task => task.name))
   // Names seen in `old` are made durable before anything is deleted because of them.
   for (const directory of [spool.tasks.old, spool.tasks.cur, spool.jobs.old, spool.jobs.cur])
     fsyncPath(directory)
+  const failures: unknown[] = []
+  const attempt = (action: () => void) => {
+    try {
+      action()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
   const archived = new Set(mustList(spool.tasks.old))
   for (const entry of mustList(spool.jobs.tmp)) {
     const name = parsePrivateName(entry)?.name
-    if (name !== undefined && names.has(name) && archived.has(name)) sweep(join(spool.jobs.tmp, entry))
+    if (name !== undefined && names.has(name) && archived.has(name))
+      attempt(() => sweep(join(spool.jobs.tmp, entry)))
   }
   for (const name of names) {
-    sweep(join(spool.tasks.old, name))
-    sweep(join(spool.jobs.old, name))
+    attempt(() => {
+      sweep(join(spool.tasks.old, name))
+      sweep(join(spool.jobs.old, name))
+    })
   }
   // Leftovers of an earlier prune that was stopped.
   for (const directory of [spool.tasks.old, spool.jobs.old, spool.jobs.tmp]) {
-    for (const name of mustListAll(directory)) if (name.startsWith(DEAD)) remove(join(directory, name))
+    for (const name of mustListAll(directory))
+      if (name.startsWith(DEAD)) attempt(() => remove(join(directory, name)))
   }
+  if (failures.length > 0) throw failures[0]
 }
 
 /** Counts what deleting trees frees: a file with several names is freed with the last of them. */

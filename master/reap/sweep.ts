@@ -77,9 +77,16 @@ function fingerprint(path: string): string {
   return [own, ...below.sort().map(name => `${name}(${fingerprint(join(path, name))})`)].join(' ')
 }
 
-/** Rubbish that was renamed to its dead name and not yet deleted. */
+/** Rubbish that was renamed to its dead name and not yet deleted. What cannot be deleted keeps no other from being so. */
 function sweepDead(directories: readonly string[]): void {
   for (const directory of directories) {
-    for (const name of mustListAll(directory)) if (name.startsWith(DEAD)) remove(join(directory, name))
+    for (const name of mustListAll(directory).filter(name => name.startsWith(DEAD))) {
+      const path = join(directory, name)
+      try {
+        remove(path)
+      } catch (error) {
+        warnOnce('sweep', path, error)
+      }
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import fs, { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -42,6 +42,27 @@ test('prune deletes task and job of what is old, and leaves nothing behind', asy
   t.match((await prune('--older-than', '30d', '--commit')).stdout, /2 tasks, .*: deleted\n$/)
   t.same(left(), ['3:p:v:a', '3:p:v:a'])
   t.same(sandbox.ls('spool/jobs/cur'), ['4:p:v:a'])
+})
+
+test('what cannot be deleted keeps nothing else from being deleted', async t => {
+  const { left, prune, spool } = make(t)
+  const { readdirSync, rmSync } = fs
+  let stuck: string | Buffer | undefined
+  const refuse = <A extends unknown[], R>(really: (path: string | Buffer, ...more: A) => R) => {
+    return (path: string | Buffer, ...more: A) => {
+      if (String(path).startsWith(join(spool.jobs.old, '.dead-')) && path === (stuck ??= path))
+        throw Object.assign(new Error('no'), { code: 'EACCES', errno: -13 })
+      return really(path, ...more)
+    }
+  }
+  t.teardown(() => Object.assign(fs, { readdirSync, rmSync }))
+  Object.assign(fs, { readdirSync: refuse(readdirSync as never), rmSync: refuse(rmSync) })
+  await t.rejects(prune('--older-than', '30d', '--commit'), { code: 'EACCES' })
+  Object.assign(fs, { readdirSync, rmSync })
+  t.same(
+    left().filter(name => !name.startsWith('.')),
+    ['3:p:v:a', '3:p:v:a'],
+  )
 })
 
 test('deliveries that were done long ago go with what they led to, and others stay', async t => {

@@ -117,8 +117,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a job is pruned before its task',
     file: 'lib/spool/prune.ts',
-    text: '    sweep(join(spool.tasks.old, name))\n    sweep(join(spool.jobs.old, name))',
-    instead: '    sweep(join(spool.jobs.old, name))\n    sweep(join(spool.tasks.old, name))',
+    text: '      sweep(join(spool.tasks.old, name))\n      sweep(join(spool.jobs.old, name))',
+    instead: '      sweep(join(spool.jobs.old, name))\n      sweep(join(spool.tasks.old, name))',
     kind: 'crash',
     words: 'pruned',
   },

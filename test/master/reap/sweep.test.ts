@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, linkSync, mkdirSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
@@ -45,4 +45,29 @@ test('what is still written is no rubbish', async t => {
   look()
   t.same(ls(), ['4:hello:v1:testarch'])
   rmSync(file)
+})
+
+test('rubbish that cannot be deleted keeps no other from being deleted', t => {
+  const { spool, look } = begin(t)
+  const dead = (directory: string, token: string) => {
+    mkdirSync(join(directory, `.dead-${token}`))
+    return join(directory, `.dead-${token}`)
+  }
+  const stuck = dead(spool.tasks.tmp, '0000000000000001')
+  const others = [dead(spool.tasks.tmp, '0000000000000002'), dead(spool.jobs.cur, '0000000000000003')]
+  const { rmdirSync, rmSync } = fs
+  const refuse = <T>(really: (path: string, options?: T) => void) => {
+    return (path: string, options?: T) => {
+      if (path === stuck) throw Object.assign(new Error('no'), { code: 'EACCES', errno: -13 })
+      really(path, options)
+    }
+  }
+  t.teardown(() => Object.assign(fs, { rmdirSync, rmSync }))
+  Object.assign(fs, { rmdirSync: refuse(rmdirSync), rmSync: refuse(rmSync) })
+  look()
+  t.same(
+    [stuck, ...others].map(path => existsSync(path)),
+    [true, false, false],
+  )
+  t.end()
 })
