@@ -243,11 +243,14 @@ export class Rounds {
     const { revs, takers, pause, tasks, jobs } = this.spool
     this.#refreshed = now
     const events = [revs, ...directoriesBelow(revs)]
+    // What somebody has changed while we looked is still to be seen by the next look.
+    const isSeen = !this.#hasChanged()
     for (const directory of [tasks.cur, tasks.tmp, jobs.cur, jobs.tmp, takers, pause, ...events]) {
       // A directory that is missing, or not ours to touch, is refreshed by its owner.
       tolerating(['EACCES', 'EPERM', 'ENOENT', 'EROFS'], () => refresh(directory))
     }
-    this.#hasChanged()
+    if (isSeen) this.#hasChanged()
+    else this.#times = undefined
   }
 }
 

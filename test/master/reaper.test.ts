@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import fs, { mkdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -340,4 +340,32 @@ test('a spool that is away is said once, each time that it goes, and so is that 
   ]
   t.match(said(), [...once, ...once])
   t.equal((await reaper.kill('SIGTERM')).code, 0)
+})
+
+test('a cancel that comes while the reaper sets the times of directories is seen by its next look', t => {
+  const scene = new Scene(t)
+  const { spool } = scene
+  // Many more than are looked into where nothing has changed.
+  for (let n = 100; n < 400; n++) mkdirSync(join(spool.tasks.cur, `${n}:hello:v1:testarch`))
+  const rounds = scene.rounds()
+  const name = '390:hello:v1:testarch'
+  const { readdirSync } = fs
+  t.teardown(() => Object.assign(fs, { readdirSync }))
+  let asked = false
+  Object.assign(fs, {
+    readdirSync: (path: string, ...options: never[]) => {
+      if (path === spool.revs && !asked) {
+        asked = true
+        writeFileSync(join(spool.tasks.cur, name, 'cancel'), '')
+        utimesSync(spool.tasks.cur, 1, 1)
+      }
+      return readdirSync(path, ...options)
+    },
+  })
+  rounds.look()
+  t.ok(asked)
+  t.ok(scene.ls('spool/tasks/cur').includes(name))
+  rounds.look()
+  t.notOk(scene.ls('spool/tasks/cur').includes(name))
+  t.end()
 })
