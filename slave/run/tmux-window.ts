@@ -9,6 +9,7 @@ import { deserialize } from 'node:v8'
 import { EXIT, Fatal } from '../../lib/base/exit.ts'
 import { TIMER_MAX_MS } from '../../lib/base/timer.ts'
 import { isGone, self } from '../../lib/system/process.ts'
+import { setUmask } from '../../lib/system/umask.ts'
 import type { Outcome, StopReason } from './plan.ts'
 import { runStepsHere } from './run-steps.ts'
 import { Pools } from './places/pools.ts'
@@ -26,7 +27,7 @@ async function main([work, pid, start]: string[]): Promise<void> {
   const file = join(work!, PLAN_FILE)
   const { plan, settings, umask } = deserialize(readFileSync(file)) as Order
   unlinkSync(file)
-  process.umask(umask)
+  setUmask(umask)
   // The terminal stays as tmux describes it.
   for (const [name, value] of Object.entries(settings)) process.env[name] ??= value
 

@@ -16,7 +16,7 @@ import { tolerating } from '../../../lib/base/errno.ts'
 import { temporary } from '../../../lib/base/exit.ts'
 import type { ProcessEnd } from '../../../lib/spool/job-files.ts'
 import { run, start } from '../../../lib/system/run.ts'
-import { withUmaskAtStart } from '../../../lib/system/umask.ts'
+import { umaskAtStart } from '../../../lib/system/umask.ts'
 import { KEEPER, STARTER } from './first-process.ts'
 import { Lines } from './lines.ts'
 import type { Hold } from './lines.ts'
@@ -67,14 +67,12 @@ export class Room {
     const user = isRoot() ? [] : ['--user', '--map-current-user']
     // Mounts of the host come in, those made inside stay inside.
     const how = ['-p', '--fork', '--kill-child', '--propagation', 'slave', '--mount-proc']
-    const unshare = withUmaskAtStart(() =>
-      start(['unshare', ...user, ...how, ...first], {
-        stdio: ['pipe', 'pipe', 'pipe'],
-        detached: true,
-        cwd: '/',
-        env: { PATH: process.env['PATH'] },
-      }),
-    )
+    const unshare = start(['unshare', ...user, ...how, ...first, umaskAtStart()], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+      cwd: '/',
+      env: { PATH: process.env['PATH'] },
+    })
     let said = ''
     unshare.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
     unshare.stdin.on('error', () => undefined)

@@ -7,6 +7,7 @@ import type { ProcessEnd } from '../../../../lib/spool/job-files.ts'
 import { PipePool } from '../../../../slave/run/places/pipes.ts'
 import type { Room } from '../../../../slave/run/places/room.ts'
 import { Rooms } from '../../../../slave/run/places/room.ts'
+import { currentUmask, setUmask } from '../../../../lib/system/umask.ts'
 import { eventually, lacks, Sandbox } from '../../../fixtures/sandbox.ts'
 
 const skip = lacks('unshare') || lacks('perl')
@@ -67,6 +68,25 @@ test('each step is a process that was there before, and the room is empty withou
   t.match(await run('sleep 300 >/dev/null 2>&1 & echo up'), { end: { code: 0 }, said: 'up' })
   t.equal(await room.isClean(), false)
 })
+
+test(
+  'a step has the umask with which we were started, and ours stays what it is meanwhile',
+  { skip },
+  async t => {
+    const before = currentUmask()
+    setUmask(before ^ 0o070)
+    const real = Object.getOwnPropertyDescriptor(process, 'umask')!
+    t.teardown(() => {
+      Object.defineProperty(process, 'umask', real)
+      setUmask(before)
+    })
+    // Where it is switched for a spawn, a thread may be making a file.
+    const value = () => t.fail('it is another one for a moment')
+    Object.defineProperty(process, 'umask', { ...real, value })
+    const { run } = await open(t)
+    t.match((await run('umask')).said, new RegExp(`^0*${before.toString(8)}$`))
+  },
+)
 
 test('one that is killed while it waits is no end of a step', { skip }, async t => {
   const { isClean, run } = await open(t)
