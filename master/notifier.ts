@@ -10,7 +10,7 @@ import { sweep } from '../lib/system/durable.ts'
 import { listIfThere, mustList } from '../lib/system/listing.ts'
 import { Fatal, lasting, quote, temporary } from '../lib/base/exit.ts'
 import { address } from '../lib/base/settings.ts'
-import { say, Trouble, warn } from '../lib/system/log.ts'
+import { sayOnce, Trouble, warn, warnOnce } from '../lib/system/log.ts'
 import { makeDirectory, openSpool } from '../lib/spool/spool.ts'
 import type { Spool } from '../lib/spool/spool.ts'
 import { numberOf } from '../lib/spool/task-name.ts'
@@ -93,33 +93,48 @@ within 30 seconds of a change.`,
   },
 )
 
+/** When to open again a channel, or the settings of a project, that could not be used, in milliseconds. */
+const ODD_AGAIN_MS = 300_000
+
+interface OpenProjects {
+  /** The state of the settings. */
+  readonly settings: string
+  readonly projects: readonly ToldProject[]
+  /** False if something could not be used, for which the files of settings may be none to blame. */
+  readonly isWhole: boolean
+}
+
 /**
  * The projects by their current settings. After the start these may be half-written: then a project without
  * channels is no error, and no record is removed for it.
  */
-function openProjects(spool: Spool, first: boolean): { settings: string; projects: ToldProject[] } {
+function openProjects(spool: Spool, first: boolean): OpenProjects {
   const settings = stateOfChannels(spool.root)
-  const projects = projectsWithChannels(spool.root, process.env).map(project =>
+  const odd: string[] = []
+  const projects = projectsWithChannels(spool.root, process.env, name => odd.push(name)).map(project =>
     openProject(spool, withGoodLinks(project, first), first),
   )
+  const isWhole =
+    odd.length === 0 && projects.every(({ channels, couriers }) => couriers.length === channels.length)
   if (first && projects.every(({ couriers }) => couriers.length === 0)) {
     throw lasting(
       'tell anybody',
       'no project has NOTIFY_MAIL, NOTIFY_WEBHOOK, NOTIFY_REFS, FORGE with a token, or a program in its notify.d, that can be used',
     )
   }
-  return { settings, projects }
+  return { settings, projects, isWhole }
 }
 
-/** Tells until `stop`, or until the settings have changed. */
+/** Tells until `stop`, or until the settings have changed or are to be read again. */
 async function tell(
-  { settings, projects }: ReturnType<typeof openProjects>,
+  { settings, projects, isWhole }: OpenProjects,
   spool: Spool,
   watched: Watch,
   stop: AbortSignal,
   end: () => void,
 ): Promise<void> {
   const lookout = new Lookout(spool, projects)
+  const until = isWhole ? Infinity : performance.now() + ODD_AGAIN_MS
   const changed = new AbortController()
   const over = AbortSignal.any([stop, changed.signal])
   const told = Promise.all(projects.flatMap(({ couriers }) => couriers.map(courier => courier.run(over))))
@@ -129,7 +144,7 @@ async function tell(
       try {
         await lookout.look()
         trouble.over(`looking through '${spool.root}' again`)
-        if (stateOfChannels(spool.root) !== settings) break
+        if (stateOfChannels(spool.root) !== settings || performance.now() >= until) break
       } catch (error) {
         // The spool is away or full: say so and look again.
         trouble.warn('look through', spool.root, error)
@@ -171,12 +186,12 @@ function openProject(spool: Spool, project: ProjectChannels, first: boolean): To
       // A wrong setting is said, and holds up no other project; a spool that is away holds up all, and is tried again.
       if (!(error instanceof Fatal))
         throw temporary(`tell ${quote(`${project.name}/${channel.name}`)}`, error)
-      warn('tell', `${project.name}/${channel.name}`, error)
+      warnOnce('tell', `${project.name}/${channel.name}`, error)
       return []
     }
   })
   if (couriers.length > 0 || !first)
-    say('info', `tells of ${project.name}: ${couriers.map(tellChannel).join(', ') || 'nobody'}`)
+    sayOnce(`tells of ${project.name}: ${couriers.map(tellChannel).join(', ') || 'nobody'}`)
   return { ...project, couriers, states: new RefStates(join(directory, 'refs')) }
 }
 

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { listIfThere } from '../../lib/system/listing.ts'
 import { ignoringENOENT } from '../../lib/base/errno.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
-import { warn } from '../../lib/system/log.ts'
+import { warnOnce } from '../../lib/system/log.ts'
 import { optional } from '../../lib/base/settings.ts'
 import { projectFiles, settingsOfProject } from '../../lib/conf/sourced.ts'
 import { parseForge, repositoryKey } from '../../lib/forge/parse-forge.ts'
@@ -19,8 +19,12 @@ export interface ProjectChannels {
   readonly channels: readonly Channel[]
 }
 
-/** Returns the projects of the spool `root` whose settings can be read; reports the others. */
-export function projectsWithChannels(root: string, env: NodeJS.ProcessEnv): ProjectChannels[] {
+/** Returns the projects of the spool `root` whose settings can be read; reports the others, and names them to `onOdd`. */
+export function projectsWithChannels(
+  root: string,
+  env: NodeJS.ProcessEnv,
+  onOdd: (project: string) => void = () => undefined,
+): ProjectChannels[] {
   const files = projectFiles(root)
   // A site with one project may have no file for it.
   const lonely = files.size === 0 ? optional('REVS', env) : undefined
@@ -31,7 +35,8 @@ export function projectsWithChannels(root: string, env: NodeJS.ProcessEnv): Proj
       const settings = rc === undefined ? env : settingsOfProject(env, rc)
       return [{ name, env: settings, channels: channelsOf(name, programsOf(root, name), settings) }]
     } catch (error) {
-      warn('read the channels of', name, error)
+      warnOnce('read the channels of', name, error)
+      onOdd(name)
       return []
     }
   })

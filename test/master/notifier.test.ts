@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 
@@ -186,6 +186,28 @@ test('a bad REPORTER_URL is refused at the start; later, what is told has no lin
   site.end('success')
   await eventually('it is told as well', () => linesOf(log).length === 2)
   t.same(linesOf(log), ['https://ci.example.org/job/1.', '.'])
+})
+
+test('settings that could not be read are read again, though no file has changed that is known', async t => {
+  const site = new Notified(t)
+  site.channel('log.all')
+  const conf = join(site.spool.root, 'conf/other')
+  mkdirSync(join(conf, 'notify.d'), { recursive: true })
+  writeFileSync(join(conf, 'notify.d/log.all'), '#!/bin/sh\n', { mode: 0o755 })
+  writeFileSync(join(conf, 'rc'), `. '${site.path('common')}'\nPROJECT=other\n`)
+  // Five minutes pass quicker here.
+  const clock = site.path('clock.cjs')
+  writeFileSync(
+    clock,
+    'const now = performance.now.bind(performance)\nperformance.now = () => now() * 1000\n',
+  )
+  const env = { WATCH: 'poll', POLL_INTERVAL: '0.1', NODE_OPTIONS: `--require=${clock}` }
+  const notifier = await site.notifier(env)
+  t.match(notifier.stderr(), /unable to read the channels of 'other'/)
+  writeFileSync(site.path('common'), '')
+  await eventually('it is told of', () => notifier.stderr().includes('tells of other: program-log.all (all)'))
+  t.equal(notifier.stderr().match(/the channels of/g)?.length, 1)
+  t.equal(notifier.stderr().match(/tells of hello/g)?.length, 1)
 })
 
 test('a spool where nobody is to be told is an error that lasts', async t => {
