@@ -55,7 +55,10 @@ test('a push answers with its page, where the settings say where the pages are',
   writeFileSync(join(conf, '../rc'), 'REPORTER_URL=https://ci.example.org\n')
   const [second] = server.commit()
   t.same(push('main'), [`https://ci.example.org/project/hello?q=${second!.slice(0, 12)}`])
-  writeFileSync(join(conf, 'rc'), '. "${BASS_RC%/*/*}/rc"\nREPORTER_URL=$REPORTER_URL:8443/\necho noise\n')
+  writeFileSync(
+    join(conf, 'rc'),
+    '. "${BASS_RC%/*/*}/rc"\nREPORTER_URL=$REPORTER_URL:8443/\necho noise\n[ -n "" ] && echo more\n',
+  )
   server.commit(2)
   t.same(
     push('main', 'main:other'),

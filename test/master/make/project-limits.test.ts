@@ -21,3 +21,18 @@ test('the limits of a project are those of its own file, and not those of all pr
   t.throws(() => projectLimits(spool, 'hello'), { exitCode: 100, message: /STEP_TIMEOUT.*five minutes/ })
   t.end()
 })
+
+test('a settings file may end with a test that is false, and one that cannot be read has no limits to ignore', t => {
+  const sandbox = new Sandbox(t)
+  const { root } = sandbox.makeSpool()
+  mkdirSync(`${root}/conf/hello`, { recursive: true })
+  writeFileSync(`${root}/conf/rc`, 'JOB_TIMEOUT=1h\n[ -n "" ] && JOB_TIMEOUT=2h\n')
+  const rc = (text: string) => writeFileSync(`${root}/conf/hello/rc`, `. "\${BASS_RC%/*/*}/rc"\n${text}`)
+  rc('IMAGE=debian\n[ -d /nowhere ] && PATH=/nowhere:$PATH\n')
+  t.same(projectLimits(sandbox.spool, 'hello'), { IMAGE: 'debian' })
+  for (const text of ['IMAGE=debian\nif\n', '. /nowhere/rc\nIMAGE=debian\n']) {
+    rc(text)
+    t.throws(() => projectLimits(sandbox.spool, 'hello'), { exitCode: 100, message: /conf\/hello\/rc/ })
+  }
+  t.end()
+})
