@@ -129,11 +129,13 @@ test(
     await add('--slots', '1', '--user', 'nobody', '--state', sandbox.path('slots'))
     // Our own tree need not be open to that user.
     mkdirSync(sandbox.path('slave/bin'), { recursive: true })
-    const taker = '#!/bin/sh\nid -un; echo "$HOME"; ls -ld .\n'
+    const taker = '#!/bin/sh\nid -un; echo "$HOME"; ls -ld "$PWD"\n'
     writeFileSync(sandbox.path('slave/bin/task-taker'), taker, { mode: 0o755 })
     const run = `${directory}/bass-task-taker-1/run`
     sandbox.ok('sed', ['-i', `s|^BASS=.*|BASS=${sandbox.dir}|`, run])
-    t.match(sandbox.ok(run, ['an argument, as s6 gives one']), /^nobody\n\/nonexistent\nd.* nobody /)
+    // As a supervisor may have it.
+    const strictly = ['-c', 'umask 077; exec "$@"', 'sh', run, 'an argument, as s6 gives one']
+    t.match(sandbox.ok('sh', strictly), /^nobody\n\/nonexistent\nd.* nobody /)
   },
 )
 
