@@ -31,8 +31,8 @@ export class Courier {
   /** How long the channel wants to be left alone after the last of them. */
   #after = 0
   readonly #refused = new Map<string, { failures: number; due: number }>()
-  /** Delivered, but not recorded: it must not be delivered again in this process. */
-  #told: string | undefined
+  /** Delivered or given up, but not recorded: they must not be delivered again in this process. */
+  readonly #told = new Set<string>()
   #bell = new AbortController()
 
   constructor(channel: Channel, records: Records, opened: OpenChannel) {
@@ -85,14 +85,14 @@ export class Courier {
   async #tell(key: Key): Promise<boolean> {
     const name = nameOf(key)
     try {
-      if (this.#told !== name) {
+      if (!this.#told.has(name)) {
         const body = this.records.read(key)
         if (body === undefined) return true
         await this.#opened.deliver(JSON.parse(body) as Notice, body)
       }
-      this.#told = name
+      this.#told.add(name)
       this.records.done(key)
-      this.#told = undefined
+      this.#told.delete(name)
       this.#refused.delete(name)
       if (this.#failures > 0) say('info', `${this.#who()} is reached again`)
       this.#failures = 0
@@ -118,7 +118,7 @@ export class Courier {
   /** Reports a delivery that is refused for good, and forgets it. */
   #giveUp(key: Key, why: Refused): boolean {
     warn('tell', `${this.#who()} ${nameOf(key)}`, `${why.message}; it is not tried again`)
-    this.#told = nameOf(key)
+    this.#told.add(nameOf(key))
     this.#refused.delete(nameOf(key))
     return true
   }

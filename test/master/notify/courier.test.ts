@@ -80,6 +80,23 @@ test('a notice that is refused for good is given up at once', async t => {
   t.ok(records.has(key(1)))
 })
 
+test('what was told and could not be recorded is not told again, whatever comes before it meanwhile', async t => {
+  const { tried, records, courier } = make(t, [])
+  const done = records.done.bind(records)
+  let failures = 0
+  records.done = given => {
+    if (given.num === 2 && failures++ === 0) {
+      records.add(key(1), '{"id":"1"}')
+      throw new Error('no space left on device')
+    }
+    done(given)
+  }
+  records.add(key(2), '{"id":"2"}')
+  courier.ring()
+  await eventually('both', () => tried.length > 1 && records.pending().length === 0)
+  t.same(tried, ['2', '1'])
+})
+
 test('an end comes at once while a courier rests, and leaves what is pending', async t => {
   const { stop, running, records, tried } = make(t, [1], { 1: [new Later('too many', 1e9)] })
   await eventually('a try', () => tried.length === 1)
