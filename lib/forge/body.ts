@@ -12,6 +12,12 @@ const ALL_MAX = 8 * DELIVERY_MAX
 /** How long a body may take, in milliseconds: forges wait for 10 s, and for 30 s at most. */
 const BODY_TIMEOUT_MS = 30_000
 
+/**
+ * A body is copied into blocks of so many bytes as it comes. A piece of it may be a single byte, and as an object of its own
+ * that would take three hundred.
+ */
+const BLOCK_BYTES = 16 * 1024
+
 /** A body that was not read, and what its sender is told. */
 export class Unread extends Error {
   readonly status: number
@@ -39,23 +45,31 @@ export class BodyReader {
   /** Reads a body of at most `max` bytes to its end. Throws Unread; then what else comes is not kept. */
   async read(request: IncomingMessage, max = DELIVERY_MAX): Promise<Buffer> {
     if (Number(request.headers['content-length'] ?? 0) > max) throw tooLarge(max)
-    const chunks: Buffer[] = []
+    const blocks: Buffer[] = []
     let size = 0
+    const keep = (chunk: Buffer) => {
+      for (let from = 0; from < chunk.length;) {
+        const at = size % BLOCK_BYTES
+        if (at === 0) blocks.push(Buffer.allocUnsafe(BLOCK_BYTES))
+        const copied = chunk.copy(blocks.at(-1)!, at, from)
+        from += copied
+        size += copied
+      }
+    }
     let timer: NodeJS.Timeout | undefined
     try {
       await new Promise<void>((done, failed) => {
         timer = setTimeout(() => failed(tooSlow()), this.#patience)
         const cutOff = () => failed(new Unread(400, 'the body was cut off'))
         request.on('data', (chunk: Buffer) => {
-          size += chunk.length
+          keep(chunk)
           this.#reading += chunk.length
-          chunks.push(chunk)
           if (size > max) failed(tooLarge(max))
           else if (this.#reading > this.#most) failed(tooMuch())
         })
         request.on('end', done).on('error', cutOff).on('close', cutOff)
       })
-      return Buffer.concat(chunks, size)
+      return Buffer.concat(blocks, size)
     } finally {
       clearTimeout(timer)
       this.#reading -= size

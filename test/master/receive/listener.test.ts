@@ -152,3 +152,25 @@ test('bodies that come slowly, or too many at once, are given up', async t => {
   first.write('xx')
   await eventually('the first is not', () => statuses[1] === 'x'.repeat(12))
 })
+
+test('a body that comes byte by byte takes no more memory than its bytes', async t => {
+  let seen = 0
+  const port = await listen(t, (request, response) => {
+    request.on('data', (chunk: Buffer) => (seen += chunk.length))
+    void new BodyReader().read(request).then(body => response.end(String(body.equals(expected))))
+  })
+  const bytes = 'abcdefghij'.repeat(1000)
+  const [ROUNDS, chunks] = [60, Buffer.from(bytes.replace(/./g, '1\r\n$&\r\n'))]
+  const expected = Buffer.from(bytes.repeat(ROUNDS))
+  const socket = say(t, port, '')
+  socket.write('POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n')
+  let said = ''
+  socket.on('data', (part: Buffer) => (said += part.toString()))
+  const before = process.memoryUsage.rss()
+  for (let i = 0; i < ROUNDS; i++) await new Promise(done => socket.write(chunks, done))
+  await eventually('all of it', () => seen === expected.length)
+  const grown = process.memoryUsage.rss() - before
+  t.ok(grown < 100 << 20, `${grown >> 20} MiB for ${expected.length} bytes`)
+  socket.write('0\r\n\r\n')
+  await eventually('an answer', () => said.endsWith('true') || said.includes('\r\ntrue\r\n'))
+})
