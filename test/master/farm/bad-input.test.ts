@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { test } from 'tap'
 
 import { Farm, SECRET } from '../../fixtures/farm.ts'
+import { eventually } from '../../fixtures/sandbox.ts'
 
 const NOBODY = '00000000-0000-4000-8000-000000000000'
 
@@ -147,6 +148,30 @@ test('each endpoint refuses what it does not know, and the farm goes on', async 
   t.equal(await status(fetch(`${url}/healthz`)), 200)
   t.equal(farmer.child.exitCode, null)
   t.equal((await farmer.kill('SIGTERM')).code, 0)
+})
+
+test('deliveries that nobody signed are kept in memory only so far, all together', async t => {
+  const farm = await Farm.make(t)
+  const { url } = await farm.farmer()
+  const mebibyte = Buffer.from(`100000\r\n${'x'.repeat(1 << 20)}\r\n`)
+  const statuses: string[] = []
+  const send = async () => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    t.teardown(() => socket.destroy())
+    socket.on('error', () => undefined)
+    socket.on('data', (said: Buffer) => statuses.push(said.toString().slice(9, 12)))
+    socket.write('POST /hooks/hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n')
+    for (let i = 0; i < 24 && !socket.destroyed; i++)
+      await new Promise<unknown>(done => {
+        socket.once('close', done)
+        socket.write(mebibyte, done)
+      })
+  }
+  // None of them ends, and none is too large by itself.
+  for (let i = 0; i < 9; i++) await send()
+  await eventually('an answer', () => statuses.length > 0)
+  t.same([...new Set(statuses)], ['503'])
+  t.equal((await fetch(`${url}/healthz`)).status, 200)
 })
 
 test('a thousand deliveries at once are all stored, once', async t => {
