@@ -129,7 +129,7 @@ async function fsyncDirectory(path: string): Promise<void> {
 }
 
 async function openS3(bucket: string): Promise<Blobs> {
-  const { S3mini } = await import('s3mini')
+  const { S3mini, S3ServiceError } = await import('s3mini')
   const endpoint = setting('S3_ENDPOINT').replace(/\/+$/, '')
   if (!URL.canParse(endpoint)) throw lasting('read the setting S3_ENDPOINT', `'${endpoint}' is no address`)
   const client = new S3mini({
@@ -145,8 +145,13 @@ async function openS3(bucket: string): Promise<Blobs> {
   return {
     addressFor: key => client.getPresignedUrl('PUT', key, EXPIRES),
     open: async key => {
-      const size = await client.getContentLength(key).catch(() => 0)
-      if (size === 0 && !(await client.objectExists(key))) return undefined
+      const size = await client.getContentLength(key).catch((error: unknown) => {
+        const cause = error instanceof Error ? error.cause : undefined
+        if (cause instanceof S3ServiceError && cause.status === 404) return undefined
+        // A store that is away has said nothing of the file, not that it is empty.
+        throw temporary(`open '${key}'`, error)
+      })
+      if (size === undefined) return undefined
       return {
         size,
         read: async (at, length) => {
