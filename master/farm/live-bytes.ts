@@ -1,5 +1,6 @@
 // Output of a step that runs, as far as its worker has sent it: pieces, of which the oldest may be gone.
 
+import { OUTPUT_MAX } from '../../lib/farm/protocol.ts'
 import type { Bytes } from '../../lib/view/bytes.ts'
 import type { Database } from './database.ts'
 
@@ -41,4 +42,37 @@ function joined(pieces: readonly { at: number; bytes: Buffer }[], at: number): B
     at += piece.bytes.length
   }
   return Buffer.concat(whole)
+}
+
+/**
+ * Keeps what a worker sends of a stream and returns where that is known to; undefined if nobody watches any more. What begins
+ * before that place is not kept. What begins behind it was not watched in between: then nothing older is wanted.
+ */
+export async function keepLive(
+  db: Database,
+  attempt: string,
+  step: string,
+  stream: string,
+  at: number,
+  bytes: Buffer,
+): Promise<number | undefined> {
+  const [row] = await db<{ end: number | null; bytes: number }[]>`
+    select max(at + length(bytes)) as end, coalesce(sum(length(bytes)), 0) as bytes from live
+    where attempt = ${attempt} and step = ${step} and stream = ${stream}`
+  const end = row!.end ?? at
+  if (at < end) return end
+  // The end of it is what people watch.
+  const from = at > end ? at : row!.bytes > 4 * OUTPUT_MAX ? at - 2 * OUTPUT_MAX : 0
+  const made = await db`
+    with made as (
+      insert into live (attempt, step, stream, at, bytes)
+      select attempt, ${step}, ${stream}, ${at}, ${bytes} from run where attempt = ${attempt} and watched > now()
+      on conflict do nothing returning at
+    ), older as (
+      delete from live where attempt = ${attempt} and step = ${step} and stream = ${stream}
+        and at < ${from} and exists (select from made)
+    ) select from made`
+  if (made.length === 0) return undefined
+  await db`select pg_notify('farm_live', ${attempt})`
+  return at + bytes.length
 }

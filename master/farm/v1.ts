@@ -18,6 +18,7 @@ import type { Blobs } from './blobs.ts'
 import { Files, keyOf } from './blobs.ts'
 import type { Database } from './database.ts'
 import { Ends } from './ends.ts'
+import { keepLive } from './live-bytes.ts'
 import { NotNow } from './workers.ts'
 import type { Workers } from './workers.ts'
 
@@ -158,29 +159,15 @@ function limitBody(max: number): MiddlewareHandler {
 
 const tooLarge = (c: Context) => c.json({ error: 'the body is too large' }, 413)
 
-/** Takes output of a step from where we have it to; anything else is answered with that place. */
+/** Takes output of a step. What is not wanted is answered with the place from which it is. */
 async function takeOutput(c: Context, db: Database, attempt: string, bytes: Buffer): Promise<Response> {
   const { stream = '', at: text = '', ...query } = c.req.query()
   const step = line(query['step'], 'step', 255)
-  const at = Number(text)
   if (!['out', 'err'].includes(stream) || !/^\d{1,15}$/.test(text))
     throw new Bad('stream and at are to say what this is')
-  const [row] = await db<{ end: number | null; bytes: number }[]>`
-    select max(at + length(bytes)) as end, coalesce(sum(length(bytes)), 0) as bytes from live
-    where attempt = ${attempt} and step = ${step} and stream = ${stream}`
-  if (row!.end !== null && row!.end !== at) return c.json({ at: row!.end }, 409)
-  const made = await db`
-    insert into live (attempt, step, stream, at, bytes)
-    select attempt, ${step}, ${stream}, ${at}, ${bytes} from run where attempt = ${attempt} and watched > now()
-    on conflict do nothing returning at`
-  if (made.length === 0) return gone(c)
-  // The end of it is what people watch.
-  if (row!.bytes > 4 * OUTPUT_MAX) {
-    await db`delete from live where attempt = ${attempt} and step = ${step} and stream = ${stream}
-      and at < ${at - 2 * OUTPUT_MAX}`
-  }
-  await db`select pg_notify('farm_live', ${attempt})`
-  return c.json({ at: at + bytes.length })
+  const [at, end] = [Number(text), await keepLive(db, attempt, step, stream, Number(text), bytes)]
+  if (end === undefined) return gone(c)
+  return c.json({ at: end }, end === at + bytes.length ? 200 : 409)
 }
 
 type Json = Record<string, unknown>

@@ -82,3 +82,31 @@ test('who begins to watch has the output within a second', async t => {
   }
   t.ok(Math.min(...times) < 1000, times.join(', '))
 })
+
+test('what was written while nobody watched is not asked for when somebody does again', async t => {
+  const farm = await Farm.make(t)
+  const { url } = await farm.farmer()
+  const about = { host: 'h', slot: '/s', arch: 'testarch', labels: [], version: '1' }
+  const { worker } = (await (await farm.ask(url, 'POST', '/v1/workers', about)).json()) as { worker: string }
+  await farm.db`update worker set seen = now() + interval '1 hour'`
+  await farm.push(url, farm.commit({ Testfile: 'one: true\n' }))
+  const work = (await (await farm.ask(url, 'GET', `/v1/work?worker=${worker}`)).json()) as { attempt: string }
+  await farm.db`update run set watched = now() + interval '1 hour'`
+  const put = async (at: number, bytes: string) => {
+    const path = `/v1/runs/${work.attempt}/output?step=one&stream=out&at=${at}`
+    const answer = await farm.ask(url, 'PUT', path, bytes)
+    return [answer.status, await answer.json()] as const
+  }
+  const kept = async () =>
+    (await farm.db<{ at: number }[]>`select at from live order by at`).map(({ at }) => at)
+  t.same(await put(0, 'early\n'), [200, { at: 6 }])
+  t.same(await put(6, 'more\n'), [200, { at: 11 }])
+  t.same(await put(5, '\nmore\n'), [200, { at: 11 }], 'as where the answer did not arrive')
+  t.same(await put(8, 're'), [409, { at: 11 }])
+  t.same(await kept(), [0, 6])
+  t.same(await put(9_000_000_000, 'late\n'), [200, { at: 9_000_000_005 }])
+  t.same(await kept(), [9_000_000_000])
+  t.same(await put(11, 'between\n'), [409, { at: 9_000_000_005 }])
+  await farm.db`update run set watched = null`
+  t.same((await put(9_000_000_005, 'x'))[0], 410)
+})
