@@ -22,6 +22,9 @@ export const OUTPUT_MAX = 1 << 20
 /** Most files of a job. */
 export const FILES_MAX = 2000
 
+/** Most bytes of the path of a file: an S3 takes 1,024 for a key, and what stands before it there has up to 59. */
+export const PATH_MAX = 960
+
 /** `POST /v1/workers`; answered with `Registered`. */
 export interface Registration {
   readonly host: string
@@ -114,7 +117,7 @@ export interface Loss {
 /** The path of a file in a job that is one of its own: no way out, nothing hidden. */
 export const isFilePath = (path: unknown): path is string =>
   typeof path === 'string' &&
-  path.length <= 1000 &&
+  Buffer.byteLength(path) <= PATH_MAX &&
   // eslint-disable-next-line no-control-regex -- These are what is looked for.
   !/[\x00-\x1f\x7f\\]/.test(path) &&
   path.split('/').every(part => part !== '' && part !== '.' && part !== '..')

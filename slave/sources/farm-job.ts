@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { quote, lasting } from '../../lib/base/exit.ts'
-import type { Addresses, Alive, JobFile, Loss, Result, Work } from '../../lib/farm/protocol.ts'
+import type { Alive, Loss, Result, Work } from '../../lib/farm/protocol.ts'
 import type { Verdict } from '../../lib/spool/job.ts'
 import type { Cause } from '../../lib/spool/retry.ts'
 import { parseTaskName, toPart } from '../../lib/spool/task-name.ts'
@@ -18,11 +18,13 @@ import type { TaskFacts } from '../run/facts.ts'
 import type { Outcome } from '../run/plan.ts'
 import type { Assignment, Heartbeat } from './assignment.ts'
 import { checkOut, packClone } from './clone.ts'
-import { Gone, NotTaken, putFile } from './farmer-client.ts'
+import { Gone, NotTaken } from './farmer-client.ts'
 import type { FarmerClient } from './farmer-client.ts'
-import { filesIn, knownOf } from './job-report.ts'
+import { knownOf } from './job-report.ts'
 import { removeLeftovers } from './leftovers.ts'
 import { Live } from './live.ts'
+import { storeFiles } from './store-files.ts'
+import type { Stored } from './store-files.ts'
 import type { Path } from '../../lib/base/brand.ts'
 import { makeDirectories } from '../../lib/system/directories.ts'
 
@@ -62,9 +64,6 @@ export interface Farmhouse {
 /** How long the files of a job that was cancelled may take, in milliseconds: somebody waits for its end. */
 const CANCELLED_STORE_MS = 30_000
 
-/** So many files are stored at once. */
-const UPLOADS_AT_ONCE = 4
-
 export class FarmJob implements Assignment {
   readonly task: TaskName
   readonly job: Path
@@ -72,7 +71,7 @@ export class FarmJob implements Assignment {
   readonly #source: Farmhouse
   readonly #given: Work
   #told = ''
-  #files: readonly JobFile[] = []
+  #stored: Stored = { files: [], notes: [] }
   /** What the farmer did not take of this job, in its words. */
   #notTaken: string | undefined
   #live: Live | undefined
@@ -163,9 +162,17 @@ export class FarmJob implements Assignment {
   async store(verdict: Verdict, stop: AbortSignal): Promise<void> {
     if (verdict === 'lost') return
     try {
-      await this.#storeAll(patienceFor(stop))
+      const { client } = this.#source
+      this.#stored = await storeFiles(
+        client,
+        this.#given.attempt,
+        this.job,
+        this.task.name,
+        patienceFor(stop),
+      )
     } catch (error) {
-      if (error instanceof NotTaken) this.#notTaken = `its files are not stored: ${error.message}`
+      if (error instanceof Gone) this.#source.lose()
+      else if (error instanceof NotTaken) this.#notTaken = `its files are not stored: ${error.message}`
       else if (stop.reason === 'cancelled')
         this.#notTaken = 'its files are not stored: it was cancelled, and the store is away'
       else throw error
@@ -174,54 +181,10 @@ export class FarmJob implements Assignment {
     if (verdict !== 'cancelled') stop.throwIfAborted()
   }
 
-  async #storeAll(stop: AbortSignal): Promise<void> {
-    const files = filesIn(this.job)
-    let left = files
-    for (let wait = 250; left.length > 0; wait = Math.min(2 * wait, 5000)) {
-      stop.throwIfAborted()
-      try {
-        const { attempt } = this.#given
-        const answer = await this.#source.client.ask<Addresses>('POST', `/v1/runs/${attempt}/files`, {
-          files: left,
-        })
-        left = await this.#put(left, answer?.addresses ?? {}, stop)
-      } catch (error) {
-        if (error instanceof Gone) {
-          this.#source.lose()
-          return
-        }
-        warnOnce('store the output of', this.task.name, error)
-        if (error instanceof NotTaken) throw error
-      }
-      if (left.length > 0) await sleep(wait, undefined, { signal: stop })
-    }
-    this.#files = files
-  }
-
-  /** Returns those that could not be stored. */
-  async #put(
-    files: readonly JobFile[],
-    addresses: Addresses['addresses'],
-    stop: AbortSignal,
-  ): Promise<JobFile[]> {
-    const [queue, failed] = [[...files], [] as JobFile[]]
-    const work = async () => {
-      for (let file = queue.shift(); file; file = queue.shift()) {
-        try {
-          await putFile(addresses[file.path] ?? '', join(this.job, file.path), file.size, stop)
-        } catch (error) {
-          warnOnce('store', file.path, error)
-          failed.push(file)
-        }
-      }
-    }
-    await Promise.all(Array.from({ length: UPLOADS_AT_ONCE }, work))
-    return failed
-  }
-
   async conclude({ verdict, why }: Outcome, cause: Cause): Promise<Verdict> {
     const { client } = this.#source
     const path = `/v1/runs/${this.#given.attempt}`
+    const { files, notes } = this.#stored
     let isBare = false
     for (let wait = 250; ; wait = Math.min(2 * wait, 5000)) {
       try {
@@ -231,7 +194,7 @@ export class FarmJob implements Assignment {
           this.#source.lose()
           return 'lost'
         }
-        const result = isBare ? { steps: [], files: [] } : { ...knownOf(this.job), files: this.#files }
+        const result = isBare ? { steps: [], files: [] } : { ...knownOf(this.job, notes), files }
         const answer = await client.ask<{ verdict: Verdict }>('POST', `${path}/result`, {
           ...result,
           verdict,

@@ -12,10 +12,13 @@ import { ALIVE } from '../../lib/farm/protocol.ts'
 /** The farmer says that what we speak of does not stand any more. */
 export class Gone extends Error {}
 
-/** The farmer does not take what we say, and would not take it a second time. */
+/** The farmer, or its store, does not take what we say, and would not take it a second time. */
 export class NotTaken extends Fatal {
+  readonly why: string
+
   constructor(attempt: string, why: string) {
     super(EXIT.lasting, attempt, why)
+    this.why = why
   }
 }
 
@@ -24,6 +27,12 @@ const REPLY_TIMEOUT_MS = 10 * ALIVE
 
 /** How long nothing may move while a file is stored, in milliseconds. */
 const STORE_TIMEOUT_MS = 60_000
+
+/**
+ * What says nothing of a file: that an address is too old, a key or a bucket not there just now, that another writes the same,
+ * and that we are too slow or too fast.
+ */
+const MAY_PASS: readonly number[] = [401, 403, 404, 408, 409, 425, 429]
 
 export class FarmerClient {
   readonly origin: string
@@ -121,7 +130,7 @@ function whyOf({ status, reason, location, body }: Answer): string {
 
 /**
  * Puts the first `size` bytes of a file to a signed address, as they are read, so that little of it is in memory. Throws what
- * keeps it from there.
+ * keeps it from there: NotTaken if that seems to last.
  */
 export async function putFile(
   address: string,
@@ -131,12 +140,15 @@ export async function putFile(
 ): Promise<void> {
   const file = await open(path)
   try {
-    if ((await file.stat()).size < size) throw temporary(`store ${quote(path)}`, 'it has become shorter')
+    const attempt = `store ${quote(path)}`
+    if ((await file.stat()).size < size) throw new NotTaken(attempt, 'it has become shorter')
     const answer = await put(address, size > 0 ? file.createReadStream({ end: size - 1 }) : [], size, signal)
     await finished(answer.resume())
     const { statusCode = 0, statusMessage = '' } = answer
-    if (statusCode < 200 || statusCode > 299)
-      throw temporary(`store ${quote(path)}`, `${statusCode} ${statusMessage}`)
+    if (statusCode >= 200 && statusCode <= 299) return
+    const said = `${statusCode} ${statusMessage}`
+    const isLasting = statusCode >= 400 && statusCode <= 499 && !MAY_PASS.includes(statusCode)
+    throw isLasting ? new NotTaken(attempt, said) : temporary(attempt, said)
   } finally {
     await file.close()
   }

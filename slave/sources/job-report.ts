@@ -4,22 +4,22 @@ import { lstatSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 import type { Path } from '../../lib/base/brand.ts'
-import { FILES_MAX, isFilePath, JSON_MAX, NOTES_MAX } from '../../lib/farm/protocol.ts'
+import { quote } from '../../lib/base/exit.ts'
+import { FILES_MAX, isFilePath, JSON_MAX, NOTES_MAX, PATH_MAX } from '../../lib/farm/protocol.ts'
 import type { JobFile, Result } from '../../lib/farm/protocol.ts'
 import { JOB } from '../../lib/spool/job-files.ts'
-import { warnOnce } from '../../lib/system/log.ts'
 import { readJob } from '../../lib/view/view.ts'
 
-/** The steps of a job, where they run, and the remarks on it. */
-export function knownOf(job: Path): Pick<Result, 'steps' | 'about'> {
+/** The steps of a job, where they run, and the remarks on it, `more` first. */
+export function knownOf(job: Path, more: readonly string[] = []): Pick<Result, 'steps' | 'about'> {
   const view = readJob(job)
-  const notes = view?.notes.slice(0, NOTES_MAX) ?? []
+  const notes = [...more, ...(view?.notes ?? [])].slice(0, NOTES_MAX)
   const about = { ...(view?.place ? { place: view.place } : {}), ...(notes.length > 0 ? { notes } : {}) }
   return { steps: view?.steps ?? [], ...(Object.keys(about).length > 0 ? { about } : {}) }
 }
 
-/** The regular files of a job that people read, the logs first: no more than a farmer takes. */
-export function filesIn(job: Path): JobFile[] {
+/** The regular files of a job that people read, the logs first: no more than a farmer takes, with a remark on the others. */
+export function filesIn(job: Path): { readonly files: JobFile[]; readonly notes: readonly string[] } {
   const files: JobFile[] = []
   const walk = (directory: string) => {
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
@@ -42,7 +42,10 @@ export function filesIn(job: Path): JobFile[] {
     .filter(({ path }) => isFilePath(path))
     .slice(0, FILES_MAX)
     .filter(file => (room -= Buffer.byteLength(JSON.stringify(file)) + 1) > 0)
-  if (taken.length < wanted.length)
-    warnOnce('store', `all ${wanted.length} files of a job`, `a farmer takes ${taken.length} of these names`)
-  return taken
+  const kept = new Set(taken)
+  const leftOut = wanted.filter(file => !kept.has(file))
+  if (leftOut.length === 0) return { files: taken, notes: [] }
+  const what = `${leftOut.length} of ${wanted.length} files are left out, such as ${quote(leftOut[0]!.path.slice(0, 200))}`
+  const why = `a farmer takes ${FILES_MAX} at most, with names of plain text and paths of at most ${PATH_MAX} bytes`
+  return { files: taken, notes: [`${what}: ${why}`] }
 }
