@@ -86,7 +86,7 @@ export async function openFarm(parts: Parts): Promise<Farm> {
 /** Begins all that a farmer does, and returns how to end it. */
 async function begin(app: Hono, parts: Parts, address: string): Promise<() => Promise<void>> {
   const { db, projects, data, secret, host } = parts
-  const workers = new Workers(db, name => projects.find(name)?.clone ?? '')
+  const workers = new Workers(db, name => projects.find(name)?.clone)
   const deliveries = new Deliveries(db, projects, data)
   const origin = parts.url ?? address
   const checks = new Checks(db, poster(projects, origin))

@@ -13,6 +13,9 @@ const ROUND = 400
 /** Between two looks for workers that are gone, in milliseconds. */
 const COLLECT = 500
 
+/** How long the settings of a project may be away while they are replaced, in milliseconds. */
+const REPLACED = 200
+
 /** A farmer that ends, or whose database is away: its log says so once, and not for each of hundreds of workers. */
 export class NotNow extends Error {}
 
@@ -26,7 +29,7 @@ type Waiting = Map<string, (news: boolean) => void>
 
 export class Workers {
   readonly #db: Database
-  readonly #cloneUrl: (project: string) => string
+  readonly #cloneUrl: (project: string) => string | undefined
   /** Who waits for work, by worker; and for a word, by attempt. */
   readonly #waiting: Waiting = new Map()
   readonly #listening: Waiting = new Map()
@@ -36,7 +39,8 @@ export class Workers {
   #written = 0
   #collected = 0
 
-  constructor(db: Database, cloneUrl: (project: string) => string) {
+  /** `cloneUrl`: where workers fetch a project from; undefined if there is no such project. */
+  constructor(db: Database, cloneUrl: (project: string) => string | undefined) {
     this.#db = db
     this.#cloneUrl = cloneUrl
   }
@@ -97,9 +101,19 @@ export class Workers {
       from worker left join run on run.worker = worker.id left join job on job.num = run.job
       where worker.id = ${worker}`
     if (!row) return 'gone'
-    return row.attempt === null
-      ? undefined
-      : { ...row, attempt: row.attempt, clone: this.#cloneUrl(row.project) }
+    const { attempt, project } = row
+    if (attempt === null) return undefined
+    const clone = this.#cloneUrl(project)
+    if (clone !== undefined) return { ...row, attempt, clone }
+    await sleep(REPLACED)
+    if (this.#cloneUrl(project) === undefined) await this.#endForeign(attempt, project)
+    return this.#look(worker)
+  }
+
+  /** Ends a job whose project is not ours any more. */
+  async #endForeign(attempt: string, project: string): Promise<void> {
+    const why = `the farmer has no project '${project}' any more`
+    await this.#db`select from finish_all(${this.#db.json([{ attempt, verdict: 'error', why }])})`
   }
 
   /** Writes a sign of life with those of all others, and returns what the worker should hear. */

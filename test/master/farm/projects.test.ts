@@ -52,3 +52,21 @@ test('what is to be told and what was delivered waits until the settings are rig
   await eventually('the verdict', () => standIn.statuses.some(({ state }) => state === 'error'), 60)
   t.equal(farmer.stderr().match(/read the settings of/g)?.length, 1)
 })
+
+test('jobs of a project that was removed end as soon as they would begin', async t => {
+  const farm = await Farm.make(t)
+  const farmer = await farm.farmer()
+  await farm.push(farmer.url, farm.commit({ Testfile: 'one: true\ntwo: true\n' }))
+  await eventually('the jobs', async () => (await farm.db`select from job`).length === 2, 60)
+  renameSync(farm.path('conf/hello'), farm.path('hello'))
+  const worker = farm.worker(farmer.url)
+  t.same(await farm.verdicts(2), { one: 'error', two: 'error' })
+  const [result] = await farm.db<{ error: string }[]>`select error from result`
+  t.equal(result!.error, "the farmer has no project 'hello' any more")
+
+  // Its worker has others to do.
+  renameSync(farm.path('hello'), farm.path('conf/hello'))
+  await farm.push(farmer.url, farm.commit({ Testfile: 'three: true\n' }))
+  t.match(await farm.verdicts(3), { three: 'success' })
+  t.equal(worker.stderr(), '')
+})
