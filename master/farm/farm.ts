@@ -1,6 +1,7 @@
 // One farmer at work: its parts, put together behind one address.
 
 import { rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { serve } from '@hono/node-server'
@@ -19,6 +20,7 @@ import { FarmFiles } from './farm-files.ts'
 import { hooks } from './hooks.ts'
 import { farmMetrics, queueJson } from './metrics.ts'
 import { openPages } from './pages.ts'
+import type { Pages } from './pages.ts'
 import { poster } from './poster.ts'
 import type { Projects } from './projects.ts'
 import { Retention } from './retention.ts'
@@ -68,8 +70,7 @@ export async function openFarm(parts: Parts): Promise<Farm> {
     if ('closeAllConnections' in server) server.closeAllConnections()
   }
   try {
-    const closeParts = await begin(app, parts, address)
-    open()
+    const closeParts = await begin(app, parts, address, open)
     return {
       address,
       close: async () => {
@@ -83,8 +84,16 @@ export async function openFarm(parts: Parts): Promise<Farm> {
   }
 }
 
-/** Begins all that a farmer does, and returns how to end it. */
-async function begin(app: Hono, parts: Parts, address: string): Promise<() => Promise<void>> {
+/**
+ * Begins all that a farmer does, and returns how to end it. Calls `open` when requests are to be answered: pages of thousands
+ * of results take seconds to lay out, and workers take a farmer for gone that says nothing for so long.
+ */
+async function begin(
+  app: Hono,
+  parts: Parts,
+  address: string,
+  open: () => void,
+): Promise<() => Promise<void>> {
   const { db, projects, data, secret, host } = parts
   const workers = new Workers(db, name => projects.find(name)?.clone)
   const deliveries = new Deliveries(db, projects, data)
@@ -108,16 +117,20 @@ async function begin(app: Hono, parts: Parts, address: string): Promise<() => Pr
       'Content-Type': 'text/plain; version=0.0.4; charset=utf-8',
     }),
   )
+  // The pages are the reporter's, so is what stands below all other paths.
+  let show: (pages: Pages) => void = () => undefined
+  const shown = new Promise<Pages>(done => (show = done))
+  app.all('*', async c => (await shown).app.fetch(c.req.raw, c.env as object))
   await workers.open()
   await deliveries.open()
   await checks.open()
+  open()
   const showcase = new Showcase(placeOfPages(join(data, 'pages')), db)
   const retention = new Retention(db, blobs, before => showcase.hideBefore(before))
   retention.open()
   const files = new FarmFiles(db, blobs)
   const pages = await openPages(db, deliveries, showcase, files, projects, data, [host], parts.url)
-  // The pages are the reporter's, so is what stands below all other paths.
-  app.all('*', c => pages.app.fetch(c.req.raw, c.env as object))
+  show(pages)
   return async () => {
     workers.close()
     await deliveries.close()
@@ -128,11 +141,18 @@ async function begin(app: Hono, parts: Parts, address: string): Promise<() => Pr
   }
 }
 
-/** Where this farmer lays out its pages. Removes what those have left that were killed: thousands of files each. */
+/**
+ * Where this farmer lays out its pages, named by its process. Removes what those have left that were killed: thousands of
+ * files each, for which nobody waits.
+ */
 function placeOfPages(directory: string): string {
-  for (const name of listIfThere(directory)) {
-    const isLeft = startOf('self') !== '' && /^\d+$/.test(name) && startOf(Number(name)) === ''
-    if (isLeft) rmSync(join(directory, name), { recursive: true, force: true })
+  const start = startOf('self')
+  for (const name of start === '' ? [] : listIfThere(directory)) {
+    const [pid = '', of] = name.split('.')
+    const isLeft = /^\d+$/.test(pid) && startOf(Number(pid)) !== of
+    const path = join(directory, name)
+    if (isLeft)
+      rm(path, { recursive: true, force: true }).catch((error: unknown) => warn('remove', path, error))
   }
-  return join(directory, String(process.pid))
+  return join(directory, `${process.pid}.${start}`)
 }

@@ -10,6 +10,7 @@ import { JOB, TASK } from '../../lib/spool/job-files.ts'
 import { spoolAt } from '../../lib/spool/spool.ts'
 import type { Spool } from '../../lib/spool/spool.ts'
 import { numberOf } from '../../lib/spool/task-name.ts'
+import { breather } from '../../lib/system/breath.ts'
 import { makeDirectories } from '../../lib/system/directories.ts'
 import { warnOnce } from '../../lib/system/log.ts'
 import { Cards } from './cards.ts'
@@ -78,15 +79,22 @@ export class Showcase {
         order by r.ended desc limit ${RESULTS}) newest order by ended`
     const waits = new Set(active.map(row => taskNameOf(row)))
     const first = this.#seen === undefined
-    for (const row of active) this.#attempt(row, () => this.#put(row))
+    // Each is laid out in one go; all of them may take seconds, and a farmer has workers to answer.
+    const breathe = breather()
+    for (const row of active) {
+      await breathe()
+      this.#attempt(row, () => this.#put(row))
+    }
     let isWhole = true
     for (const row of over) {
+      await breathe()
       isWhole = this.#attempt(row, () => this.#putOver(row)) && isWhole
       if (isWhole) this.#seen = row.ended
     }
     this.#seen ??= new Date(0)
     for (const [name, since] of this.#settling) {
       if (!first && performance.now() - since < SETTLE) continue
+      await breathe()
       this.#settling.delete(name)
       renameSync(join(this.spool.jobs.cur, name), join(this.spool.jobs.old, name))
     }

@@ -2,6 +2,7 @@
 
 import { test } from 'tap'
 
+import { freePort } from '../../../bin/demo/free-ports.ts'
 import { Farm, TOKEN } from '../../fixtures/farm.ts'
 import { eventually } from '../../fixtures/sandbox.ts'
 
@@ -78,14 +79,39 @@ test('a push becomes jobs of the Testfiles above what it changed, which workers 
   t.equal((await farmer.kill('SIGTERM')).code, 0)
 })
 
+test('workers are answered while the pages are laid out', async t => {
+  const farm = await Farm.make(t)
+  await (await farm.farmer()).kill('SIGTERM')
+  let unlock: () => void = () => undefined
+  const locked = new Promise<void>(done => (unlock = done))
+  t.teardown(unlock)
+  // What the pages are made of, and nothing that a worker needs.
+  const lock = farm.db.begin(async sql => {
+    await sql`lock table change in access exclusive mode`
+    await locked
+  })
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const starting = farm.farmer({ FARMER_LISTEN: `127.0.0.1:${port}` })
+  const about = { host: 'h', slot: '/s', arch: 'testarch', labels: [], version: '1' }
+  const ask = () => farm.ask(url, 'POST', '/v1/workers', about).catch(() => undefined)
+  await eventually('an answer', async () => (await ask())?.status === 201)
+  const page = fetch(url)
+  unlock()
+  await lock
+  t.equal((await page).status, 200)
+  t.equal((await starting).url, url)
+})
+
 test('pages leave nothing behind, of whatever farmer', async t => {
   const farm = await Farm.make(t)
-  const pages = () => farm.ls('data/pages')
+  const pages = () => farm.ls('data/pages').map(name => Number(name.split('.')[0]))
   const killed = await farm.farmer()
-  t.same(pages(), [String(killed.child.pid)])
+  t.same(pages(), [killed.child.pid])
   await killed.kill('SIGKILL')
   const next = await farm.farmer()
-  t.same(pages(), [String(next.child.pid)])
+  await eventually('those of the killed one', () => pages().length === 1)
+  t.same(pages(), [next.child.pid])
   await next.kill('SIGTERM')
   t.same(pages(), [])
 })

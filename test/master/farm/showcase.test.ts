@@ -92,3 +92,22 @@ test('what was retried says so, also if others ended after it', async t => {
   await showcase.refresh()
   t.equal(readFileSync(join(showcase.spool.jobs.old, '1:p:v:a/retried-as.txt'), 'utf8'), '3:p:v:a\n')
 })
+
+test('others have their turn while much is laid out', async t => {
+  const { farm, db } = await withJobs(t, 800, 400)
+  const runs = await db<{ attempt: string }[]>`select attempt from run`
+  await db`select from finish_all(${db.json(runs.map(({ attempt }) => ({ attempt, verdict: 'success' })))})`
+  const showcase = new Showcase(farm.path('pages'), db)
+  const began = performance.now()
+  let [last, longest] = [began, 0]
+  const look = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last)
+    last = performance.now()
+  }, 1)
+  await showcase.refresh()
+  clearInterval(look)
+  longest = Math.max(longest, performance.now() - last)
+  const all = performance.now() - began
+  t.ok(longest < all / 2, `${longest.toFixed(0)} ms of ${all.toFixed(0)} ms`)
+  t.equal(new Set(placesOf(showcase, 800)).has(undefined), false)
+})
