@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 
 import postgres from 'postgres'
 import type { Sql } from 'postgres'
@@ -57,15 +58,43 @@ function parseAddress(url: string): URL {
 /** How long a transaction may be of which its farmer says nothing more, as a setting of PostgreSQL. */
 const IDLE_MAX = '10s'
 
+/** What a transaction does whose connection has ended: postgres.js is not to write its rollback there, nor its commit. */
+const never = new Promise<never>(() => undefined)
+
 /**
  * Runs a transaction of several statements. One whose farmer is stopped, or is cut off from the database, is ended by that:
- * what it had locked, all farmers wait for.
+ * what it had locked, all farmers wait for. Where the database ends the connection it rejects, and the farm goes on: whatever
+ * was written to that connection later would be an exception nobody can catch, or hold up the next that is given it.
  */
-export const transact = <T>(db: Database, act: (sql: Transaction) => Promise<T>) =>
-  db.begin(async sql => {
-    await sql`select set_config('idle_in_transaction_session_timeout', ${IDLE_MAX}, true)`
-    return act(sql)
+export async function transact<T>(db: Database, act: (sql: Transaction) => Promise<T>): Promise<T> {
+  let isOver = false
+  const whole = db.begin(async sql => {
+    const guarded = new Proxy(sql, {
+      apply: (target, self, args: Parameters<Transaction>) => {
+        if (isOver) throw temporary('go on with a transaction', 'its connection has ended')
+        return Reflect.apply(target, self, args) as unknown
+      },
+    })
+    try {
+      await sql`select set_config('idle_in_transaction_session_timeout', ${IDLE_MAX}, true)`
+      const result = await act(guarded)
+      if (!isOver) return result
+    } catch (error) {
+      // Where the connection is closed, `whole` has been rejected in the next turn.
+      await turn()
+      if (!isOver && !endsConnection(error)) throw error
+    }
+    return never
   })
+  try {
+    return (await whole) as T
+  } finally {
+    isOver = true
+  }
+}
+
+const endsConnection = (error: unknown): boolean =>
+  error instanceof postgres.PostgresError && error.severity === 'FATAL'
 
 const DIRECTORY = join(ROOT, 'master/farm/sql')
 
