@@ -24,7 +24,7 @@ import { knownOf } from './job-report.ts'
 import { removeLeftovers } from './leftovers.ts'
 import { Live } from './live.ts'
 import { storeFiles } from './store-files.ts'
-import type { Stored } from './store-files.ts'
+import type { StoredFiles } from './store-files.ts'
 import type { Path } from '../../lib/base/brand.ts'
 import { makeDirectories } from '../../lib/system/directories.ts'
 
@@ -71,7 +71,7 @@ export class FarmJob implements Assignment {
   readonly #source: Farmhouse
   readonly #given: Work
   #told = ''
-  #stored: Stored = { files: [], notes: [] }
+  #stored: StoredFiles = { files: [], notes: [] }
   /** What the farmer did not take of this job, in its words. */
   #notTaken: string | undefined
   #live: Live | undefined

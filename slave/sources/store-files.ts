@@ -19,7 +19,7 @@ const REFUSALS_MAX = 4
 const NAMED = 10
 
 /** The files of a job that are stored, and remarks on those that are not. */
-export interface Stored {
+export interface StoredFiles {
   readonly files: readonly JobFile[]
   readonly notes: readonly string[]
 }
@@ -34,7 +34,7 @@ export async function storeFiles(
   job: Path,
   name: string,
   stop: AbortSignal,
-): Promise<Stored> {
+): Promise<StoredFiles> {
   const { files, notes } = filesIn(job)
   const refusals = new Refusals()
   let left: readonly JobFile[] = files
