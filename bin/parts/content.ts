@@ -6,6 +6,7 @@ import { isAbsolute, normalize, relative, resolve } from 'node:path'
 import { ignoringENOENT, tolerating } from '../../lib/base/errno.ts'
 import { lasting, quote } from '../../lib/base/exit.ts'
 import { isBeside } from '../../lib/exec/bring-back.ts'
+import { itemsBelow } from '../../lib/exec/pack.ts'
 import type { Item } from '../../lib/exec/pack.ts'
 import { listTree, toName, toPath } from '../../lib/exec/listing.ts'
 import { tryGit } from '../../lib/git/process.ts'
@@ -80,10 +81,8 @@ async function below(directory: string, prefix: string): Promise<Item[]> {
 
 /** Every file that git knows or would add, and is there. */
 async function ofGit(top: string): Promise<Item[]> {
-  const root = toName(top)
   const names = (await listFiles(top)).filter(name => !isBeside(name))
-  const items = names.map(name => ({ path: `${root}/${name}`, name }))
-  return items.filter(
+  return itemsBelow(toName(top), names).filter(
     ({ path }) => tolerating(['ENOENT', 'ENOTDIR'], () => lstatSync(toPath(path)))?.isDirectory() === false,
   )
 }

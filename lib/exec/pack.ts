@@ -15,6 +15,10 @@ export interface Item {
   readonly name: string
 }
 
+/** The items of these names below a root; all of bytes. */
+export const itemsBelow = (root: string, names: readonly string[]): Item[] =>
+  names.map(name => ({ name, path: `${root}/${name}` }))
+
 const BLOCK = 512
 const PACK_READ_BYTES = 256 * 1024
 

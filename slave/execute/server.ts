@@ -21,7 +21,7 @@ import { unpackStream } from '../../lib/bundle/bundle.ts'
 import { readS2, writeS2 } from '../../lib/bundle/s2.ts'
 import { changesOf, listBefore, listTree, toName } from '../../lib/exec/listing.ts'
 import type { Listing } from '../../lib/exec/listing.ts'
-import { tarOf } from '../../lib/exec/pack.ts'
+import { itemsBelow, tarOf } from '../../lib/exec/pack.ts'
 import { loadProtocol } from '../../lib/exec/libraries.ts'
 import { CHANNEL_OPTIONS, PIECE, SECRET, speaks, VERSION } from '../../lib/exec/protocol.ts'
 import type { ClientMessage, FetchRequest, PutRequest, StartTaskRequest } from '../../lib/exec/protocol.ts'
@@ -188,19 +188,18 @@ class Service {
       .map(({ name }) => Buffer.from(name, 'latin1'))
     if (there.length === 0) return { ...NOTHING_CHANGED, deleted }
     const path = join(this.#own.scratch, `${++this.#archives}.tar.s2`)
-    const root = toName(contentRoot)
     const hash = createHash('sha256')
     let [archiveBytes, files] = [0, there.length]
+    const items = itemsBelow(
+      toName(contentRoot),
+      there.map(({ name }) => name),
+    )
+    const tar = tarOf(items, (name, error) => {
+      files--
+      leftOut.add(name, error)
+    })
     await pipeline(
-      writeS2(
-        tarOf(
-          there.map(({ name }) => ({ name, path: `${root}/${name}` })),
-          (name, error) => {
-            files--
-            leftOut.add(name, error)
-          },
-        ),
-      ),
+      writeS2(tar),
       async function* (source: AsyncIterable<Buffer>) {
         for await (const bytes of source) {
           hash.update(bytes)

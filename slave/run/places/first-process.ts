@@ -27,10 +27,11 @@ while read -r _; do if kill -KILL -1 2>/dev/null; then echo used; else echo alon
  *   or \`failed\` and an error number;
  * - \`signal\` and a number: sends it to the group of the step.
  *
- * Its argument is the umask of steps. Each path is the rest of a line. The process of the next step is forked ahead and waits to be told what to become: a start
- * is an exec, and \`ps\` shows a step to be as old as the end of the one before. It leads a session, and each step a group in
- * that. Nothing is shared with a step but its output: Perl marks what it opens close-on-exec. Perl's own POSIX, with the
- * numbers of Linux that stand here instead, takes twice as long to load as Perl itself.
+ * Its argument is the umask of steps. Each path is the rest of a line. The process of the next step is forked ahead and waits
+ * to be told what to become: a start is an exec, and \`ps\` shows a step to be as old as the end of the one before. It leads a
+ * session, and each step a group in that. Nothing is shared with a step but its output: Perl marks what it opens
+ * close-on-exec. Perl's own POSIX, with the numbers of Linux that stand here instead, takes twice as long to load as Perl
+ * itself.
  */
 export const STARTER = [
   'setsid',

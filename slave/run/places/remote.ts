@@ -17,7 +17,7 @@ import type { ContainerWish } from '../../../lib/exec/in-container.ts'
 import type { Opened } from '../../../lib/exec/launch.ts'
 import { listTree, toName } from '../../../lib/exec/listing.ts'
 import { openOverSsh } from '../../../lib/exec/over-ssh.ts'
-import { tarOf } from '../../../lib/exec/pack.ts'
+import { itemsBelow, tarOf } from '../../../lib/exec/pack.ts'
 import type { TaskResult } from '../../../lib/exec/protocol.ts'
 import { say } from '../../../lib/system/log.ts'
 import { JOB } from '../../../lib/spool/job-files.ts'
@@ -123,15 +123,9 @@ class RemotePlace implements Place {
     const leftOut = new LeftOut(text => say('warning', text))
     for (const [here, there] of this.#map) {
       const names = [...(await listTree(here, leftOut.add)).keys()]
-      const root = toName(here)
       await this.#launched.client.put(
         there,
-        writeS2(
-          tarOf(
-            names.map(name => ({ name, path: `${root}/${name}` })),
-            leftOut.add,
-          ),
-        ),
+        writeS2(tarOf(itemsBelow(toName(here), names), leftOut.add)),
         this.#user,
       )
     }

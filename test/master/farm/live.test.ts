@@ -1,23 +1,26 @@
 // Output of a step reaches who watches it while it runs, and a worker hears at once that somebody does, or wants it to end.
 
 import { test } from 'tap'
+import type { Test } from 'tap'
 
 import { Farm } from '../../fixtures/farm.ts'
 
 const sleep = (ms: number) => new Promise(done => setTimeout(done, ms))
 
-test('a worker that asks hears at once that somebody looks, and that its job is to end', async t => {
+/** A job that a worker has. It says no more that it lives: nothing is told with the answers to that. */
+async function atWork(t: Test) {
   const farm = await Farm.make(t)
   const { url } = await farm.farmer()
   const about = { host: 'h', slot: '/s', arch: 'testarch', labels: [], version: '1' }
   const { worker } = (await (await farm.ask(url, 'POST', '/v1/workers', about)).json()) as { worker: string }
-  // One that says no more that it lives: nothing is told with the answers to that.
   await farm.db`update worker set seen = now() + interval '1 hour'`
   await farm.push(url, farm.commit({ Testfile: 'one: true\n' }))
-  const work = (await (await farm.ask(url, 'GET', `/v1/work?worker=${worker}`)).json()) as {
-    attempt: string
-    num: number
-  }
+  const answer = await farm.ask(url, 'GET', `/v1/work?worker=${worker}`)
+  return { farm, url, work: (await answer.json()) as { attempt: string; num: number } }
+}
+
+test('a worker that asks hears at once that somebody looks, and that its job is to end', async t => {
+  const { farm, url, work } = await atWork(t)
   let answered = false
   const ask = async (watched: number) => {
     answered = false
@@ -84,13 +87,7 @@ test('who begins to watch has the output within a second', async t => {
 })
 
 test('what was written while nobody watched is not asked for when somebody does again', async t => {
-  const farm = await Farm.make(t)
-  const { url } = await farm.farmer()
-  const about = { host: 'h', slot: '/s', arch: 'testarch', labels: [], version: '1' }
-  const { worker } = (await (await farm.ask(url, 'POST', '/v1/workers', about)).json()) as { worker: string }
-  await farm.db`update worker set seen = now() + interval '1 hour'`
-  await farm.push(url, farm.commit({ Testfile: 'one: true\n' }))
-  const work = (await (await farm.ask(url, 'GET', `/v1/work?worker=${worker}`)).json()) as { attempt: string }
+  const { farm, url, work } = await atWork(t)
   await farm.db`update run set watched = now() + interval '1 hour'`
   const put = async (at: number, bytes: string) => {
     const path = `/v1/runs/${work.attempt}/output?step=one&stream=out&at=${at}`
